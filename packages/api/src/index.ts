@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export * from './model/change.ts';
 export type * from './model/node-state.ts';
 export type * from './model/policy.ts';
 export * from './model/selector.ts';

@@ -4,7 +4,11 @@ import { ByteReader, ByteWriter, DeltaMap, deltaBetween } from '../src/index.ts'
 
 describe('DeltaMap', () => {
   it('always equals the difference computed from scratch', () => {
-    const step = fc.tuple(fc.constantFrom('want', 'unwant', 'saw', 'sawGone'), fc.constantFrom('a', 'b', 'c'), fc.integer({ min: 0, max: 2 }));
+    const step = fc.tuple(
+      fc.constantFrom('want', 'unwant', 'saw', 'sawGone'),
+      fc.constantFrom('a', 'b', 'c'),
+      fc.integer({ min: 0, max: 2 }),
+    );
     fc.assert(
       fc.property(fc.array(step), steps => {
         const map = new DeltaMap<string, number>();
@@ -23,9 +27,21 @@ describe('DeltaMap', () => {
 
 describe('ByteReader and ByteWriter', () => {
   it('agree on every width', () => {
-    const bytes = new ByteWriter(1).u8(1).u16(0xfffe).u32(0xdeadbeef).bytes(new Uint8Array([9, 8])).fill(7, 2).finish();
+    const bytes = new ByteWriter(1)
+      .u8(1)
+      .u16(0xfffe)
+      .u32(0xdeadbeef)
+      .bytes(new Uint8Array([9, 8]))
+      .fill(7, 2)
+      .finish();
     const reader = new ByteReader(bytes);
-    expect([reader.u8(), reader.u16(), reader.u32(), [...reader.take(2)], [...reader.take(2)]]).toEqual([1, 0xfffe, 0xdeadbeef, [9, 8], [7, 7]]);
+    expect([reader.u8(), reader.u16(), reader.u32(), [...reader.take(2)], [...reader.take(2)]]).toEqual([
+      1,
+      0xfffe,
+      0xdeadbeef,
+      [9, 8],
+      [7, 7],
+    ]);
     expect(reader.overrun).toBe(false);
   });
   it('reads past the end as zeros and remembers it', () => {

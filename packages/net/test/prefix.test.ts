@@ -1,12 +1,28 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  ALL_PORTS, complementPorts, formatPrefix, mustIp, mustPrefix, type Prefix, PrefixTrie, parsePrefix, portSet, portSetHas, prefix,
-  prefixCovers, prefixesOverlap, prefixHas, prefixSize,
+  ALL_PORTS,
+  complementPorts,
+  formatPrefix,
+  mustIp,
+  mustPrefix,
+  type Prefix,
+  PrefixTrie,
+  parsePrefix,
+  portSet,
+  portSetHas,
+  prefix,
+  prefixCovers,
+  prefixesOverlap,
+  prefixHas,
+  prefixSize,
 } from '../src/index.ts';
 
 const prefixes = fc
-  .oneof(fc.tuple(fc.ipV4(), fc.integer({ min: 0, max: 32 })), fc.tuple(fc.ipV6(), fc.integer({ min: 0, max: 128 })))
+  .oneof(
+    fc.tuple(fc.ipV4(), fc.integer({ min: 0, max: 32 })),
+    fc.tuple(fc.ipV6(), fc.integer({ min: 0, max: 128 })),
+  )
   .map(([ip, length]) => prefix(mustIp(ip), length));
 
 describe('parsePrefix', () => {
@@ -16,7 +32,16 @@ describe('parsePrefix', () => {
     const strict = parsePrefix('10.1.2.3/8', { strict: true });
     expect(strict).toMatchObject({ ok: false, fault: { code: 'host-bits-set' } });
   });
-  it.each(['10.0.0.0', '10.0.0.0/33', '10.0.0.0/08', '10.0.0.0/-1', '::/129', '/8', '10.0.0.0/', '10.0.0.0/8/8'])('refuses %j', text => {
+  it.each([
+    '10.0.0.0',
+    '10.0.0.0/33',
+    '10.0.0.0/08',
+    '10.0.0.0/-1',
+    '::/129',
+    '/8',
+    '10.0.0.0/',
+    '10.0.0.0/8/8',
+  ])('refuses %j', text => {
     expect(parsePrefix(text).ok).toBe(false);
   });
   it('reads back whatever it writes', () => {
@@ -40,7 +65,9 @@ describe('PrefixTrie', () => {
   it('equals a list that is searched whole, after any inserts and deletes', () => {
     const small = fc
       .tuple(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0, max: 8 }), fc.boolean())
-      .map(([top, length, six]) => prefix(six ? mustIp(`${(top << 8).toString(16)}::`) : mustIp(`${top}.0.0.0`), length));
+      .map(([top, length, six]) =>
+        prefix(six ? mustIp(`${(top << 8).toString(16)}::`) : mustIp(`${top}.0.0.0`), length),
+      );
     fc.assert(
       fc.property(fc.array(fc.tuple(small, fc.boolean())), fc.integer({ min: 0, max: 255 }), (steps, top) => {
         const trie = new PrefixTrie<string>();
@@ -64,7 +91,9 @@ describe('PrefixTrie', () => {
 
 describe('PortSet', () => {
   it('holds exactly the ports of its ranges, and its complement the others', () => {
-    const range = fc.tuple(fc.integer({ min: 0, max: 65535 }), fc.integer({ min: 0, max: 300 })).map(([first, n]) => ({ first, last: Math.min(65535, first + n) }));
+    const range = fc
+      .tuple(fc.integer({ min: 0, max: 65535 }), fc.integer({ min: 0, max: 300 }))
+      .map(([first, n]) => ({ first, last: Math.min(65535, first + n) }));
     fc.assert(
       fc.property(fc.array(range), fc.integer({ min: 0, max: 65535 }), (ranges, port) => {
         const set = portSet(ranges);
