@@ -1,0 +1,126 @@
+// Makes sure of what a command needs, before anything of ours runs. Plain JavaScript without dependencies,
+// since it runs under the system's Node (20 or later) in a clone where nothing is installed yet.
+// Prints to standard error only. Exit code 2 and one sentence when the machine can't serve.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** Binary → Debian package, by command. What is on PATH already is never touched. */
+const KERNEL_TOOLS = {
+  ip: 'iproute2',
+  iptables: 'iptables',
+  ipset: 'ipset',
+  nft: 'nftables',
+  conntrack: 'conntrack',
+};
+const NEEDS = {
+  lab: { ...KERNEL_TOOLS, bird: 'bird2' },
+  test: { ...KERNEL_TOOLS, bird: 'bird2', kubectl: 'kubernetes-client' },
+  bench: KERNEL_TOOLS,
+};
+/** Routers that `--tor` can choose; the lab calls `prepare.mjs lab frr` when it meets that option. */
+const ROUTERS = { frr: { '/usr/lib/frr/bgpd': 'frr' }, gobgp: { gobgpd: 'gobgpd', gobgp: 'gobgpd' } };
+
+const OLDEST_KERNEL = [5, 4];
+
+function stop(sentence) {
+  process.stderr.write(`muslin: ${sentence}\n`);
+  process.exit(2);
+}
+
+function say(line) {
+  process.stderr.write(`muslin: ${line}\n`);
+}
+
+function found(binary) {
+  if (binary.startsWith('/')) return existsSync(binary);
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  return folders.some(folder => {
+    try {
+      accessSync(join(folder, binary), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function run(command, args, env = {}) {
+  const done = spawnSync(command, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 2, 2],
+  });
+  return done.error === undefined && done.status === 0;
+}
+
+function ensureModules() {
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  const stamp = join(root, 'node_modules', '.muslin-lock');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+  say('installing npm packages (npm ci)');
+  const npm = process.env.npm_execpath;
+  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const good = npm === undefined ? run('npm', args) : run(process.execPath, [npm, ...args]);
+  if (!good) stop('npm ci failed; its own message above says why. Fix that and run the command again.');
+  if (!existsSync(join(root, 'node_modules/.bin/node')))
+    stop(`there is no Node 26 package for ${process.platform}-${process.arch}; use Linux on x64 or arm64.`);
+  writeFileSync(stamp, lock);
+}
+
+function ensureRoot(command) {
+  if (process.platform !== 'linux') stop(`${command} needs Linux; this is ${process.platform}.`);
+  if (process.getuid?.() !== 0)
+    stop(`${command} makes network namespaces and kernel rules, so run it as root: sudo npm run ${command}`);
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  if (major < OLDEST_KERNEL[0] || (major === OLDEST_KERNEL[0] && minor < OLDEST_KERNEL[1]))
+    stop(
+      `${command} needs Linux ${OLDEST_KERNEL.join('.')} or later; this kernel is ${release()}. Boot a newer one.`,
+    );
+}
+
+function ensureTools(command, tools) {
+  const missing = [
+    ...new Set(
+      Object.entries(tools)
+        .filter(([binary]) => !found(binary))
+        .map(([, name]) => name),
+    ),
+  ];
+  if (missing.length === 0) return;
+  if (!found('apt-get'))
+    stop(
+      `${command} needs ${missing.join(', ')} and there is no apt-get here; install them with your own package manager.`,
+    );
+  say(`installing Debian packages: ${missing.join(' ')}`);
+  // A router package starts its daemon on the host; that is not what anyone asked for.
+  const policy = '/usr/sbin/policy-rc.d';
+  const ours = !existsSync(policy);
+  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    const env = { DEBIAN_FRONTEND: 'noninteractive' };
+    const install = ['install', '-y', '-q', '-q', '--no-install-recommends', ...missing];
+    if (!run('apt-get', install, env)) {
+      run('apt-get', ['update', '-q', '-q'], env);
+      if (!run('apt-get', install, env))
+        stop(`apt-get could not install ${missing.join(' ')}; its own message above says why.`);
+    }
+  } finally {
+    if (ours) rmSync(policy, { force: true });
+  }
+}
+
+const [command = 'check', router = ''] = process.argv.slice(2);
+const needs = NEEDS[command];
+if (needs !== undefined) {
+  ensureRoot(command);
+  ensureTools(command, { ...needs, ...ROUTERS[router] });
+}
+ensureModules();
