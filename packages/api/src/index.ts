@@ -8,3 +8,18 @@ export type * from './model/node-state.ts';
 export type * from './model/policy.ts';
 export * from './model/selector.ts';
 export type * from './model/snapshot.ts';
+export {
+  effectiveLabels,
+  effectiveNetworkSetLabels,
+  isReservedLabel,
+  ownLabels,
+} from './selector/effective-labels.ts';
+export { type LabelSelectorFault, selectorFromLabelSelector } from './selector/label-selector.ts';
+export { isNothing, NOTHING, normalSelector } from './selector/normal-form.ts';
+export { andSelectors, formatSelector, matchesSelector, withPrefix } from './selector/selector-algebra.ts';
+export {
+  MAX_SELECTOR_DEPTH,
+  MAX_SELECTOR_LENGTH,
+  parseSelector,
+  type SelectorFault,
+} from './selector/selector-parser.ts';
