@@ -1,0 +1,202 @@
+import { fail, ok, type Result } from '@muslin/net';
+import { CNI_CODE, type CniFault } from './cni-fault.ts';
+
+/** Versions of the CNI specification that we speak. */
+export const CNI_VERSIONS = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
+export type CniVersion = (typeof CNI_VERSIONS)[number];
+
+const COMMANDS = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const;
+export type CniCommand = (typeof COMMANDS)[number];
+
+/** Which variables each command needs (CNI 1.1 §CNI operations). */
+const REQUIRED: Readonly<Record<CniCommand, readonly string[]>> = {
+  ADD: ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME', 'CNI_PATH'],
+  CHECK: ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME', 'CNI_PATH'],
+  DEL: ['CNI_CONTAINERID', 'CNI_IFNAME', 'CNI_PATH'],
+  GC: ['CNI_PATH'],
+  STATUS: ['CNI_PATH'],
+  VERSION: [],
+};
+
+/** Commands that came later than the configuration format. */
+const SINCE: Partial<Readonly<Record<CniCommand, CniVersion>>> = {
+  CHECK: '0.4.0',
+  GC: '1.1.0',
+  STATUS: '1.1.0',
+};
+
+/** The network configuration, as far as we read it; the rest is kept in `raw`. */
+export interface CniConfig {
+  readonly cniVersion: CniVersion;
+  readonly name: string;
+  readonly mtu: number | undefined;
+  /** Result of the plugin before us, or of the ADD. */
+  readonly prevResult: unknown;
+  /** GC: what must stay. */
+  readonly validAttachments: readonly { readonly containerId: string; readonly ifname: string }[];
+  readonly raw: Readonly<Record<string, unknown>>;
+}
+
+/** A pod as Kubernetes runtimes name it in CNI_ARGS; undefined parts when the caller is no kubelet. */
+export interface CniPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string | undefined;
+}
+
+/** A request that passed every rule of the specification. */
+export interface CniRequest {
+  readonly command: CniCommand;
+  readonly containerId: string;
+  /** Path of the namespace; empty when the runtime no longer has it. */
+  readonly netns: string;
+  readonly ifname: string;
+  readonly pod: CniPod | undefined;
+  readonly config: CniConfig;
+}
+
+/** Compares dotted versions number by number. */
+export function compareVersions(a: string, b: string): number {
+  const [x, y] = [a, b].map(v => v.split('.').map(Number));
+  for (let i = 0; i < 3; i++) {
+    const difference = (x?.[i] ?? 0) - (y?.[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/** Judges environment and standard input by CNI 1.1; every fault has the code that the specification asks for. */
+export function readCniRequest(
+  env: ReadonlyMap<string, string>,
+  input: string,
+): Result<CniRequest, CniFault> {
+  const command = COMMANDS.find(c => c === env.get('CNI_COMMAND'));
+  if (command === undefined)
+    return fail({
+      code: CNI_CODE.invalidEnvironment,
+      message: `unknown CNI_COMMAND: ${env.get('CNI_COMMAND')}`,
+    });
+  const missing = REQUIRED[command].filter(name => !env.get(name));
+  if (missing.length > 0)
+    return fail({
+      code: CNI_CODE.invalidEnvironment,
+      message: `required env variables [${missing.join(',')}] missing`,
+    });
+  const config = readConfig(input, command);
+  if (!config.ok) return config;
+  const containerId = env.get('CNI_CONTAINERID') ?? '';
+  const ifname = env.get('CNI_IFNAME') ?? '';
+  if (containerId !== '' && !/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(containerId))
+    return fail({
+      code: CNI_CODE.invalidEnvironment,
+      message: 'invalid characters in containerID',
+      details: containerId,
+    });
+  if (ifname !== '' && !isInterfaceName(ifname))
+    return fail({ code: CNI_CODE.invalidEnvironment, message: 'invalid interface name', details: ifname });
+  const pod = readArgs(env.get('CNI_ARGS') ?? '');
+  if (!pod.ok) return pod;
+  const netns = env.get('CNI_NETNS') ?? '';
+  return ok({ command, containerId, netns, ifname, pod: pod.value, config: config.value });
+}
+
+function isInterfaceName(name: string): boolean {
+  return name.length <= 15 && name !== '.' && name !== '..' && !/[/:\s]/.test(name);
+}
+
+function readConfig(input: string, command: CniCommand): Result<CniConfig, CniFault> {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(input);
+  } catch (error) {
+    return fail({
+      code: CNI_CODE.decodingFailure,
+      message: 'the network configuration is no JSON',
+      details: (error as Error).message,
+    });
+  }
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
+    return fail({ code: CNI_CODE.decodingFailure, message: 'the network configuration is no JSON object' });
+  const fields = raw as Record<string, unknown>;
+  const version = fields['cniVersion'] ?? '0.1.0';
+  if (typeof version !== 'string' || !/^\d+\.\d+\.\d+$/.test(version))
+    return fail({ code: CNI_CODE.decodingFailure, message: 'cniVersion must be text such as "1.0.0"' });
+  const known = CNI_VERSIONS.find(v => v === version);
+  const incompatible = (details: string) =>
+    fail({ code: CNI_CODE.incompatibleVersion, message: 'incompatible CNI versions', details });
+  if (known === undefined)
+    return incompatible(`config is "${version}", plugin supports ${JSON.stringify(CNI_VERSIONS)}`);
+  const since = SINCE[command];
+  if (since !== undefined && compareVersions(known, since) < 0)
+    return incompatible(
+      `config version does not allow ${command}: it came with ${since}, the config says ${known}`,
+    );
+  const name = fields['name'];
+  if (typeof name !== 'string' || name === '')
+    return fail({ code: CNI_CODE.invalidConfig, message: 'missing network name' });
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name))
+    return fail({
+      code: CNI_CODE.invalidConfig,
+      message: 'invalid characters found in network name',
+      details: name,
+    });
+  const mtu = fields['mtu'];
+  if (
+    mtu !== undefined &&
+    mtu !== 0 &&
+    !(Number.isInteger(mtu) && (mtu as number) >= 68 && (mtu as number) <= 65535)
+  )
+    return fail({
+      code: CNI_CODE.invalidConfig,
+      message: 'mtu must be a whole number from 68 to 65535, or 0 for automatic',
+    });
+  return ok({
+    cniVersion: known,
+    name,
+    mtu: mtu ? (mtu as number) : undefined,
+    prevResult: fields['prevResult'],
+    validAttachments: readAttachments(fields['cni.dev/valid-attachments']),
+    raw: fields,
+  });
+}
+
+function readAttachments(value: unknown): CniConfig['validAttachments'] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap(entry => {
+    const { containerID, ifname } = (entry ?? {}) as Record<string, unknown>;
+    return typeof containerID === 'string' && typeof ifname === 'string'
+      ? [{ containerId: containerID, ifname }]
+      : [];
+  });
+}
+
+const KNOWN_ARGS = new Set([
+  'IgnoreUnknown',
+  'K8S_POD_NAMESPACE',
+  'K8S_POD_NAME',
+  'K8S_POD_UID',
+  'K8S_POD_INFRA_CONTAINER_ID',
+]);
+
+/** `A=b;C=d`, in any order; unknown keys are a fault unless IgnoreUnknown is set (CNI conventions). */
+function readArgs(text: string): Result<CniPod | undefined, CniFault> {
+  const args = new Map<string, string>();
+  for (const part of text.split(';').filter(p => p !== '')) {
+    const equals = part.indexOf('=');
+    if (equals <= 0)
+      return fail({
+        code: CNI_CODE.invalidEnvironment,
+        message: 'CNI_ARGS must be pairs KEY=value',
+        details: part,
+      });
+    args.set(part.slice(0, equals), part.slice(equals + 1));
+  }
+  const lenient = /^(1|t|true|TRUE|True)$/.test(args.get('IgnoreUnknown') ?? '');
+  const unknown = [...args.keys()].filter(key => !KNOWN_ARGS.has(key));
+  if (unknown.length > 0 && !lenient)
+    return fail({ code: CNI_CODE.invalidEnvironment, message: `unknown args ${JSON.stringify(unknown)}` });
+  const namespace = args.get('K8S_POD_NAMESPACE');
+  const name = args.get('K8S_POD_NAME');
+  if (!namespace || !name) return ok(undefined);
+  return ok({ namespace, name, uid: args.get('K8S_POD_UID') || undefined });
+}

@@ -1,0 +1,90 @@
+import { parseArgs } from 'node:util';
+
+/** Which router stands at the top of the rack. */
+export type TorKind = 'bird' | 'frr' | 'gobgp' | 'none';
+
+/** What `npm run lab` was asked to do. */
+export interface LabOptions {
+  readonly verb: 'up' | 'ls' | 'clean';
+  /** Name of this lab: two labs with different names can stand side by side. */
+  readonly id: string;
+  readonly nodes: number;
+  readonly pods: number;
+  readonly tor: TorKind;
+  /** One JSON document on standard output instead of pictures. */
+  readonly json: boolean;
+  /** Tear down after the checks and exit 0 only if all held. */
+  readonly once: boolean;
+  /** Leave everything running and return, so that other tools can use it until `--clean`. */
+  readonly keep: boolean;
+  /** Bring the cluster up without the policy story. */
+  readonly quiet: boolean;
+}
+
+export const USAGE = `npm run lab -- [options]        a whole cluster on this machine, with checks
+npm run lab -- ls [--json]      nodes and pods of the running lab, with their network namespaces
+npm run lab -- --clean          remove what an earlier lab left behind
+
+  --nodes N     worker nodes, 1 to 50 (3)
+  --pods N      sample pods, 0 to 500 (12)
+  --tor X       top-of-rack router: bird, frr, gobgp or none (bird)
+  --once        run every check, tear down, exit 0 only if all held
+  --keep        leave the cluster running in the background and return
+  --bare        cluster only: no sample pods, no policy story
+  --json        one JSON document on standard output
+  --id NAME     name of this lab, 1 to 8 letters or digits (lab)
+`;
+
+/** Reads the command line; a text is the sentence to print before exiting with code 2. */
+export function readOptions(args: readonly string[]): LabOptions | string {
+  const spec = {
+    nodes: { type: 'string', default: '3' },
+    pods: { type: 'string', default: '12' },
+    tor: { type: 'string', default: 'bird' },
+    id: { type: 'string', default: 'lab' },
+    json: { type: 'boolean', default: false },
+    once: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+    bare: { type: 'boolean', default: false },
+    clean: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  } as const;
+  let parsed: ReturnType<typeof parseArgs<{ options: typeof spec; allowPositionals: true }>>;
+  try {
+    parsed = parseArgs({ args: [...args], options: spec, allowPositionals: true });
+  } catch (error) {
+    return `${(error as Error).message}\n\n${USAGE}`;
+  }
+  const { values, positionals } = parsed;
+  if (values.help) return USAGE;
+  const verb = values.clean ? 'clean' : (positionals[0] ?? 'up');
+  if (positionals.length > 1 || !isVerb(verb))
+    return `unknown command "${positionals.join(' ')}"\n\n${USAGE}`;
+  const nodes = wholeNumber(values.nodes, 1, 50);
+  const pods = wholeNumber(values.pods, 0, 500);
+  if (nodes === undefined) return `--nodes takes a whole number from 1 to 50, not "${values.nodes}"`;
+  if (pods === undefined) return `--pods takes a whole number from 0 to 500, not "${values.pods}"`;
+  if (!isTor(values.tor)) return `--tor takes bird, frr, gobgp or none, not "${values.tor}"`;
+  if (!/^[a-z0-9]{1,8}$/.test(values.id))
+    return `--id takes 1 to 8 small letters or digits, not "${values.id}"`;
+  if (values.once && values.keep) return '--once tears down and --keep does not: choose one';
+  return {
+    verb,
+    id: values.id,
+    nodes,
+    pods: values.bare ? 0 : pods,
+    tor: values.tor,
+    json: values.json,
+    once: values.once,
+    keep: values.keep,
+    quiet: values.bare,
+  };
+}
+
+const isVerb = (text: string): text is LabOptions['verb'] => ['up', 'ls', 'clean'].includes(text);
+const isTor = (text: string): text is TorKind => ['bird', 'frr', 'gobgp', 'none'].includes(text);
+
+function wholeNumber(text: string, min: number, max: number): number | undefined {
+  const value = /^[0-9]{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  return value >= min && value <= max ? value : undefined;
+}

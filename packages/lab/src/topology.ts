@@ -1,0 +1,52 @@
+/** A machine of the lab: one network namespace on the underlay. */
+export interface Host {
+  readonly name: string;
+  /** Name below /run/netns. */
+  readonly netns: string;
+  readonly ip: string;
+}
+
+/** Who is where, before anything exists. A value derived from the lab's name and size. */
+export interface Topology {
+  readonly id: string;
+  /** The wire: a namespace that holds only a bridge. */
+  readonly wire: string;
+  readonly control: Host;
+  readonly nodes: readonly Host[];
+  readonly tor: Host;
+  /** A host of the outside world behind the router, which knows nothing of pods. */
+  readonly outside: Host;
+  readonly underlay: string;
+  readonly prefixLength: number;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  readonly clusterAs: number;
+  readonly torAs: number;
+  /** The router's address towards the outside. */
+  readonly torOutsideIp: string;
+}
+
+/** Prefix of every namespace of one lab; what bears it may be removed with the lab. */
+export function namespacePrefix(id: string): string {
+  return `ml-${id}-`;
+}
+
+/** Plans a lab. Addresses are private (RFC 1918) and documentation (RFC 5737) ones, inside namespaces only. */
+export function planTopology(id: string, nodes: number): Topology {
+  const host = (name: string, ip: string): Host => ({ name, netns: namespacePrefix(id) + name, ip });
+  return {
+    id,
+    wire: `${namespacePrefix(id)}wire`,
+    control: host('control', '172.30.0.1'),
+    nodes: Array.from({ length: nodes }, (_, i) => host(`node${i + 1}`, `172.30.0.${11 + i}`)),
+    tor: host('tor', '172.30.0.254'),
+    outside: host('outside', '203.0.113.10'),
+    underlay: '172.30.0.0/24',
+    prefixLength: 24,
+    podCidr: '10.244.0.0/16',
+    serviceCidr: '10.96.0.0/16',
+    clusterAs: 64512,
+    torAs: 65001,
+    torOutsideIp: '203.0.113.1',
+  };
+}
