@@ -60,7 +60,7 @@ function askAgent(socket: string, request: Buffer): Promise<{ code: number; body
     const connection = createConnection({ path: socket, allowHalfOpen: true });
     connection.setTimeout(ANSWER_MS, () => connection.destroy());
     connection.on('connect', () => connection.end(request));
-    connection.on('data', chunk => chunks.push(chunk));
+    connection.on('data', (chunk: Buffer) => chunks.push(chunk));
     connection.on('error', () => resolve(undefined));
     connection.on('close', () => {
       const all = Buffer.concat(chunks);
