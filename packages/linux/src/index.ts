@@ -1,1 +1,90 @@
-export {};
+/**
+ * The kernel's door: netlink, namespaces, iptables, ipset, conntrack and TCP options. The only room with a
+ * foreign function interface, kept in `syscalls.ts`.
+ *
+ * @packageDocumentation
+ */
+export {
+  NETLINK,
+  type NetlinkOptions,
+  type NetlinkRequest,
+  NetlinkSocket,
+} from './netlink/netlink-socket.ts';
+export type { NetlinkFault } from './netlink/netlink-fault.ts';
+export {
+  fileFault,
+  inNamespace,
+  type Namespace,
+  openNamespace,
+  ownNamespace,
+  withNamespace,
+} from './netns/namespace.ts';
+export {
+  type ListenOptions,
+  netlinkIn,
+  tcpListenIn,
+  tcpSocketIn,
+  udpSocketIn,
+} from './netns/namespace-sockets.ts';
+export { createNamespace, deleteNamespace, listNamespaces } from './netns/named-namespace.ts';
+export { readSysctl, sysctl } from './netns/sysctl.ts';
+export {
+  deleteAddress,
+  type LinkAddress,
+  listAddresses,
+  onLinkPrefix,
+  putAddress,
+  putAddressRequest,
+} from './rtnetlink/addresses.ts';
+export {
+  changeLink,
+  changeLinkRequest,
+  createLink,
+  createLinkRequest,
+  deleteLink,
+  deleteLinkGroup,
+  deleteLinkRequest,
+  findLink,
+  type Link,
+  type LinkChange,
+  type LinkPlan,
+  type LinkRef,
+  listLinks,
+  type VethPeer,
+  type VxlanDevice,
+} from './rtnetlink/links.ts';
+export {
+  deleteNeighbour,
+  deleteNeighbourRequest,
+  listNeighbours,
+  type Neighbour,
+  putNeighbour,
+  putNeighbourRequest,
+} from './rtnetlink/neighbours.ts';
+export type { NextHop } from './rtnetlink/route-attributes.ts';
+export {
+  addRouteRequest,
+  deleteRouteRequest,
+  type KernelRoute,
+  listRoutes,
+  ROUTE_PROTOCOL,
+  ROUTE_TABLE,
+  type RouteFilter,
+  type RouteKey,
+  type RouteType,
+  replaceRouteRequest,
+} from './rtnetlink/routes.ts';
+export { openRouteSocket } from './rtnetlink/rtnetlink.ts';
+export { addRule, deleteRule, listRules, type RoutingRule } from './rtnetlink/rules.ts';
+export type { SystemCalls, SystemFault } from './system-calls.ts';
+export { systemCalls } from './syscalls.ts';
+export { type AoKey, addAoKey } from './tcp/tcp-ao.ts';
+export { type Md5Key, setMd5Key, setMinimumTtl, setTtl } from './tcp/tcp-options.ts';
+export {
+  type DialPlan,
+  type HopLimits,
+  limitHops,
+  socketFd,
+  type TcpListener,
+  TcpTransport,
+} from './tcp/tcp-transport.ts';

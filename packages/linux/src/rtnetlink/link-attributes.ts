@@ -1,0 +1,96 @@
+import { eachAttribute, readText } from '../netlink/message-reader.ts';
+import { NLA } from '../netlink/message-writer.ts';
+import {
+  type Attribute,
+  be16,
+  bool,
+  custom,
+  type Fields,
+  ip,
+  mac,
+  text,
+  u8,
+  u32,
+  writeFields,
+  readFields,
+} from './attribute.ts';
+
+/** IFLA_INFO_DATA of a vxlan device (IFLA_VXLAN_*). */
+export const VXLAN_ATTRIBUTES = {
+  vni: u32(1),
+  device: u32(3),
+  local: ip(4),
+  ttl: u8(5),
+  learning: bool(7),
+  port: be16(15),
+  local6: ip(17),
+} as const;
+
+/** The IFLA_INFO_DATA of the peer of a veth: `struct ifinfomsg` and link attributes (VETH_INFO_PEER). */
+export interface VethPeerFields {
+  /** Wanted ifindex of the peer, 0 for any. */
+  readonly index: number;
+  readonly fields: Fields<typeof PEER_ATTRIBUTES>;
+}
+
+const PEER_ATTRIBUTES = { mac: mac(1), name: text(3), mtu: u32(4), namespaceFd: u32(28) } as const;
+
+/** The kind and data of a link (IFLA_LINKINFO). */
+export type LinkInfo =
+  | { readonly kind: 'veth'; readonly peer?: VethPeerFields }
+  | { readonly kind: 'vxlan'; readonly data: Fields<typeof VXLAN_ATTRIBUTES> }
+  | { readonly kind: 'other'; readonly name: string };
+
+const INFO = { kind: 1, data: 2, vethPeer: 1 } as const;
+
+const linkInfo = (type: number): Attribute<LinkInfo> =>
+  custom(
+    type,
+    (w, info) => {
+      const kind = info.kind === 'other' ? info.name : info.kind;
+      w.attributeBytes(INFO.kind, new TextEncoder().encode(kind));
+      if (info.kind === 'vxlan') {
+        const { data } = info;
+        w.attribute(INFO.data | NLA.nested, () => writeFields(w, VXLAN_ATTRIBUTES, data));
+      }
+      if (info.kind === 'veth' && info.peer !== undefined) {
+        const { index, fields } = info.peer;
+        w.attribute(INFO.data | NLA.nested, () => {
+          w.attribute(INFO.vethPeer | NLA.nested, () => {
+            w.u32(0).u32(index).u32(0).u32(0);
+            writeFields(w, PEER_ATTRIBUTES, fields);
+          });
+        });
+      }
+    },
+    bytes => {
+      let kind = '';
+      let data: Uint8Array | undefined;
+      eachAttribute(bytes, 0, (attribute, value) => {
+        if (attribute === INFO.kind) kind = readText(value);
+        if (attribute === INFO.data) data = value;
+      });
+      if (kind === 'veth') return { kind };
+      if (kind === 'vxlan') return { kind, data: readFields(VXLAN_ATTRIBUTES, data ?? new Uint8Array()) };
+      return { kind: 'other', name: kind };
+    },
+  );
+
+/** Link attributes (IFLA_*). */
+export const LINK_ATTRIBUTES = {
+  mac: mac(1),
+  name: text(3),
+  mtu: u32(4),
+  /** Lower device, or the other end of a veth. */
+  lower: u32(5),
+  master: u32(10),
+  operState: u8(16),
+  info: linkInfo(18 | NLA.nested),
+  alias: text(20),
+  group: u32(27),
+  namespaceFd: u32(28),
+  /** Namespace id of `lower`, when it is elsewhere. */
+  lowerNamespace: u32(37),
+} as const;
+
+export type LinkFields = Fields<typeof LINK_ATTRIBUTES>;

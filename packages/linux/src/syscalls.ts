@@ -1,0 +1,150 @@
+/**
+ * The only file of Muslin with a foreign function interface: libc through `node:ffi` (Node ≥ 26.9).
+ * Only plain synchronous calls; no callbacks, which could abort the process (an exception inside one does).
+ */
+import type * as FfiModule from 'node:ffi';
+import type { ControlMessage, PollEntry, ReceivedMessage, SystemCalls } from './system-calls.ts';
+
+const SIGNATURES = {
+  socket: { arguments: ['int32', 'int32', 'int32'], return: 'int32' },
+  bind: { arguments: ['int32', 'buffer', 'int32'], return: 'int32' },
+  connect: { arguments: ['int32', 'buffer', 'int32'], return: 'int32' },
+  listen: { arguments: ['int32', 'int32'], return: 'int32' },
+  send: { arguments: ['int32', 'buffer', 'int32', 'int32'], return: 'int32' },
+  sendto: { arguments: ['int32', 'buffer', 'int32', 'int32', 'buffer', 'int32'], return: 'int32' },
+  recv: { arguments: ['int32', 'buffer', 'int32', 'int32'], return: 'int32' },
+  recvmsg: { arguments: ['int32', 'buffer', 'int32'], return: 'int32' },
+  setsockopt: { arguments: ['int32', 'int32', 'int32', 'buffer', 'int32'], return: 'int32' },
+  getsockopt: { arguments: ['int32', 'int32', 'int32', 'buffer', 'buffer'], return: 'int32' },
+  getsockname: { arguments: ['int32', 'buffer', 'buffer'], return: 'int32' },
+  poll: { arguments: ['buffer', 'uint64', 'int32'], return: 'int32' },
+  setns: { arguments: ['int32', 'int32'], return: 'int32' },
+  unshare: { arguments: ['int32'], return: 'int32' },
+  eventfd: { arguments: ['uint32', 'int32'], return: 'int32' },
+  mount: { arguments: ['buffer', 'buffer', 'buffer', 'uint64', 'uint64'], return: 'int32' },
+  umount2: { arguments: ['buffer', 'int32'], return: 'int32' },
+  close: { arguments: ['int32'], return: 'int32' },
+  __errno_location: { arguments: [], return: 'pointer' },
+} as const;
+
+/** EFD_CLOEXEC | EFD_NONBLOCK */
+const EVENTFD_FLAGS = 0o2000000 | 0o4000;
+const ADDRESS_ROOM = 128;
+const CONTROL_ROOM = 512;
+
+let loaded: SystemCalls | undefined;
+
+/**
+ * The system calls of this machine; the same object every time. Throws where Node has no `node:ffi`
+ * (older than 26.9, or started under the permission model without `--allow-ffi`) or the system is not Linux.
+ */
+export function systemCalls(): SystemCalls {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): SystemCalls {
+  const ffi = process.getBuiltinModule('node:ffi') as typeof FfiModule | undefined;
+  if (ffi === undefined)
+    throw new Error(`Muslin needs node:ffi, which Node ${process.version} lacks: use Node 26.9 or newer`);
+  const library = ffi.dlopen(null, SIGNATURES);
+  const c = library.functions;
+  const signed = (result: number): number =>
+    result >= 0 ? result : -ffi.getInt32(c.__errno_location() as bigint);
+  const lengthCell = (length: number) => new Uint8Array(new Uint32Array([length]).buffer);
+  const readCell = (cell: Uint8Array) => new DataView(cell.buffer).getUint32(0, true);
+  const path = (text: string) => new TextEncoder().encode(`${text}\0`);
+
+  return {
+    socket: (domain, type, protocol) => signed(c.socket(domain, type, protocol)),
+    bind: (fd, address) => signed(c.bind(fd, address, address.length)),
+    connect: (fd, address) => signed(c.connect(fd, address, address.length)),
+    listen: (fd, backlog) => signed(c.listen(fd, backlog)),
+    send: (fd, bytes, flags) => signed(c.send(fd, bytes, bytes.length, flags)),
+    sendTo: (fd, bytes, flags, address) =>
+      signed(c.sendto(fd, bytes, bytes.length, flags, address, address.length)),
+    recv: (fd, into, flags) => signed(c.recv(fd, into, into.length, flags)),
+    receiveMessage(fd, into, flags) {
+      const sender = new Uint8Array(ADDRESS_ROOM);
+      const control = new Uint8Array(CONTROL_ROOM);
+      const vector = new BigUint64Array([ffi.getRawPointer(into), BigInt(into.length)]);
+      const header = new BigUint64Array([
+        ffi.getRawPointer(sender),
+        BigInt(sender.length),
+        ffi.getRawPointer(vector),
+        1n,
+        ffi.getRawPointer(control),
+        BigInt(control.length),
+        0n,
+      ]);
+      const bytes = new Uint8Array(header.buffer);
+      const length = signed(c.recvmsg(fd, bytes, flags));
+      if (length < 0) return length;
+      const view = new DataView(header.buffer);
+      const received: ReceivedMessage = {
+        length,
+        sender: sender.subarray(0, Math.min(view.getUint32(8, true), ADDRESS_ROOM)),
+        control: controlMessages(control.subarray(0, Number(view.getBigUint64(40, true)))),
+      };
+      return received;
+    },
+    setSocketOption(fd, level, name, value) {
+      const bytes = typeof value === 'number' ? new Uint8Array(new Int32Array([value]).buffer) : value;
+      return signed(c.setsockopt(fd, level, name, bytes, bytes.length));
+    },
+    getSocketOption(fd, level, name, size) {
+      const value = new Uint8Array(size);
+      const cell = lengthCell(size);
+      const result = signed(c.getsockopt(fd, level, name, value, cell));
+      return result < 0 ? result : value.subarray(0, readCell(cell));
+    },
+    getSocketName(fd) {
+      const address = new Uint8Array(ADDRESS_ROOM);
+      const cell = lengthCell(ADDRESS_ROOM);
+      const result = signed(c.getsockname(fd, address, cell));
+      return result < 0 ? result : address.subarray(0, readCell(cell));
+    },
+    poll(entries, timeoutMs) {
+      const table = pollTable(entries);
+      const result = signed(c.poll(table, BigInt(entries.length), timeoutMs));
+      if (result < 0) return result;
+      const view = new DataView(table.buffer);
+      return entries.map((_, i) => view.getInt16(i * 8 + 6, true));
+    },
+    setns: (fd, kind) => signed(c.setns(fd, kind)),
+    unshare: flags => signed(c.unshare(flags)),
+    eventfd: () => signed(c.eventfd(0, EVENTFD_FLAGS)),
+    mount: (source, target, type, flags) =>
+      signed(c.mount(path(source), path(target), path(type), BigInt(flags), 0n)),
+    unmount: (target, flags) => signed(c.umount2(path(target), flags)),
+    close: fd => signed(c.close(fd)),
+  };
+}
+
+/** struct pollfd[]: fd i32, events i16, revents i16. Never empty, since FFI refuses empty buffers' pointers. */
+function pollTable(entries: readonly PollEntry[]): Uint8Array<ArrayBuffer> {
+  const table = new Uint8Array(Math.max(8, entries.length * 8));
+  const view = new DataView(table.buffer);
+  entries.forEach((entry, i) => {
+    view.setInt32(i * 8, entry.fd, true);
+    view.setInt16(i * 8 + 4, entry.events, true);
+  });
+  return table;
+}
+
+/** struct cmsghdr on 64 bit: length u64 (with header), level i32, type i32, data, padded to 8. */
+function controlMessages(bytes: Uint8Array): ControlMessage[] {
+  const found: ControlMessage[] = [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at + 16 <= bytes.length; ) {
+    const length = Number(view.getBigUint64(at, true));
+    if (length < 16 || at + length > bytes.length) break;
+    found.push({
+      level: view.getInt32(at + 8, true),
+      type: view.getInt32(at + 12, true),
+      data: bytes.slice(at + 16, at + length),
+    });
+    at += (length + 7) & ~7;
+  }
+  return found;
+}

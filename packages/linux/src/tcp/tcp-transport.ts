@@ -1,0 +1,140 @@
+import { createServer, type Server, Socket } from 'node:net';
+import { fail, formatIp, type Ip, ok, type Result } from '@muslin/net';
+import { inNamespace, type Namespace } from '../netns/namespace.ts';
+import { type ListenOptions, tcpListenIn } from '../netns/namespace-sockets.ts';
+import { AF, encodeSocketAddress, openSocket, SO, SOCK, SOL } from '../sockets.ts';
+import { type SystemFault, systemFault } from '../system-calls.ts';
+import { systemCalls } from '../syscalls.ts';
+import { type AoKey, addAoKey } from './tcp-ao.ts';
+import { type Md5Key, setMd5Key, setMinimumTtl, setTtl } from './tcp-options.ts';
+
+/** Time to live of one session, for GTSM (RFC 5082) and multihop peers. */
+export interface HopLimits {
+  /** Of sent packets, 1–255. GTSM sends 255. */
+  readonly ttl?: number;
+  /** Received packets below it are dropped: 255 minus the distance, plus one. */
+  readonly minimumTtl?: number;
+}
+
+/** Whom to call, and how the session is protected. */
+export interface DialPlan extends HopLimits {
+  readonly peer: Ip;
+  readonly port: number;
+  /** Source address; absent lets the kernel choose. */
+  readonly source?: Ip;
+  /** ifindex that the session is bound to; needed for an IPv6 link-local peer. */
+  readonly scope?: number;
+  /** TCP MD5 key (RFC 2385). */
+  readonly md5?: string;
+  /** TCP-AO key (RFC 5925); a kernel without it is a fault, never a weaker session. */
+  readonly ao?: Omit<AoKey, 'peer'>;
+}
+
+/** A listening socket; keys can be added and removed while it listens, accepted sockets inherit them. */
+export interface TcpListener {
+  readonly server: Server;
+  readonly port: number;
+  setKey(key: Md5Key): Result<void, SystemFault>;
+  /** Forgets the key of a peer; ENOENT when there is none. */
+  removeKey(key: Omit<Md5Key, 'key'>): Result<void, SystemFault>;
+  close(): Promise<void>;
+}
+
+/** TCP with the socket options that BGP needs, as `node:net` sockets, in one network namespace. */
+export class TcpTransport {
+  readonly #namespace: Namespace | undefined;
+
+  /** @param namespace absent: the namespace of the calling thread */
+  constructor(namespace?: Namespace) {
+    this.#namespace = namespace;
+  }
+
+  /** Listens with SO_REUSEADDR and a backlog of 4096; port 0 lets the kernel choose. */
+  listen(
+    ip: Ip,
+    port: number,
+    onSocket: (socket: Socket) => void,
+    options: ListenOptions = {},
+  ): Promise<Result<TcpListener, SystemFault>> {
+    const made = tcpListenIn(this.#namespace, ip, port, options);
+    if (!made.ok) return Promise.resolve(made);
+    const fd = made.value;
+    const server = createServer({ noDelay: true }, onSocket);
+    return new Promise(resolve => {
+      const refused = (error: NodeJS.ErrnoException) =>
+        resolve(fail({ ...systemFault('listen', error.errno ?? -5), message: error.message }));
+      server.once('error', refused);
+      server.listen({ fd }, () => {
+        server.off('error', refused);
+        const address = server.address();
+        resolve(
+          ok({
+            server,
+            port: typeof address === 'object' && address !== null ? address.port : port,
+            setKey: key => setMd5Key(fd, ip.family, key),
+            removeKey: key => setMd5Key(fd, ip.family, { ...key, key: '' }),
+            close: () => new Promise(closed => server.close(() => closed())),
+          }),
+        );
+      });
+    });
+  }
+
+  /**
+   * Calls a peer. Keys, limits and source are set before the first packet leaves. Connection errors come as
+   * `error` events of the socket; a wrong key shows as silence, since the kernel drops what isn't signed.
+   */
+  dial(plan: DialPlan): Result<Socket, SystemFault> {
+    const made = inNamespace(this.#namespace, () => prepare(plan));
+    if (!made.ok) return made;
+    const socket = new Socket({ fd: made.value });
+    socket.setNoDelay(true);
+    socket.connect({ host: formatIp(plan.peer), port: plan.port, family: plan.peer.family });
+    return ok(socket);
+  }
+}
+
+/** Sets the hop limits of a connected or accepted socket. EBADF when it is closed already. */
+export function limitHops(socket: Socket, limits: HopLimits): Result<void, SystemFault> {
+  const fd = socketFd(socket);
+  if (fd === undefined) return fail(systemFault('setsockopt', -9));
+  return limit(fd, socket.remoteFamily === 'IPv6' ? 6 : 4, limits);
+}
+
+/** The descriptor of a `node:net` socket; undefined once it is closed. Node has no public name for it. */
+export function socketFd(socket: Socket): number | undefined {
+  const fd = (socket as unknown as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd;
+  return fd === undefined || fd < 0 ? undefined : fd;
+}
+
+function limit(fd: number, family: 4 | 6, limits: HopLimits): Result<void, SystemFault> {
+  const { ttl, minimumTtl } = limits;
+  const sent = ttl === undefined ? ok(undefined) : setTtl(fd, family, ttl);
+  return !sent.ok || minimumTtl === undefined ? sent : setMinimumTtl(fd, family, minimumTtl);
+}
+
+function prepare(plan: DialPlan): Result<number, SystemFault> {
+  const calls = systemCalls();
+  const { peer, source, scope, md5, ao } = plan;
+  const { family } = peer;
+  const scoped = scope === undefined ? {} : { scope };
+  const made = openSocket(family === 4 ? AF.inet : AF.inet6, SOCK.stream, 0, [
+    [
+      'setsockopt SO_BINDTOIFINDEX',
+      fd => (scope === undefined ? 0 : calls.setSocketOption(fd, SOL.socket, SO.bindToIndex, scope)),
+    ],
+    [
+      'bind',
+      fd =>
+        source === undefined ? 0 : calls.bind(fd, encodeSocketAddress({ ip: source, port: 0, ...scoped })),
+    ],
+  ]);
+  if (!made.ok) return made;
+  const fd = made.value;
+  const keyed = md5 === undefined ? ok(undefined) : setMd5Key(fd, family, { peer, key: md5, ...scoped });
+  const authenticated = !keyed.ok || ao === undefined ? keyed : addAoKey(fd, { ...ao, peer });
+  const limited = authenticated.ok ? limit(fd, family, plan) : authenticated;
+  if (limited.ok) return ok(fd);
+  calls.close(fd);
+  return limited;
+}
