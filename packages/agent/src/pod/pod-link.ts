@@ -1,0 +1,193 @@
+import {
+  createLink,
+  deleteLink,
+  findLink,
+  changeLinkRequest,
+  listAddresses,
+  listRoutes,
+  type Namespace,
+  type NetlinkFault,
+  type NetlinkRequest,
+  type NetlinkSocket,
+  netlinkIn,
+  openNamespace,
+  ownNamespace,
+  putAddressRequest,
+  putNeighbourRequest,
+  replaceRouteRequest,
+  ROUTE_PROTOCOL,
+  ROUTE_TABLE,
+  sysctl,
+  type SystemFault,
+} from '@muslin/linux';
+import { fail, formatIp, hostPrefix, type Ip, mustPrefix, ok, type Result, sameIp } from '@muslin/net';
+import { fstatSync } from 'node:fs';
+import { GATEWAY } from './gateway.ts';
+
+/** A pod's cable: one end in its namespace, the other on the node. */
+export interface PodLinkPlan {
+  readonly hostInterface: string;
+  readonly netns: string;
+  readonly ifname: string;
+  readonly ips: readonly Ip[];
+  readonly mtu: number;
+}
+
+/** What was plugged in. */
+export interface PodLink {
+  readonly podMac: string;
+  readonly hostIndex: number;
+}
+
+/** Why a cable could not be plugged in. */
+export type PodLinkFault =
+  | { readonly code: 'bad-namespace'; readonly message: string }
+  | { readonly code: 'interface-exists'; readonly message: string }
+  | { readonly code: 'kernel'; readonly message: string };
+
+const kernel = (fault: NetlinkFault | SystemFault): PodLinkFault => ({ code: 'kernel', message: fault.message });
+
+/** Opens the pod's namespace, which must be another one than ours (CNI 1.1: error 8). */
+function openPodNamespace(path: string): Result<Namespace, PodLinkFault> {
+  const opened = openNamespace(path);
+  if (!opened.ok)
+    return fail({ code: 'bad-namespace', message: `can't open network namespace ${path}: ${opened.fault.message}` });
+  const own = ownNamespace();
+  if (!own.ok) return fail(kernel(own.fault));
+  using mine = own.value;
+  const [a, b] = [fstatSync(opened.value.fd), fstatSync(mine.fd)];
+  if (a.ino !== b.ino || a.dev !== b.dev) return ok(opened.value);
+  opened.value.close();
+  return fail({ code: 'bad-namespace', message: `${path} is the node's own network namespace` });
+}
+
+/**
+ * Makes the veth, the addresses and the routes inside the pod. Everything or nothing: what was made is removed
+ * when a later part fails. The host route is not made here: it belongs to the route plan.
+ */
+export function plugIn(host: NetlinkSocket, plan: PodLinkPlan): Result<PodLink, PodLinkFault> {
+  const opened = openPodNamespace(plan.netns);
+  if (!opened.ok) return opened;
+  using namespace = opened.value;
+  const inside = netlinkIn(namespace);
+  if (!inside.ok) return fail(kernel(inside.fault));
+  using pod = inside.value;
+  const taken = findLink(pod, plan.ifname);
+  if (!taken.ok) return fail(kernel(taken.fault));
+  if (taken.value !== undefined)
+    return fail({ code: 'interface-exists', message: `interface ${plan.ifname} already exists in ${plan.netns}` });
+  const stale = findLink(host, plan.hostInterface);
+  if (!stale.ok) return fail(kernel(stale.fault));
+  // The name is derived from the pod: an older sandbox of the same pod left it behind.
+  if (stale.value !== undefined) deleteLink(host, stale.value.index);
+  const made = createLink(host, {
+    kind: 'veth',
+    name: plan.hostInterface,
+    mac: GATEWAY.mac,
+    mtu: plan.mtu,
+    peer: { name: plan.ifname, mtu: plan.mtu, namespaceFd: namespace.fd },
+  });
+  if (!made.ok) return fail(kernel(made.fault));
+  const finished = configure(host, pod, namespace, plan);
+  if (!finished.ok) deleteLink(host, plan.hostInterface);
+  return finished;
+}
+
+function configure(
+  host: NetlinkSocket,
+  pod: NetlinkSocket,
+  namespace: Namespace,
+  plan: PodLinkPlan,
+): Result<PodLink, PodLinkFault> {
+  const outer = findLink(host, plan.hostInterface);
+  const inner = findLink(pod, plan.ifname);
+  if (!outer.ok) return fail(kernel(outer.fault));
+  if (!inner.ok) return fail(kernel(inner.fault));
+  const [hostLink, podLink] = [outer.value, inner.value];
+  if (hostLink === undefined || podLink?.mac === undefined)
+    return fail({ code: 'kernel', message: `the veth pair of ${plan.hostInterface} vanished while it was set up` });
+  const sixes = plan.ips.some(ip => ip.family === 6);
+  // Duplicate address detection would hold an IPv6 address back for a second; nobody else can have it.
+  if (sixes) sysctl(namespace, `net/ipv6/conf/${plan.ifname}/accept_dad`, 0);
+  for (const [key, value] of HOST_SETTINGS) {
+    const set = sysctl(undefined, key.replace('IF', plan.hostInterface), value);
+    // An absent file means a kernel without IPv6, say; what is absent can't do harm.
+    if (!set.ok && set.fault.code !== 'ENOENT') return fail(kernel(set.fault));
+  }
+  const up = host.askAll([
+    changeLinkRequest(hostLink.index, { up: true }),
+    ...plan.ips.map(ip => known(hostLink.index, ip, podLink.mac as string)),
+  ]);
+  const faults = [...up, ...pod.askAll(podRequests(plan, podLink.index))];
+  const fault = faults.find(f => f !== undefined);
+  if (fault !== undefined) return fail(kernel(fault));
+  return ok({ podMac: podLink.mac, hostIndex: hostLink.index });
+}
+
+/** Settings of the host end, `IF` being its name: a router's, with strict source checking. */
+const HOST_SETTINGS = [
+  ['net/ipv4/conf/IF/forwarding', 1],
+  ['net/ipv4/conf/IF/rp_filter', 1],
+  ['net/ipv4/conf/IF/route_localnet', 1],
+  ['net/ipv6/conf/IF/accept_ra', 0],
+  ['net/ipv6/conf/IF/accept_dad', 0],
+  ['net/ipv6/conf/IF/forwarding', 1],
+] as const;
+
+const known = (link: number, ip: Ip, mac: string) =>
+  putNeighbourRequest({ kind: 'neighbour', link, ip, mac, permanent: true });
+
+/** Requests inside the pod: links up, its addresses, the gateway as a known neighbour, the default routes. */
+function podRequests(plan: PodLinkPlan, link: number): NetlinkRequest[] {
+  const families = [4, 6].filter(family => plan.ips.some(ip => ip.family === family)) as (4 | 6)[];
+  const route = { type: 'unicast', protocol: ROUTE_PROTOCOL.boot, table: ROUTE_TABLE.main } as const;
+  return [
+    changeLinkRequest('lo', { up: true }),
+    changeLinkRequest(link, { up: true }),
+    ...plan.ips.map(ip => putAddressRequest({ link, ip, length: ip.family === 4 ? 32 : 128 })),
+    ...families.flatMap(family => {
+      const gateway = GATEWAY[family];
+      const all = mustPrefix(family === 4 ? '0.0.0.0/0' : '::/0');
+      return [
+        known(link, gateway, GATEWAY.mac),
+        // An IPv6 link-local gateway is on the link by nature; the IPv4 one needs to be told.
+        ...(family === 4 ? [replaceRouteRequest({ ...route, destination: hostPrefix(gateway), hops: [{ link }] })] : []),
+        replaceRouteRequest({ ...route, destination: all, hops: [{ via: gateway, link }] }),
+      ];
+    }),
+  ];
+}
+
+/** Removes the cable. Nothing to remove is fine. */
+export function unplug(host: NetlinkSocket, hostInterface: string): Result<void, PodLinkFault> {
+  const gone = deleteLink(host, hostInterface);
+  return gone.ok || gone.fault.code === 'ENODEV' ? ok(undefined) : fail(kernel(gone.fault));
+}
+
+/** Compares the sandbox with what ADD made; each difference is a sentence (CNI CHECK). */
+export function inspect(host: NetlinkSocket, plan: PodLinkPlan): readonly string[] {
+  const differences: string[] = [];
+  const outer = findLink(host, plan.hostInterface);
+  if (!outer.ok || outer.value === undefined) differences.push(`the node lacks interface ${plan.hostInterface}`);
+  else if (!outer.value.up) differences.push(`interface ${plan.hostInterface} of the node is down`);
+  const opened = openPodNamespace(plan.netns);
+  if (!opened.ok) return [...differences, opened.fault.message];
+  using namespace = opened.value;
+  const inside = netlinkIn(namespace);
+  if (!inside.ok) return [...differences, inside.fault.message];
+  using pod = inside.value;
+  const inner = findLink(pod, plan.ifname);
+  if (!inner.ok || inner.value === undefined) return [...differences, `the pod lacks interface ${plan.ifname}`];
+  if (!inner.value.up) differences.push(`interface ${plan.ifname} of the pod is down`);
+  const addresses = listAddresses(pod, inner.value.index);
+  for (const ip of plan.ips)
+    if (!addresses.ok || !addresses.value.some(address => sameIp(address.ip, ip)))
+      differences.push(`interface ${plan.ifname} of the pod lacks address ${formatIp(ip)}`);
+  for (const family of [4, 6] as const) {
+    if (!plan.ips.some(ip => ip.family === family)) continue;
+    const routes = listRoutes(pod, { family, table: ROUTE_TABLE.main });
+    if (!routes.ok || !routes.value.some(route => route.destination.length === 0))
+      differences.push(`the pod lacks an IPv${family} default route`);
+  }
+  return differences;
+}

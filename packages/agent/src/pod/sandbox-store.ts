@@ -1,0 +1,83 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+
+/** What this node did for one sandbox and interface: enough to go on after a restart without the API server. */
+export interface Sandbox {
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly netns: string;
+  readonly hostInterface: string;
+  readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
+  /** Canonical addresses. */
+  readonly ips: readonly string[];
+  readonly podMac: string;
+  readonly mtu: number;
+  /** The Pod object as the plugin saw it, so that policy can be computed before the API server is back. */
+  readonly object: unknown;
+  /** `adding` until the ADD was answered: a restart finds it and takes it back. */
+  readonly state: 'adding' | 'ready';
+}
+
+/** Sandboxes on disk, one file each, written whole and synced, then renamed into place. */
+export class SandboxStore {
+  readonly #folder: string;
+  readonly #byKey = new Map<string, Sandbox>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(folder)) {
+      const path = `${folder}/${name}`;
+      if (!name.endsWith('.json')) rmSync(path, { force: true });
+      else {
+        const sandbox = readSandbox(path);
+        // A file that can't be read was never confirmed: nobody relies on it.
+        if (sandbox === undefined) rmSync(path, { force: true });
+        else this.#byKey.set(keyOf(sandbox.containerId, sandbox.ifname), sandbox);
+      }
+    }
+  }
+
+  /** All sandboxes. */
+  all(): readonly Sandbox[] {
+    return [...this.#byKey.values()];
+  }
+
+  get(containerId: string, ifname: string): Sandbox | undefined {
+    return this.#byKey.get(keyOf(containerId, ifname));
+  }
+
+  put(sandbox: Sandbox): void {
+    const key = keyOf(sandbox.containerId, sandbox.ifname);
+    const path = `${this.#folder}/${key}.json`;
+    const fd = openSync(`${path}.new`, 'w', 0o600);
+    try {
+      writeSync(fd, JSON.stringify(sandbox));
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(`${path}.new`, path);
+    this.#byKey.set(key, sandbox);
+  }
+
+  delete(containerId: string, ifname: string): void {
+    const key = keyOf(containerId, ifname);
+    rmSync(`${this.#folder}/${key}.json`, { force: true });
+    this.#byKey.delete(key);
+  }
+}
+
+/** Both parts passed CNI's rules for characters, so they make a safe file name. */
+function keyOf(containerId: string, ifname: string): string {
+  return `${containerId}-${ifname}`;
+}
+
+function readSandbox(path: string): Sandbox | undefined {
+  try {
+    const value = JSON.parse(readFileSync(path, 'utf8')) as Partial<Sandbox>;
+    const whole = value.containerId && value.ifname && value.hostInterface && value.pod && Array.isArray(value.ips);
+    return whole ? (value as Sandbox) : undefined;
+  } catch {
+    return undefined;
+  }
+}
