@@ -1,1 +1,43 @@
-export {};
+/**
+ * The API server's door: connections, a REST client, reflectors.
+ *
+ * @packageDocumentation
+ */
+export { backOffMs, type BackOffShape, DEFAULT_BACK_OFF } from './back-off.ts';
+export { type Clock, type Random, systemClock } from './clock.ts';
+export type { Bearer, ConfigFault, Connection, ExecPlugin, Material } from './connection.ts';
+export { inClusterConnection, type InClusterOptions, loadConnection } from './in-cluster.ts';
+export { KubeClient, type CallOptions, type ClientOptions, type RawRequest } from './kube-client.ts';
+export {
+  isPassing,
+  type KubeFault,
+  type KubeFaultCode,
+  type StatusCause,
+  type StatusDetails,
+} from './kube-fault.ts';
+export { type KubeconfigOptions, loadKubeconfig } from './kubeconfig.ts';
+export {
+  type AnyObject,
+  keyOf,
+  type KubeList,
+  type KubeObject,
+  nameOf,
+  type ObjectMeta,
+  type ObjectName,
+  type OwnerReference,
+} from './kube-object.ts';
+export type { DeleteOptions, JsonPatchStep, ListQuery, Patch, WatchQuery, WriteOptions } from './query.ts';
+export {
+  type Freshness,
+  type ListWatch,
+  Reflector,
+  type ReflectorEvent,
+  type ReflectorOptions,
+} from './reflector.ts';
+export { type Reflecting, ReflectorGroup } from './reflector-group.ts';
+export { apiVersionOf, pathOf, type Resource, resourceName, type ResourcePath } from './resource.ts';
+export { RESOURCES } from './resources.ts';
+export { Secret } from './secret.ts';
+export { diffRelist, type ObjectEvent } from './store-diff.ts';
+export type { WatchEvent } from './watch-event.ts';
+export type { WatchStream } from './watch-stream.ts';

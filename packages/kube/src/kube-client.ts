@@ -1,0 +1,315 @@
+import { fail, ok, type Result } from '@muslin/net';
+import { type Clock, systemClock } from './clock.ts';
+import type { Connection } from './connection.ts';
+import { Deadline } from './deadline.ts';
+import { faultFromAnswer, type KubeFault, localFault } from './kube-fault.ts';
+import { type KubeList, type KubeObject, nameOf, type ObjectName } from './kube-object.ts';
+import {
+  type DeleteOptions,
+  type ListQuery,
+  listParameters,
+  PATCH_TYPES,
+  type Patch,
+  type WatchQuery,
+  type WriteOptions,
+  watchParameters,
+  writeParameters,
+} from './query.ts';
+import { joinBytes } from './lines.ts';
+import { apiVersionOf, pathOf, type Resource, type ResourcePath } from './resource.ts';
+import { type HttpAnswer, type HttpRequest, networkFault, Transport } from './transport.ts';
+import { type WatchStream, watchStream } from './watch-stream.ts';
+
+/** How long to wait, and when to give up. */
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** Milliseconds for the whole call; default of the client. */
+  readonly timeoutMs?: number;
+}
+
+/** How a client behaves. */
+export interface ClientOptions {
+  /** `User-Agent`: shows in audit logs and names the field manager's default. */
+  readonly userAgent?: string;
+  /** Default 30 s. */
+  readonly timeoutMs?: number;
+  /** Longest answer to read, in bytes; default 512 MiB. */
+  readonly maxBytes?: number;
+  readonly clock?: Clock;
+}
+
+/** Any request, for what has no method of its own. */
+export interface RawRequest {
+  readonly method: HttpRequest['method'];
+  readonly path: string;
+  readonly query?: URLSearchParams;
+  readonly accept?: string;
+  readonly contentType?: string;
+  readonly body?: unknown;
+}
+
+/**
+ * Calls one API server over one pool of connections. Every call ends in a `Result`, within its time; nothing throws
+ * but bugs. Safe to share; close it to end its connections.
+ */
+export class KubeClient {
+  readonly connection: Connection;
+  readonly #transport: Transport;
+  readonly #timeoutMs: number;
+  readonly #maxBytes: number;
+  readonly #userAgent: string;
+
+  constructor(connection: Connection, options: ClientOptions = {}) {
+    this.connection = connection;
+    this.#transport = new Transport(connection, options.clock ?? systemClock);
+    this.#timeoutMs = options.timeoutMs ?? 30_000;
+    this.#maxBytes = options.maxBytes ?? 512 << 20;
+    this.#userAgent = options.userAgent ?? 'muslin';
+  }
+
+  /** Reads one object. */
+  get<T extends KubeObject>(
+    resource: Resource,
+    name: ObjectName,
+    options: CallOptions & { readonly subresource?: string } = {},
+  ): Promise<Result<T, KubeFault>> {
+    const path = pathOf(resource, at(name, options));
+    return this.raw({ method: 'GET', path }, options) as Promise<Result<T, KubeFault>>;
+  }
+
+  /** Reads one page: everything, unless `limit` is given. */
+  async list<T extends KubeObject>(
+    resource: Resource,
+    query: ListQuery = {},
+    options: CallOptions = {},
+  ): Promise<Result<KubeList<T>, KubeFault>> {
+    const path = pathOf(resource, query);
+    const answer = await this.raw({ method: 'GET', path, query: listParameters(query) }, options);
+    return answer.ok ? readList<T>(`GET ${path}`, answer.value) : answer;
+  }
+
+  /** Reads all pages, 500 objects each; a page token that expires (410) is a fault. */
+  async listAll<T extends KubeObject>(
+    resource: Resource,
+    query: ListQuery = {},
+    options: CallOptions = {},
+  ): Promise<Result<KubeList<T>, KubeFault>> {
+    const items: T[] = [];
+    let page: ListQuery = { limit: 500, ...query };
+    for (;;) {
+      const answer = await this.list<T>(resource, page, options);
+      if (!answer.ok) return answer;
+      items.push(...answer.value.items);
+      const next = answer.value.next;
+      if (next === undefined) return ok({ ...answer.value, items });
+      const { resourceVersion: _, resourceVersionMatch: __, ...rest } = page;
+      page = { ...rest, continue: next };
+    }
+  }
+
+  /** Creates an object where its metadata says; `apiVersion` and `kind` are filled in. */
+  create<T extends KubeObject>(
+    resource: Resource,
+    object: KubeObject,
+    options: CallOptions & WriteOptions = {},
+  ): Promise<Result<T, KubeFault>> {
+    const { namespace, name } = object.metadata;
+    const path = pathOf(resource, {
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(options.subresource === undefined ? {} : { subresource: options.subresource, name: name ?? '' }),
+    });
+    return this.#write('POST', path, resource, object, options);
+  }
+
+  /** Replaces an object. Its `resourceVersion` must be current (custom resources require one), or it is a Conflict. */
+  update<T extends KubeObject>(
+    resource: Resource,
+    object: KubeObject,
+    options: CallOptions & WriteOptions = {},
+  ): Promise<Result<T, KubeFault>> {
+    return this.#write('PUT', pathOf(resource, at(nameOf(object), options)), resource, object, options);
+  }
+
+  /** Patches an object; `apply` (server-side) creates it when absent and needs `fieldManager`. */
+  patch<T extends KubeObject>(
+    resource: Resource,
+    name: ObjectName,
+    patch: Patch,
+    options: CallOptions & WriteOptions = {},
+  ): Promise<Result<T, KubeFault>> {
+    return this.raw(
+      {
+        method: 'PATCH',
+        path: pathOf(resource, at(name, options)),
+        query: writeParameters(options),
+        contentType: PATCH_TYPES[patch.type],
+        body: patch.body,
+      },
+      options,
+    ) as Promise<Result<T, KubeFault>>;
+  }
+
+  /** Deletes an object. Gives the object while finalizers hold it, or the server's Status when it is gone. */
+  delete(
+    resource: Resource,
+    name: ObjectName,
+    options: CallOptions & DeleteOptions = {},
+  ): Promise<Result<unknown, KubeFault>> {
+    const { uid, resourceVersion, propagationPolicy, gracePeriodSeconds, dryRun } = options;
+    const preconditions = {
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    };
+    const body = {
+      apiVersion: 'v1',
+      kind: 'DeleteOptions',
+      ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
+      ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+      ...(dryRun === true ? { dryRun: ['All'] } : {}),
+      ...(Object.keys(preconditions).length === 0 ? {} : { preconditions }),
+    };
+    return this.raw({ method: 'DELETE', path: pathOf(resource, at(name, {})), body }, options);
+  }
+
+  /**
+   * Opens a watch. The stream ends when the server closes it, and gives a fault as its last element when it broke,
+   * sent an ERROR event, or stayed silent longer than `query.idleMs`.
+   */
+  async watch<T extends KubeObject>(
+    resource: Resource,
+    query: WatchQuery,
+    options: CallOptions = {},
+  ): Promise<Result<WatchStream<T>, KubeFault>> {
+    const path = pathOf(resource, query);
+    const name = `GET ${path}?watch`;
+    const deadline = new Deadline(options.timeoutMs ?? this.#timeoutMs, options.signal);
+    const request = this.#request({ method: 'GET', path, query: watchParameters(query) }, deadline.signal);
+    const sent = await this.#transport.send(request);
+    if (!sent.ok || sent.value.status !== 200) {
+      const fault = sent.ok ? await this.#refusal(name, sent.value) : sent.fault;
+      deadline.end();
+      return fail(deadline.explain(fault));
+    }
+    return ok(watchStream<T>(name, sent.value, deadline, query));
+  }
+
+  /** Sends any request and reads its JSON, or its text when the answer is no JSON. */
+  async raw(request: RawRequest, options: CallOptions = {}): Promise<Result<unknown, KubeFault>> {
+    const deadline = new Deadline(options.timeoutMs ?? this.#timeoutMs, options.signal);
+    const name = `${request.method} ${request.path}`;
+    try {
+      const sent = await this.#transport.send(this.#request(request, deadline.signal));
+      if (!sent.ok) return fail(deadline.explain(sent.fault));
+      if (sent.value.status < 200 || sent.value.status > 299)
+        return fail(deadline.explain(await this.#refusal(name, sent.value)));
+      const body = await this.#read(name, sent.value);
+      return body.ok ? parseBody(name, sent.value, body.value) : fail(deadline.explain(body.fault));
+    } finally {
+      deadline.end();
+    }
+  }
+
+  /** Ends every connection; later calls are `Aborted`. */
+  close(): Promise<void> {
+    return this.#transport.close();
+  }
+
+  #write<T extends KubeObject>(
+    method: 'POST' | 'PUT',
+    path: string,
+    resource: Resource,
+    object: KubeObject,
+    options: CallOptions & WriteOptions,
+  ): Promise<Result<T, KubeFault>> {
+    const body = { apiVersion: apiVersionOf(resource), kind: resource.kind, ...object };
+    return this.raw({ method, path, query: writeParameters(options), body }, options) as Promise<
+      Result<T, KubeFault>
+    >;
+  }
+
+  #request(request: RawRequest, signal: AbortSignal): HttpRequest {
+    const { method, path, query, accept, contentType, body } = request;
+    return {
+      method,
+      path,
+      signal,
+      query: query ?? new URLSearchParams(),
+      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: {
+        accept: accept ?? 'application/json',
+        'user-agent': this.#userAgent,
+        ...(body === undefined ? {} : { 'content-type': contentType ?? 'application/json' }),
+      },
+    };
+  }
+
+  async #read(name: string, answer: HttpAnswer): Promise<Result<string, KubeFault>> {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    try {
+      for await (const chunk of answer.body) {
+        size += chunk.length;
+        if (size > this.#maxBytes)
+          return fail(localFault('TooLarge', name, `the answer is longer than ${this.#maxBytes} bytes`));
+        chunks.push(chunk);
+      }
+    } catch (error) {
+      return fail(networkFault(name, error));
+    }
+    return ok(new TextDecoder().decode(joinBytes(chunks, size)));
+  }
+
+  async #refusal(name: string, answer: HttpAnswer): Promise<KubeFault> {
+    const text = await this.#read(name, answer);
+    const wait = Number.parseFloat(String(answer.headers['retry-after'] ?? ''));
+    const retryAfter = Number.isFinite(wait) ? wait : undefined;
+    return faultFromAnswer(name, answer.status, text.ok ? jsonOr(text.value) : '', retryAfter);
+  }
+}
+
+function at(name: ObjectName, options: { readonly subresource?: string }): ResourcePath {
+  return options.subresource === undefined ? name : { ...name, subresource: options.subresource };
+}
+
+function jsonOr(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function parseBody(name: string, answer: HttpAnswer, text: string): Result<unknown, KubeFault> {
+  if (!String(answer.headers['content-type'] ?? '').includes('json')) return ok(text);
+  try {
+    return ok(JSON.parse(text));
+  } catch {
+    return fail(
+      localFault('Unreachable', name, 'the answer is not the JSON that it claims to be', 'BadJson'),
+    );
+  }
+}
+
+/** Believes only what is a list: an empty answer of some proxy must not look like an empty cluster. */
+function readList<T>(name: string, value: unknown): Result<KubeList<T>, KubeFault> {
+  const list = (typeof value === 'object' && value !== null ? value : {}) as {
+    readonly kind?: unknown;
+    readonly items?: readonly T[] | null;
+    readonly metadata?: { resourceVersion?: unknown; continue?: string; remainingItemCount?: number };
+  };
+  const version = list.metadata?.resourceVersion;
+  const items = list.items ?? [];
+  if (
+    typeof list.kind !== 'string' ||
+    !list.kind.endsWith('List') ||
+    !Array.isArray(items) ||
+    typeof version !== 'string'
+  )
+    return fail(localFault('Unreachable', name, 'the answer is not a Kubernetes list', 'BadList'));
+  return ok({
+    items,
+    resourceVersion: version,
+    next: list.metadata?.continue || undefined,
+    remaining: list.metadata?.remainingItemCount,
+  });
+}
