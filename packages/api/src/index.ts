@@ -23,3 +23,14 @@ export {
   parseSelector,
   type SelectorFault,
 } from './selector/selector-parser.ts';
+export type { Fact, Normalised, Read, SliceFacts } from './normalise/fact.ts';
+export { readIpPool } from './normalise/ip-pool.ts';
+export { parseAsNumber, readNode } from './normalise/node.ts';
+export { NORMALISED_KINDS, normalise } from './normalise/normalise.ts';
+export {
+  type ResourceRef,
+  SnapshotStore,
+  snapshotOf,
+  type Upserted,
+} from './normalise/snapshot-store.ts';
+export { BUILT_IN_TIERS } from './normalise/tier.ts';

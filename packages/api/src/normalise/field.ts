@@ -1,0 +1,144 @@
+import type { ObjectRef } from '../model/policy.ts';
+import type { Finding } from '../model/snapshot.ts';
+
+/** Gathers what is wrong with one object. */
+export class Report {
+  readonly object: ObjectRef;
+  readonly findings: Finding[] = [];
+  /** Whether the whole object must be treated as absent. */
+  failed = false;
+
+  constructor(object: ObjectRef) {
+    this.object = object;
+  }
+
+  note(severity: Finding['severity'], path: string, message: string): void {
+    this.findings.push({ object: this.object, path, severity, message });
+  }
+}
+
+/**
+ * A place in an object that nobody has checked yet. Reading a part that is absent or null gives undefined; reading
+ * one of the wrong shape gives undefined too, and a finding that makes the object invalid.
+ */
+export class Field {
+  readonly value: unknown;
+  /** As in `spec.ingress[0].from[1]`. */
+  readonly path: string;
+  readonly report: Report;
+
+  constructor(value: unknown, path: string, report: Report) {
+    this.value = value ?? undefined;
+    this.path = path;
+    this.report = report;
+  }
+
+  /** Whether something other than null is written here. */
+  get present(): boolean {
+    return this.value !== undefined;
+  }
+
+  /** The part of this name. */
+  at(key: string): Field {
+    const path = /^[A-Za-z0-9_]+$/.test(key)
+      ? this.path === ''
+        ? key
+        : `${this.path}.${key}`
+      : `${this.path}[${key}]`;
+    if (!this.present) return new Field(undefined, path, this.report);
+    if (!isRecord(this.value)) {
+      this.invalid('must be an object');
+      return new Field(undefined, path, this.report);
+    }
+    return new Field(Object.hasOwn(this.value, key) ? this.value[key] : undefined, path, this.report);
+  }
+
+  /** The names of the parts that are present. */
+  keys(): readonly string[] {
+    if (!this.present) return [];
+    if (!isRecord(this.value)) {
+      this.invalid('must be an object');
+      return [];
+    }
+    const record = this.value;
+    return Object.keys(record).filter(key => record[key] !== null && record[key] !== undefined);
+  }
+
+  /** The items of a list; none when absent. */
+  items(): readonly Field[] {
+    if (!this.present) return [];
+    if (!Array.isArray(this.value)) {
+      this.invalid('must be a list');
+      return [];
+    }
+    return this.value.map((item, index) => new Field(item, `${this.path}[${index}]`, this.report));
+  }
+
+  text(): string | undefined {
+    if (!this.present || typeof this.value === 'string') return this.value as string | undefined;
+    return this.invalid('must be a string');
+  }
+
+  flag(): boolean | undefined {
+    if (!this.present || typeof this.value === 'boolean') return this.value as boolean | undefined;
+    return this.invalid('must be true or false');
+  }
+
+  number(): number | undefined {
+    if (!this.present || typeof this.value === 'number') return this.value as number | undefined;
+    return this.invalid('must be a number');
+  }
+
+  integer(least: number, most: number): number | undefined {
+    const value = this.number();
+    if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return value;
+    return this.invalid(`must be a whole number from ${least} to ${most}`);
+  }
+
+  oneOf<const T extends string>(choices: readonly T[]): T | undefined {
+    if (!this.present) return undefined;
+    const found = choices.find(choice => choice === this.value);
+    return found ?? this.invalid(`must be ${listed(choices)}, not ${shown(this.value)}`);
+  }
+
+  /** A map of strings, such as labels. */
+  texts(): ReadonlyMap<string, string> {
+    const map = new Map<string, string>();
+    for (const key of this.keys()) {
+      const text = this.at(key).text();
+      if (text !== undefined) map.set(key, text);
+    }
+    return map;
+  }
+
+  /** The object is not in effect because of this. */
+  invalid(message: string): undefined {
+    this.report.failed = true;
+    this.report.note('error', this.path, message);
+  }
+
+  /** This part is not in effect; the rest of the object is. */
+  unhonoured(message: string): undefined {
+    this.report.note('error', this.path, message);
+  }
+
+  /** In effect, but look at it. */
+  warn(message: string): undefined {
+    this.report.note('warning', this.path, message);
+  }
+}
+
+/** Whether a value is a JSON object. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A value as people would write it, cut short. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function listed(choices: readonly string[]): string {
+  return choices.length < 2 ? `${choices[0]}` : `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
+}

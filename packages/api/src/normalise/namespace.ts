@@ -1,0 +1,9 @@
+import type { NamespaceFacts } from '../model/snapshot.ts';
+import { finish, type Read } from './fact.ts';
+import { readHeader } from './header.ts';
+
+/** A Namespace (v1). All of its labels count: the reserved ones only matter on what lives in it. */
+export function readNamespace(object: unknown): Read<NamespaceFacts> {
+  const { report, root, name } = readHeader(object, 'Cluster');
+  return finish(report, { name, labels: root.at('metadata').at('labels').texts() });
+}
