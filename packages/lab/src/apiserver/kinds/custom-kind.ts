@@ -1,0 +1,80 @@
+import { at, isObject, type Json, listAt, objectAt, textAt } from '../json.ts';
+import type { KubeObject } from '../kube-object.ts';
+import { schemaAt } from '../schema/definition-check.ts';
+import type { Schema } from '../schema/schema.ts';
+import type { FieldReader } from '../select/field-selector.ts';
+import { objectMeta } from './common-schema.ts';
+import { printerColumn } from './json-path.ts';
+import { AGE_COLUMN, type Column, type Kind, metadataFields, NAME_COLUMN } from './kind.ts';
+
+/** Whether a definition has this condition at True. */
+export function hasCondition(definition: KubeObject, type: string): boolean {
+  return listAt(definition, 'status', 'conditions').some(
+    condition => textAt(condition, 'type') === type && textAt(condition, 'status') === 'True',
+  );
+}
+
+/** The kinds that an established definition serves, one per served version. */
+export function kindsOf(definition: KubeObject): readonly Kind[] {
+  if (!hasCondition(definition, 'Established')) return [];
+  const spec = objectAt(definition, 'spec');
+  const names = objectAt(spec, 'names');
+  const [group, plural] = [textAt(spec, 'group'), textAt(names, 'plural')];
+  const namespaced = textAt(spec, 'scope') === 'Namespaced';
+  return listAt(spec, 'versions')
+    .filter(version => at(version, 'served') === true)
+    .map(version => {
+      const own = objectAt(version, 'schema', 'openAPIV3Schema') as Schema;
+      const schema: Schema = {
+        ...own,
+        properties: {
+          ...own.properties,
+          apiVersion: { type: 'string' },
+          kind: { type: 'string' },
+          metadata: objectMeta,
+        },
+      };
+      const hasStatus = isObject(at(version, 'subresources', 'status'));
+      return {
+        group,
+        version: textAt(version, 'name'),
+        kind: textAt(names, 'kind'),
+        listKind: textAt(names, 'listKind'),
+        plural,
+        singular: textAt(names, 'singular'),
+        shortNames: listAt(names, 'shortNames').map(String),
+        categories: listAt(names, 'categories').map(String),
+        namespaced,
+        storage: `${group}/${plural}`,
+        builtIn: false,
+        schema,
+        columns: columnsOf(version),
+        hasStatus,
+        hasGeneration: true,
+        selectable: new Map([...metadataFields(namespaced), ...selectableOf(version, own)]),
+        nameRule: 'subdomain',
+        subresources: [],
+        strategy: hasStatus
+          ? {
+              create: ({ status: _status, ...rest }: KubeObject) => ({ ...rest, metadata: rest.metadata as KubeObject['metadata'] }),
+            }
+          : {},
+      } satisfies Kind;
+    });
+}
+
+/** Without columns of its own a kind shows its age. */
+function columnsOf(version: Json): readonly Column[] {
+  const own = listAt(version, 'additionalPrinterColumns').map(printerColumn);
+  return own.length === 0 ? [NAME_COLUMN, AGE_COLUMN] : [NAME_COLUMN, ...own];
+}
+
+function selectableOf(version: Json, schema: Schema): readonly (readonly [string, FieldReader])[] {
+  return listAt(version, 'selectableFields').flatMap(item => {
+    const jsonPath = textAt(item, 'jsonPath');
+    if (schemaAt(schema, jsonPath) === undefined) return [];
+    const path = jsonPath.split('.').slice(1);
+    return [[path.join('.'), (object: KubeObject) => String(at(object, ...path) ?? '')] as const];
+  });
+}
+

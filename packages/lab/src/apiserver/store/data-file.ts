@@ -1,0 +1,54 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { KubeObject } from '../kube-object.ts';
+import type { Journal, Saved } from './store.ts';
+
+/** A store's state in one SQLite file. Every write is one transaction, so a kill loses nothing that was answered. */
+export interface DataFile {
+  readonly journal: Journal;
+  readonly saved: Saved;
+  close(): void;
+}
+
+/** Opens or makes the file. Throws what SQLite throws when the path can't be used. */
+export function openDataFile(path: string): DataFile {
+  const db = new DatabaseSync(path);
+  db.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = NORMAL;
+    CREATE TABLE IF NOT EXISTS object (storage TEXT, key TEXT, json TEXT NOT NULL, PRIMARY KEY (storage, key)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS revision (only INTEGER PRIMARY KEY CHECK (only = 1), value INTEGER NOT NULL);
+    INSERT OR IGNORE INTO revision VALUES (1, 1);
+  `);
+  const begin = db.prepare('BEGIN IMMEDIATE');
+  const commit = db.prepare('COMMIT');
+  const put = db.prepare('INSERT OR REPLACE INTO object VALUES (?, ?, ?)');
+  const remove = db.prepare('DELETE FROM object WHERE storage = ? AND key = ?');
+  const stamp = db.prepare('UPDATE revision SET value = ?');
+  const rows = db.prepare('SELECT storage, key, json FROM object').all();
+  const revision = db.prepare('SELECT value FROM revision').get();
+  return {
+    journal: {
+      put(storage, key, object, at) {
+        begin.run();
+        put.run(storage, key, JSON.stringify(object));
+        stamp.run(at);
+        commit.run();
+      },
+      remove(storage, key, at) {
+        begin.run();
+        remove.run(storage, key);
+        stamp.run(at);
+        commit.run();
+      },
+    },
+    saved: {
+      revision: Number(revision?.['value'] ?? 1),
+      objects: rows.map(row => ({
+        storage: String(row['storage']),
+        key: String(row['key']),
+        object: JSON.parse(String(row['json'])) as KubeObject,
+      })),
+    },
+    close: () => db.close(),
+  };
+}
