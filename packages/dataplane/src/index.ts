@@ -1,1 +1,77 @@
-export {};
+/**
+ * What the kernel should hold: a rule IR that can be rendered, evaluated and compared; sets, routes; plans.
+ *
+ * @packageDocumentation
+ */
+export { CHAIN_NAME_MAX, CHAIN_PREFIX, chainName, isOwnChain } from './chain-name.ts';
+export { compile } from './compile.ts';
+export { NODE_CONFIG_DEFAULTS, type NodeConfig } from './compile/config.ts';
+export { endpointChainName } from './compile/endpoint-chain.ts';
+export { ALL_POOLS, MASQUERADE_POOLS } from './compile/nat.ts';
+export { type Evaluation, evaluate, type TraceStep } from './evaluate.ts';
+export type { Action, Verdict } from './ir/action.ts';
+export { type AnyMatch, evaluateMatch, type Match, negate } from './ir/match.ts';
+export type { SetKey } from './ir/matches/set.ts';
+export {
+  type AddressType,
+  type ConntrackState,
+  ICMP_PROTOCOL,
+  type Packet,
+  PORT_PROTOCOLS,
+} from './ir/packet.ts';
+export {
+  type Chain,
+  type HookName,
+  reachable,
+  type Rule,
+  type Ruleset,
+  setsUsed,
+  type TableName,
+  type TableRules,
+} from './ir/ruleset.ts';
+export { lookupOf, type SetLookup } from './ir/set-lookup.ts';
+export { type ActualSet, isEmptySetPlan, planSets, type SetChange, type SetPlan } from './ipset/plan.ts';
+export { ipsetAfterRules, ipsetBeforeRules } from './ipset/restore.ts';
+export { canonicalMember, parseIpsetSave } from './ipset/save.ts';
+export { DEFAULT_MAXELEM, desiredSets, type Ipset, type IpsetType, ipsetOf, membersOf } from './ipset/set.ts';
+export {
+  afterTablePlan,
+  type HookChange,
+  isEmptyTablePlan,
+  planTable,
+  type TablePlan,
+} from './iptables/plan.ts';
+export {
+  COMMENT_PREFIX,
+  type RenderedChain,
+  type RenderedRule,
+  type RenderedTable,
+  renderTable,
+} from './iptables/render.ts';
+export { restoreInput } from './iptables/restore.ts';
+export { emptyTable, parseSave, type SavedJump, type SavedTable } from './iptables/saved.ts';
+export { lower } from './lower.ts';
+export { IPTABLES_LIMITS, type Limits, NFT_LIMITS } from './lower/limits.ts';
+export { type Driver, type DriverFault, type Op, type Plan, type PlanParts, planOf } from './plan.ts';
+export {
+  isEmptyRoutePlan,
+  planRoutes,
+  type RouteConflict,
+  type RoutePlan,
+} from './routes/plan.ts';
+export {
+  blackholeRoute,
+  type NextHop,
+  type Route,
+  ROUTE_PROTOCOL_BGP,
+  ROUTE_PROTOCOL_MUSLIN,
+  routeKey,
+  type RouteKind,
+  type RouteScope,
+  routeText,
+  sameRoute,
+  TABLE_MAIN,
+  workloadRoute,
+} from './routes/route.ts';
+export { GATEWAY_4, GATEWAY_6, HOST_SIDE_MAC, workloadInterfaceName } from './routes/workload-link.ts';
+export { isOwnSet, SET_NAME_MAX, setName, temporarySetName } from './set-name.ts';

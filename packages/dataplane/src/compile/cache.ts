@@ -1,0 +1,58 @@
+import type { ActivePolicy, Direction, EndpointPlan, MemberSet, SetId, TierPlan } from '@muslin/api';
+import type { Chain, TableRules } from '../ir/ruleset.ts';
+import { type Marks, marksOf, type NodeConfig } from './config.ts';
+import { filterChains } from './filter.ts';
+import { natRules, poolSets } from './nat.ts';
+import { verdictChains } from './policy-chains.ts';
+import type { TierChain } from './tier-chain.ts';
+
+/** What was compiled for a value before; inputs are immutable, so identity says whether it still holds. */
+export interface DirectionCache {
+  readonly policies: WeakMap<ActivePolicy, Chain>;
+  readonly tiers: WeakMap<TierPlan, { readonly of: readonly Chain[]; readonly result: TierChain }>;
+  readonly endpoints: WeakMap<
+    EndpointPlan,
+    { readonly interfaceName: string; readonly of: readonly TierChain[]; readonly chain: Chain }
+  >;
+  dispatch: Chain | undefined;
+}
+
+/** Everything that depends on one `NodeConfig`. */
+export interface ConfigCache {
+  readonly marks: Marks;
+  readonly fixed: readonly Chain[];
+  readonly nat: TableRules;
+  readonly sets: ReadonlyMap<SetId, MemberSet>;
+  readonly directions: Readonly<Record<Direction, DirectionCache>>;
+}
+
+const caches = new WeakMap<NodeConfig, ConfigCache>();
+
+const directionCache = (): DirectionCache => ({
+  policies: new WeakMap(),
+  tiers: new WeakMap(),
+  endpoints: new WeakMap(),
+  dispatch: undefined,
+});
+
+/** The cache that belongs to this configuration value. */
+export function cacheOf(config: NodeConfig): ConfigCache {
+  let cache = caches.get(config);
+  if (cache === undefined) {
+    const marks = marksOf(config.markMask);
+    cache = {
+      marks,
+      fixed: [...filterChains(config), ...verdictChains(marks)],
+      nat: natRules(config),
+      sets: poolSets(config),
+      directions: { ingress: directionCache(), egress: directionCache() },
+    };
+    caches.set(config, cache);
+  }
+  return cache;
+}
+
+/** Whether two lists hold the same values in the same order. */
+export function sameList(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((value, i) => value === b[i]);
+}

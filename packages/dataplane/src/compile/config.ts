@@ -1,0 +1,45 @@
+import type { EndpointKey } from '@muslin/api';
+import type { Family, Prefix } from '@muslin/net';
+
+/** What `compile` must know of the node besides its `NodeState`. Keep one value as long as nothing in it changes. */
+export interface NodeConfig {
+  readonly family: Family;
+  /** All pools of the cluster; the other family's are ignored. */
+  readonly pools: readonly { readonly cidr: Prefix; readonly natOutgoing: boolean }[];
+  /** Every interface whose name begins so belongs to a pod. No other device of the node may. */
+  readonly workloadInterfacePrefix: string;
+  /** What happens to a pod's traffic to its own node after its egress policy allowed it. */
+  readonly endpointToHostAction: 'Accept' | 'Drop' | 'Return';
+  /** Host side interface of a local endpoint; undefined while it has none. Cheap: asked on every compile. */
+  readonly interfaceOf: (key: EndpointKey) => string | undefined;
+  /** Two bits or more of the packet mark that are ours. */
+  readonly markMask: number;
+  /** Begins what `Log` rules write. */
+  readonly logPrefix: string;
+}
+
+/** What is right for most nodes; only `family`, `pools` and `interfaceOf` have no good default. */
+export const NODE_CONFIG_DEFAULTS = {
+  workloadInterfacePrefix: 'msl',
+  endpointToHostAction: 'Accept',
+  /** Bits that kube-proxy (0xc000), Tailscale (0xff0000) and portmap (0x2000) leave alone. */
+  markMask: 0x30000000,
+  logPrefix: 'muslin-packet',
+} as const satisfies Partial<NodeConfig>;
+
+/** The two bits that policy chains speak with. */
+export interface Marks {
+  /** A policy allowed the packet in this direction. */
+  readonly allow: number;
+  /** A policy passed it on to the next tier. */
+  readonly pass: number;
+}
+
+/** Takes the two lowest bits of the mask; fewer is a bug of the caller, who validates what people write. */
+export function marksOf(mask: number): Marks {
+  const bits: number[] = [];
+  for (let i = 0; i < 32; i++) if ((mask >>> i) & 1) bits.push((1 << i) >>> 0);
+  const [allow, pass] = bits;
+  if (allow === undefined || pass === undefined) throw new Error('markMask needs two bits or more');
+  return { allow, pass };
+}

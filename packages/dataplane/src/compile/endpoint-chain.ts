@@ -1,0 +1,46 @@
+import type { Direction, EndpointPlan } from '@muslin/api';
+import { type Family, hostPrefix } from '@muslin/net';
+import { chainName } from '../chain-name.ts';
+import type { Chain, Rule } from '../ir/ruleset.ts';
+import type { Marks } from './config.ts';
+import type { TierChain } from './tier-chain.ts';
+
+/**
+ * One endpoint in one direction. A packet that is denied is dropped on the way; one that reaches the end (or
+ * returns early, allowed) has passed. Egress begins with the addresses the pod may use.
+ */
+export function endpointChain(
+  plan: EndpointPlan,
+  direction: Direction,
+  interfaceName: string,
+  tiers: readonly TierChain[],
+  marks: Marks,
+  family: Family,
+): Chain {
+  const rules: Rule[] = [];
+  const comment = `${plan.key} ${direction}`;
+  if (direction === 'egress') {
+    const own = plan.ips.filter(ip => ip.family === family).map(hostPrefix);
+    rules.push({
+      matches: own.length === 0 ? [] : [{ kind: 'source', nets: own, not: true }],
+      action: { kind: 'drop' },
+      comment: `${plan.key} only its own addresses`,
+    });
+  }
+  const asked = tiers.filter(tier => tier.chain.rules.length > 0);
+  asked.forEach((tier, i) => {
+    const last = i === asked.length - 1;
+    rules.push({ matches: [], action: { kind: last ? 'goto' : 'jump', chain: tier.chain.name }, comment });
+    if (!last && tier.allows)
+      rules.push({
+        matches: [{ kind: 'mark', value: marks.allow, mask: marks.allow }],
+        action: { kind: 'return' },
+      });
+  });
+  return { name: endpointChainName(direction, interfaceName), rules };
+}
+
+/** Egress is `from` the pod, ingress `to` it. */
+export function endpointChainName(direction: Direction, interfaceName: string): string {
+  return chainName(direction === 'egress' ? 'from' : 'to', interfaceName);
+}

@@ -1,0 +1,44 @@
+import type { ActivePolicy, Direction } from '@muslin/api';
+import { chainName } from '../chain-name.ts';
+import type { Action } from '../ir/action.ts';
+import type { Chain, Rule } from '../ir/ruleset.ts';
+import type { Marks, NodeConfig } from './config.ts';
+import { compileRule, type RuleActions } from './rule.ts';
+
+/** Chains that end a policy: mark the packet and return to whoever asked the policy. */
+export const ALLOW_CHAIN = 'msl-allow';
+export const PASS_CHAIN = 'msl-pass';
+
+/** The two chains that say a verdict by mark bit. */
+export function verdictChains(marks: Marks): readonly Chain[] {
+  const marking = (name: string, bit: number): Chain => ({
+    name,
+    rules: [{ matches: [], action: { kind: 'mark', value: bit, mask: bit } }],
+  });
+  return [marking(ALLOW_CHAIN, marks.allow), marking(PASS_CHAIN, marks.pass)];
+}
+
+/**
+ * What rule actions do. Ingress is asked last, so its Allow is final; after egress the destination's ingress is
+ * still to be asked, so its Allow is a mark bit. `goto` keeps it to one kernel rule per policy rule.
+ */
+export function actionsOf(direction: Direction, logPrefix: string): RuleActions {
+  const allow: Action = direction === 'ingress' ? { kind: 'accept' } : { kind: 'goto', chain: ALLOW_CHAIN };
+  return {
+    Allow: allow,
+    Deny: { kind: 'drop' },
+    Pass: { kind: 'goto', chain: PASS_CHAIN },
+    Log: { kind: 'log', prefix: `${logPrefix} ` },
+  };
+}
+
+/** A policy's rules of one direction: one chain, shared by every endpoint of the node that it selects. */
+export function policyChain(policy: ActivePolicy, direction: Direction, config: NodeConfig): Chain {
+  const actions = actionsOf(direction, config.logPrefix);
+  const rules: Rule[] = [];
+  for (const rule of policy[direction]) {
+    const compiled = compileRule(rule, config.family, actions, `${policy.key} ${rule.path}`);
+    if (compiled !== undefined) rules.push(compiled);
+  }
+  return { name: chainName(direction === 'ingress' ? 'pi' : 'pe', policy.key), rules };
+}

@@ -1,0 +1,55 @@
+import type { ActivePolicy, Direction, TierPlan } from '@muslin/api';
+import { chainName } from '../chain-name.ts';
+import type { Chain, Rule } from '../ir/ruleset.ts';
+import type { Marks } from './config.ts';
+
+/** A policy that is enforced, with the chain of its rules. */
+export interface PolicyWithChain {
+  readonly policy: ActivePolicy;
+  readonly chain: Chain;
+}
+
+/** A tier as one chain, and whether it can come back with the allow bit set. */
+export interface TierChain {
+  readonly chain: Chain;
+  readonly allows: boolean;
+}
+
+/**
+ * One tier's list of policies as one chain, shared by every endpoint that has the same list (the name is a
+ * digest of the list). It drops what the tier denies; it returns with the allow bit set (egress only) when a
+ * policy allowed, and without it when the next tier must be asked. It clears the bits it uses, so what the
+ * packet carried before means nothing.
+ */
+export function tierChain(
+  plan: TierPlan,
+  direction: Direction,
+  policies: readonly PolicyWithChain[],
+  marks: Marks,
+): TierChain {
+  const rules: Rule[] = [];
+  let tested = 0;
+  for (const { policy, chain } of policies) {
+    if (chain.rules.length === 0) continue;
+    rules.push({ matches: [], action: { kind: 'jump', chain: chain.name } });
+    let bits = 0;
+    if (direction === 'egress' && policy.egress.some(rule => rule.action === 'Allow')) bits |= marks.allow;
+    if (policy[direction].some(rule => rule.action === 'Pass')) bits |= marks.pass;
+    if (bits === 0) continue;
+    tested |= bits;
+    rules.push({
+      matches: [{ kind: 'mark', value: 0, mask: bits >>> 0, not: true }],
+      action: { kind: 'return' },
+    });
+  }
+  if (tested !== 0) rules.unshift({ matches: [], action: { kind: 'mark', value: 0, mask: tested >>> 0 } });
+  if (plan.defaultAction === 'Deny' && policies.length > 0)
+    rules.push({
+      matches: [],
+      action: { kind: 'drop' },
+      comment: `end of tier ${plan.tier}`,
+    });
+  const subject = `_${[plan.tier, plan.defaultAction, ...policies.map(p => p.policy.key)].join(' ')}`;
+  const name = chainName(direction === 'ingress' ? 'ti' : 'te', subject);
+  return { chain: { name, rules }, allows: (tested & marks.allow) !== 0 };
+}

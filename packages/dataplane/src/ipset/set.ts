@@ -1,0 +1,83 @@
+import type { MemberSet, SetId } from '@muslin/api';
+import type { Family } from '@muslin/net';
+import { type Ruleset, setsUsed } from '../ir/ruleset.ts';
+import { setName } from '../set-name.ts';
+
+/** Kinds of ipset that we make. */
+export type IpsetType = 'hash:net' | 'hash:ip,port';
+
+/** One set of the kernel, of one family. Members as ipset prints them, prefixes always with a length. */
+export interface Ipset {
+  readonly name: string;
+  readonly family: Family;
+  readonly type: IpsetType;
+  /** Most members it may have. */
+  readonly maxelem: number;
+  /** Buckets at creation: a hash that grows waits for an RCU grace period at each doubling. */
+  readonly hashsize: number;
+  readonly members: ReadonlySet<string>;
+}
+
+/** Costs nothing until used; more members than this double it. */
+export const DEFAULT_MAXELEM = 1 << 20;
+const MIN_HASHSIZE = 64;
+
+const powerOfTwo = (atLeast: number) => 2 ** Math.ceil(Math.log2(Math.max(1, atLeast)));
+
+type Cache = WeakMap<MemberSet, ReadonlySet<string>>;
+const caches: Readonly<Record<Family, Cache>> = { 4: new WeakMap(), 6: new WeakMap() };
+
+/** The members of one family, as the kernel takes them: it has no `/0`, so that becomes two halves. */
+export function membersOf(set: MemberSet, family: Family): ReadonlySet<string> {
+  let members = caches[family].get(set);
+  if (members === undefined) {
+    const mine = new Set<string>();
+    for (const member of set.members) {
+      if ((addressOf(member).includes(':') ? 6 : 4) !== family) continue;
+      if (set.kind === 'net' && member.endsWith('/0')) for (const half of HALVES[family]) mine.add(half);
+      else mine.add(member);
+    }
+    members = mine;
+    caches[family].set(set, members);
+  }
+  return members;
+}
+
+const addressOf = (member: string) => member.slice(0, Math.max(0, member.indexOf(',')) || undefined);
+
+const HALVES: Readonly<Record<Family, readonly string[]>> = {
+  4: ['0.0.0.0/1', '128.0.0.0/1'],
+  6: ['::/1', '8000::/1'],
+};
+
+/** The sets that lowered rules look into. One that nobody defines, or as another kind, is there but empty. */
+export function desiredSets(
+  sets: ReadonlyMap<SetId, MemberSet>,
+  lowered: Ruleset,
+): ReadonlyMap<string, Ipset> {
+  const out = new Map<string, Ipset>();
+  for (const [id, kind] of setsUsed(lowered)) {
+    const known = lowered.sets.get(id) ?? sets.get(id);
+    const set = ipsetOf(id, known?.kind === kind ? known : EMPTY[kind], lowered.family);
+    out.set(set.name, set);
+  }
+  return out;
+}
+
+const EMPTY: Readonly<Record<MemberSet['kind'], MemberSet>> = {
+  net: { kind: 'net', members: new Set() },
+  'ip-port': { kind: 'ip-port', members: new Set() },
+};
+
+/** One set for the kernel. */
+export function ipsetOf(id: SetId, set: MemberSet, family: Family): Ipset {
+  const members = membersOf(set, family);
+  return {
+    name: setName(id, family),
+    family,
+    type: set.kind === 'net' ? 'hash:net' : 'hash:ip,port',
+    maxelem: Math.max(DEFAULT_MAXELEM, powerOfTwo(members.size)),
+    hashsize: Math.max(MIN_HASHSIZE, powerOfTwo(members.size / 2)),
+    members,
+  };
+}

@@ -1,0 +1,95 @@
+import type { Family } from '@muslin/net';
+import { digest } from '../digest.ts';
+import { iptablesAction } from '../ir/action.ts';
+import { iptablesMatch } from '../ir/match.ts';
+import { word } from '../ir/match-row.ts';
+import type { Chain, HookName, Rule, Ruleset, TableName } from '../ir/ruleset.ts';
+
+/** Begins the comment of every rule of ours; a hash follows, then words for people. */
+export const COMMENT_PREFIX = 'msl:';
+
+/** Characters of the hash in a rule's comment: 96 bits. */
+export const RULE_HASH_LENGTH = 16;
+
+/** A rule as iptables-restore reads it after `-A <chain>`. */
+export interface RenderedRule {
+  readonly hash: string;
+  readonly text: string;
+}
+
+/** A chain as text. Two chains with the same `hash` are the same. */
+export interface RenderedChain {
+  readonly name: string;
+  readonly hash: string;
+  readonly rules: readonly RenderedRule[];
+}
+
+/** One table as it should be: our chains, and the jump that stands first in each hook's built-in chain. */
+export interface RenderedTable {
+  readonly family: Family;
+  readonly table: TableName;
+  readonly chains: ReadonlyMap<string, RenderedChain>;
+  readonly hooks: ReadonlyMap<HookName, RenderedRule>;
+}
+
+const caches: Readonly<Record<Family, WeakMap<Chain, RenderedChain>>> = {
+  4: new WeakMap(),
+  6: new WeakMap(),
+};
+
+/** Renders one table of a lowered ruleset. Unchanged chains are the same objects from call to call. */
+export function renderTable(ruleset: Ruleset, table: TableName): RenderedTable {
+  const { family } = ruleset;
+  const rules = ruleset.tables.get(table);
+  const chains = new Map<string, RenderedChain>();
+  for (const [name, chain] of rules?.chains ?? []) chains.set(name, renderChain(chain, family));
+  const hooks = new Map<HookName, RenderedRule>();
+  for (const [hook, chain] of rules?.hooks ?? [])
+    hooks.set(hook, renderRule(hook, { matches: [], action: { kind: 'jump', chain } }, family, ''));
+  return { family, table, chains, hooks };
+}
+
+/** Renders one lowered chain. */
+export function renderChain(chain: Chain, family: Family): RenderedChain {
+  let rendered = caches[family].get(chain);
+  if (rendered === undefined) {
+    const rules: RenderedRule[] = [];
+    let previous = '';
+    for (const rule of chain.rules) {
+      const next = renderRule(chain.name, rule, family, previous);
+      rules.push(next);
+      previous = next.hash;
+    }
+    rendered = { name: word(chain.name), hash: chainHash(rules.map(rule => rule.hash)), rules };
+    caches[family].set(chain, rendered);
+  }
+  return rendered;
+}
+
+/**
+ * What identifies a chain's content: each rule's hash covers the rule and all before it, so the number of rules
+ * and the last hash say it all.
+ */
+export function chainHash(hashes: readonly string[]): string {
+  return `${hashes.length}:${hashes.at(-1) ?? ''}`;
+}
+
+function renderRule(chain: string, rule: Rule, family: Family, previous: string): RenderedRule {
+  const matches = rule.matches.flatMap(match => iptablesMatch(match, family));
+  const action = iptablesAction(rule.action);
+  const comment = safeComment(rule.comment ?? '');
+  const hash = digest(JSON.stringify([chain, previous, family, matches, action, comment]), RULE_HASH_LENGTH);
+  const note = `${COMMENT_PREFIX}${hash}${comment === '' ? '' : ` ${comment}`}`;
+  return { hash, text: [...matches, '-m', 'comment', '--comment', `"${note}"`, ...action].join(' ') };
+}
+
+/**
+ * Text from the API as it may stand between quotes in a restore line: no quote, backslash, dollar, newline or
+ * anything beyond ASCII, and short enough for XT_MAX_COMMENT_LEN (256).
+ */
+export function safeComment(text: string): string {
+  return text
+    .replace(/[^A-Za-z0-9 ._/:=,@[\]-]/g, '_')
+    .slice(0, 160)
+    .trim();
+}
