@@ -1,0 +1,138 @@
+import { readFileSync, statSync } from 'node:fs';
+import { ok, type Result } from '@muslin/net';
+import type { FileFault } from './file-fault.ts';
+import { isRecord } from './json.ts';
+import { jsonOffset, membersIn } from './json-locator.ts';
+import { lineAt, type Locator } from './place.ts';
+import { filesUnder, reasonOf } from './walk.ts';
+import type { FileDocument } from './yaml-documents.ts';
+
+/** Larger files are refused: no manifest is this large, and parsing one would take minutes. */
+export const MAX_FILE_BYTES = 50 * 1024 * 1024;
+const MAX_DEPTH = 200;
+
+/** An object as a file gives it: at least a kind, and a name or a prefix of one. */
+export interface RawObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name?: string; readonly generateName?: string; readonly namespace?: string };
+  readonly [field: string]: unknown;
+}
+
+export interface LoadedObject {
+  readonly object: RawObject;
+  readonly file: string;
+  readonly locate: Locator;
+}
+
+/** What the files hold. `skipped`: documents that are no Kubernetes objects (a `values.yaml`, a test's data). */
+export interface Loaded {
+  readonly files: number;
+  readonly objects: readonly LoadedObject[];
+  readonly skipped: readonly { readonly file: string; readonly line: number }[];
+  readonly faults: readonly FileFault[];
+}
+
+/** Reads all objects of the given folders and files; `-` is standard input, which the caller has read. */
+export async function loadFiles(paths: readonly string[], stdin?: string): Promise<Loaded> {
+  const list = filesUnder(paths.filter(path => path !== '-'));
+  const objects: LoadedObject[] = [];
+  const skipped: { readonly file: string; readonly line: number }[] = [];
+  const faults: FileFault[] = [...list.faults];
+  const take = async (file: string, text: string) => {
+    const documents = await documentsOf(file, text);
+    if (!documents.ok) {
+      faults.push(documents.fault);
+      return;
+    }
+    for (const document of documents.value) {
+      if (isTooDeep(document.value)) {
+        faults.push({ ...document.locate(''), code: 'too-deep', message: 'nested too deeply' });
+        continue;
+      }
+      for (const { value, locate } of itemsOf(document)) {
+        const object = rawObject(value);
+        if (object === undefined) skipped.push(locate(''));
+        else objects.push({ object, file, locate });
+      }
+    }
+  };
+  for (const file of list.files) {
+    const text = readText(file);
+    if (typeof text === 'string') await take(file, text);
+    else faults.push(text);
+  }
+  if (stdin !== undefined && paths.includes('-')) await take('(standard input)', stdin);
+  return { files: list.files.length, objects, skipped, faults };
+}
+
+function readText(file: string): string | FileFault {
+  try {
+    const { size } = statSync(file);
+    if (size > MAX_FILE_BYTES)
+      return { code: 'too-big', file, message: `${size} bytes; the limit is ${MAX_FILE_BYTES} (50 MiB)` };
+    return readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
+  } catch (cause) {
+    return { code: 'not-readable', file, message: reasonOf(cause) };
+  }
+}
+
+async function documentsOf(file: string, text: string): Promise<Result<readonly FileDocument[], FileFault>> {
+  if (/^\s*[{[]/.test(text)) {
+    const value = parseJson(text);
+    if (value !== undefined) return ok([{ value: value.json, locate: jsonLocator(file, text) }]);
+  }
+  const { yamlDocuments } = await import('./yaml-documents.ts');
+  return yamlDocuments(file, text);
+}
+
+/** Flow style YAML begins like JSON, so text that is no JSON is not yet wrong. */
+function parseJson(text: string): { readonly json: unknown } | undefined {
+  try {
+    return { json: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}
+
+function jsonLocator(file: string, text: string): Locator {
+  const members = membersIn(text);
+  return path => ({ file, line: lineAt(text, jsonOffset(text, path, members)) });
+}
+
+/** The objects of a `List`, `PodList` and the like, or a plain list of objects; else the document itself. */
+function itemsOf(document: FileDocument): readonly FileDocument[] {
+  const { value, locate } = document;
+  if (Array.isArray(value)) return value.map((item, i) => itemAt(item, locate, `[${i}]`));
+  if (!isRecord(value) || !/List$/.test(String(value['kind'])) || !Array.isArray(value['items']))
+    return [document];
+  // `kubectl get --raw` leaves kind and apiVersion of the items to the list.
+  const kind = String(value['kind']).slice(0, -'List'.length);
+  const inherited = kind === '' ? {} : { apiVersion: value['apiVersion'], kind };
+  return value['items'].flatMap((item, i) =>
+    itemsOf(itemAt(isRecord(item) ? { ...inherited, ...item } : item, locate, `items[${i}]`)),
+  );
+}
+
+function itemAt(value: unknown, locate: Locator, at: string): FileDocument {
+  return {
+    value,
+    locate: path => locate(path === '' ? at : path.startsWith('[') ? at + path : `${at}.${path}`),
+  };
+}
+
+function rawObject(value: unknown): RawObject | undefined {
+  if (!isRecord(value) || typeof value['kind'] !== 'string' || typeof value['apiVersion'] !== 'string')
+    return undefined;
+  return isRecord(value['metadata']) ? (value as unknown as RawObject) : undefined;
+}
+
+/** Looks breadth-first, so that the check itself needs no stack. */
+function isTooDeep(value: unknown): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) return true;
+    level = level.flatMap(item => (typeof item === 'object' && item !== null ? Object.values(item) : []));
+  }
+  return false;
+}

@@ -1,0 +1,48 @@
+/** A line of a file, counted from 1. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+}
+
+/**
+ * Where a YAML path such as `spec.ingress[0].from[1]` of one object stands. A path that is not there gives the
+ * nearest part above it that is; the empty path gives the first line of the object.
+ */
+export type Locator = (path: string) => Place;
+
+/** `deploy/web.yaml:12`. */
+export function formatPlace({ file, line }: Place): string {
+  return `${file}:${line}`;
+}
+
+/** Line number, from 1, of an offset in a text. */
+export function lineAt(text: string, offset: number): number {
+  let line = 1;
+  for (let i = text.indexOf('\n'); i >= 0 && i < offset; i = text.indexOf('\n', i + 1)) line++;
+  return line;
+}
+
+/** A step of a YAML path: the key that a rest of path begins with (the longest that fits), or an index. */
+export type PathStep =
+  | { readonly key: string; readonly rest: string }
+  | { readonly index: number; readonly rest: string };
+
+/**
+ * Splits the first step off a path. Keys may hold dots (`metadata.labels[app.kubernetes.io/name]`, also without the
+ * brackets), so the keys that exist decide: the longest that the path begins with.
+ */
+export function firstStep(path: string, keys: Iterable<string>): PathStep | undefined {
+  const index = /^\[(\d+)\]\.?/.exec(path);
+  if (index !== null) return { index: Number(index[1]), rest: path.slice(index[0].length) };
+  let best: { readonly key: string; readonly rest: string } | undefined;
+  for (const key of keys) {
+    if (best !== undefined && key.length <= best.key.length) continue;
+    for (const text of [key, `[${key}]`]) {
+      if (!path.startsWith(text)) continue;
+      const next = path[text.length];
+      if (next === undefined || next === '.' || next === '[')
+        best = { key, rest: path.slice(text.length + (next === '.' ? 1 : 0)) };
+    }
+  }
+  return best;
+}

@@ -1,0 +1,54 @@
+/** A part of a YAML file that can be parsed by itself, and the line of the file that it starts on. */
+export interface YamlPart {
+  readonly text: string;
+  /** From 1. */
+  readonly line: number;
+  /** It is one item of the `items` of a list that was taken apart: what the list says of itself. */
+  readonly inList?: true;
+}
+
+/**
+ * Takes a YAML stream apart at its document markers (YAML 1.2 §9.1.2: `---` at the start of a line can be nothing
+ * else), and a document that lists its `items` at the left margin, as `kubectl get -o yaml` writes it, into those.
+ * Small parts keep the parser's trees small, whatever the size of the file.
+ */
+export function yamlParts(text: string): readonly YamlPart[] {
+  const parts: YamlPart[] = [];
+  for (const document of cut(text, /^---(?=\s|$)/gm, 1)) parts.push(...listItems(document));
+  return parts;
+}
+
+function cut(text: string, marker: RegExp, line: number): readonly YamlPart[] {
+  const parts: YamlPart[] = [];
+  let start = 0;
+  let at = line;
+  const push = (end: number) => {
+    const part = text.slice(start, end);
+    if (part.trim() !== '') parts.push({ text: part, line: at });
+    for (let i = part.indexOf('\n'); i >= 0; i = part.indexOf('\n', i + 1)) at++;
+    start = end;
+  };
+  for (const match of text.matchAll(marker)) push(match.index);
+  push(text.length);
+  return parts;
+}
+
+const LIST_HEAD = /^items:[ \t]*\r?\n(?=- )/m;
+
+/** An alias in one item may name an anchor in another, so a list that has any stays whole. */
+function listItems(document: YamlPart): readonly YamlPart[] {
+  const { text, line } = document;
+  const head = LIST_HEAD.exec(text);
+  if (head === null || !/^kind: *\w*List *$/m.test(text) || /[:-] +[&*]\w/.test(text)) return [document];
+  const start = head.index + head[0].length;
+  const rest = text.slice(start);
+  const tail = /^[A-Za-z]/m.exec(rest);
+  const body = tail === null ? rest : rest.slice(0, tail.index);
+  const firstLine = line + (text.slice(0, start).match(/\n/g)?.length ?? 0);
+  return cut(body, /^- /gm, firstLine).map(part => ({
+    // The dash becomes a space, so that the item stands alone with its columns kept.
+    text: part.text.replace(/^- /, '  '),
+    line: part.line,
+    inList: true as const,
+  }));
+}

@@ -1,0 +1,51 @@
+import type { ObjectRef } from '@muslin/api';
+import type { Decision } from '@muslin/policy';
+
+/** `NetworkPolicy shop/db`, `GlobalNetworkPolicy deny-all`. */
+export function formatRef({ kind, namespace, name }: ObjectRef): string {
+  return `${kind} ${namespace === undefined || namespace === '' ? '' : `${namespace}/`}${name}`;
+}
+
+/** `shop/web-1` for `pod/shop/web-1`. */
+export function endpointName(key: string): string {
+  return key.replace(/^pod\//, '');
+}
+
+/** Why one end allows or denies, as the end of a sentence. */
+export function reasonText(decision: Decision): string {
+  const { because, direction } = decision;
+  const who = decision.endpoint === undefined ? 'it' : endpointName(decision.endpoint);
+  switch (because.code) {
+    case 'rule':
+      return `${formatRef(because.source)} ${decision.answer === 'allow' ? 'allows' : 'denies'} it in ${because.path}`;
+    case 'tier-default': {
+      const names = isolating(decision).map(formatRef);
+      const policies =
+        names.length > 3
+          ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`
+          : names.join(' and ');
+      const tier = because.tier === 'default' ? '' : ` of tier ${because.tier}`;
+      return `${policies}${tier} ${names.length === 1 ? 'isolates' : 'isolate'} ${who}, and no rule allows it`;
+    }
+    case 'past-last-tier':
+      return 'every tier passes it on, and past the last one it is allowed';
+    case 'no-policy':
+      return `no policy isolates ${who} for ${direction}`;
+    case 'not-selectable':
+      return decision.endpoint === undefined
+        ? 'it is outside the cluster, where policies do not apply'
+        : `${who} is on its node's network, where pod policies do not apply`;
+    case 'loopback':
+      return 'a pod always reaches its own address';
+    case 'own-node':
+      return `node ${because.node} always reaches its own pods`;
+    default:
+      return because satisfies never;
+  }
+}
+
+/** The enforced policies of the tier that decided by default. */
+export function isolating(decision: Decision): readonly ObjectRef[] {
+  const tier = decision.tiers.at(-1);
+  return (tier?.policies ?? []).filter(policy => !policy.staged).map(policy => policy.source);
+}

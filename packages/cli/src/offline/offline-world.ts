@@ -1,0 +1,119 @@
+import { type Finding, type ObjectRef, type PolicyKey, type Snapshot, snapshotOf } from '@muslin/api';
+import { fail, ok, type Prefix, parsePrefix, type Result } from '@muslin/net';
+import { type FileFault, formatFileFault } from '../files/file-fault.ts';
+import { loadFiles, type Loaded, type LoadedObject } from '../files/load.ts';
+import type { Place } from '../files/place.ts';
+import { namespaceOf, withNamespaces } from './namespaces.ts';
+import { withAddresses } from './pod-addresses.ts';
+import { withServiceSlices } from './service-slices.ts';
+import { RESERVED } from './spare-addresses.ts';
+import { withWorkloadPods } from './workload-pods.ts';
+
+/** A cluster as files describe it, made complete. */
+export interface OfflineWorld {
+  readonly snapshot: Snapshot;
+  readonly findings: readonly Finding[];
+  readonly loaded: Loaded;
+  /** Endpoint keys of pods whose address was made up. */
+  readonly madeUp: ReadonlySet<string>;
+  /** Where a path of an object stands, when the files hold it. */
+  readonly placeOf: (object: ObjectRef, path: string, key?: PolicyKey) => Place | undefined;
+  /** Things to tell the person, that do not stop the answer. */
+  readonly warnings: readonly string[];
+}
+
+export interface WorldOptions {
+  /** Prefixes that pods without an address live in. */
+  readonly podCidrs: readonly string[];
+  readonly skipBroken: boolean;
+  /** Text of standard input, when `-` is among the paths. */
+  readonly stdin?: string;
+}
+
+/** Reads folders and files into a snapshot. A file that cannot be read is a fault: answers without it could be wrong. */
+export async function readWorld(
+  paths: readonly string[],
+  options: WorldOptions,
+): Promise<Result<OfflineWorld, readonly string[]>> {
+  const blocks = podBlocks(options.podCidrs);
+  if (!blocks.ok) return blocks;
+  const loaded = await loadFiles(paths, options.stdin);
+  if (loaded.faults.length > 0 && !options.skipBroken) return fail(loaded.faults.map(formatFileFault));
+  return ok(worldOf(loaded, blocks.value));
+}
+
+/** Completes objects to what a cluster would hold, and normalises them. */
+export function worldOf(loaded: Loaded, blocks: readonly Prefix[] = RESERVED): OfflineWorld {
+  const index = new Map<string, LoadedObject>();
+  const warnings = loaded.faults.map((fault: FileFault) => `left out: ${formatFileFault(fault)}`);
+  for (const item of loaded.objects) {
+    const key = identityOf(item);
+    const before = index.get(key);
+    if (before !== undefined)
+      warnings.push(
+        `${nameOf(item)} is there twice (${lineOf(before)} and ${lineOf(item)}); the later one counts`,
+      );
+    index.set(key, item);
+  }
+  const objects = [...index.values()].map(({ object }) => object);
+  const addressed = withAddresses(withNamespaces(withWorkloadPods(objects)), blocks);
+  const { snapshot, findings } = snapshotOf(withServiceSlices(addressed.objects));
+  for (const pod of addressed.without) warnings.push(`pod ${pod} has no address: --pod-cidr is used up`);
+  const placeOf = placesOf(index);
+  return { snapshot, findings, loaded, madeUp: addressed.madeUp, placeOf, warnings };
+}
+
+function podBlocks(texts: readonly string[]): Result<readonly Prefix[], readonly string[]> {
+  const given: Prefix[] = [];
+  for (const text of texts) {
+    const parsed = parsePrefix(text);
+    if (!parsed.ok) return fail([`--pod-cidr: ${parsed.fault.message}`]);
+    given.push(parsed.value);
+  }
+  return ok([...given, ...RESERVED.filter(block => given.every(net => net.ip.family !== block.ip.family))]);
+}
+
+/** Kinds whose name alone does not tell the group: what a policy's key begins with does. */
+const GROUP_OF_KEY: Readonly<Record<string, string>> = {
+  knp: 'networking.k8s.io/v1',
+  np: 'projectcalico.org/v3',
+};
+
+function placesOf(index: ReadonlyMap<string, LoadedObject>): OfflineWorld['placeOf'] {
+  const byName = new Map<string, LoadedObject[]>();
+  for (const item of index.values()) {
+    const name = nameKey(item.object.kind, item.object.metadata.namespace, item.object.metadata.name ?? '');
+    byName.set(name, [...(byName.get(name) ?? []), item]);
+  }
+  const known = new Map<string, Place>();
+  return (ref, path, key = '') => {
+    const id = `${key} ${ref.kind} ${ref.namespace} ${ref.name} ${path}`;
+    const before = known.get(id);
+    if (before !== undefined) return before;
+    const spelled = [ref.namespace, ref.namespace === 'default' ? undefined : ref.namespace];
+    const items = spelled.flatMap(namespace => byName.get(nameKey(ref.kind, namespace, ref.name)) ?? []);
+    const group = GROUP_OF_KEY[key.slice(0, key.indexOf('/'))];
+    const item = items.find(({ object }) => group === undefined || object.apiVersion === group);
+    const place = item?.locate(path);
+    if (place !== undefined) known.set(id, place);
+    return place;
+  };
+}
+
+function nameKey(kind: string, namespace: string | undefined, name: string): string {
+  return JSON.stringify([kind, namespace ?? '', name]);
+}
+
+function identityOf({ object }: LoadedObject): string {
+  return JSON.stringify([object.apiVersion, object.kind, namespaceOf(object), object.metadata.name]);
+}
+
+function nameOf({ object }: LoadedObject): string {
+  const { namespace, name } = object.metadata;
+  return `${object.kind} ${namespace ? `${namespace}/` : ''}${name}`;
+}
+
+function lineOf({ locate }: LoadedObject): string {
+  const { file, line } = locate('');
+  return `${file}:${line}`;
+}

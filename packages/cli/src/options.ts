@@ -1,0 +1,49 @@
+import type { VerbOption } from './verb.ts';
+
+/** Options that several verbs share, each written once. */
+export const FILES: VerbOption = {
+  flags: '-f, --files <path>',
+  summary: 'folder or file of YAML or JSON objects, read instead of a cluster (repeatable)',
+  repeats: true,
+};
+
+/** The same where no arguments follow, so that one `--files` may take several paths. */
+export const FILES_MANY: VerbOption = { ...FILES, flags: '-f, --files <paths...>' };
+
+export const POD_CIDR: VerbOption = {
+  flags: '--pod-cidr <cidr>',
+  summary: 'where pods of --files without an address live (default: reserved space that no one uses)',
+  repeats: true,
+};
+
+export const SKIP_BROKEN: VerbOption = {
+  flags: '--skip-broken',
+  summary: 'leave out files of --files that cannot be read, rather than stop',
+};
+
+export const NAMESPACE: VerbOption = {
+  flags: '-n, --namespace <name>',
+  summary: 'namespace of names without one (default: that of the kubeconfig context, or "default")',
+};
+
+export const ALL_NAMESPACES: VerbOption = { flags: '-A, --all-namespaces', summary: 'all namespaces' };
+
+export const SELECTOR: VerbOption = {
+  flags: '-l, --selector <labels>',
+  summary: 'only objects with these labels: app=web,tier!=db',
+};
+
+export const OUTPUT: VerbOption = {
+  flags: '-o, --output <form>',
+  summary: 'json, yaml, wide or name instead of a table',
+};
+
+/** Options of every verb, before or after it. */
+export const GLOBAL: readonly VerbOption[] = [
+  {
+    flags: '--kubeconfig <file>',
+    summary: 'how to reach the cluster (default: $KUBECONFIG, ~/.kube/config)',
+  },
+  { flags: '--context <name>', summary: 'context of the kubeconfig' },
+  { flags: '--no-color', summary: 'never colour (also: NO_COLOR in the environment)' },
+];

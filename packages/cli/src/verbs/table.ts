@@ -1,0 +1,5 @@
+import type { Verb } from '../verb.ts';
+import { verdict } from './verdict.ts';
+
+/** Every verb, in the order of `--help`. */
+export const VERBS: readonly Verb[] = [verdict];
