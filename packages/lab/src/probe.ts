@@ -21,7 +21,11 @@ export interface ProbeResult {
 }
 
 /** Sends one connection or datagram from inside a namespace and waits at most `timeoutMs` for an answer. */
-export async function probe({ netns, ip, port, protocol }: Probe, timeoutMs: number, message = 'ping'): Promise<ProbeResult> {
+export async function probe(
+  { netns, ip, port, protocol }: Probe,
+  timeoutMs: number,
+  message = 'ping',
+): Promise<ProbeResult> {
   const started = performance.now();
   const seen = await (protocol === 'TCP' ? probeTcp : probeUdp)(netns, ip, port, timeoutMs, message);
   return { ...seen, ms: performance.now() - started };
@@ -30,7 +34,13 @@ export async function probe({ netns, ip, port, protocol }: Probe, timeoutMs: num
 type Seen = Omit<ProbeResult, 'ms'>;
 const SILENT: Seen = { outcome: 'silent', answer: '' };
 
-function probeTcp(netns: string, ip: string, port: number, timeoutMs: number, message: string): Promise<Seen> {
+function probeTcp(
+  netns: string,
+  ip: string,
+  port: number,
+  timeoutMs: number,
+  message: string,
+): Promise<Seen> {
   const fd = openIn(netns, namespace => tcpSocketIn(namespace, 4));
   return new Promise(resolve => {
     const socket = new Socket({ fd });
@@ -49,7 +59,13 @@ function probeTcp(netns: string, ip: string, port: number, timeoutMs: number, me
   });
 }
 
-function probeUdp(netns: string, ip: string, port: number, timeoutMs: number, message: string): Promise<Seen> {
+function probeUdp(
+  netns: string,
+  ip: string,
+  port: number,
+  timeoutMs: number,
+  message: string,
+): Promise<Seen> {
   const fd = openIn(netns, namespace => udpSocketIn(namespace, mustIp('0.0.0.0'), 0));
   return new Promise(resolve => {
     const socket = createSocket('udp4');
@@ -65,7 +81,10 @@ function probeUdp(netns: string, ip: string, port: number, timeoutMs: number, me
   });
 }
 
-function openIn(netns: string, open: (namespace: Parameters<typeof tcpSocketIn>[0]) => ReturnType<typeof tcpSocketIn>): number {
+function openIn(
+  netns: string,
+  open: (namespace: Parameters<typeof tcpSocketIn>[0]) => ReturnType<typeof tcpSocketIn>,
+): number {
   const opened = openNamespace(netns);
   if (!opened.ok) throw new Error(opened.fault.message);
   using namespace = opened.value;
@@ -75,7 +94,11 @@ function openIn(netns: string, open: (namespace: Parameters<typeof tcpSocketIn>[
 }
 
 /** Runs probes with a bound on how many are under way. */
-export async function probeAll<T>(jobs: readonly T[], run: (job: T) => Promise<void>, parallel = 200): Promise<void> {
+export async function probeAll<T>(
+  jobs: readonly T[],
+  run: (job: T) => Promise<void>,
+  parallel = 200,
+): Promise<void> {
   let next = 0;
   const worker = async () => {
     for (let job = jobs[next++]; job !== undefined; job = jobs[next++]) await run(job);

@@ -45,13 +45,19 @@ export type PodLinkFault =
   | { readonly code: 'interface-exists'; readonly message: string }
   | { readonly code: 'kernel'; readonly message: string };
 
-const kernel = (fault: NetlinkFault | SystemFault): PodLinkFault => ({ code: 'kernel', message: fault.message });
+const kernel = (fault: NetlinkFault | SystemFault): PodLinkFault => ({
+  code: 'kernel',
+  message: fault.message,
+});
 
 /** Opens the pod's namespace, which must be another one than ours (CNI 1.1: error 8). */
 function openPodNamespace(path: string): Result<Namespace, PodLinkFault> {
   const opened = openNamespace(path);
   if (!opened.ok)
-    return fail({ code: 'bad-namespace', message: `can't open network namespace ${path}: ${opened.fault.message}` });
+    return fail({
+      code: 'bad-namespace',
+      message: `can't open network namespace ${path}: ${opened.fault.message}`,
+    });
   const own = ownNamespace();
   if (!own.ok) return fail(kernel(own.fault));
   using mine = own.value;
@@ -75,7 +81,10 @@ export function plugIn(host: NetlinkSocket, plan: PodLinkPlan): Result<PodLink, 
   const taken = findLink(pod, plan.ifname);
   if (!taken.ok) return fail(kernel(taken.fault));
   if (taken.value !== undefined)
-    return fail({ code: 'interface-exists', message: `interface ${plan.ifname} already exists in ${plan.netns}` });
+    return fail({
+      code: 'interface-exists',
+      message: `interface ${plan.ifname} already exists in ${plan.netns}`,
+    });
   const stale = findLink(host, plan.hostInterface);
   if (!stale.ok) return fail(kernel(stale.fault));
   // The name is derived from the pod: an older sandbox of the same pod left it behind.
@@ -105,7 +114,10 @@ function configure(
   if (!inner.ok) return fail(kernel(inner.fault));
   const [hostLink, podLink] = [outer.value, inner.value];
   if (hostLink === undefined || podLink?.mac === undefined)
-    return fail({ code: 'kernel', message: `the veth pair of ${plan.hostInterface} vanished while it was set up` });
+    return fail({
+      code: 'kernel',
+      message: `the veth pair of ${plan.hostInterface} vanished while it was set up`,
+    });
   const sixes = plan.ips.some(ip => ip.family === 6);
   // Duplicate address detection would hold an IPv6 address back for a second; nobody else can have it.
   if (sixes) sysctl(namespace, `net/ipv6/conf/${plan.ifname}/accept_dad`, 0);
@@ -151,7 +163,9 @@ function podRequests(plan: PodLinkPlan, link: number): NetlinkRequest[] {
       return [
         known(link, gateway, GATEWAY.mac),
         // An IPv6 link-local gateway is on the link by nature; the IPv4 one needs to be told.
-        ...(family === 4 ? [replaceRouteRequest({ ...route, destination: hostPrefix(gateway), hops: [{ link }] })] : []),
+        ...(family === 4
+          ? [replaceRouteRequest({ ...route, destination: hostPrefix(gateway), hops: [{ link }] })]
+          : []),
         replaceRouteRequest({ ...route, destination: all, hops: [{ via: gateway, link }] }),
       ];
     }),
@@ -168,7 +182,8 @@ export function unplug(host: NetlinkSocket, hostInterface: string): Result<void,
 export function inspect(host: NetlinkSocket, plan: PodLinkPlan): readonly string[] {
   const differences: string[] = [];
   const outer = findLink(host, plan.hostInterface);
-  if (!outer.ok || outer.value === undefined) differences.push(`the node lacks interface ${plan.hostInterface}`);
+  if (!outer.ok || outer.value === undefined)
+    differences.push(`the node lacks interface ${plan.hostInterface}`);
   else if (!outer.value.up) differences.push(`interface ${plan.hostInterface} of the node is down`);
   const opened = openPodNamespace(plan.netns);
   if (!opened.ok) return [...differences, opened.fault.message];
@@ -177,7 +192,8 @@ export function inspect(host: NetlinkSocket, plan: PodLinkPlan): readonly string
   if (!inside.ok) return [...differences, inside.fault.message];
   using pod = inside.value;
   const inner = findLink(pod, plan.ifname);
-  if (!inner.ok || inner.value === undefined) return [...differences, `the pod lacks interface ${plan.ifname}`];
+  if (!inner.ok || inner.value === undefined)
+    return [...differences, `the pod lacks interface ${plan.ifname}`];
   if (!inner.value.up) differences.push(`interface ${plan.ifname} of the pod is down`);
   const addresses = listAddresses(pod, inner.value.index);
   for (const ip of plan.ips)

@@ -1,4 +1,14 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 
 /** What this node did for one sandbox and interface: enough to go on after a restart without the API server. */
 export interface Sandbox {
@@ -75,7 +85,8 @@ function keyOf(containerId: string, ifname: string): string {
 function readSandbox(path: string): Sandbox | undefined {
   try {
     const value = JSON.parse(readFileSync(path, 'utf8')) as Partial<Sandbox>;
-    const whole = value.containerId && value.ifname && value.hostInterface && value.pod && Array.isArray(value.ips);
+    const whole =
+      value.containerId && value.ifname && value.hostInterface && value.pod && Array.isArray(value.ips);
     return whole ? (value as Sandbox) : undefined;
   } catch {
     return undefined;

@@ -22,7 +22,12 @@ const HTTP = /^(GET|HEAD|POST|PUT|OPTIONS) \S+ HTTP\/1\.[01]\r?\n/;
  * Opens each port inside the pod's namespace and answers: TCP and UDP send back what they got; a client that
  * speaks HTTP gets the pod's name as a page, since people try `curl` first.
  */
-export function startEchoServers(netns: string, podName: string, ports: readonly EchoPort[], bind = '0.0.0.0'): EchoServers {
+export function startEchoServers(
+  netns: string,
+  podName: string,
+  ports: readonly EchoPort[],
+  bind = '0.0.0.0',
+): EchoServers {
   const servers: (Server | UdpSocket)[] = [];
   const refused: string[] = [];
   const opened = openNamespace(netns);
@@ -57,7 +62,9 @@ function echoTcp(fd: number, podName: string): Server {
       if (!HTTP.test(chunk.toString('latin1'))) socket.write(chunk);
       else {
         const body = `${podName}\n`;
-        socket.end(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`);
+        socket.end(
+          `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+        );
       }
     });
   });

@@ -191,7 +191,11 @@ export class LabKubelet {
       // containerd sends DEL twice: with the namespace, and again when the sandbox is removed.
       const { containerId } = record;
       const call = { command: 'DEL', containerId, pod: pod.metadata } as const;
-      const first = await callCni(node.cni, { ...call, netns: `/var/run/netns/${record.netns}`, prevResult: sandbox.result });
+      const first = await callCni(node.cni, {
+        ...call,
+        netns: `/var/run/netns/${record.netns}`,
+        prevResult: sandbox.result,
+      });
       this.#complain(key, first);
       deleteNamespace(record.netns);
       this.#complain(key, await callCni(node.cni, { ...call, netns: '' }));
@@ -202,12 +206,22 @@ export class LabKubelet {
 
   async #forget(pod: LabPod): Promise<void> {
     const { namespace, name, uid } = pod.metadata;
-    const gone = await this.#options.client.delete(RESOURCES.Pod, { namespace, name }, { uid, gracePeriodSeconds: 0 });
+    const gone = await this.#options.client.delete(
+      RESOURCES.Pod,
+      { namespace, name },
+      { uid, gracePeriodSeconds: 0 },
+    );
     if (!gone.ok && gone.fault.code !== 'NotFound' && gone.fault.code !== 'Conflict')
       this.#again(`${namespace}/${name}`, gone.fault.message);
   }
 
-  async #report(key: string, pod: LabPod, node: KubeletNode, ips: readonly string[], containerId: string): Promise<void> {
+  async #report(
+    key: string,
+    pod: LabPod,
+    node: KubeletNode,
+    ips: readonly string[],
+    containerId: string,
+  ): Promise<void> {
     const { namespace, name, uid } = pod.metadata;
     const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
     const types = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'];
@@ -229,11 +243,17 @@ export class LabKubelet {
       })),
     };
     const body = { metadata: { uid }, status };
-    const done = await this.#options.client.patch(RESOURCES.Pod, { namespace, name }, { type: 'merge', body }, { subresource: 'status' });
+    const done = await this.#options.client.patch(
+      RESOURCES.Pod,
+      { namespace, name },
+      { type: 'merge', body },
+      { subresource: 'status' },
+    );
     if (done.ok || done.fault.code === 'NotFound' || done.fault.code === 'Conflict') return;
     // The sandbox stands; only its report is late.
     await new Promise(resolve => setTimeout(resolve, 1000));
-    if (this.#sandboxes.get(key)?.record.containerId === containerId) await this.#report(key, pod, node, ips, containerId);
+    if (this.#sandboxes.get(key)?.record.containerId === containerId)
+      await this.#report(key, pod, node, ips, containerId);
   }
 
   async #event(pod: LabPod, reason: string, message: string): Promise<void> {
@@ -275,4 +295,3 @@ export class LabKubelet {
     if (!answer.ok) this.#options.log(`${key}: CNI DEL (${answer.code}): ${answer.message}`);
   }
 }
-

@@ -53,7 +53,9 @@ export function chooseNode(
 }
 
 /** Ports to answer on: all that the containers declare (init containers have ended). */
-export function declaredPorts(pod: LabPod): readonly { readonly protocol: 'TCP' | 'UDP'; readonly port: number }[] {
+export function declaredPorts(
+  pod: LabPod,
+): readonly { readonly protocol: 'TCP' | 'UDP'; readonly port: number }[] {
   const seen = new Set<string>();
   return pod.spec.containers.flatMap(container =>
     (container.ports ?? []).flatMap(({ containerPort, protocol = 'TCP' }) => {

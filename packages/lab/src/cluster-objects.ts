@@ -1,0 +1,45 @@
+import type { Topology } from './topology.ts';
+
+/** The Node of a lab machine, as a kubelet would report it. */
+export function nodeObject(name: string, ip: string): object {
+  const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, labels: { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux' } },
+    spec: {},
+    status: {
+      addresses: [
+        { type: 'InternalIP', address: ip },
+        { type: 'Hostname', address: name },
+      ],
+      conditions: [
+        {
+          type: 'Ready',
+          status: 'True',
+          reason: 'LabKubeletReady',
+          message: 'the lab answers for this node',
+          lastHeartbeatTime: now,
+          lastTransitionTime: now,
+        },
+      ],
+      nodeInfo: { kubeletVersion: 'v1.36.0-lab', operatingSystem: 'linux', osImage: 'a network namespace' },
+    },
+  };
+}
+
+/** What an admin writes for such a cluster: a pool, the mesh, the router. */
+export function networkObjects(topology: Topology, withRouter: boolean): readonly object[] {
+  const calico = (kind: string, name: string, spec: object) => ({
+    apiVersion: 'projectcalico.org/v3',
+    kind,
+    metadata: { name },
+    spec,
+  });
+  const { podCidr, clusterAs, tor, torAs } = topology;
+  return [
+    calico('IPPool', 'default-ipv4-ippool', { cidr: podCidr, blockSize: 26, natOutgoing: true }),
+    calico('BGPConfiguration', 'default', { asNumber: clusterAs, nodeToNodeMeshEnabled: true }),
+    ...(withRouter ? [calico('BGPPeer', 'tor', { peerIP: tor.ip, asNumber: torAs })] : []),
+  ];
+}
