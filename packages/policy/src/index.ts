@@ -1,1 +1,36 @@
-export {};
+/**
+ * What policies mean: the specification, the questions people ask about it, and the incremental graph that equals it.
+ *
+ * @packageDocumentation
+ */
+export { decide } from './decide.ts';
+export { applyDelta, EMPTY_NODE_STATE, isEmptyDelta } from './delta.ts';
+export { endpointPlan, isLocal } from './endpoint-plan.ts';
+export {
+  type EndIdentity,
+  type Explanation,
+  type Flow,
+  type FlowEnd,
+  type FlowFault,
+  formatFlowEnd,
+  type Note,
+  type PathExplanation,
+} from './flow.ts';
+export { Graph } from './graph.ts';
+export { Judge } from './judge.ts';
+export { type PolicyView, viewOf } from './policy-view.ts';
+export { type ResolvedPolicy, resolvePolicy } from './resolved-policy.ts';
+export { type SetMeaning, setIdOf } from './set-meaning.ts';
+export { membersOf, nodeState } from './specification.ts';
+export type {
+  Decision,
+  MatchedMember,
+  Packet,
+  PolicyTrace,
+  Reason,
+  RulePart,
+  RuleTrace,
+  Side,
+  TierTrace,
+} from './trace.ts';
+export { verdict } from './verdict.ts';

@@ -1,0 +1,157 @@
+import type {
+  ActivePolicy,
+  EndpointKey,
+  EndpointPlan,
+  FactChange,
+  NodeDelta,
+  NodeState,
+  Policy,
+  PolicyKey,
+  ServiceFacts,
+  Tier,
+} from '@muslin/api';
+import { ActivePolicies } from './graph/active-policies.ts';
+import { type BearerChange, Bearers } from './graph/bearers.ts';
+import { LocalEndpoints } from './graph/local-endpoints.ts';
+import { MemberSets } from './graph/member-sets.ts';
+import { resolvePolicy } from './resolved-policy.ts';
+
+/**
+ * One node's `nodeState`, kept up to date: `update` takes notes, `flush` works out what they come to.
+ *
+ * ```
+ * namespaces, accounts ─► bearers ─► local endpoints ─► active policies ─► member sets
+ *                            └───────────────────────────────────────────────┘
+ * ```
+ *
+ * State depends on the current facts alone: repeats, reversals, spurious deletes and dangling references are fine.
+ */
+export class Graph {
+  readonly #policies = new Map<PolicyKey, Policy>();
+  readonly #tiers = new Map<string, Tier>();
+  readonly #services = new Map<string, ServiceFacts>();
+  readonly #bearers = new Bearers();
+  readonly #locals: LocalEndpoints;
+  readonly #sets: MemberSets;
+  readonly #active: ActivePolicies;
+  readonly #dirtyPolicies = new Set<PolicyKey>();
+  readonly #dirtyServices = new Set<string>();
+  #dirtyTiers = false;
+  readonly #toldEndpoints = new Map<EndpointKey, EndpointPlan>();
+  readonly #toldPolicies = new Map<PolicyKey, ActivePolicy>();
+
+  constructor(node: string) {
+    this.#locals = new LocalEndpoints(node, this.#policies);
+    this.#sets = new MemberSets(this.#bearers.index, this.#services);
+    this.#active = new ActivePolicies(this.#sets);
+  }
+
+  /** The state as of the last `flush`: a live view, so copy what must outlive the next one. */
+  get state(): NodeState {
+    return { endpoints: this.#toldEndpoints, policies: this.#toldPolicies, sets: this.#sets.state };
+  }
+
+  /** Notes that one fact of the cluster is now so. Cheap; `flush` does the work. */
+  update(change: FactChange): void {
+    switch (change.type) {
+      case 'endpoint':
+        this.#bearers.endpoint(change);
+        break;
+      case 'networkSet':
+        this.#bearers.networkSet(change);
+        break;
+      case 'namespace':
+        this.#bearers.namespace(change);
+        break;
+      case 'serviceAccount':
+        this.#bearers.serviceAccount(change);
+        break;
+      case 'policy':
+        this.#dirtyPolicies.add(change.key);
+        put(this.#policies, change.key, change.value);
+        break;
+      case 'service':
+        this.#dirtyServices.add(change.key);
+        put(this.#services, change.key, change.value);
+        break;
+      case 'tier':
+        this.#dirtyTiers = true;
+        put(this.#tiers, change.key, change.value);
+        break;
+      case 'node':
+      case 'pool':
+        break; // Policies do not look at them.
+    }
+  }
+
+  /** What changed since the last `flush`; applying it to that state gives the new one. */
+  flush(): NodeDelta {
+    const changes: BearerChange[] = [];
+    this.#bearers.drain(change => changes.push(change));
+    const reviewed = new Set(changes.flatMap(({ before, after }) => endpointKeys(before, after)));
+    this.#locals.policiesChanged(this.#dirtyPolicies, reviewed);
+    for (const change of changes) {
+      this.#sets.review(change.before, change.after, change.keys);
+      this.#locals.review(change);
+    }
+    for (const service of this.#dirtyServices) this.#sets.reviewService(service);
+    if (this.#dirtyTiers) this.#locals.tiersChanged();
+    const delta = {
+      policies: this.#flushPolicies(),
+      endpoints: this.#flushEndpoints(),
+      sets: this.#sets.flush(),
+    };
+    this.#dirtyPolicies.clear();
+    this.#dirtyServices.clear();
+    this.#dirtyTiers = false;
+    return delta;
+  }
+
+  #flushPolicies(): NodeDelta['policies'] {
+    const upserts = new Map<PolicyKey, ActivePolicy>();
+    const removals = new Set<PolicyKey>();
+    for (const key of this.#dirtyPolicies.union(this.#locals.dirtyUse)) {
+      const policy = this.#locals.isActive(key) ? this.#policies.get(key) : undefined;
+      this.#active.put(key, policy === undefined ? undefined : resolvePolicy(policy));
+      tell(this.#toldPolicies, key, this.#active.get(key), upserts, removals);
+    }
+    this.#locals.dirtyUse.clear();
+    return { upserts, removals };
+  }
+
+  #flushEndpoints(): NodeDelta['endpoints'] {
+    const upserts = new Map<EndpointKey, EndpointPlan>();
+    const removals = new Set<EndpointKey>();
+    for (const key of this.#locals.dirtyPlans)
+      tell(this.#toldEndpoints, key, this.#locals.plan(key, this.#tiers), upserts, removals);
+    this.#locals.dirtyPlans.clear();
+    return { upserts, removals };
+  }
+}
+
+function endpointKeys(...bearers: readonly BearerChange['before'][]): EndpointKey[] {
+  return bearers.flatMap(bearer => (bearer?.kind === 'endpoint' ? [bearer.facts.key] : []));
+}
+
+/** Records what is now told under the key, and notes the difference when there is one. */
+function tell<K, V>(
+  told: Map<K, V>,
+  key: K,
+  value: V | undefined,
+  upserts: Map<K, V>,
+  removals: Set<K>,
+): void {
+  if (value === undefined) {
+    if (told.delete(key)) removals.add(key);
+    return;
+  }
+  // Both are made by the same code in the same order, so equal values have equal texts.
+  if (JSON.stringify(told.get(key)) === JSON.stringify(value)) return;
+  told.set(key, value);
+  upserts.set(key, value);
+}
+
+function put<V>(map: Map<string, V>, key: string, value: V | undefined): void {
+  if (value === undefined) map.delete(key);
+  else map.set(key, value);
+}

@@ -1,0 +1,150 @@
+import type { MemberSet, NodeDelta, ServiceFacts, SetId } from '@muslin/api';
+import { kindOf, membersOfService, type SetMeaning, selectorOf } from '../set-meaning.ts';
+import { type Bearer, offered } from './bearer.ts';
+import { CountedMembers } from './counted-members.ts';
+import type { LabelIndex } from './label-index.ts';
+import { SelectorIndex } from './selector-index.ts';
+
+interface Tracked {
+  readonly meaning: SetMeaning;
+  readonly counted: CountedMembers;
+  references: number;
+  /** Whether a flush has told of it; from then on changes are collected. */
+  told: boolean;
+  readonly added: Set<string>;
+  readonly removed: Set<string>;
+}
+
+/** The member sets that active policies refer to, kept up to date, with what changed since the last flush. */
+export class MemberSets {
+  readonly #tracked = new Map<SetId, Tracked>();
+  readonly #selectors = new SelectorIndex<SetId>();
+  readonly #byService = new Map<string, Set<SetId>>();
+  readonly #touched = new Set<SetId>();
+  readonly #state = new Map<SetId, MemberSet>();
+  readonly #bearers: LabelIndex<Bearer>;
+  readonly #services: ReadonlyMap<string, ServiceFacts>;
+
+  constructor(bearers: LabelIndex<Bearer>, services: ReadonlyMap<string, ServiceFacts>) {
+    this.#bearers = bearers;
+    this.#services = services;
+  }
+
+  /** The sets as of the last flush: a live view. */
+  get state(): ReadonlyMap<SetId, MemberSet> {
+    return this.#state;
+  }
+
+  /** One more policy refers to the set. */
+  acquire(id: SetId, meaning: SetMeaning): void {
+    const known = this.#tracked.get(id);
+    if (known !== undefined) {
+      known.references++;
+      return;
+    }
+    const tracked: Tracked = {
+      meaning,
+      counted: new CountedMembers(),
+      references: 1,
+      told: false,
+      added: new Set(),
+      removed: new Set(),
+    };
+    this.#tracked.set(id, tracked);
+    this.#touched.add(id);
+    const selector = selectorOf(meaning);
+    if (selector !== undefined) {
+      this.#selectors.set(id, selector);
+      for (const bearer of this.#bearers.matching(selector))
+        for (const member of offered(meaning, bearer)) tracked.counted.add(member);
+    } else if ('service' in meaning) {
+      const ids = this.#byService.get(meaning.service) ?? new Set();
+      this.#byService.set(meaning.service, ids.add(id));
+      this.reviewService(meaning.service);
+    }
+  }
+
+  /** One policy fewer. The set itself goes with the next flush, so that it may be taken up again cheaply. */
+  release(id: SetId): void {
+    const tracked = this.#tracked.get(id);
+    if (tracked !== undefined && --tracked.references === 0) this.#touched.add(id);
+  }
+
+  /** A bearer of labels came, changed or went; `changedKeys` when nothing but these labels differs. */
+  review(
+    before: Bearer | undefined,
+    after: Bearer | undefined,
+    changedKeys: ReadonlySet<string> | undefined,
+  ): void {
+    this.#selectors.compare(before?.labels, after?.labels, changedKeys, (id, was, is) => {
+      if (was && is && changedKeys !== undefined) return;
+      const tracked = this.#tracked.get(id);
+      if (tracked === undefined) return;
+      // First what comes, then what goes: a member that stays is not touched.
+      if (is && after !== undefined)
+        for (const member of offered(tracked.meaning, after)) this.#add(id, tracked, member);
+      if (was && before !== undefined)
+        for (const member of offered(tracked.meaning, before)) this.#remove(id, tracked, member);
+    });
+  }
+
+  /** A Service came, changed or went. */
+  reviewService(service: string): void {
+    for (const id of this.#byService.get(service) ?? []) {
+      const tracked = this.#tracked.get(id);
+      if (tracked === undefined) continue;
+      const facts = this.#services.get(service);
+      const wanted = new Set(facts === undefined ? [] : membersOfService(tracked.meaning, facts));
+      const { members } = tracked.counted;
+      for (const member of wanted.difference(members)) this.#add(id, tracked, member);
+      for (const member of members.difference(wanted)) this.#remove(id, tracked, member);
+    }
+  }
+
+  /** What changed since the last flush. */
+  flush(): NodeDelta['sets'] {
+    const added = new Map<SetId, MemberSet>();
+    const changed = new Map<SetId, { add: ReadonlySet<string>; remove: ReadonlySet<string> }>();
+    const removed = new Set<SetId>();
+    for (const id of this.#touched) {
+      const tracked = this.#tracked.get(id);
+      if (tracked === undefined) continue;
+      const kind = kindOf(tracked.meaning);
+      if (tracked.references === 0) {
+        this.#drop(id, tracked);
+        if (tracked.told) removed.add(id);
+      } else if (!tracked.told) {
+        tracked.told = true;
+        added.set(id, { kind, members: new Set(tracked.counted.members) });
+        this.#state.set(id, { kind, members: tracked.counted.members });
+      } else if (tracked.added.size + tracked.removed.size > 0) {
+        changed.set(id, { add: new Set(tracked.added), remove: new Set(tracked.removed) });
+        tracked.added.clear();
+        tracked.removed.clear();
+      }
+    }
+    this.#touched.clear();
+    return { added, changed, removed };
+  }
+
+  #drop(id: SetId, { meaning }: Tracked): void {
+    this.#tracked.delete(id);
+    this.#state.delete(id);
+    this.#selectors.delete(id);
+    if (!('service' in meaning)) return;
+    const ids = this.#byService.get(meaning.service);
+    if (ids?.delete(id) && ids.size === 0) this.#byService.delete(meaning.service);
+  }
+
+  #add(id: SetId, tracked: Tracked, member: string): void {
+    if (!tracked.counted.add(member) || !tracked.told) return;
+    if (!tracked.removed.delete(member)) tracked.added.add(member);
+    this.#touched.add(id);
+  }
+
+  #remove(id: SetId, tracked: Tracked, member: string): void {
+    if (!tracked.counted.remove(member) || !tracked.told) return;
+    if (!tracked.added.delete(member)) tracked.removed.add(member);
+    this.#touched.add(id);
+  }
+}

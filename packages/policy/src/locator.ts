@@ -1,0 +1,111 @@
+import type { Endpoint, ServiceFacts, Snapshot } from '@muslin/api';
+import { fail, formatIp, type Ip, ok, type Result } from '@muslin/net';
+import type { EndIdentity, FlowEnd, FlowFault, Note } from './flow.ts';
+
+/** An end of a flow with the addresses that it may use, preferred first. */
+export interface LocatedEnd {
+  readonly identity: EndIdentity;
+  readonly ips: readonly Ip[];
+  readonly notes: readonly Note[];
+}
+
+/** Finds who has an address. Indexes one snapshot when first asked. */
+export class Locator {
+  readonly #snapshot: Snapshot;
+  #pods: ReadonlyMap<string, readonly Endpoint[]> | undefined;
+  #nodes: ReadonlyMap<string, string> | undefined;
+  #services: ReadonlyMap<string, ServiceFacts> | undefined;
+
+  constructor(snapshot: Snapshot) {
+    this.#snapshot = snapshot;
+  }
+
+  /** Pods that list the address as their own, by key; several only while one address changes hands. */
+  podsAt(address: string): readonly Endpoint[] {
+    this.#pods ??= podsOf(this.#snapshot);
+    return this.#pods.get(address) ?? [];
+  }
+
+  /** The Service whose ClusterIP this is. */
+  serviceAt(address: string): ServiceFacts | undefined {
+    this.#services ??= new Map(
+      [...this.#snapshot.services.values()].flatMap(service =>
+        service.clusterIps.map(ip => [formatIp(ip), service] as const),
+      ),
+    );
+    return this.#services.get(address);
+  }
+
+  /** Who the end is. Pods without addresses are a fault; an address that nobody has is outside the cluster. */
+  locate(end: FlowEnd): Result<LocatedEnd, FlowFault> {
+    return 'ip' in end ? ok(this.#locateIp(end.ip)) : this.#locateEndpoint(end.endpoint);
+  }
+
+  #locateIp(ip: Ip): LocatedEnd {
+    const address = formatIp(ip);
+    const pods = this.podsAt(address).filter(pod => pod.node !== undefined);
+    const [pod] = pods;
+    if (pod?.node !== undefined) {
+      const notes: readonly Note[] =
+        pods.length > 1 ? [{ code: 'shared-address', endpoints: pods.map(other => other.key) }] : [];
+      return { identity: { kind: 'pod', endpoint: pod.key, node: pod.node }, ips: [ip], notes };
+    }
+    const node = this.#nodeAt(address);
+    const identity: EndIdentity = node === undefined ? { kind: 'external' } : { kind: 'node', node };
+    return { identity, ips: [ip], notes: [] };
+  }
+
+  #locateEndpoint(key: string): Result<LocatedEnd, FlowFault> {
+    const endpoint = this.#snapshot.endpoints.get(key);
+    if (endpoint === undefined)
+      return fail({
+        code: 'UnknownEndpoint',
+        endpoint: key,
+        message: `There is no endpoint ${key}. Pods are named pod/<namespace>/<name>.`,
+      });
+    const { node, hostNetwork } = endpoint;
+    if (node === undefined) return noAddress(key, 'it is still pending: no node has been chosen for it');
+    const own = endpoint.ips;
+    const ips = hostNetwork && own.length === 0 ? (this.#snapshot.nodes.get(node)?.ips ?? []) : own;
+    if (ips.length === 0) return noAddress(key, `node ${node} has not reported one yet`);
+    const identity: EndIdentity = { kind: hostNetwork ? 'node' : 'pod', node, endpoint: key };
+    return ok({ identity, ips, notes: [] });
+  }
+
+  #nodeAt(address: string): string | undefined {
+    if (this.#nodes === undefined) {
+      const nodes = new Map<string, string>();
+      for (const endpoint of this.#snapshot.endpoints.values()) {
+        if (!endpoint.hostNetwork || endpoint.node === undefined) continue;
+        for (const ip of endpoint.ips) nodes.set(formatIp(ip), endpoint.node);
+      }
+      for (const node of this.#snapshot.nodes.values())
+        for (const ip of node.ips) nodes.set(formatIp(ip), node.name);
+      this.#nodes = nodes;
+    }
+    return this.#nodes.get(address);
+  }
+}
+
+function podsOf(snapshot: Snapshot): ReadonlyMap<string, readonly Endpoint[]> {
+  const pods = new Map<string, Endpoint[]>();
+  for (const endpoint of snapshot.endpoints.values()) {
+    if (endpoint.hostNetwork) continue;
+    for (const ip of endpoint.ips) {
+      const address = formatIp(ip);
+      const there = pods.get(address);
+      if (there === undefined) pods.set(address, [endpoint]);
+      else there.push(endpoint);
+    }
+  }
+  for (const there of pods.values()) there.sort((a, b) => (a.key < b.key ? -1 : 1));
+  return pods;
+}
+
+function noAddress(endpoint: string, why: string): Result<never, FlowFault> {
+  return fail({
+    code: 'EndpointHasNoAddress',
+    endpoint,
+    message: `${endpoint} has no address: ${why}. Ask again when it has one.`,
+  });
+}
