@@ -88,3 +88,32 @@ export {
   type TcpListener,
   TcpTransport,
 } from './tcp/tcp-transport.ts';
+export { type CommandFault, runCommand } from './command.ts';
+export { commandIpsetDriver } from './ipset/ipset-command-driver.ts';
+export {
+  type IpsetDriver,
+  type IpsetFault,
+  NetlinkIpsetDriver,
+  type RefusedOp,
+} from './ipset/ipset-driver.ts';
+export {
+  hashsizeFor,
+  type Ipset,
+  type IpsetHeader,
+  type IpsetOp,
+  type IpsetType,
+} from './ipset/ipset-set.ts';
+export { type BackendChoice, detectBackend } from './iptables/detect-backend.ts';
+export {
+  type Backend,
+  type IptablesDriver,
+  type IptablesFault,
+  type IptablesOptions,
+  type IptablesTable,
+  spawningIptablesDriver,
+} from './iptables/iptables-driver.ts';
+export type { RestoreFault } from './iptables/restore-fault.ts';
+export { LinkTable } from './routes/link-table.ts';
+export { type Hop, type Route, type RouteOp, type RouteOwner, routeKey } from './routes/route.ts';
+export { type NoLinkFault, type RefusedRoute, RouteDriver, type RouteFault } from './routes/route-driver.ts';
+export { type KernelEvent, type Topic, type Watch, watchKernel, watchLinks } from './rtnetlink/watch.ts';

@@ -148,3 +148,46 @@ function controlMessages(bytes: Uint8Array): ControlMessage[] {
   }
   return found;
 }
+
+/**
+ * The program of the event worker (see `netlink/event-poller.ts`), as text so that it also runs from a bundle or
+ * a single executable. One thread blocks in poll(2) on every watched socket and posts what arrives. It wakes
+ * twice a second so that it can be ended from outside at any time.
+ */
+export const EVENT_WORKER_SOURCE = `
+const SIGNATURES = ${JSON.stringify(SIGNATURES)};
+const { parentPort, receiveMessageOnPort, workerData } = require('node:worker_threads');
+const ffi = require('node:ffi'), fs = require('node:fs');
+const counter = new Uint8Array(8);
+const { poll, recv, __errno_location } = SIGNATURES;
+const c = ffi.dlopen(null, { poll, recv, __errno_location }).functions;
+const EAGAIN = 11, EINTR = 4, DATAGRAMS = 256, TICK_MS = 500;
+const buffer = new Uint8Array(1 << 18);
+const fds = [];
+function drain(fd) {
+  const datagrams = [];
+  let fault = 0;
+  while (datagrams.length < DATAGRAMS) {
+    const length = c.recv(fd, buffer, buffer.length, 0);
+    if (length >= 0) { datagrams.push(buffer.slice(0, length)); continue; }
+    const errno = ffi.getInt32(c.__errno_location());
+    if (errno === EINTR) continue;
+    if (errno !== EAGAIN) fault = errno;
+    break;
+  }
+  if (datagrams.length > 0 || fault !== 0) parentPort.postMessage({ fd, datagrams, fault }, datagrams.map(datagram => datagram.buffer));
+}
+for (;;) {
+  for (let command; (command = receiveMessageOnPort(parentPort)) !== undefined; ) {
+    const { watch, forget, stop } = command.message;
+    if (watch !== undefined) fds.push(watch);
+    if (forget !== undefined) { fds.splice(fds.indexOf(forget), 1); parentPort.postMessage({ forgotten: forget }); }
+    if (stop) process.exit(0);
+  }
+  const table = new Uint8Array((fds.length + 1) * 8), view = new DataView(table.buffer);
+  [workerData.wake, ...fds].forEach((fd, i) => { view.setInt32(i * 8, fd, true); view.setInt16(i * 8 + 4, 1, true); });
+  if (c.poll(table, BigInt(fds.length + 1), TICK_MS) <= 0) continue;
+  if (view.getInt16(6, true) !== 0) fs.readSync(workerData.wake, counter);
+  fds.forEach((fd, i) => { if (view.getInt16(i * 8 + 14, true) !== 0) drain(fd); });
+}
+`;

@@ -17,6 +17,7 @@ export const NETLINK = { route: 0, netfilter: 12 } as const;
 
 const SOCKET_OPTION = { addMembership: 1, capAck: 10, extAck: 11, strictCheck: 12 } as const;
 const RECEIVE_BUFFER = 8 << 20;
+const SEND_BUFFER = 1 << 20;
 const DATAGRAM = 256 << 10;
 const BATCH_MESSAGES = 100;
 const BATCH_BYTES = 64 << 10;
@@ -34,7 +35,7 @@ export interface NetlinkRequest {
   /** Flags besides REQUEST and ACK. */
   readonly flags: number;
   /** Names the request in faults, such as `add route 10.0.0.0/24`; only evaluated when it fails. */
-  readonly call: () => string;
+  readonly call: (answer?: NetlinkMessage) => string;
   readonly write: (writer: NetlinkWriter) => void;
 }
 
@@ -60,24 +61,22 @@ export function openNetlinkFd(
   const timeout = new Uint8Array(new BigInt64Array([BigInt(ANSWER_SECONDS), 0n]).buffer);
   const option = (name: number, value: number) => (fd: number) =>
     calls.setSocketOption(fd, SOL.netlink, name, value);
-  const wanted = option(SOCKET_OPTION.strictCheck, 1);
-  return openSocket(AF.netlink, SOCK.raw | (options.nonBlocking ? SOCK.nonBlocking : 0), protocol, [
+  const opened = openSocket(AF.netlink, SOCK.raw | (options.nonBlocking ? SOCK.nonBlocking : 0), protocol, [
     ['bind', fd => calls.bind(fd, address)],
     ['setsockopt NETLINK_CAP_ACK', option(SOCKET_OPTION.capAck, 1)],
     ['setsockopt NETLINK_EXT_ACK', option(SOCKET_OPTION.extAck, 1)],
     ['setsockopt SO_RCVTIMEO', fd => calls.setSocketOption(fd, SOL.socket, SO.receiveTimeout, timeout)],
-    // Without CAP_NET_ADMIN in the first user namespace the default size has to do.
-    [
-      'SO_RCVBUFFORCE',
-      fd => (calls.setSocketOption(fd, SOL.socket, SO.receiveBufferForce, RECEIVE_BUFFER), 0),
-    ],
-    ['SO_SNDBUFFORCE', fd => (calls.setSocketOption(fd, SOL.socket, SO.sendBufferForce, 1 << 20), 0)],
-    // Kernels before 4.20 lack it and then ignore the filters; every reader filters again.
-    ['NETLINK_GET_STRICT_CHK', fd => (options.strict ? wanted(fd) : 0, 0)],
     ...(options.groups ?? []).map(
       group => ['join multicast group', option(SOCKET_OPTION.addMembership, group)] as const,
     ),
   ]);
+  if (!opened.ok) return opened;
+  // Each may be refused without harm: big buffers want CAP_NET_ADMIN in the first user namespace, and a kernel
+  // before 4.20 ignores dump filters, which every reader therefore applies again.
+  calls.setSocketOption(opened.value, SOL.socket, SO.receiveBufferForce, RECEIVE_BUFFER);
+  calls.setSocketOption(opened.value, SOL.socket, SO.sendBufferForce, SEND_BUFFER);
+  if (options.strict) option(SOCKET_OPTION.strictCheck, 1)(opened.value);
+  return opened;
 }
 
 /**
@@ -128,7 +127,7 @@ export class NetlinkSocket implements Disposable {
       this.#writeAckFlag(requests[next - 1] as NetlinkRequest);
       const broken = this.#exchange(base, count, (index, message) => {
         const request = requests[first + index] as NetlinkRequest;
-        faults[first + index] = netlinkFault(message, request.call(), this.#errors);
+        faults[first + index] = netlinkFault(message, request.call(message), this.#errors);
       });
       if (broken !== undefined) {
         for (let i = first; i < requests.length; i++)

@@ -1,0 +1,79 @@
+import {
+  type Family,
+  formatIp,
+  type Ip,
+  ipFromBytes,
+  ipToBytes,
+  parseIp,
+  parsePrefix,
+  widthOf,
+} from '@muslin/net';
+import { eachAttribute, readAttributes, readBe16, readU8 } from '../netlink/message-reader.ts';
+import { NLA, type NetlinkWriter } from '../netlink/message-writer.ts';
+
+/** A member of a set. */
+export type IpsetMember =
+  | { readonly kind: 'hash:net'; readonly ip: Ip; readonly length: number }
+  | { readonly kind: 'hash:ip,port'; readonly ip: Ip; readonly protocol: number; readonly port: number };
+
+/** Protocols that hash:ip,port can hold with a port (IANA protocol numbers). */
+const PROTOCOLS: ReadonlyMap<string, number> = new Map([
+  ['tcp', 6],
+  ['udp', 17],
+  ['sctp', 132],
+  ['udplite', 136],
+]);
+const protocolNames = new Map(Array.from(PROTOCOLS, ([name, number]) => [number, name]));
+
+const ATTRIBUTE = { ip: 1, cidr: 3, port: 4, protocol: 7, line: 9 } as const;
+const ADDRESS = { 4: 1 | NLA.netByteOrder, 6: 2 | NLA.netByteOrder } as const;
+
+/** Reads `10.0.0.0/8`, a bare address (a host prefix), or `10.0.0.1,tcp:80`; undefined for anything else. */
+export function parseMember(text: string): IpsetMember | undefined {
+  const comma = text.indexOf(',');
+  if (comma < 0) {
+    const prefix = parsePrefix(text, { bareHost: true });
+    return prefix.ok ? { kind: 'hash:net', ip: prefix.value.ip, length: prefix.value.length } : undefined;
+  }
+  const ip = parseIp(text.slice(0, comma));
+  const [, name = '', digits = ''] = /^([a-z]+):([0-9]{1,5})$/.exec(text.slice(comma + 1)) ?? [];
+  const protocol = PROTOCOLS.get(name);
+  const port = Number(digits);
+  if (!ip.ok || protocol === undefined || port > 65535) return undefined;
+  return { kind: 'hash:ip,port', ip: ip.value, protocol, port };
+}
+
+/** Canonical text of a member. */
+export function formatMember(member: IpsetMember): string {
+  if (member.kind === 'hash:net') return `${formatIp(member.ip)}/${member.length}`;
+  return `${formatIp(member.ip)},${protocolNames.get(member.protocol) ?? member.protocol}:${member.port}`;
+}
+
+/** Writes a member as attributes of a DATA nest; `line` comes back when the kernel refuses it. */
+export function writeMember(w: NetlinkWriter, member: IpsetMember, line: number): void {
+  w.attribute(ATTRIBUTE.ip | NLA.nested, () =>
+    w.attributeBytes(ADDRESS[member.ip.family], ipToBytes(member.ip)),
+  );
+  if (member.kind === 'hash:net') w.attribute(ATTRIBUTE.cidr, () => w.u8(member.length));
+  else {
+    w.attribute(ATTRIBUTE.port | NLA.netByteOrder, () => w.be16(member.port));
+    w.attribute(ATTRIBUTE.protocol, () => w.u8(member.protocol));
+  }
+  w.attribute32(ATTRIBUTE.line, line);
+}
+
+/** Reads the attributes of a DATA nest; undefined without an address. */
+export function readMember(bytes: Uint8Array, family: Family): IpsetMember | undefined {
+  const fields = readAttributes(bytes);
+  let ip: Ip | undefined;
+  eachAttribute(fields.get(ATTRIBUTE.ip) ?? new Uint8Array(), 0, (_, value) => {
+    ip = ipFromBytes(value);
+  });
+  if (ip === undefined) return undefined;
+  const port = fields.get(ATTRIBUTE.port);
+  const protocol = fields.get(ATTRIBUTE.protocol);
+  if (port !== undefined && protocol !== undefined)
+    return { kind: 'hash:ip,port', ip, protocol: readU8(protocol), port: readBe16(port) };
+  const cidr = fields.get(ATTRIBUTE.cidr);
+  return { kind: 'hash:net', ip, length: cidr === undefined ? widthOf(family) : readU8(cidr) };
+}
