@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export type * from './model/bgp.ts';
 export * from './model/change.ts';
 export type * from './model/node-state.ts';
 export type * from './model/policy.ts';
@@ -23,6 +24,11 @@ export {
   parseSelector,
   type SelectorFault,
 } from './selector/selector-parser.ts';
+export { DEFAULT_BGP_CONFIGURATION, readBgpConfiguration } from './normalise/bgp-configuration.ts';
+export { parseCommunity } from './normalise/bgp-field.ts';
+export { readBgpFilter } from './normalise/bgp-filter.ts';
+export { readBgpPeer } from './normalise/bgp-peer.ts';
+export { parseDuration } from './normalise/duration-field.ts';
 export type { Fact, Normalised, Read, SliceFacts } from './normalise/fact.ts';
 export { readIpPool } from './normalise/ip-pool.ts';
 export { parseAsNumber, readNode } from './normalise/node.ts';

@@ -1,3 +1,6 @@
+import { readBgpConfiguration } from './bgp-configuration.ts';
+import { readBgpFilter } from './bgp-filter.ts';
+import { readBgpPeer } from './bgp-peer.ts';
 import { readCalicoPolicy } from './calico-policy.ts';
 import { readAdminPolicy, readBaselinePolicy, readClusterPolicy } from './cluster-policy.ts';
 import { readEndpointSlice } from './endpoint-slice.ts';
@@ -45,6 +48,11 @@ const calico = (prefix: string, scope: Scope, staged: boolean) =>
   row(scope, 'policy', object => readCalicoPolicy(object, { prefix, scope, staged }), key);
 const netset = (scope: Scope) => row(scope, 'networkSet', object => readNetworkSet(object, scope), key);
 
+/** A kind without a place in a snapshot: programs read it themselves, its findings are still told here. */
+function aside(scope: Scope, read: (object: unknown) => Read<unknown>): KindRow {
+  return { scope, read: object => ({ facts: [], findings: read(object).findings }) };
+}
+
 /** Every kind that policy and routing ask about, by `apiVersion/kind`. */
 const KINDS: ReadonlyMap<string, KindRow> = new Map([
   ['v1/Pod', row('Namespaced', 'endpoint', readPod, key)],
@@ -72,6 +80,9 @@ const KINDS: ReadonlyMap<string, KindRow> = new Map([
   ['projectcalico.org/v3/NetworkSet', netset('Namespaced')],
   ['projectcalico.org/v3/GlobalNetworkSet', netset('Cluster')],
   ['projectcalico.org/v3/IPPool', row('Cluster', 'pool', readIpPool, name)],
+  ['projectcalico.org/v3/BGPConfiguration', aside('Cluster', object => readBgpConfiguration(object))],
+  ['projectcalico.org/v3/BGPPeer', aside('Cluster', readBgpPeer)],
+  ['projectcalico.org/v3/BGPFilter', aside('Cluster', readBgpFilter)],
   [
     'policy.networking.k8s.io/v1alpha2/ClusterNetworkPolicy',
     row('Cluster', 'policy', readClusterPolicy, key),
