@@ -1,5 +1,5 @@
 /**
- * The API server's door: connections, a REST client, reflectors.
+ * The API server's door: connections, a REST client, reflectors, leader election, events, status, discovery.
  *
  * @packageDocumentation
  */
@@ -41,3 +41,39 @@ export { Secret } from './secret.ts';
 export { diffRelist, type ObjectEvent } from './store-diff.ts';
 export type { WatchEvent } from './watch-event.ts';
 export type { WatchStream } from './watch-stream.ts';
+export {
+  discover,
+  type NameFault,
+  type ResolvedResource,
+  resolveResource,
+  type ServedResource,
+} from './discovery.ts';
+export {
+  aggregate,
+  type AggregateState,
+  type EventEffect,
+  type KubeEvent,
+  NOTHING_TOLD,
+  type Note,
+  type Reporter,
+} from './event-aggregate.ts';
+export { EventRecorder, type RecorderOptions } from './event-recorder.ts';
+export { type ElectionOptions, LeaderElection } from './leader-election.ts';
+export {
+  DEFAULT_ELECTION,
+  type ElectionConfig,
+  type Lease,
+  type LeaseEffect,
+  type LeaseInput,
+  type LeaseState,
+  leaseStep,
+  microTime,
+  NEW_CANDIDATE,
+} from './lease.ts';
+export { mergePatch, sameJson } from './merge-patch.ts';
+export {
+  type StatusChange,
+  type StatusOutcome,
+  StatusWriter,
+  type StatusWriterOptions,
+} from './status-writer.ts';
