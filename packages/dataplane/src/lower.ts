@@ -68,7 +68,11 @@ function lowerChain(chain: Chain, family: Family, limits: Limits): LoweredChain 
     };
     /** Puts a rule in front of `out`; an exception goes on to what comes next. */
     const put = (way: Way, rule: Rule, action: Action) => {
-      if (way.except.length === 0) return void out.push({ ...rule, matches: way.matches, action });
+      if (way.except.length === 0) {
+        if (way.matches.length === 0 && leaves(action)) out.length = 0;
+        out.push({ ...rule, matches: way.matches, action });
+        return;
+      }
       const miss = next();
       const body = [
         ...way.except.map(matches => ({ matches, action: miss })),
