@@ -1,0 +1,156 @@
+import { type Endpoint, type EndpointKey, type FactChange, type NodeState, SnapshotStore } from '@muslin/api';
+import {
+  blackholeRoute,
+  compile,
+  desiredSets,
+  type Ipset,
+  IPTABLES_LIMITS,
+  lower,
+  NODE_CONFIG_DEFAULTS,
+  type NodeConfig,
+  type RenderedTable,
+  type Route,
+  renderTable,
+  workloadRoute,
+} from '@muslin/dataplane';
+import type { Family, Prefix } from '@muslin/net';
+import { applyDelta, EMPTY_NODE_STATE, Graph } from '@muslin/policy';
+import type { LocalEndpoint, OwnBlock } from './local-endpoint.ts';
+
+/** What the core is told. Facts, not orders: repeats and reversals are fine. */
+export type AgentInput =
+  | { readonly type: 'object'; readonly object: unknown }
+  | { readonly type: 'gone'; readonly object: unknown }
+  | { readonly type: 'local'; readonly endpoint: LocalEndpoint }
+  | { readonly type: 'not-local'; readonly key: EndpointKey; readonly containerId: string }
+  | { readonly type: 'blocks'; readonly blocks: readonly OwnBlock[] };
+
+/** All that the kernel of this node should hold for us: a value. */
+export interface Desired {
+  readonly state: NodeState;
+  readonly tables: readonly RenderedTable[];
+  /** By name, both families. */
+  readonly sets: ReadonlyMap<string, Ipset>;
+  readonly routes: readonly Route[];
+}
+
+/** What the core must know once. */
+export interface CoreOptions {
+  readonly node: string;
+  readonly families: readonly Family[];
+  readonly endpointToHostAction: NodeConfig['endpointToHostAction'];
+}
+
+/**
+ * The agent without its hands: objects and local pods in, desired kernel state out. No clock, no I/O; the same
+ * inputs in any order that ends the same give the same answer.
+ */
+export class AgentCore {
+  readonly #options: CoreOptions;
+  readonly #store = new SnapshotStore();
+  readonly #graph: Graph;
+  readonly #locals = new Map<EndpointKey, LocalEndpoint>();
+  #blocks: readonly OwnBlock[] = [];
+  #state: NodeState = EMPTY_NODE_STATE;
+  #configs: readonly NodeConfig[] | undefined;
+
+  constructor(options: CoreOptions) {
+    this.#options = options;
+    this.#graph = new Graph(options.node);
+    for (const [key, value] of this.#store.snapshot.tiers) this.#graph.update({ type: 'tier', key, value });
+  }
+
+  /** The cluster as this node sees it: a live view. */
+  get snapshot() {
+    return this.#store.snapshot;
+  }
+
+  /** The pods of this node. */
+  get locals(): ReadonlyMap<EndpointKey, LocalEndpoint> {
+    return this.#locals;
+  }
+
+  /** Takes notes; `desired` does the work. */
+  tell(input: AgentInput): void {
+    switch (input.type) {
+      case 'object': {
+        const { changes } = this.#store.upsert(input.object);
+        for (const change of changes) this.#pass(change);
+        return;
+      }
+      case 'gone':
+        for (const change of this.#store.delete(input.object)) this.#pass(change);
+        return;
+      case 'local':
+        this.#locals.set(input.endpoint.key, input.endpoint);
+        this.#again(input.endpoint.key);
+        return;
+      case 'not-local':
+        // An older sandbox of the same pod has no say over the newer one.
+        if (this.#locals.get(input.key)?.containerId !== input.containerId) return;
+        this.#locals.delete(input.key);
+        this.#again(input.key);
+        return;
+      case 'blocks':
+        this.#blocks = input.blocks;
+        return;
+    }
+  }
+
+  /** What the kernel should hold now. Parts that did not change are the same objects as before. */
+  desired(): Desired {
+    this.#state = applyDelta(this.#state, this.#graph.flush());
+    const sets = new Map<string, Ipset>();
+    const tables: RenderedTable[] = [];
+    for (const config of this.#nodeConfigs()) {
+      const lowered = lower(compile(this.#state, config), IPTABLES_LIMITS);
+      for (const [name, set] of desiredSets(this.#state.sets, lowered)) sets.set(name, set);
+      for (const table of lowered.tables.keys()) tables.push(renderTable(lowered, table));
+    }
+    return { state: this.#state, tables, sets, routes: this.#routes() };
+  }
+
+  #routes(): readonly Route[] {
+    const has = (prefix: Prefix) => this.#options.families.includes(prefix.ip.family);
+    const routes = this.#blocks.filter(({ cidr }) => has(cidr)).map(({ cidr }) => blackholeRoute(cidr));
+    for (const { ips, hostInterface } of this.#locals.values())
+      for (const ip of ips) routes.push(workloadRoute(ip, hostInterface));
+    // A block of one address has no room for a blackhole beside its pod.
+    const pods = new Set(routes.filter(r => r.kind === 'unicast').map(r => destinationOf(r)));
+    return routes.filter(r => r.kind === 'unicast' || !pods.has(destinationOf(r)));
+  }
+
+  #nodeConfigs(): readonly NodeConfig[] {
+    this.#configs ??= this.#options.families.map(family => ({
+      ...NODE_CONFIG_DEFAULTS,
+      family,
+      pools: [...this.#store.snapshot.pools.values()],
+      endpointToHostAction: this.#options.endpointToHostAction,
+      interfaceOf: key => this.#locals.get(key)?.hostInterface,
+    }));
+    return this.#configs;
+  }
+
+  #pass(change: FactChange): void {
+    if (change.type === 'pool') this.#configs = undefined;
+    if (change.type === 'endpoint')
+      this.#graph.update({ ...change, value: this.#corrected(change.key, change.value) });
+    else this.#graph.update(change);
+  }
+
+  #again(key: EndpointKey): void {
+    const value = this.#corrected(key, this.#store.snapshot.endpoints.get(key));
+    this.#graph.update({ type: 'endpoint', key, value });
+  }
+
+  /** A pod that we plugged in has the addresses that we gave it, whatever the API server knows by now. */
+  #corrected(key: EndpointKey, endpoint: Endpoint | undefined): Endpoint | undefined {
+    const local = this.#locals.get(key);
+    if (endpoint === undefined || local === undefined || local.uid !== endpoint.uid) return endpoint;
+    return { ...endpoint, node: this.#options.node, ips: local.ips };
+  }
+}
+
+function destinationOf(route: Route): string {
+  return JSON.stringify(route.destination);
+}
