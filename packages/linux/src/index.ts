@@ -71,7 +71,7 @@ export {
   ROUTE_TABLE,
   type RouteFilter,
   type RouteKey,
-  type RouteType,
+  type KernelRouteType,
   replaceRouteRequest,
 } from './rtnetlink/routes.ts';
 export { openRouteSocket } from './rtnetlink/rtnetlink.ts';
@@ -88,21 +88,11 @@ export {
   type TcpListener,
   TcpTransport,
 } from './tcp/tcp-transport.ts';
-export { type CommandFault, runCommand } from './command.ts';
+export { type CommandFault, type CommandOptions, runCommand } from './command.ts';
+export type { RefusedStep, StepsFault } from './driver-fault.ts';
 export { commandIpsetDriver } from './ipset/ipset-command-driver.ts';
-export {
-  type IpsetDriver,
-  type IpsetFault,
-  NetlinkIpsetDriver,
-  type RefusedOp,
-} from './ipset/ipset-driver.ts';
-export {
-  hashsizeFor,
-  type Ipset,
-  type IpsetHeader,
-  type IpsetOp,
-  type IpsetType,
-} from './ipset/ipset-set.ts';
+export { type IpsetDriver, type IpsetStep, NetlinkIpsetDriver } from './ipset/ipset-driver.ts';
+export type { IpsetOp } from './ipset/ipset-op.ts';
 export { type BackendChoice, detectBackend } from './iptables/detect-backend.ts';
 export {
   type Backend,
@@ -112,8 +102,10 @@ export {
   type IptablesTable,
   spawningIptablesDriver,
 } from './iptables/iptables-driver.ts';
+export { keptIptablesDriver } from './iptables/kept-iptables-driver.ts';
 export type { RestoreFault } from './iptables/restore-fault.ts';
+export { type KernelDoor, openKernel } from './kernel-door.ts';
 export { LinkTable } from './routes/link-table.ts';
-export { type Hop, type Route, type RouteOp, type RouteOwner, routeKey } from './routes/route.ts';
-export { type NoLinkFault, type RefusedRoute, RouteDriver, type RouteFault } from './routes/route-driver.ts';
+export type { NoLinkFault } from './routes/route-codec.ts';
+export { RouteDriver, type RouteFault, type RouteOp, type RouteReading } from './routes/route-driver.ts';
 export { type KernelEvent, type Topic, type Watch, watchKernel, watchLinks } from './rtnetlink/watch.ts';

@@ -11,7 +11,7 @@ import { NLA, type NetlinkWriter } from '../netlink/message-writer.ts';
 import type { NetlinkRequest } from '../netlink/netlink-socket.ts';
 import { FAMILY } from '../rtnetlink/message-types.ts';
 import { type IpsetMember, writeMember } from './ipset-member.ts';
-import { checkIpsetName, type IpsetHeader, type IpsetType } from './ipset-set.ts';
+import { checkIpsetName, type IpsetHeader } from './ipset-op.ts';
 
 /** NFNL_SUBSYS_IPSET in the high byte of the message type. */
 const SUBSYSTEM = 6 << 8;
@@ -72,7 +72,7 @@ function request(
 }
 
 /** Creates a set; one that is there with the same kind and family is no fault. */
-export function createSetRequest(set: IpsetHeader, hashsize: number, revision: number): NetlinkRequest {
+export function createSetRequest(set: IpsetHeader, revision: number): NetlinkRequest {
   return request(
     CMD.create,
     () => `create set ${set.name}`,
@@ -82,7 +82,7 @@ export function createSetRequest(set: IpsetHeader, hashsize: number, revision: n
       w.attribute(ATTR.revision, () => w.u8(revision));
       w.attribute(ATTR.family, () => w.u8(FAMILY[set.family]));
       w.attribute(ATTR.data | NLA.nested, () => {
-        w.attribute(CREATE.hashsize | NLA.netByteOrder, () => w.be32(hashsize));
+        w.attribute(CREATE.hashsize | NLA.netByteOrder, () => w.be32(set.hashsize));
         w.attribute(CREATE.maxelem | NLA.netByteOrder, () => w.be32(set.maxelem));
       });
     },
@@ -138,7 +138,7 @@ export function singleRequest(op: 'flush' | 'destroy', name: string): NetlinkReq
 }
 
 /** Asks which revisions of a set type the kernel has. */
-export function typeRequest(type: IpsetType, family: Family): NetlinkRequest {
+export function typeRequest(type: IpsetHeader['type'], family: Family): NetlinkRequest {
   return request(
     CMD.type,
     () => `find set type ${type}`,

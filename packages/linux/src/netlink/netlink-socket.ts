@@ -21,6 +21,7 @@ const SEND_BUFFER = 1 << 20;
 const DATAGRAM = 256 << 10;
 const BATCH_MESSAGES = 100;
 const BATCH_BYTES = 64 << 10;
+const YIELD_AFTER = 500;
 const DUMP_ATTEMPTS = 8;
 /** Answers are queued before `send` returns; this only bounds the harm of a kernel that breaks that. */
 const ANSWER_SECONDS = 10;
@@ -134,6 +135,16 @@ export class NetlinkSocket implements Disposable {
           faults[i] ??= this.#broken(broken, requests[i] as NetlinkRequest);
         return faults;
       }
+    }
+    return faults;
+  }
+
+  /** Like `askAll`, but lets other work of the event loop in after every 500 requests (about a millisecond). */
+  async askMany(requests: readonly NetlinkRequest[]): Promise<(NetlinkFault | undefined)[]> {
+    const faults: (NetlinkFault | undefined)[] = [];
+    for (let i = 0; i < requests.length; i += YIELD_AFTER) {
+      if (i > 0) await new Promise(resolve => setImmediate(resolve));
+      for (const fault of this.askAll(requests.slice(i, i + YIELD_AFTER))) faults.push(fault);
     }
     return faults;
   }

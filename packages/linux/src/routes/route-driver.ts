@@ -1,36 +1,27 @@
-import { fail, ok, type Result } from '@muslin/net';
+import { type Driver, type DriverFault, type Op, type Route, TABLE_MAIN } from '@muslin/dataplane';
+import { type Family, fail, ok, type Result } from '@muslin/net';
+import { driverFault, type RefusedStep, type StepsFault, stepsFault } from '../driver-fault.ts';
 import type { NetlinkFault } from '../netlink/netlink-fault.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../netlink/netlink-socket.ts';
-import { netlinkIn } from '../netns/namespace-sockets.ts';
 import type { Namespace } from '../netns/namespace.ts';
-import type { NextHop } from '../rtnetlink/route-attributes.ts';
-import {
-  deleteRouteRequest,
-  type KernelRoute,
-  listRoutes,
-  replaceRouteRequest,
-} from '../rtnetlink/routes.ts';
+import { netlinkIn } from '../netns/namespace-sockets.ts';
+import { addRouteRequest, deleteRouteRequest, listRoutes, replaceRouteRequest } from '../rtnetlink/routes.ts';
 import type { SystemFault } from '../system-calls.ts';
 import { LinkTable } from './link-table.ts';
-import type { Hop, Route, RouteOp, RouteOwner } from './route.ts';
+import { fromKernelRoute, type NoLinkFault, toKernelRoute } from './route-codec.ts';
 
-/** A route that names an interface which does not exist (yet): try again after a link event. */
-export interface NoLinkFault {
-  readonly code: 'no-link';
-  readonly link: string;
-  readonly message: string;
-}
-
+export type RouteOp = Op & { readonly kind: 'route' };
 export type RouteFault = NetlinkFault | NoLinkFault;
 
-/** A step that was refused; the others were tried all the same. */
-export interface RefusedRoute {
-  readonly op: RouteOp;
-  readonly fault: RouteFault;
+/** Which routes to read; absent parts match all, except the table, which is main. */
+export interface RouteReading {
+  readonly family?: Family;
+  readonly table?: number | 'all';
+  readonly protocol?: number;
 }
 
-/** Reads and changes the routes of one namespace, and touches only routes of the protocol it is told. */
-export class RouteDriver implements Disposable {
+/** The routes of one network namespace. */
+export class RouteDriver implements Driver<readonly Route[], RouteOp>, Disposable {
   readonly #socket: NetlinkSocket;
   /** Interface names; call `links.forget()` on link events. */
   readonly links: LinkTable;
@@ -46,28 +37,39 @@ export class RouteDriver implements Disposable {
     return socket.ok ? ok(new RouteDriver(socket.value)) : socket;
   }
 
-  /** The owner's routes. A hop whose link is gone meanwhile keeps the name `#index`, which is equal to none. */
-  read(owner: RouteOwner): Result<Route[], NetlinkFault> {
-    const listed = listRoutes(this.#socket, owner);
-    if (!listed.ok) return listed;
+  /** Routes as they are now. Without `protocol` also those of other owners, which a plan must not replace. */
+  async read(reading: RouteReading = {}): Promise<Result<readonly Route[], DriverFault>> {
+    const { family, table = TABLE_MAIN, protocol } = reading;
     const routes: Route[] = [];
-    for (const route of listed.value) {
-      const named = this.#named(route);
-      if (!named.ok) return named;
-      routes.push(named.value);
+    for (const each of family === undefined ? ([4, 6] as const) : [family]) {
+      const listed = listRoutes(this.#socket, {
+        family: each,
+        ...(table === 'all' ? {} : { table }),
+        ...(protocol === undefined ? {} : { protocol }),
+      });
+      if (!listed.ok) return fail(driverFault(listed.fault));
+      for (const kernelRoute of listed.value) {
+        const route = fromKernelRoute(kernelRoute, this.links);
+        if (!route.ok) return fail(driverFault(route.fault));
+        if (route.value !== undefined) routes.push(route.value);
+      }
     }
     return ok(routes);
   }
 
-  /** Applies the steps in order, about 1 µs each; a fault lists those that were refused. */
-  apply(ops: readonly RouteOp[]): Result<void, readonly RefusedRoute[]> {
-    const refused = this.#try(ops);
-    // An interface that was re-created under its old name has a new index: look again, once.
-    const stale = refused.filter(({ fault }) => fault.code === 'ENODEV').map(({ op }) => op);
-    if (stale.length === 0) return refused.length === 0 ? ok(undefined) : fail(refused);
-    this.links.forget();
-    const again = [...refused.filter(({ fault }) => fault.code !== 'ENODEV'), ...this.#try(stale)];
-    return again.length === 0 ? ok(undefined) : fail(again);
+  /**
+   * Performs the steps in order, about 2 µs each, and tries them all: one route that can't be set keeps no other
+   * out. Removing a route that is not there is no fault. The fault lists the refused steps; `no-link` ones are
+   * worth another try after a link event.
+   */
+  async apply(ops: readonly RouteOp[]): Promise<Result<void, StepsFault<RouteOp, RouteFault>>> {
+    const first = await this.#try(ops);
+    // An interface that was made anew under its old name has a new index: look again, once.
+    const stale = first.filter(({ fault }) => fault.code === 'ENODEV').map(({ op }) => op);
+    if (stale.length > 0) this.links.forget();
+    const again = stale.length > 0 ? await this.#try(stale) : [];
+    const [refused, ...more] = [...first.filter(({ fault }) => fault.code !== 'ENODEV'), ...again];
+    return refused === undefined ? ok(undefined) : fail(stepsFault([refused, ...more]));
   }
 
   close(): void {
@@ -78,8 +80,8 @@ export class RouteDriver implements Disposable {
     this.close();
   }
 
-  #try(ops: readonly RouteOp[]): RefusedRoute[] {
-    const refused: RefusedRoute[] = [];
+  async #try(ops: readonly RouteOp[]): Promise<RefusedStep<RouteOp, RouteFault>[]> {
+    const refused: RefusedStep<RouteOp, RouteFault>[] = [];
     const requests: NetlinkRequest[] = [];
     const owners: RouteOp[] = [];
     for (const op of ops) {
@@ -89,34 +91,23 @@ export class RouteDriver implements Disposable {
         owners.push(op);
       } else refused.push({ op, fault: request.fault });
     }
-    this.#socket.askAll(requests).forEach((fault, i) => {
+    (await this.#socket.askMany(requests)).forEach((fault, i) => {
       const op = owners[i] as RouteOp;
-      const gone = op.op === 'remove' && fault?.code === 'ESRCH';
+      const gone = op.action === 'remove' && fault?.code === 'ESRCH';
       if (fault !== undefined && !gone) refused.push({ op, fault });
     });
     return refused;
   }
 
-  #request(op: RouteOp): Result<NetlinkRequest, RouteFault> {
-    if (op.op === 'remove') return ok(deleteRouteRequest(op.route));
-    const hops: NextHop[] = [];
-    for (const { link, ...hop } of op.route.hops) {
-      const found = link === undefined ? ok(undefined) : this.links.byName(link);
-      if (!found.ok) return found;
-      if (link !== undefined && found.value === undefined)
-        return fail({ code: 'no-link', link, message: `interface ${link} does not exist` });
-      hops.push(found.value === undefined ? hop : { ...hop, link: found.value.index });
+  #request({ action, route }: RouteOp): Result<NetlinkRequest, RouteFault> {
+    if (action === 'remove') {
+      const { destination, kind, table, protocol, metric } = route;
+      return ok(
+        deleteRouteRequest({ destination, type: kind, table, protocol, ...(metric === 0 ? {} : { metric }) }),
+      );
     }
-    return ok(replaceRouteRequest({ ...op.route, hops }));
-  }
-
-  #named(route: KernelRoute): Result<Route, NetlinkFault> {
-    const hops: Hop[] = [];
-    for (const { link, ...hop } of route.hops) {
-      const found = link === undefined ? ok(undefined) : this.links.byIndex(link);
-      if (!found.ok) return found;
-      hops.push(link === undefined ? hop : { ...hop, link: found.value?.name ?? `#${link}` });
-    }
-    return ok({ ...route, hops });
+    const made = toKernelRoute(route, this.links);
+    if (!made.ok) return made;
+    return ok(action === 'add' ? addRouteRequest(made.value) : replaceRouteRequest(made.value));
   }
 }

@@ -21,7 +21,7 @@ export const ROUTE_TYPE = {
   prohibit: 8,
   throw: 9,
 } as const;
-export type RouteType = keyof typeof ROUTE_TYPE;
+export type KernelRouteType = keyof typeof ROUTE_TYPE;
 
 /** Well-known routing tables. */
 export const ROUTE_TABLE = { default: 253, main: 254, local: 255 } as const;
@@ -29,15 +29,16 @@ export const ROUTE_TABLE = { default: 253, main: 254, local: 255 } as const;
 /** Well-known route protocols: who made a route (RTPROT_*). */
 export const ROUTE_PROTOCOL = { redirect: 1, kernel: 2, boot: 3, static: 4, bird: 12, bgp: 186 } as const;
 
-const SCOPE = { universe: 0, link: 253, host: 254, nowhere: 255 } as const;
+/** How far a destination is (RT_SCOPE_*). */
+export const ROUTE_SCOPE = { universe: 0, link: 253, host: 254, nowhere: 255 } as const;
 /** What an absent metric means: 0 for IPv4, 1024 (IP6_RT_PRIO_USER) for IPv6. */
 const DEFAULT_METRIC = { 4: 0, 6: 1024 } as const;
-const typeNames = new Map(Object.entries(ROUTE_TYPE).map(([name, type]) => [type, name as RouteType]));
+const typeNames = new Map(Object.entries(ROUTE_TYPE).map(([name, type]) => [type, name as KernelRouteType]));
 
 /** A route of the kernel. A key within one family: `destination`, `table`, `metric`. */
 export interface KernelRoute {
   readonly destination: Prefix;
-  readonly type: RouteType;
+  readonly type: KernelRouteType;
   /** One for a plain route, several for multipath; none for blackhole, unreachable, prohibit, throw. */
   readonly hops: readonly NextHop[];
   /** Who made it: RTPROT_* number, 0–255. */
@@ -48,15 +49,20 @@ export interface KernelRoute {
   /** Preferred source address of packets that this node sends along the route. */
   readonly source?: Ip;
   readonly mtu?: number;
+  /** IPv4 scope (RT_SCOPE_*); absent lets it follow from type and hops. IPv6 has none. */
+  readonly scope?: number;
 }
 
-const hopless = (type: RouteType) =>
+const hopless = (type: KernelRouteType) =>
   type === 'blackhole' || type === 'unreachable' || type === 'prohibit' || type === 'throw';
 
 function scopeOf(route: KernelRoute): number {
-  if (route.type === 'local') return SCOPE.host;
-  if (route.destination.ip.family === 6 || hopless(route.type)) return SCOPE.universe;
-  return route.hops.length === 1 && route.hops[0]?.via === undefined ? SCOPE.link : SCOPE.universe;
+  if (route.scope !== undefined) return route.scope;
+  if (route.type === 'local') return ROUTE_SCOPE.host;
+  if (route.destination.ip.family === 6 || hopless(route.type)) return ROUTE_SCOPE.universe;
+  return route.hops.length === 1 && route.hops[0]?.via === undefined
+    ? ROUTE_SCOPE.link
+    : ROUTE_SCOPE.universe;
 }
 
 function routeRequest(
@@ -108,7 +114,13 @@ export function replaceRouteRequest(route: KernelRoute): NetlinkRequest {
 export function deleteRouteRequest(route: RouteKey): NetlinkRequest {
   const bare: KernelRoute = { ...route, hops: [] };
   const metric = route.metric ?? DEFAULT_METRIC[route.destination.ip.family];
-  return routeRequest(RTM.delRoute, 0, 'delete', metric === 0 ? bare : { ...bare, metric }, SCOPE.nowhere);
+  return routeRequest(
+    RTM.delRoute,
+    0,
+    'delete',
+    metric === 0 ? bare : { ...bare, metric },
+    ROUTE_SCOPE.nowhere,
+  );
 }
 
 /** What names a route for deletion. */
@@ -155,7 +167,7 @@ export function decodeRoute(message: NetlinkMessage): KernelRoute | undefined {
   if (message.type !== RTM.newRoute && message.type !== RTM.delRoute) return undefined;
   const { payload } = message;
   const family = readU8(payload) === FAMILY[4] ? 4 : readU8(payload) === FAMILY[6] ? 6 : undefined;
-  const type = typeNames.get(readU8(payload, 7) as (typeof ROUTE_TYPE)[RouteType]);
+  const type = typeNames.get(readU8(payload, 7) as (typeof ROUTE_TYPE)[KernelRouteType]);
   const flags = readU32(payload, 8);
   if (family === undefined || type === undefined || (flags & CLONED) !== 0) return undefined;
   const fields = readFields(ROUTE_ATTRIBUTES, payload, HEADER);
@@ -171,6 +183,7 @@ export function decodeRoute(message: NetlinkMessage): KernelRoute | undefined {
     hops: hopless(type) ? [] : hops,
     protocol: readU8(payload, 5),
     table: fields.table ?? readU8(payload, 4),
+    ...(family === 6 ? {} : { scope: readU8(payload, 6) }),
     ...(metric === DEFAULT_METRIC[family] ? {} : { metric }),
     ...(source === undefined ? {} : { source }),
     ...(mtu === undefined ? {} : { mtu }),

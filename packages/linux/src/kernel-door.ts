@@ -1,0 +1,84 @@
+import type { DriverFault, Op, Plan } from '@muslin/dataplane';
+import { type Family, fail, ok, type Result } from '@muslin/net';
+import { driverFault } from './driver-fault.ts';
+import { type IpsetDriver, NetlinkIpsetDriver } from './ipset/ipset-driver.ts';
+import type { Backend, IptablesDriver } from './iptables/iptables-driver.ts';
+import { keptIptablesDriver } from './iptables/kept-iptables-driver.ts';
+import type { Namespace } from './netns/namespace.ts';
+import { RouteDriver } from './routes/route-driver.ts';
+import type { SystemFault } from './system-calls.ts';
+
+/** Everything that a plan can change in one network namespace. */
+export interface KernelDoor {
+  readonly sets: IpsetDriver;
+  readonly tables: Readonly<Record<Family, IptablesDriver>>;
+  readonly routes: RouteDriver;
+  /** Performs a plan in order and stops at the first fault; runs of route steps are tried as a whole. */
+  apply(plan: Plan): Promise<Result<void, DriverFault>>;
+  close(): Promise<void>;
+}
+
+/** Opens the drivers of a namespace (absent: the calling thread's). */
+export function openKernel(options: {
+  readonly backend: Backend;
+  readonly namespace?: Namespace;
+}): Result<KernelDoor, SystemFault> {
+  const { backend, namespace } = options;
+  const sets = NetlinkIpsetDriver.open(namespace);
+  if (!sets.ok) return sets;
+  const routes = RouteDriver.open(namespace);
+  if (!routes.ok) {
+    sets.value.close();
+    return routes;
+  }
+  const tables = {
+    4: keptIptablesDriver({ family: 4, backend, namespace }),
+    6: keptIptablesDriver({ family: 6, backend, namespace }),
+  };
+  const door = { sets: sets.value, tables, routes: routes.value };
+  return ok({
+    ...door,
+    apply: plan => applyPlan(plan, door),
+    async close() {
+      sets.value.close();
+      routes.value.close();
+      await Promise.all([tables[4].close(), tables[6].close()]);
+    },
+  });
+}
+
+async function applyPlan(
+  plan: Plan,
+  { sets, tables, routes }: Pick<KernelDoor, 'sets' | 'tables' | 'routes'>,
+): Promise<Result<void, DriverFault>> {
+  for (let i = 0; i < plan.length; ) {
+    const op = plan[i] as Op;
+    switch (op.kind) {
+      case 'route': {
+        let end = i;
+        while (plan[end]?.kind === 'route') end++;
+        const run = plan.slice(i, end).filter(step => step.kind === 'route');
+        const applied = await routes.apply(run);
+        if (!applied.ok) return applied;
+        i = end;
+        continue;
+      }
+      case 'ipset': {
+        const applied = await sets.apply([op]);
+        if (!applied.ok) return applied;
+        break;
+      }
+      case 'iptables': {
+        const applied = await tables[op.family].restore(op.input);
+        if (!applied.ok) return fail(driverFault(applied.fault, op));
+        break;
+      }
+      case 'nft':
+        return fail({ code: 'unavailable', op, message: 'this door renders through iptables, not nft' });
+      default:
+        return op satisfies never;
+    }
+    i++;
+  }
+  return ok(undefined);
+}
