@@ -38,6 +38,13 @@ export const OUTPUT: VerbOption = {
   summary: 'json, yaml, wide or name instead of a table',
 };
 
+/** For answers that are no objects of the cluster. */
+export const OUTPUT_DATA: VerbOption = {
+  flags: '-o, --output <form>',
+  summary: 'json or yaml instead of text',
+  choices: ['json', 'yaml'],
+};
+
 /** Options of every verb, before or after it. */
 export const GLOBAL: readonly VerbOption[] = [
   {

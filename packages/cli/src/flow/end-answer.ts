@@ -1,5 +1,5 @@
 import type { Decision, EndIdentity } from '@muslin/policy';
-import type { OfflineWorld } from '../offline/offline-world.ts';
+import type { World } from '../world/world.ts';
 import { endpointName, formatRef, isolating, reasonText } from './reason-text.ts';
 
 /** What one end of a flow says, in the short form of `verdict`. */
@@ -18,7 +18,7 @@ export interface EndAnswer {
 export function endAnswer(
   decision: Decision,
   peer: EndIdentity,
-  world: Pick<OfflineWorld, 'placeOf' | 'madeUp'>,
+  world: Pick<World, 'placeOf' | 'madeUp'>,
 ): EndAnswer {
   const { because } = decision;
   const reason = reasonText(decision) + madeUpNote(decision, peer, world.madeUp);

@@ -2,7 +2,8 @@ import { createReadStream, statSync } from 'node:fs';
 import { Judge } from '@muslin/policy';
 import type { Context } from '../context.ts';
 import { reasonOf } from '../files/walk.ts';
-import { type OfflineWorld, readWorld } from '../offline/offline-world.ts';
+import { readWorld } from '../world/offline-world.ts';
+import type { World } from '../world/world.ts';
 import { warn } from '../output/complain.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { ask } from './ask.ts';
@@ -53,7 +54,7 @@ function openFile(path: string): AsyncIterable<Uint8Array> | string {
 
 /** One line in, one line out; never throws for what a line may hold. */
 function answerer(
-  world: OfflineWorld,
+  world: World,
 ): (line: string, number: number) => { readonly text: string; readonly error: boolean } {
   const judge = new Judge(world.snapshot);
   const text = (value: object) => `${JSON.stringify(value)}\n`;

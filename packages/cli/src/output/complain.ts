@@ -1,6 +1,6 @@
 import type { Finding } from '@muslin/api';
 import type { Context } from '../context.ts';
-import type { OfflineWorld } from '../offline/offline-world.ts';
+import type { World } from '../world/world.ts';
 import { printable } from './paint.ts';
 
 /** More lines than this tell nobody more. */
@@ -9,7 +9,7 @@ const MAX_LINES = 20;
 /** Tells on standard error what is wrong with the files, so that answers are not taken for more than they are. */
 export function warn(
   ctx: Pick<Context, 'stderr' | 'paint'>,
-  world: Pick<OfflineWorld, 'warnings' | 'findings' | 'placeOf'>,
+  world: Pick<World, 'warnings' | 'findings' | 'placeOf'>,
 ): void {
   const invalid = world.findings.filter(finding => finding.severity === 'error');
   const lines = [
@@ -25,7 +25,7 @@ export function warn(
 }
 
 /** `deploy/db.yaml:12: NetworkPolicy shop/db: spec.ingress[0]: must be …`. */
-export function formatFinding(finding: Finding, placeOf: OfflineWorld['placeOf']): string {
+export function formatFinding(finding: Finding, placeOf: World['placeOf']): string {
   const { object, path, message } = finding;
   const place = placeOf(object, path);
   const name = `${object.kind} ${object.namespace ? `${object.namespace}/` : ''}${object.name}`;

@@ -1,26 +1,14 @@
-import { type Finding, type ObjectRef, type PolicyKey, type Snapshot, snapshotOf } from '@muslin/api';
+import { snapshotOf } from '@muslin/api';
 import { fail, ok, type Prefix, parsePrefix, type Result } from '@muslin/net';
 import { type FileFault, formatFileFault } from '../files/file-fault.ts';
 import { loadFiles, type Loaded, type LoadedObject } from '../files/load.ts';
 import type { Place } from '../files/place.ts';
-import { namespaceOf, withNamespaces } from './namespaces.ts';
-import { withAddresses } from './pod-addresses.ts';
-import { withServiceSlices } from './service-slices.ts';
-import { RESERVED } from './spare-addresses.ts';
-import { withWorkloadPods } from './workload-pods.ts';
-
-/** A cluster as files describe it, made complete. */
-export interface OfflineWorld {
-  readonly snapshot: Snapshot;
-  readonly findings: readonly Finding[];
-  readonly loaded: Loaded;
-  /** Endpoint keys of pods whose address was made up. */
-  readonly madeUp: ReadonlySet<string>;
-  /** Where a path of an object stands, when the files hold it. */
-  readonly placeOf: (object: ObjectRef, path: string, key?: PolicyKey) => Place | undefined;
-  /** Things to tell the person, that do not stop the answer. */
-  readonly warnings: readonly string[];
-}
+import { namespaceOf, withNamespaces } from '../offline/namespaces.ts';
+import { withAddresses } from '../offline/pod-addresses.ts';
+import { withServiceSlices } from '../offline/service-slices.ts';
+import { RESERVED } from '../offline/spare-addresses.ts';
+import { withWorkloadPods } from '../offline/workload-pods.ts';
+import type { World } from './world.ts';
 
 export interface WorldOptions {
   /** Prefixes that pods without an address live in. */
@@ -34,7 +22,7 @@ export interface WorldOptions {
 export async function readWorld(
   paths: readonly string[],
   options: WorldOptions,
-): Promise<Result<OfflineWorld, readonly string[]>> {
+): Promise<Result<World, readonly string[]>> {
   const blocks = podBlocks(options.podCidrs);
   if (!blocks.ok) return blocks;
   const loaded = await loadFiles(paths, options.stdin);
@@ -43,7 +31,7 @@ export async function readWorld(
 }
 
 /** Completes objects to what a cluster would hold, and normalises them. */
-export function worldOf(loaded: Loaded, blocks: readonly Prefix[] = RESERVED): OfflineWorld {
+export function worldOf(loaded: Loaded, blocks: readonly Prefix[] = RESERVED): World {
   const index = new Map<string, LoadedObject>();
   const warnings = loaded.faults.map((fault: FileFault) => `left out: ${formatFileFault(fault)}`);
   for (const item of loaded.objects) {
@@ -60,7 +48,7 @@ export function worldOf(loaded: Loaded, blocks: readonly Prefix[] = RESERVED): O
   const { snapshot, findings } = snapshotOf(withServiceSlices(addressed.objects));
   for (const pod of addressed.without) warnings.push(`pod ${pod} has no address: --pod-cidr is used up`);
   const placeOf = placesOf(index);
-  return { snapshot, findings, loaded, madeUp: addressed.madeUp, placeOf, warnings };
+  return { snapshot, findings, madeUp: addressed.madeUp, placeOf, warnings };
 }
 
 function podBlocks(texts: readonly string[]): Result<readonly Prefix[], readonly string[]> {
@@ -79,7 +67,7 @@ const GROUP_OF_KEY: Readonly<Record<string, string>> = {
   np: 'projectcalico.org/v3',
 };
 
-function placesOf(index: ReadonlyMap<string, LoadedObject>): OfflineWorld['placeOf'] {
+function placesOf(index: ReadonlyMap<string, LoadedObject>): World['placeOf'] {
   const byName = new Map<string, LoadedObject[]>();
   for (const item of index.values()) {
     const name = nameKey(item.object.kind, item.object.metadata.namespace, item.object.metadata.name ?? '');

@@ -1,0 +1,46 @@
+import { Judge } from '@muslin/policy';
+import type { Context } from '../context.ts';
+import { warn } from '../output/complain.ts';
+import { writeData } from '../output/data.ts';
+import type { ExitCode, Input } from '../verb.ts';
+import { openWorld } from '../world/open-world.ts';
+import { ask } from './ask.ts';
+import { formatNamedEnd, parseFlowEnd } from './flow-end.ts';
+import { parseFlowTarget, targetPort } from './flow-target.ts';
+import { whyData } from './why-data.ts';
+import { whyText } from './why-text.ts';
+
+export async function explainFlow(ctx: Context, input: Input): Promise<ExitCode> {
+  const [fromText = '', toText = ''] = input.args;
+  const opened = await openWorld(ctx, input);
+  if (!opened.ok) return ctx.fail(2, ...opened.fault);
+  const { world, namespace } = opened.value;
+  const from = parseFlowEnd(fromText, namespace);
+  if (!from.ok) return ctx.fail(2, `FROM: ${from.fault}`);
+  const target = parseFlowTarget(toText, namespace);
+  if (!target.ok) return ctx.fail(2, `TO: ${target.fault}`);
+  warn(ctx, world);
+  const { end: to, protocol } = target.value;
+  const port = targetPort(target.value, world.snapshot);
+  const named = { from: from.value, to, protocol };
+  const judge = new Judge(world.snapshot);
+  // A name that does not exist is the better complaint than its missing port.
+  const said = ask(
+    judge,
+    world.snapshot,
+    port.ok && port.value !== undefined ? { ...named, port: port.value } : named,
+  );
+  if (!said.ok && (port.ok || !/has no port/.test(said.fault))) return ctx.fail(2, said.fault);
+  if (!port.ok) return ctx.fail(2, `TO: ${port.fault}`);
+  if (!said.ok) return ctx.fail(2, said.fault);
+  const frame = {
+    from: formatNamedEnd(from.value),
+    to: formatNamedEnd(to),
+    paint: ctx.paint,
+    placeOf: world.placeOf,
+  };
+  const form = input.text('output');
+  if (form === 'json' || form === 'yaml') await writeData(ctx, form, whyData(said.value, frame, world));
+  else ctx.stdout(whyText(said.value, frame));
+  return said.value.answer === 'allow' ? 0 : 1;
+}

@@ -1,0 +1,130 @@
+import type {
+  Decision,
+  Explanation,
+  Note,
+  PathExplanation,
+  PolicyTrace,
+  RuleTrace,
+  TierTrace,
+} from '@muslin/policy';
+import { formatIp } from '@muslin/net';
+import { formatPlace } from '../files/place.ts';
+import { type Paint, printable } from '../output/paint.ts';
+import type { World } from '../world/world.ts';
+import { mismatchText } from './mismatch-text.ts';
+import { hasPorts, protocolName } from './protocol.ts';
+import { endpointName, formatRef, reasonText } from './reason-text.ts';
+
+/** What `whyText` needs beside the explanation. */
+export interface WhyFrame {
+  /** Both ends as the person named them. */
+  readonly from: string;
+  readonly to: string;
+  readonly paint: Paint;
+  readonly placeOf: World['placeOf'];
+}
+
+/** The verdict in one line, then what both ends asked, in order, each with where it stands. */
+export function whyText(explanation: Explanation, frame: WhyFrame): string {
+  const { answer, paths, notes } = explanation;
+  const lines = [headline(explanation, frame)];
+  for (const note of notes) lines.push(`note: ${noteText(note)}`);
+  const many = paths.length > 1;
+  for (const path of paths) {
+    if (many)
+      lines.push(
+        '',
+        `backend ${endName(path)}: ${painted(path.answer, frame.paint)}${path.ready ? '' : ', not ready'}`,
+      );
+    for (const note of path.notes) lines.push(`note: ${noteText(note)}`);
+    for (const decision of [path.egress, path.ingress])
+      lines.push('', ...decisionLines(decision, path, frame));
+  }
+  if (paths.length === 0 && answer === 'deny') lines.push('', 'There is nothing to connect to.');
+  return `${lines.join('\n')}\n`;
+}
+
+function headline({ answer, flow, paths }: Explanation, { from, to, paint }: WhyFrame): string {
+  const port = flow.port === undefined || !hasPorts(flow.protocol) ? '' : `:${flow.port}`;
+  const what = `${painted(answer, paint)}  ${from} -> ${to}${port}/${protocolName(flow.protocol)}`;
+  const [path] = paths;
+  if (path === undefined || paths.length > 1) return what;
+  const ends = [path.egress, path.ingress].filter(end => end.answer === answer);
+  // A side that nothing restricts explains nothing when the other side has a rule to show.
+  const telling = ends.find(end => end.because.code === 'rule') ?? ends[0];
+  return telling === undefined ? what : `${what}  (${telling.direction}: ${printable(reasonText(telling))})`;
+}
+
+function decisionLines(decision: Decision, path: PathExplanation, frame: WhyFrame): readonly string[] {
+  const { direction, endpoint, answer } = decision;
+  const who =
+    endpoint === undefined
+      ? formatIp(path.packet[direction === 'egress' ? 'source' : 'destination'])
+      : endpointName(endpoint);
+  const head = `${direction} of ${who}: ${painted(answer, frame.paint)} - ${printable(reasonText(decision))}`;
+  return [head, ...decision.tiers.flatMap(tier => tierLines(tier, path, frame))];
+}
+
+function tierLines(tier: TierTrace, path: PathExplanation, frame: WhyFrame): readonly string[] {
+  const lines = [`  tier ${tier.tier}`];
+  for (const policy of tier.policies) {
+    lines.push(`    ${policyHead(policy, frame)}`);
+    for (const rule of policy.rules) lines.push(`      ${ruleLine(rule, policy, path, frame)}`);
+    if (policy.rules.length === 0) lines.push(`      ${frame.paint.dim('it has no rules')}`);
+  }
+  const end = {
+    'default-deny': 'deny what no rule matched',
+    'default-pass': 'pass what no rule matched',
+    'staged-only': 'nothing here is enforced',
+  };
+  if (tier.outcome in end) lines.push(`    end of tier: ${end[tier.outcome as keyof typeof end]}`);
+  return lines;
+}
+
+function policyHead(policy: PolicyTrace, frame: WhyFrame): string {
+  const staged = policy.staged ? ', staged: no say' : '';
+  const outcome = policy.outcome === 'no-match' ? 'no rule matches' : policy.outcome;
+  return `${printable(formatRef(policy.source))}${at(frame.placeOf(policy.source, '', policy.policy), frame)}: ${outcome}${staged}`;
+}
+
+function ruleLine(trace: RuleTrace, policy: PolicyTrace, path: PathExplanation, frame: WhyFrame): string {
+  const { rule, matched, members } = trace;
+  const mark = matched ? frame.paint.bold('*') : '-';
+  const why = matched
+    ? `${rule.action}${members.length === 0 ? '' : ` (${members.map(member => member.member).join('; ')})`}`
+    : frame.paint.dim(printable(mismatchText(trace, path.packet)));
+  return `${mark} ${rule.path}${at(frame.placeOf(policy.source, rule.path, policy.policy), frame)}: ${why}`;
+}
+
+function at(place: ReturnType<World['placeOf']>, { paint }: WhyFrame): string {
+  return place === undefined ? '' : ` ${paint.dim(`[${printable(formatPlace(place))}]`)}`;
+}
+
+function endName({ to, packet }: PathExplanation): string {
+  const endpoint = to.kind === 'external' ? undefined : to.endpoint;
+  const port = packet.destinationPort === undefined ? '' : `:${packet.destinationPort}`;
+  return `${endpoint === undefined ? formatIp(packet.destination) : endpointName(endpoint)}${port}`;
+}
+
+function painted(answer: 'allow' | 'deny', paint: Paint): string {
+  return answer === 'allow' ? paint.good('allow') : paint.bad('deny');
+}
+
+function noteText(note: Note): string {
+  switch (note.code) {
+    case 'translated':
+      return `Service ${note.service} (${note.clusterIp}) is translated to a backend before policies look (netpol: rules must name backends)`;
+    case 'headless':
+      return `Service ${note.service} is headless: its name resolves to its backends`;
+    case 'no-backends':
+      return `Service ${note.service} has no ready backend`;
+    case 'backend-not-ready':
+      return `the backend is not ready, so Service ${note.service} does not choose it`;
+    case 'hairpin':
+      return `a pod that reaches itself through a Service arrives from its node ${note.node}`;
+    case 'shared-address':
+      return `several pods list this address: ${note.endpoints.map(endpointName).join(', ')}; the first was taken`;
+    default:
+      return note satisfies never;
+  }
+}
