@@ -1,1 +1,79 @@
-export {};
+/**
+ * A complete BGP-4 speaker without I/O: wire codec, session machine, routing tables, filters.
+ * Depends on `@muslin/net` alone; the caller brings sockets and a clock.
+ *
+ * @packageDocumentation
+ */
+export { Speaker, type SpeakerOptions } from './speaker.ts';
+export type { ConnectionId, Input } from './speaker/input.ts';
+export type { BestNextHop, Output } from './speaker/output.ts';
+export type { OwnRoute } from './speaker/own-route.ts';
+export type { PeerConfig, PeerId, PrefixLimit, Transport } from './speaker/peer-config.ts';
+export type { FamilyView, MessageCounts, PeerView } from './speaker/peer-view.ts';
+export type { Explanation, LostRoute, RouteView } from './speaker/route-view.ts';
+export {
+  ACCEPT_ALL,
+  applyPolicy,
+  type Policy,
+  type PolicyResult,
+  type PolicyRoute,
+  type PolicyRule,
+  type PrefixMatch,
+  type RouteAction,
+  type RouteMatch,
+} from './rib/policy.ts';
+export {
+  type Candidate,
+  DECISION_STEPS,
+  type Decision,
+  type DecisionReason,
+  decide,
+  reasonText,
+} from './rib/decision.ts';
+export type { Exclusion } from './rib/path-table.ts';
+export type { Withheld } from './rib/export-rules.ts';
+export { judgeOpen, type Negotiated, ownOpen } from './session/negotiation.ts';
+export { type SessionContext, type SessionStep, stepSession } from './session/session.ts';
+export type { AddPathOffer, RemoteAs, SessionConfig } from './session/session-config.ts';
+export type { SessionEffect } from './session/session-effect.ts';
+export type { SessionEvent } from './session/session-event.ts';
+export {
+  type EndReason,
+  type SessionState,
+  type SessionTimer,
+  STATE_NAMES,
+  type StateName,
+} from './session/session-state.ts';
+export { type AsPath, type AsSegment, asSequence, showAsPath } from './wire/as-path.ts';
+export {
+  ATTRIBUTES,
+  type AttributeKind,
+  type Origin,
+  type PathAttributes,
+  showAttributes,
+} from './wire/attributes.ts';
+export { CAPABILITIES, type Capability, type CapabilityKind, type Role } from './wire/capability.ts';
+export {
+  type Community,
+  type ExtendedCommunity,
+  type LargeCommunity,
+  linkBandwidth,
+  linkBandwidthCommunity,
+  parseCommunity,
+  showCommunity,
+  showExtendedCommunity,
+  WELL_KNOWN_COMMUNITIES,
+} from './wire/community.ts';
+export { ERROR_CODES, errorText } from './wire/error-code.ts';
+export type { AttributeFault, ResetFault } from './wire/fault.ts';
+export { type Frame, Framer } from './wire/framer.ts';
+export { decodeMessage, encodeMessage, KEEPALIVE, type Message } from './wire/message.ts';
+export type { MpReach } from './wire/mp-reach.ts';
+export type { NextHop } from './wire/next-hop.ts';
+export { type Nlri, type NlriBlock, nlriList, packNlri } from './wire/nlri.ts';
+export { cease, type NotificationMessage, notification, notificationText } from './wire/notification.ts';
+export type { OpenMessage } from './wire/open.ts';
+export { PLAIN_OPTIONS, type WireOptions } from './wire/options.ts';
+export { ALL_FAMILIES, type PerFamily, ROUTE_FAMILIES, type RouteFamily } from './wire/route-family.ts';
+export type { RouteRefreshMessage } from './wire/route-refresh.ts';
+export { endOfRib, isWithdraw, type UpdateMessage } from './wire/update.ts';

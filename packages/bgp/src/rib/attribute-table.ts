@@ -1,0 +1,246 @@
+import { ByteWriter } from '@muslin/net';
+import { asPathLength, neighbourAs } from '../wire/as-path.ts';
+import { ORIGINS, type PathAttributes, writeAttributes } from '../wire/attributes.ts';
+import { WELL_KNOWN_COMMUNITIES } from '../wire/community.ts';
+import { PLAIN_OPTIONS } from '../wire/options.ts';
+import { readStoredAttributes } from './stored-attributes.ts';
+
+/** LOCAL_PREF of a route that carries none (RFC 4271 §9.1.1 leaves it to policy; 100 is what everybody uses). */
+export const DEFAULT_LOCAL_PREF = 100;
+
+/** Bits that say which well-known communities a set holds. */
+export const MARK = { noExport: 1, noAdvertise: 2, noExportSubconfed: 4, gracefulShutdown: 8 } as const;
+
+const MARKS = new Map<number, number>([
+  [WELL_KNOWN_COMMUNITIES['no-export'], MARK.noExport],
+  [WELL_KNOWN_COMMUNITIES['no-advertise'], MARK.noAdvertise],
+  [WELL_KNOWN_COMMUNITIES['no-export-subconfed'], MARK.noExportSubconfed],
+  [WELL_KNOWN_COMMUNITIES['graceful-shutdown'], MARK.gracefulShutdown],
+]);
+
+/**
+ * Every attribute set once. A set is kept as bytes in one arena, and what the decision compares is kept in columns,
+ * so that a path costs a number and not an object. Ids are counted: `retain` and `release`; an id that nobody holds
+ * lives until `sweep`. Id 0 means “none”.
+ */
+export class AttributeTable {
+  localPref: Uint32Array = new Uint32Array(256);
+  pathLength: Uint32Array = new Uint32Array(256);
+  origin: Uint8Array = new Uint8Array(256);
+  med: Uint32Array = new Uint32Array(256);
+  neighbourAs: Uint32Array = new Uint32Array(256);
+  /** ORIGINATOR_ID, 0 when absent. */
+  originatorId: Uint32Array = new Uint32Array(256);
+  clusterLength: Uint32Array = new Uint32Array(256);
+  /** Bits of `MARK`. */
+  marks: Uint8Array = new Uint8Array(256);
+
+  #references = new Int32Array(256);
+  #hash = new Int32Array(256);
+  #start = new Uint32Array(256);
+  #size = new Uint32Array(256);
+  #arena = new Uint8Array(16384);
+  #used = 0;
+  #wasted = 0;
+  #ids = 1;
+  #live = 0;
+  #slots = new Int32Array(512);
+  #filled = 0;
+  readonly #free: number[] = [];
+  readonly #dying: number[] = [];
+  readonly #values = new Map<number, PathAttributes>();
+  readonly #writer = new ByteWriter(1024);
+
+  /** Number of distinct sets held. */
+  get size(): number {
+    return this.#live;
+  }
+
+  /** Octets of attribute bytes held. */
+  get bytes(): number {
+    return this.#used - this.#wasted;
+  }
+
+  /** The id of a set; the caller retains it if it wants to keep it. */
+  intern(attributes: PathAttributes): number {
+    this.#writer.reset();
+    writeAttributes(this.#writer, attributes, PLAIN_OPTIONS);
+    const bytes = this.#writer.view();
+    const hash = hashBytes(bytes);
+    const found = this.#find(bytes, hash);
+    if (found !== 0) return found;
+    const id = this.#allocate();
+    this.#store(id, bytes, hash);
+    this.#fillColumns(id, attributes);
+    this.#insert(id);
+    this.#live++;
+    // Nobody holds it yet: swept unless somebody retains it.
+    this.#dying.push(id);
+    return id;
+  }
+
+  /** The set as a value. Decoded on demand and kept until the next sweep. */
+  value(id: number): PathAttributes {
+    let value = this.#values.get(id);
+    if (value === undefined) {
+      value = readStoredAttributes(this.raw(id));
+      this.#values.set(id, value);
+    }
+    return value;
+  }
+
+  /** The stored bytes: all attributes with four-octet AS numbers, any next hop as code 3. A view; do not keep it. */
+  raw(id: number): Uint8Array {
+    const start = this.#start[id] as number;
+    return this.#arena.subarray(start, start + (this.#size[id] as number));
+  }
+
+  retain(id: number): void {
+    if (id !== 0) this.#references[id]! += 1;
+  }
+
+  release(id: number): void {
+    if (id === 0) return;
+    this.#references[id]! -= 1;
+    if ((this.#references[id] as number) === 0) this.#dying.push(id);
+  }
+
+  /** Frees the sets that nobody holds. Ids seen before and not held are invalid afterwards. */
+  sweep(): void {
+    for (const id of this.#dying) {
+      if (this.#references[id] !== 0 || this.#size[id] === 0) continue;
+      this.#wasted += this.#size[id] as number;
+      this.#size[id] = 0;
+      this.#remove(id);
+      this.#free.push(id);
+      this.#live--;
+    }
+    this.#dying.length = 0;
+    this.#values.clear();
+    if (this.#wasted > 65536 && this.#wasted > this.#used / 2) this.#compact();
+  }
+
+  #allocate(): number {
+    const id = this.#free.pop() ?? this.#ids++;
+    if (id >= this.#references.length) this.#grow();
+    return id;
+  }
+
+  #grow(): void {
+    const size = this.#references.length * 2;
+    this.localPref = grown(this.localPref, new Uint32Array(size));
+    this.pathLength = grown(this.pathLength, new Uint32Array(size));
+    this.origin = grown(this.origin, new Uint8Array(size));
+    this.med = grown(this.med, new Uint32Array(size));
+    this.neighbourAs = grown(this.neighbourAs, new Uint32Array(size));
+    this.originatorId = grown(this.originatorId, new Uint32Array(size));
+    this.clusterLength = grown(this.clusterLength, new Uint32Array(size));
+    this.marks = grown(this.marks, new Uint8Array(size));
+    this.#references = grown(this.#references, new Int32Array(size));
+    this.#hash = grown(this.#hash, new Int32Array(size));
+    this.#start = grown(this.#start, new Uint32Array(size));
+    this.#size = grown(this.#size, new Uint32Array(size));
+  }
+
+  #store(id: number, bytes: Uint8Array, hash: number): void {
+    if (this.#used + bytes.length > this.#arena.length) {
+      const size = Math.max(this.#arena.length * 2, this.#used + bytes.length);
+      this.#arena = grown(this.#arena, new Uint8Array(size));
+    }
+    this.#arena.set(bytes, this.#used);
+    this.#start[id] = this.#used;
+    this.#size[id] = bytes.length;
+    this.#hash[id] = hash;
+    this.#references[id] = 0;
+    this.#used += bytes.length;
+  }
+
+  #compact(): void {
+    const arena = new Uint8Array(Math.max(16384, (this.#used - this.#wasted) * 2));
+    let used = 0;
+    for (let id = 1; id < this.#ids; id++) {
+      const size = this.#size[id] as number;
+      if (size === 0) continue;
+      const start = this.#start[id] as number;
+      arena.set(this.#arena.subarray(start, start + size), used);
+      this.#start[id] = used;
+      used += size;
+    }
+    this.#arena = arena;
+    this.#used = used;
+    this.#wasted = 0;
+  }
+
+  #fillColumns(id: number, a: PathAttributes): void {
+    const path = a.asPath ?? [];
+    this.localPref[id] = a.localPref ?? DEFAULT_LOCAL_PREF;
+    this.pathLength[id] = asPathLength(path);
+    this.origin[id] = ORIGINS.indexOf(a.origin ?? 'incomplete');
+    this.med[id] = a.med ?? 0;
+    this.neighbourAs[id] = neighbourAs(path);
+    this.originatorId[id] = a.originatorId?.bits ?? 0;
+    this.clusterLength[id] = a.clusterList?.length ?? 0;
+    let marks = 0;
+    for (const community of a.communities ?? []) marks |= MARKS.get(community) ?? 0;
+    this.marks[id] = marks;
+  }
+
+  #find(bytes: Uint8Array, hash: number): number {
+    const mask = this.#slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const id = this.#slots[slot] as number;
+      if (id === 0) return 0;
+      if (id > 0 && this.#hash[id] === hash && this.#same(id, bytes)) return id;
+    }
+  }
+
+  #same(id: number, bytes: Uint8Array): boolean {
+    if (this.#size[id] !== bytes.length) return false;
+    const start = this.#start[id] as number;
+    for (let i = 0; i < bytes.length; i++) if (this.#arena[start + i] !== bytes[i]) return false;
+    return true;
+  }
+
+  #insert(id: number): void {
+    if (++this.#filled * 2 > this.#slots.length) this.#rehash();
+    else this.#place(id);
+  }
+
+  #place(id: number): void {
+    const mask = this.#slots.length - 1;
+    let slot = (this.#hash[id] as number) & mask;
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
+    this.#slots[slot] = id;
+  }
+
+  #rehash(): void {
+    let size = 512;
+    while (size < (this.#live + 1) * 4) size *= 2;
+    this.#slots = new Int32Array(size);
+    this.#filled = 0;
+    for (let id = 1; id < this.#ids; id++) {
+      if (this.#size[id] === 0) continue;
+      this.#place(id);
+      this.#filled++;
+    }
+  }
+
+  #remove(id: number): void {
+    const mask = this.#slots.length - 1;
+    let slot = (this.#hash[id] as number) & mask;
+    while (this.#slots[slot] !== id) slot = (slot + 1) & mask;
+    this.#slots[slot] = -1;
+  }
+}
+
+function hashBytes(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+  return hash ^ (hash >>> 15);
+}
+
+/** Copies a full column into a longer one. */
+export function grown<T extends Uint8Array | Uint16Array | Uint32Array | Int32Array>(old: T, longer: T): T {
+  longer.set(old);
+  return longer;
+}

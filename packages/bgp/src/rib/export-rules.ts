@@ -1,0 +1,145 @@
+import { fail, type Ip, type Ip4, ok, type Prefix, type Result } from '@muslin/net';
+import { prependAs } from '../wire/as-path.ts';
+import type { PathAttributes } from '../wire/attributes.ts';
+import type { Role } from '../wire/capability.ts';
+import { isTransitive, WELL_KNOWN_COMMUNITIES } from '../wire/community.ts';
+import type { NextHop } from '../wire/next-hop.ts';
+import type { WireOptions } from '../wire/options.ts';
+import { DEFAULT_LOCAL_PREF } from './attribute-table.ts';
+import { applyPolicy, dependsOnPrefix, type Policy } from './policy.ts';
+import type { RibPeer } from './rib-peer.ts';
+
+/** How routes leave: peers with an equal treatment share one encoding (an update group). A value. */
+export interface ExportTreatment {
+  readonly external: boolean;
+  readonly localAs: number;
+  /** The peer is a route reflection client (RFC 4456). */
+  readonly client: boolean;
+  readonly clusterId: Ip4;
+  readonly nextHop: 'auto' | 'self' | 'keep';
+  /** Our address as next hop per IP family, as far as there is one. */
+  readonly self: { readonly 4?: NextHop; readonly 6?: NextHop };
+  readonly role: Role | undefined;
+  readonly policy: Policy;
+  readonly wire: WireOptions;
+}
+
+/** Why a route is not sent to a peer. */
+export type Withheld =
+  | 'no-advertise'
+  | 'no-export'
+  | 'internal-to-internal'
+  | 'only-to-customer'
+  | 'export-filter'
+  | 'no-next-hop'
+  | 'too-long';
+
+/** A text that is the same for equal treatments. */
+export function treatmentKey(treatment: ExportTreatment): string {
+  return JSON.stringify(treatment);
+}
+
+/** Whether all routes with the same attributes and source fare alike. */
+export function exportDependsOnPrefix(treatment: ExportTreatment): boolean {
+  return dependsOnPrefix(treatment.policy);
+}
+
+/** The route as the peer gets it, or why it gets none (RFC 4271 §9.1.3, §5.1; RFC 4456; RFC 1997; RFC 9234 §5). */
+export function exportRoute(
+  treatment: ExportTreatment,
+  attributes: PathAttributes,
+  source: RibPeer,
+  prefix: Prefix,
+): Result<PathAttributes, Withheld> {
+  const { external } = treatment;
+  const communities = attributes.communities ?? [];
+  if (communities.includes(WELL_KNOWN_COMMUNITIES['no-advertise'])) return fail('no-advertise');
+  if (external && communities.some(isNoExport)) return fail('no-export');
+  const reflected = source.kind === 'ibgp' && !external;
+  if (reflected && !source.client && !treatment.client) return fail('internal-to-internal');
+  const before = external ? forOutside(attributes, source) : attributes;
+  const policy = applyPolicy(treatment.policy, {
+    prefix,
+    attributes: before,
+    source: source.kind === 'own' ? 'own' : 'remote',
+    peerType: external ? 'ebgp' : 'ibgp',
+  });
+  if (!policy.accepted) return fail('export-filter');
+  const nextHop = nextHopFor(treatment, policy.attributes.nextHop, source, prefix);
+  if (nextHop === undefined) return fail('no-next-hop');
+  const sent = { ...policy.attributes, nextHop };
+  if (!external) return ok(forInside(treatment, sent, source, reflected));
+  const { localPref: _, ...rest } = sent;
+  const withRole = applyRole(treatment, { ...rest, asPath: prependAs(rest.asPath ?? [], treatment.localAs) });
+  return withRole === undefined ? fail('only-to-customer') : ok(withRole);
+}
+
+function isNoExport(community: number): boolean {
+  return (
+    community === WELL_KNOWN_COMMUNITIES['no-export'] ||
+    community === WELL_KNOWN_COMMUNITIES['no-export-subconfed']
+  );
+}
+
+/** Drops what must not cross the border of the AS: a MED that others set, and all that is internal. */
+function forOutside(attributes: PathAttributes, source: RibPeer): PathAttributes {
+  const { med, originatorId: _o, clusterList: _c, extendedCommunities, asPath, ...rest } = attributes;
+  const kept = extendedCommunities?.filter(isTransitive) ?? [];
+  return {
+    ...rest,
+    // RFC 5065 §4.1: confederation segments stay inside.
+    asPath: (asPath ?? []).filter(s => !s.kind.startsWith('confed')),
+    ...(med !== undefined && source.kind === 'own' && { med }),
+    ...(kept.length > 0 && { extendedCommunities: kept }),
+  };
+}
+
+function forInside(
+  treatment: ExportTreatment,
+  attributes: PathAttributes,
+  source: RibPeer,
+  reflected: boolean,
+): PathAttributes {
+  const inside = {
+    ...attributes,
+    asPath: attributes.asPath ?? [],
+    localPref: attributes.localPref ?? DEFAULT_LOCAL_PREF,
+  };
+  if (!reflected) return inside;
+  return {
+    ...inside,
+    originatorId: attributes.originatorId ?? source.routerId,
+    clusterList: [treatment.clusterId, ...(attributes.clusterList ?? [])],
+  };
+}
+
+/** RFC 4271 §5.1.3, RFC 4456 §10 (a reflector leaves NEXT_HOP alone unless told), RFC 8950 §4. */
+function nextHopFor(
+  treatment: ExportTreatment,
+  current: NextHop | undefined,
+  source: RibPeer,
+  prefix: Prefix,
+): NextHop | undefined {
+  const { nextHop: mode, self, external } = treatment;
+  const keep = current !== undefined && (mode === 'keep' || (mode === 'auto' && !external));
+  // An explicit next hop of an own route is the operator's wish, whatever the session.
+  const explicit = current !== undefined && source.kind === 'own' && mode !== 'self';
+  if (keep || explicit) return fits(treatment, current, prefix) ? current : undefined;
+  if (prefix.ip.family === 6) return self[6];
+  return self[4] ?? (treatment.wire.extendedNextHop ? self[6] : undefined);
+}
+
+function fits(treatment: ExportTreatment, hop: NextHop, prefix: Prefix): boolean {
+  const family: Ip['family'] = hop.ip.family;
+  if (family === prefix.ip.family) return true;
+  return prefix.ip.family === 4 && treatment.wire.extendedNextHop;
+}
+
+/** RFC 9234 §5: undefined means that the route may only go to customers. */
+function applyRole(treatment: ExportTreatment, a: PathAttributes): PathAttributes | undefined {
+  const { role } = treatment;
+  if (role === undefined) return a;
+  const toCustomer = role === 'provider' || role === 'rs';
+  if (a.onlyToCustomer !== undefined) return toCustomer ? a : undefined;
+  return toCustomer || role === 'peer' ? { ...a, onlyToCustomer: treatment.localAs } : a;
+}

@@ -1,0 +1,262 @@
+import type { RouteFamily } from '../wire/route-family.ts';
+import type { AttributeTable } from './attribute-table.ts';
+import { grown } from './attribute-table.ts';
+import { type Candidate, type Decision, decide } from './decision.ts';
+import { PathTable } from './path-table.ts';
+import type { PeerTable } from './peer-table.ts';
+import { PrefixTable } from './prefix-table.ts';
+
+/**
+ * All paths of one family and the best of each prefix: Adj-RIB-In and Loc-RIB (RFC 4271 §3.2) as columns.
+ * Changes mark prefixes dirty; `settle` decides them anew and tells which bests changed.
+ */
+export class FamilyRib {
+  readonly family: RouteFamily;
+  readonly prefixes: PrefixTable;
+  readonly paths: PathTable;
+  /** Best path per prefix, 0 without one. */
+  best: Int32Array = new Int32Array(256);
+  readonly #attributes: AttributeTable;
+  readonly #peers: PeerTable;
+  #head = new Int32Array(256);
+  #isDirty = new Uint8Array(256);
+  /** Reasons outside this table to keep a prefix number: entries in the queues of slow peers. */
+  #pins = new Int32Array(256);
+  #bestAttributes = new Int32Array(256);
+  #bestSlot = new Int32Array(256);
+  #equalOf = new Map<number, string>();
+  #dirty: number[] = [];
+  readonly #received: number[] = [];
+  readonly #accepted: number[] = [];
+
+  constructor(family: RouteFamily, attributes: AttributeTable, peers: PeerTable) {
+    this.family = family;
+    this.prefixes = new PrefixTable(family);
+    this.#attributes = attributes;
+    this.#peers = peers;
+    this.paths = new PathTable(attributes);
+  }
+
+  /** Routes received from a slot. */
+  receivedCount(slot: number): number {
+    return this.#received[slot] ?? 0;
+  }
+
+  /** Of these, the ones that may compete. */
+  acceptedCount(slot: number): number {
+    return this.#accepted[slot] ?? 0;
+  }
+
+  /** Routes of a slot that were kept from before it restarted. */
+  staleCount(slot: number): number {
+    let count = 0;
+    for (let path = 1; path < this.paths.end; path++) {
+      if (this.paths.has(path) && this.paths.slot[path] === slot) count += this.paths.stale[path] as number;
+    }
+    return count;
+  }
+
+  /** First path of a prefix; follow `paths.next`. */
+  head(entry: number): number {
+    return this.#head[entry] as number;
+  }
+
+  /** Adds or replaces a path. */
+  announce(
+    entry: number,
+    slot: number,
+    pathId: number,
+    received: number,
+    accepted: number,
+    exclusion: number,
+  ): void {
+    const { paths } = this;
+    let path = this.find(entry, slot, pathId);
+    if (path === 0) {
+      path = paths.add(entry, slot, pathId);
+      paths.next[path] = this.#head[entry] as number;
+      this.#head[entry] = path;
+      this.#received[slot] = (this.#received[slot] ?? 0) + 1;
+    } else {
+      const same = paths.received[path] === received && paths.accepted[path] === accepted;
+      if (same && paths.exclusion[path] === exclusion) {
+        paths.stale[path] = 0;
+        return;
+      }
+      if (paths.accepted[path] !== 0) this.#accepted[slot]! -= 1;
+    }
+    if (accepted !== 0) this.#accepted[slot] = (this.#accepted[slot] ?? 0) + 1;
+    paths.setAttributes(path, received, accepted, exclusion);
+    this.touch(entry);
+  }
+
+  /** The number of a prefix, made when it is new; columns have room for it. */
+  entry(w0: number, w1: number, w2: number, w3: number, length: number): number {
+    const entry = this.prefixes.add(w0, w1, w2, w3, length);
+    if (entry >= this.best.length) this.#grow();
+    return entry;
+  }
+
+  /** The path of a slot, or 0. */
+  find(entry: number, slot: number, pathId: number): number {
+    const { paths } = this;
+    for (let path = this.#head[entry] as number; path !== 0; path = paths.next[path] as number) {
+      if (paths.slot[path] === slot && paths.pathId[path] === pathId) return path;
+    }
+    return 0;
+  }
+
+  /** Removes a path of a prefix; nothing happens when there is none. */
+  withdraw(entry: number, slot: number, pathId: number): void {
+    const path = this.find(entry, slot, pathId);
+    if (path !== 0) this.#drop(path);
+  }
+
+  /** Removes all paths of a slot, or only the stale ones (RFC 4724 §4.2). */
+  removeAll(slot: number, onlyStale = false): void {
+    if (this.receivedCount(slot) === 0) return;
+    for (let path = 1; path < this.paths.end; path++) {
+      if (!this.paths.has(path) || this.paths.slot[path] !== slot) continue;
+      if (!onlyStale || this.paths.stale[path] === 1) this.#drop(path);
+    }
+  }
+
+  /** Marks all paths of a slot as stale; gives how many (RFC 4724 §4.2). */
+  markStale(slot: number): number {
+    let count = 0;
+    for (let path = 1; path < this.paths.end; path++) {
+      if (!this.paths.has(path) || this.paths.slot[path] !== slot) continue;
+      this.paths.stale[path] = 1;
+      count++;
+    }
+    return count;
+  }
+
+  /** Asks for a new decision on a prefix. */
+  touch(entry: number): void {
+    if (this.#isDirty[entry] === 1) return;
+    this.#isDirty[entry] = 1;
+    this.#dirty.push(entry);
+  }
+
+  /** Asks for a new decision on every prefix. */
+  touchAll(): void {
+    for (let entry = 1; entry < this.prefixes.end; entry++) if (this.prefixes.has(entry)) this.touch(entry);
+  }
+
+  /** Keeps a prefix number alive while a queue refers to it. */
+  pin(entry: number): void {
+    this.#pins[entry]! += 1;
+  }
+
+  unpin(entry: number): void {
+    this.#pins[entry]! -= 1;
+    this.#freeIfUnused(entry);
+  }
+
+  /** Decides all dirty prefixes; gives them, and through `changed` those whose best (or ECMP set) changed. */
+  settle(changed: (entry: number, decision: readonly number[]) => void): readonly number[] {
+    const settled = this.#dirty;
+    this.#dirty = [];
+    for (const entry of settled) {
+      this.#isDirty[entry] = 0;
+      const equal = this.#decide(entry);
+      const best = equal[0] ?? 0;
+      this.best[entry] = best;
+      const attributes = best === 0 ? 0 : (this.paths.accepted[best] as number);
+      const slot = best === 0 ? 0 : (this.paths.slot[best] as number);
+      const set =
+        equal.length > 1 ? equal.map(p => `${this.paths.accepted[p]}@${this.paths.slot[p]}`).join() : '';
+      const same = this.#bestAttributes[entry] === attributes && this.#bestSlot[entry] === slot;
+      if (same && set === (this.#equalOf.get(entry) ?? '')) continue;
+      this.#attributes.retain(attributes);
+      this.#attributes.release(this.#bestAttributes[entry] as number);
+      this.#bestAttributes[entry] = attributes;
+      this.#bestSlot[entry] = slot;
+      if (set === '') this.#equalOf.delete(entry);
+      else this.#equalOf.set(entry, set);
+      changed(entry, equal);
+    }
+    return settled;
+  }
+
+  /** To be called with what `settle` gave, after everybody has seen it. */
+  release(settled: readonly number[]): void {
+    for (const entry of settled) this.#freeIfUnused(entry);
+  }
+
+  /** All paths of a prefix and how they compare. */
+  decision(entry: number): { readonly paths: readonly number[]; readonly decision: Decision } {
+    const paths = this.#competing(entry);
+    return { paths, decision: decide(paths.map(path => this.#candidate(path))) };
+  }
+
+  #competing(entry: number): number[] {
+    const list: number[] = [];
+    const { paths } = this;
+    for (let path = this.#head[entry] as number; path !== 0; path = paths.next[path] as number) {
+      if (paths.accepted[path] !== 0) list.push(path);
+    }
+    return list;
+  }
+
+  #decide(entry: number): readonly number[] {
+    const list = this.#competing(entry);
+    if (list.length < 2) return list;
+    const { equal } = decide(list.map(path => this.#candidate(path)));
+    return equal.map(i => list[i] as number);
+  }
+
+  #candidate(path: number): Candidate {
+    const { paths } = this;
+    const a = this.#attributes;
+    const id = paths.accepted[path] as number;
+    const slot = paths.slot[path] as number;
+    const peer = this.#peers.get(slot);
+    return {
+      learned: slot === 0 ? 0 : 1,
+      localPref: a.localPref[id] as number,
+      pathLength: a.pathLength[id] as number,
+      origin: a.origin[id] as number,
+      med: a.med[id] as number,
+      neighbourAs: a.neighbourAs[id] as number,
+      internal: peer.kind === 'ibgp' ? 1 : 0,
+      cost: 0,
+      routerId: (a.originatorId[id] as number) || peer.routerId.bits,
+      clusterLength: a.clusterLength[id] as number,
+      addressRank: this.#peers.addressRank(slot),
+      pathId: paths.pathId[path] as number,
+    };
+  }
+
+  #drop(path: number): void {
+    const { paths } = this;
+    const entry = paths.prefix[path] as number;
+    const slot = paths.slot[path] as number;
+    if (this.#head[entry] === path) this.#head[entry] = paths.next[path] as number;
+    else {
+      let before = this.#head[entry] as number;
+      while (paths.next[before] !== path) before = paths.next[before] as number;
+      paths.next[before] = paths.next[path] as number;
+    }
+    this.#received[slot]! -= 1;
+    if (paths.accepted[path] !== 0) this.#accepted[slot]! -= 1;
+    paths.remove(path);
+    this.touch(entry);
+  }
+
+  #freeIfUnused(entry: number): void {
+    if (this.#head[entry] !== 0 || this.#pins[entry] !== 0 || this.#isDirty[entry] === 1) return;
+    if (this.prefixes.has(entry) && this.#bestAttributes[entry] === 0) this.prefixes.remove(entry);
+  }
+
+  #grow(): void {
+    const size = this.prefixes.capacity;
+    this.best = grown(this.best, new Int32Array(size));
+    this.#head = grown(this.#head, new Int32Array(size));
+    this.#isDirty = grown(this.#isDirty, new Uint8Array(size));
+    this.#pins = grown(this.#pins, new Int32Array(size));
+    this.#bestAttributes = grown(this.#bestAttributes, new Int32Array(size));
+    this.#bestSlot = grown(this.#bestSlot, new Int32Array(size));
+  }
+}

@@ -1,0 +1,104 @@
+import type { AttributeTable } from './attribute-table.ts';
+import { grown } from './attribute-table.ts';
+
+/** Why a received route can't compete at all; 0 stands for “it can”. */
+export const EXCLUSIONS = [
+  'none',
+  'import-filter',
+  'as-loop',
+  'originator-loop',
+  'cluster-loop',
+  'own-next-hop',
+  'first-as',
+  'route-leak',
+  'next-hop-unreachable',
+] as const;
+/** Why a received route can't compete. */
+export type Exclusion = Exclude<(typeof EXCLUSIONS)[number], 'none'>;
+
+/**
+ * Adj-RIB-In and the candidates of Loc-RIB in one: all paths of one family, as columns. The paths of a prefix are a
+ * linked list. `received` is the attribute set before import policy, `accepted` after it (0 when excluded).
+ */
+export class PathTable {
+  slot: Int32Array = new Int32Array(256);
+  pathId: Uint32Array = new Uint32Array(256);
+  received: Int32Array = new Int32Array(256);
+  accepted: Int32Array = new Int32Array(256);
+  exclusion: Uint8Array = new Uint8Array(256);
+  /** 1: kept from before the peer restarted (RFC 4724 §4.2). */
+  stale: Uint8Array = new Uint8Array(256);
+  prefix: Int32Array = new Int32Array(256);
+  next: Int32Array = new Int32Array(256);
+  #end = 1;
+  #live = 0;
+  readonly #free: number[] = [];
+  readonly #attributes: AttributeTable;
+
+  constructor(attributes: AttributeTable) {
+    this.#attributes = attributes;
+  }
+
+  /** Number of paths held. */
+  get size(): number {
+    return this.#live;
+  }
+
+  /** One more than the largest path in use. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Whether the number is in use. */
+  has(path: number): boolean {
+    return this.prefix[path] !== 0;
+  }
+
+  /** Makes a path of a prefix; the caller links it. */
+  add(prefix: number, slot: number, pathId: number): number {
+    const path = this.#free.pop() ?? this.#end++;
+    if (path >= this.slot.length) this.#grow();
+    this.prefix[path] = prefix;
+    this.slot[path] = slot;
+    this.pathId[path] = pathId;
+    this.received[path] = 0;
+    this.accepted[path] = 0;
+    this.exclusion[path] = 0;
+    this.stale[path] = 0;
+    this.next[path] = 0;
+    this.#live++;
+    return path;
+  }
+
+  /** Gives a path its attribute sets; counts references. */
+  setAttributes(path: number, received: number, accepted: number, exclusion: number): void {
+    this.#attributes.retain(received);
+    this.#attributes.retain(accepted);
+    this.#attributes.release(this.received[path] as number);
+    this.#attributes.release(this.accepted[path] as number);
+    this.received[path] = received;
+    this.accepted[path] = accepted;
+    this.exclusion[path] = exclusion;
+    this.stale[path] = 0;
+  }
+
+  /** Frees a path that the caller has unlinked. */
+  remove(path: number): void {
+    this.setAttributes(path, 0, 0, 0);
+    this.prefix[path] = 0;
+    this.#live--;
+    this.#free.push(path);
+  }
+
+  #grow(): void {
+    const size = this.slot.length * 2;
+    this.slot = grown(this.slot, new Int32Array(size));
+    this.pathId = grown(this.pathId, new Uint32Array(size));
+    this.received = grown(this.received, new Int32Array(size));
+    this.accepted = grown(this.accepted, new Int32Array(size));
+    this.exclusion = grown(this.exclusion, new Uint8Array(size));
+    this.stale = grown(this.stale, new Uint8Array(size));
+    this.prefix = grown(this.prefix, new Int32Array(size));
+    this.next = grown(this.next, new Int32Array(size));
+  }
+}

@@ -1,0 +1,194 @@
+import { ip4, ip6, type Ip4, type Prefix, prefix as makePrefix } from '@muslin/net';
+import type { PathAttributes } from '../wire/attributes.ts';
+import { type NlriBlock, NlriWalk, packNlri } from '../wire/nlri.ts';
+import {
+  ALL_FAMILIES,
+  type PerFamily,
+  perFamily,
+  type RouteFamily,
+  unicastOf,
+} from '../wire/route-family.ts';
+import { isWithdraw, type UpdateMessage } from '../wire/update.ts';
+import { AttributeTable } from './attribute-table.ts';
+import { type ExportTreatment, treatmentKey } from './export-rules.ts';
+import { FamilyRib } from './family-rib.ts';
+import { importDependsOnPrefix, type ImportTreatment, importRoute } from './import-rules.ts';
+import { EXCLUSIONS } from './path-table.ts';
+import { PeerTable } from './peer-table.ts';
+import { type SendBytes, UpdateGroup } from './update-group.ts';
+
+/** A prefix whose best path, or set of equally good paths, changed. `paths` is best first, empty when none is left. */
+export interface BestPaths {
+  readonly family: RouteFamily;
+  readonly entry: number;
+  readonly paths: readonly number[];
+}
+
+/** All routing tables of a speaker. Nothing leaves before `flush`. */
+export class Rib {
+  readonly attributes: AttributeTable = new AttributeTable();
+  readonly peers: PeerTable;
+  readonly families: PerFamily<FamilyRib>;
+  readonly #groups: PerFamily<Map<string, UpdateGroup>> = perFamily(() => new Map());
+  readonly #groupOf: PerFamily<Map<number, UpdateGroup>> = perFamily(() => new Map());
+
+  constructor(routerId: Ip4) {
+    this.peers = new PeerTable(routerId);
+    this.families = perFamily(family => new FamilyRib(family, this.attributes, this.peers));
+  }
+
+  /** Adds or replaces a route of the speaker's own. */
+  originate(prefix: Prefix, attributes: PathAttributes): void {
+    const rib = this.families[unicastOf(prefix.ip.family)];
+    const id = this.attributes.intern(attributes);
+    rib.announce(this.#entry(rib, prefix), 0, 0, id, id, 0);
+  }
+
+  /** Removes a route of the speaker's own. */
+  withdrawOwn(prefix: Prefix): void {
+    const rib = this.families[unicastOf(prefix.ip.family)];
+    const entry = this.find(prefix);
+    if (entry !== 0) rib.withdraw(entry, 0, 0);
+  }
+
+  /** The number of a prefix in its family's table, or 0. */
+  find(prefix: Prefix): number {
+    const rib = this.families[unicastOf(prefix.ip.family)];
+    const [w0, w1 = 0, w2 = 0, w3 = 0] = prefix.ip.family === 4 ? [prefix.ip.bits] : prefix.ip.words;
+    return rib.prefixes.find(w0, w1, w2, w3, prefix.length);
+  }
+
+  /** Takes an UPDATE in. A prefix that is withdrawn and announced at once counts as announced (RFC 4271 §4.3). */
+  receive(slot: number, update: UpdateMessage, treatment: ImportTreatment): void {
+    this.#withdraw(slot, update.withdrawn);
+    if (update.mpUnreach !== undefined) this.#withdraw(slot, update.mpUnreach);
+    const { mpReach, announced, attributes } = update;
+    if (isWithdraw(update)) {
+      this.#withdraw(slot, announced);
+      if (mpReach !== undefined) this.#withdraw(slot, mpReach.nlri);
+      return;
+    }
+    if (announced.bytes.length > 0) this.#announce(slot, announced, attributes, treatment);
+    if (mpReach?.nextHop !== undefined) {
+      this.#announce(slot, mpReach.nlri, { ...attributes, nextHop: mpReach.nextHop }, treatment);
+    }
+  }
+
+  /** Judges all routes of a peer again, because its import treatment changed. */
+  reimport(slot: number, treatment: ImportTreatment): void {
+    for (const family of ALL_FAMILIES) {
+      const rib = this.families[family];
+      const { paths } = rib;
+      for (let path = 1; path < paths.end; path++) {
+        if (!paths.has(path) || paths.slot[path] !== slot) continue;
+        const entry = paths.prefix[path] as number;
+        const received = paths.received[path] as number;
+        const stale = paths.stale[path] as number;
+        const [accepted, exclusion] = this.#import(received, treatment, rib.prefixes.prefix(entry));
+        rib.announce(entry, slot, paths.pathId[path] as number, received, accepted, exclusion);
+        paths.stale[path] = stale;
+      }
+    }
+  }
+
+  /** Starts, or changes, what a peer is sent for a family. */
+  join(family: RouteFamily, slot: number, treatment: ExportTreatment): void {
+    const key = treatmentKey(treatment);
+    const groups = this.#groups[family];
+    const before = this.#groupOf[family].get(slot);
+    let group = groups.get(key);
+    if (group !== undefined && group === before) return;
+    if (group === undefined) {
+      group = new UpdateGroup(treatment, this.families[family], this.attributes, this.peers);
+      groups.set(key, group);
+    }
+    if (before === undefined) group.join(slot);
+    else {
+      group.takeOver(slot, before);
+      this.#disposeIfEmpty(family, before);
+    }
+    this.#groupOf[family].set(slot, group);
+  }
+
+  /** Stops sending a family to a peer. */
+  leave(family: RouteFamily, slot: number): void {
+    const group = this.#groupOf[family].get(slot);
+    if (group === undefined) return;
+    group.leave(slot);
+    this.#groupOf[family].delete(slot);
+    this.#disposeIfEmpty(family, group);
+  }
+
+  /** The update group of a peer. */
+  group(family: RouteFamily, slot: number): UpdateGroup | undefined {
+    return this.#groupOf[family].get(slot);
+  }
+
+  /** Decides what changed, tells about new bests, and sends what follows to the peers that keep up. */
+  flush(send: SendBytes, changed: (best: BestPaths) => void): void {
+    for (const family of ALL_FAMILIES) {
+      const rib = this.families[family];
+      const settled = rib.settle((entry, paths) => changed({ family, entry, paths }));
+      if (settled.length === 0) continue;
+      for (const group of this.#groups[family].values()) group.update(settled, send);
+      rib.release(settled);
+    }
+  }
+
+  /** Frees what nobody refers to any more; ids of attribute sets that were not retained become invalid. */
+  sweep(): void {
+    this.attributes.sweep();
+  }
+
+  #entry(rib: FamilyRib, prefix: Prefix): number {
+    const [w0, w1 = 0, w2 = 0, w3 = 0] = prefix.ip.family === 4 ? [prefix.ip.bits] : prefix.ip.words;
+    return rib.entry(w0, w1, w2, w3, prefix.length);
+  }
+
+  #withdraw(slot: number, block: NlriBlock): void {
+    const rib = this.families[block.family];
+    const walk = new NlriWalk(block);
+    while (walk.next()) {
+      const entry = rib.prefixes.find(walk.word0, walk.word1, walk.word2, walk.word3, walk.length);
+      if (entry !== 0) rib.withdraw(entry, slot, walk.pathId);
+    }
+  }
+
+  #announce(slot: number, block: NlriBlock, attributes: PathAttributes, treatment: ImportTreatment): void {
+    const rib = this.families[block.family];
+    const received = this.attributes.intern(attributes);
+    const perPrefix = importDependsOnPrefix(treatment);
+    const walk = new NlriWalk(block);
+    let accepted = 0;
+    let exclusion = 0;
+    let judged = false;
+    while (walk.next()) {
+      const { word0, word1, word2, word3, length } = walk;
+      if (perPrefix || !judged) {
+        const ip = rib.prefixes.words === 1 ? ip4(word0) : ip6(word0, word1, word2, word3);
+        [accepted, exclusion] = this.#import(received, treatment, makePrefix(ip, length));
+        judged = true;
+      }
+      const entry = rib.entry(word0, word1, word2, word3, length);
+      rib.announce(entry, slot, walk.pathId, received, accepted, exclusion);
+    }
+  }
+
+  #import(received: number, treatment: ImportTreatment, prefix: Prefix): readonly [number, number] {
+    const value = this.attributes.value(received);
+    const result = importRoute(treatment, value, prefix);
+    if (result.exclusion !== undefined) return [0, EXCLUSIONS.indexOf(result.exclusion)];
+    return [result.attributes === value ? received : this.attributes.intern(result.attributes), 0];
+  }
+
+  #disposeIfEmpty(family: RouteFamily, group: UpdateGroup): void {
+    if (group.size > 0) return;
+    group.dispose();
+    this.#groups[family].delete(treatmentKey(group.treatment));
+  }
+}
+
+/** Packs one prefix for tests and tools. */
+export function blockOf(prefix: Prefix): NlriBlock {
+  return packNlri(unicastOf(prefix.ip.family), [{ prefix, pathId: 0 }]);
+}

@@ -1,0 +1,35 @@
+import type { Ip } from '@muslin/net';
+import type { PeerId } from './peer-config.ts';
+
+/** Name of a TCP connection. The speaker names those that it dials (`out-…`), the shell those it accepts (any other). */
+export type ConnectionId = string;
+
+/** What the world tells the speaker. */
+export type Input =
+  /** A dialled connection is up. */
+  | {
+      readonly kind: 'connected';
+      readonly connection: ConnectionId;
+      readonly localIp: Ip;
+    }
+  /** Somebody called us. The speaker finds the peer by `remoteIp` (and `interface` for link-local ones) or hangs up. */
+  | {
+      readonly kind: 'accepted';
+      readonly connection: ConnectionId;
+      readonly localIp: Ip;
+      readonly remoteIp: Ip;
+      readonly interface?: string;
+    }
+  | { readonly kind: 'connectFailed'; readonly connection: ConnectionId; readonly message: string }
+  | { readonly kind: 'bytes'; readonly connection: ConnectionId; readonly bytes: Uint8Array }
+  /** The peer, or the network, closed the connection. Not to be told after an output `close`. */
+  | { readonly kind: 'closed'; readonly connection: ConnectionId; readonly message?: string }
+  /** A timer that `setTimer` asked for is due. Early or repeated firing is harmless. */
+  | { readonly kind: 'timer'; readonly id: string }
+  /**
+   * Octets that the kernel has not taken yet. Tell after performing the outputs of a call for each connection that
+   * was sent to, and again whenever it drains. Beyond a limit the speaker stops producing UPDATEs for that peer.
+   */
+  | { readonly kind: 'backlog'; readonly connection: ConnectionId; readonly bytes: number }
+  /** BFD, or a link monitor, says that the peer is gone (RFC 9384). */
+  | { readonly kind: 'peerDown'; readonly peer: PeerId; readonly message: string };

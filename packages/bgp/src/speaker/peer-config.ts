@@ -1,0 +1,139 @@
+import type { Ip, Ip4, Ip6 } from '@muslin/net';
+import type { Policy } from '../rib/policy.ts';
+import { ACCEPT_ALL } from '../rib/policy.ts';
+import type { AddPathOffer, RemoteAs } from '../session/session-config.ts';
+import type { Role } from '../wire/capability.ts';
+import { ALL_FAMILIES, type RouteFamily } from '../wire/route-family.ts';
+
+/** Name of a peer, chosen by the caller. */
+export type PeerId = string;
+
+/** What happens when a peer sends too many routes of one family (RFC 4271 §6.7, RFC 4486 §4). */
+export interface PrefixLimit {
+  readonly most: number;
+  /** Seconds until the session starts again; without it an operator must act. */
+  readonly restartAfter?: number;
+  /** Only tell, don't end the session. */
+  readonly warnOnly?: boolean;
+}
+
+/** How TCP reaches the peer. The speaker passes this on in `dial`; performing it is the shell's work. */
+export interface Transport {
+  /** Default 179. */
+  readonly port?: number;
+  /** Address to call from. */
+  readonly source?: Ip;
+  /** Interface of a link-local peer. */
+  readonly interface?: string;
+  /** Name of a TCP-MD5 key that the shell knows (RFC 2385). */
+  readonly passwordKey?: string;
+  /** GTSM: packets must come from at most this many hops (RFC 5082). */
+  readonly ttlSecurityHops?: number;
+  /** TTL of our packets to a peer that is several hops away. */
+  readonly multihopTtl?: number;
+}
+
+/** One peer. Times in seconds. */
+export interface PeerConfig {
+  readonly id: PeerId;
+  readonly remoteIp: Ip;
+  readonly remoteAs: RemoteAs;
+  /** Our AS number on this session; default is the speaker's. */
+  readonly localAs?: number;
+  readonly transport?: Transport;
+  /** Wait for the peer's call only. */
+  readonly passive?: boolean;
+  /** Default true; false shuts the session down. */
+  readonly enabled?: boolean;
+  /** Why the session is shut down; the peer is told (RFC 9003). */
+  readonly shutdownText?: string;
+  /** Default: all. */
+  readonly families?: readonly RouteFamily[];
+  /** 0 (never) or at least 3. Default 90. */
+  readonly holdTime?: number;
+  readonly keepaliveTime?: number;
+  /** Default 5. */
+  readonly connectRetryTime?: number;
+  /** `auto`: ourselves towards other ASes, unchanged inside ours. */
+  readonly nextHop?: 'auto' | 'self' | 'keep';
+  /** Our addresses as next hop, where the session's own address has the wrong family. */
+  readonly nextHopSelf?: { readonly ipv4?: Ip4; readonly ipv6?: Ip6 };
+  /** The peer is a client of this route reflector (RFC 4456). */
+  readonly routeReflectorClient?: boolean;
+  /** Default: the speaker's. */
+  readonly clusterId?: Ip4;
+  /** Times that our own AS may be in the path of a received route. Default 0. */
+  readonly allowAsIn?: number;
+  /** Default true for peers in another AS. */
+  readonly enforceFirstAs?: boolean;
+  readonly importPolicy?: Policy;
+  readonly exportPolicy?: Policy;
+  readonly prefixLimit?: Readonly<Partial<Record<RouteFamily, PrefixLimit>>>;
+  /** Offer of graceful restart (RFC 4724): seconds that the peer should keep our routes; 0 is off. Default 120. */
+  readonly gracefulRestartTime?: number;
+  readonly addPath?: AddPathOffer;
+  readonly extendedMessages?: boolean;
+  readonly extendedNextHop?: boolean;
+  readonly role?: Role;
+  /** Default 480; 0 is off (RFC 9687). */
+  readonly sendHoldTime?: number;
+}
+
+/** A configuration with its defaults filled in. */
+export type FullPeerConfig = PeerConfig &
+  Required<Omit<PeerConfig, 'localAs' | 'shutdownText' | 'keepaliveTime' | 'clusterId' | 'role'>>;
+
+/** Fills the defaults in: the only place where they exist. */
+export function withDefaults(config: PeerConfig): FullPeerConfig {
+  return {
+    transport: {},
+    passive: false,
+    enabled: true,
+    families: ALL_FAMILIES,
+    holdTime: 90,
+    connectRetryTime: 5,
+    nextHop: 'auto',
+    nextHopSelf: {},
+    routeReflectorClient: false,
+    allowAsIn: 0,
+    enforceFirstAs: true,
+    importPolicy: ACCEPT_ALL,
+    exportPolicy: ACCEPT_ALL,
+    prefixLimit: {},
+    gracefulRestartTime: 120,
+    addPath: { receive: false, send: false },
+    extendedMessages: true,
+    extendedNextHop: true,
+    sendHoldTime: 480,
+    ...config,
+  };
+}
+
+/** Fields that can change under a running session; any other difference ends it with Cease 6/6 (RFC 4486). */
+const LIVE_FIELDS: ReadonlySet<string> = new Set([
+  'enabled',
+  'shutdownText',
+  'nextHop',
+  'nextHopSelf',
+  'routeReflectorClient',
+  'clusterId',
+  'allowAsIn',
+  'enforceFirstAs',
+  'importPolicy',
+  'exportPolicy',
+  'prefixLimit',
+  'connectRetryTime',
+  'sendHoldTime',
+  'passive',
+] satisfies (keyof PeerConfig)[]);
+
+/** Names of the fields that differ. */
+export function changedFields(a: FullPeerConfig, b: FullPeerConfig): (keyof PeerConfig)[] {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof PeerConfig>;
+  return [...names].filter(name => JSON.stringify(a[name]) !== JSON.stringify(b[name]));
+}
+
+/** Whether a change of these fields needs a new session. */
+export function needsReset(fields: readonly (keyof PeerConfig)[]): boolean {
+  return fields.some(field => !LIVE_FIELDS.has(field));
+}

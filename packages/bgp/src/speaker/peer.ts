@@ -1,0 +1,137 @@
+import type { Ip4 } from '@muslin/net';
+import type { ExportTreatment } from '../rib/export-rules.ts';
+import type { ImportTreatment } from '../rib/import-rules.ts';
+import { formatIp } from '@muslin/net';
+import type { RibPeer } from '../rib/rib-peer.ts';
+import type { Negotiated } from '../session/negotiation.ts';
+import type { SessionConfig } from '../session/session-config.ts';
+import type { StateName } from '../session/session-state.ts';
+import type { Message } from '../wire/message.ts';
+import type { NextHop } from '../wire/next-hop.ts';
+import type { RouteFamily } from '../wire/route-family.ts';
+import type { FullPeerConfig } from './peer-config.ts';
+import type { Connection, PeerSessions } from './peer-sessions.ts';
+
+/** The speaker's own settings that peers inherit. */
+export interface SpeakerSettings {
+  readonly asNumber: number;
+  readonly routerId: Ip4;
+  readonly clusterId: Ip4;
+  readonly hostName: string | undefined;
+  readonly honourGracefulShutdown: boolean;
+  readonly restarting: boolean;
+}
+
+/** An established session, as the speaker needs it. */
+export interface LiveSession {
+  readonly negotiated: Negotiated;
+  readonly connection: Connection;
+  readonly importTreatment: ImportTreatment;
+  readonly endOfRib: Set<RouteFamily>;
+}
+
+/** Everything that belongs to one peer. */
+export interface Peer {
+  readonly slot: number;
+  config: FullPeerConfig;
+  readonly sessions: PeerSessions;
+  live: LiveSession | undefined;
+  state: StateName;
+  since: number;
+  lastError: string | undefined;
+  established: number;
+  readonly messagesIn: Record<Message['kind'], number>;
+  readonly messagesOut: Record<Message['kind'], number>;
+  readonly faults: { withdraw: number; discard: number; last: string | undefined };
+  /** Octets given to the shell that the kernel may not have taken. */
+  unsent: number;
+  readonly stale: Set<RouteFamily>;
+}
+
+/** Counters at zero. */
+export function noMessages(): Record<Message['kind'], number> {
+  return { open: 0, update: 0, notification: 0, keepalive: 0, 'route-refresh': 0 };
+}
+
+/** What a session of this peer needs to know. */
+export function sessionConfigOf(config: FullPeerConfig, settings: SpeakerSettings): SessionConfig {
+  return {
+    localAs: config.localAs ?? settings.asNumber,
+    routerId: settings.routerId,
+    remoteAs: config.remoteAs,
+    passive: config.passive,
+    families: config.families,
+    holdTime: config.holdTime,
+    connectRetryTime: config.connectRetryTime,
+    idleHoldTime: 1,
+    sendHoldTime: config.sendHoldTime,
+    extendedMessages: config.extendedMessages,
+    extendedNextHop: config.extendedNextHop,
+    addPath: config.addPath,
+    ...(config.keepaliveTime !== undefined && { keepaliveTime: config.keepaliveTime }),
+    ...(config.role !== undefined && { role: config.role }),
+    ...(settings.hostName !== undefined && { hostName: settings.hostName }),
+    ...(config.gracefulRestartTime > 0 && {
+      gracefulRestart: { restartTime: config.gracefulRestartTime, restarting: settings.restarting },
+    }),
+  };
+}
+
+/** How routes from an established peer are taken in. */
+export function importTreatmentOf(
+  config: FullPeerConfig,
+  settings: SpeakerSettings,
+  negotiated: Negotiated,
+  connection: Connection,
+): ImportTreatment {
+  const own = [connection.localIp, config.nextHopSelf.ipv4, config.nextHopSelf.ipv6];
+  return {
+    external: negotiated.external,
+    localAs: negotiated.localAs,
+    remoteAs: negotiated.remoteAs,
+    routerId: settings.routerId,
+    clusterId: config.clusterId ?? settings.clusterId,
+    allowAsIn: config.allowAsIn,
+    enforceFirstAs: config.enforceFirstAs,
+    honourGracefulShutdown: settings.honourGracefulShutdown,
+    role: config.role,
+    ownAddresses: new Set(own.flatMap(ip => (ip === undefined ? [] : [formatIp(ip)]))),
+    policy: config.importPolicy,
+  };
+}
+
+/** How routes leave to an established peer. */
+export function exportTreatmentOf(
+  config: FullPeerConfig,
+  settings: SpeakerSettings,
+  negotiated: Negotiated,
+  connection: Connection,
+): ExportTreatment {
+  const self: { 4?: NextHop; 6?: NextHop } = {};
+  if (config.nextHopSelf.ipv4 !== undefined) self[4] = { ip: config.nextHopSelf.ipv4 };
+  if (config.nextHopSelf.ipv6 !== undefined) self[6] = { ip: config.nextHopSelf.ipv6 };
+  if (connection.localIp !== undefined) self[connection.localIp.family] ??= { ip: connection.localIp };
+  return {
+    external: negotiated.external,
+    localAs: negotiated.localAs,
+    client: config.routeReflectorClient && !negotiated.external,
+    clusterId: config.clusterId ?? settings.clusterId,
+    nextHop: config.nextHop,
+    self,
+    role: negotiated.external ? config.role : undefined,
+    policy: config.exportPolicy,
+    wire: negotiated.send,
+  };
+}
+
+/** The peer as a source of routes. */
+export function ribPeerOf(slot: number, config: FullPeerConfig, negotiated: Negotiated): RibPeer {
+  return {
+    slot,
+    id: config.id,
+    kind: negotiated.external ? 'ebgp' : 'ibgp',
+    client: config.routeReflectorClient && !negotiated.external,
+    routerId: negotiated.remoteId,
+    address: config.remoteIp,
+  };
+}

@@ -1,0 +1,164 @@
+import { comparePrefix, type Prefix } from '@muslin/net';
+import { reasonText } from '../rib/decision.ts';
+import { EXCLUSIONS, type Exclusion } from '../rib/path-table.ts';
+import type { Rib } from '../rib/rib.ts';
+import { ALL_FAMILIES, type RouteFamily, unicastOf } from '../wire/route-family.ts';
+import type { Peer } from './peer.ts';
+import type { FamilyView, PeerView } from './peer-view.ts';
+import type { Explanation, LostRoute, RouteView } from './route-view.ts';
+
+/** A peer for display. */
+export function viewPeer(peer: Peer, rib: Rib): PeerView {
+  const { live, config } = peer;
+  const negotiated = live?.negotiated;
+  return {
+    id: config.id,
+    remoteIp: config.remoteIp,
+    state: peer.state,
+    since: peer.since,
+    lastError: peer.lastError,
+    established: peer.established,
+    localIp: live?.connection.localIp,
+    remoteAs: negotiated?.remoteAs,
+    remoteId: negotiated?.remoteId,
+    external: negotiated?.external,
+    holdTime: negotiated?.holdTime,
+    keepaliveTime: negotiated?.keepaliveTime,
+    hostName: negotiated?.hostName,
+    capabilities: negotiated?.capabilities ?? [],
+    messagesIn: { ...peer.messagesIn },
+    messagesOut: { ...peer.messagesOut },
+    families: ALL_FAMILIES.map(family => viewFamily(peer, rib, family)),
+    faults: { ...peer.faults },
+  };
+}
+
+function viewFamily(peer: Peer, rib: Rib, family: RouteFamily): FamilyView {
+  const table = rib.families[family];
+  const group = rib.group(family, peer.slot);
+  return {
+    family,
+    agreed: peer.live?.negotiated.families[family] ?? false,
+    received: table.receivedCount(peer.slot),
+    accepted: table.acceptedCount(peer.slot),
+    advertised: group?.advertisedCount(peer.slot) ?? 0,
+    stale: table.staleCount(peer.slot),
+    queued: group?.member(peer.slot)?.behind ?? 0,
+    endOfRib: peer.live?.endOfRib.has(family) ?? false,
+  };
+}
+
+function viewPath(rib: Rib, family: RouteFamily, path: number, attributes: number): RouteView {
+  const table = rib.families[family];
+  const { paths } = table;
+  const source = rib.peers.get(paths.slot[path] as number);
+  const entry = paths.prefix[path] as number;
+  return {
+    prefix: table.prefixes.prefix(entry),
+    peer: source.id,
+    source: source.kind,
+    pathId: paths.pathId[path] as number,
+    attributes: rib.attributes.value(attributes),
+    best: table.best[entry] === path,
+    stale: paths.stale[path] === 1,
+  };
+}
+
+const byPrefix = (a: RouteView, b: RouteView) => comparePrefix(a.prefix, b.prefix);
+
+/** The best route of each prefix, in address order. */
+export function bestRoutes(rib: Rib, family: RouteFamily): RouteView[] {
+  const table = rib.families[family];
+  const list: RouteView[] = [];
+  for (let entry = 1; entry < table.prefixes.end; entry++) {
+    const best = table.prefixes.has(entry) ? (table.best[entry] as number) : 0;
+    if (best !== 0) list.push(viewPath(rib, family, best, table.paths.accepted[best] as number));
+  }
+  return list.sort(byPrefix);
+}
+
+/** What a peer sent, before import policy, in address order. */
+export function receivedRoutes(rib: Rib, slot: number): RouteView[] {
+  const list: RouteView[] = [];
+  for (const family of ALL_FAMILIES) {
+    const { paths } = rib.families[family];
+    for (let path = 1; path < paths.end; path++) {
+      if (!paths.has(path) || paths.slot[path] !== slot) continue;
+      list.push(viewPath(rib, family, path, paths.received[path] as number));
+    }
+  }
+  return list.sort(byPrefix);
+}
+
+/** What a peer is sent, as it is sent, in address order. */
+export function advertisedRoutes(rib: Rib, slot: number): RouteView[] {
+  const list: RouteView[] = [];
+  for (const family of ALL_FAMILIES) {
+    const table = rib.families[family];
+    const group = rib.group(family, slot);
+    for (let entry = 1; group !== undefined && entry < table.prefixes.end; entry++) {
+      const attributes = table.prefixes.has(entry) ? group.advertised(slot, entry) : 0;
+      if (attributes !== 0) list.push(viewPath(rib, family, table.best[entry] as number, attributes));
+    }
+  }
+  return list.sort(byPrefix);
+}
+
+const EXCLUSION_WORDS: Readonly<Record<Exclusion, string>> = {
+  'import-filter': 'an import filter rejects it',
+  'as-loop': 'our own AS is in its path (RFC 4271 §9.1.2)',
+  'originator-loop': 'it started at this speaker (RFC 4456 §8)',
+  'cluster-loop': 'it passed this cluster before (RFC 4456 §8)',
+  'own-next-hop': 'its next hop is our own address (RFC 4271 §6.3)',
+  'first-as': "its path does not start with the peer's AS (RFC 4271 §6.3)",
+  'route-leak': 'it must not come from this peer (RFC 9234 §5)',
+  'next-hop-unreachable': 'its next hop is not reachable (RFC 4271 §9.1.2.1)',
+};
+
+/** Why a prefix is routed as it is. */
+export function explainPrefix(rib: Rib, prefix: Prefix, peers: readonly Peer[]): Explanation {
+  const family = unicastOf(prefix.ip.family);
+  const table = rib.families[family];
+  const entry = rib.find(prefix);
+  if (entry === 0) return { prefix, winner: undefined, alsoUsed: [], lost: [], withheld: [] };
+  const { paths, decision } = table.decision(entry);
+  const view = (i: number) => {
+    const path = paths[i] as number;
+    return viewPath(rib, family, path, table.paths.accepted[path] as number);
+  };
+  const lost: LostRoute[] = [];
+  decision.lostBecause.forEach((reason, i) => {
+    if (reason === undefined || decision.equal.includes(i)) return;
+    lost.push({ ...view(i), lostBecause: reason, words: reasonText(reason) });
+  });
+  for (let path = table.head(entry); path !== 0; path = table.paths.next[path] as number) {
+    const exclusion = EXCLUSIONS[table.paths.exclusion[path] as number];
+    if (exclusion === undefined || exclusion === 'none') continue;
+    const route = viewPath(rib, family, path, table.paths.received[path] as number);
+    lost.push({ ...route, lostBecause: exclusion, words: EXCLUSION_WORDS[exclusion] });
+  }
+  return {
+    prefix,
+    winner: decision.best < 0 ? undefined : view(decision.best),
+    alsoUsed: decision.equal.slice(1).map(view),
+    lost,
+    withheld: withheldFrom(rib, family, entry, peers),
+  };
+}
+
+function withheldFrom(
+  rib: Rib,
+  family: RouteFamily,
+  entry: number,
+  peers: readonly Peer[],
+): Explanation['withheld'] {
+  const best = rib.families[family].best[entry] as number;
+  if (best === 0) return [];
+  const source = rib.families[family].paths.slot[best];
+  return peers.flatMap(peer => {
+    const group = rib.group(family, peer.slot);
+    if (group === undefined) return [];
+    const because = source === peer.slot ? 'it came from this peer' : group.withheld(entry);
+    return because === undefined ? [] : [{ peer: peer.config.id, because }];
+  });
+}

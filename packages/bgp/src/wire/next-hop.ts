@@ -1,0 +1,64 @@
+import { fail, formatIp, type Ip, type Ip6, ipFromBytes, ipToBytes, ok, type Result } from '@muslin/net';
+import { badLength, attribute, WELL_KNOWN } from './attribute-row.ts';
+
+/** Where packets go; `linkLocal` is the second address that IPv6 peers on one link send along (RFC 2545 §3). */
+export interface NextHop {
+  readonly ip: Ip;
+  readonly linkLocal?: Ip6;
+}
+
+/** `10.0.0.1`, `fd00::1` or `fd00::1 (fe80::1)`. */
+export function showNextHop(hop: NextHop): string {
+  return formatIp(hop.ip) + (hop.linkLocal === undefined ? '' : ` (${formatIp(hop.linkLocal)})`);
+}
+
+/** Reads a next hop of 4, 16 or 32 octets (RFC 4271 §5.1.3, RFC 2545 §3, RFC 8950 §3). */
+export function nextHopFromBytes(bytes: Uint8Array): Result<NextHop, string> {
+  const ip = ipFromBytes(bytes.length === 32 ? bytes.subarray(0, 16) : bytes);
+  if (ip === undefined) return badLength(bytes, '4, 16 or 32');
+  const wrong = hostFault(ip);
+  if (wrong !== undefined) return fail(`is ${formatIp(ip)}, ${wrong}`);
+  const second = bytes.length === 32 ? ipFromBytes(bytes.subarray(16)) : undefined;
+  if (second?.family === 6 && (second.words[0] & 0xffc00000) >>> 0 === 0xfe800000) {
+    return ok({ ip, linkLocal: second });
+  }
+  return ok({ ip });
+}
+
+/** Writes a next hop as in MP_REACH_NLRI. */
+export function nextHopToBytes(hop: NextHop): Uint8Array {
+  const first = ipToBytes(hop.ip);
+  if (hop.linkLocal === undefined) return first;
+  const bytes = new Uint8Array(32);
+  bytes.set(first);
+  bytes.set(ipToBytes(hop.linkLocal), 16);
+  return bytes;
+}
+
+function hostFault(ip: Ip): string | undefined {
+  if (ip.family === 4) {
+    const top = ip.bits >>> 24;
+    if (top === 0 || top === 127 || top >= 224) return 'no address of a host';
+    return undefined;
+  }
+  const [a, b, c, d] = ip.words;
+  if (a >>> 24 === 0xff) return 'a multicast address';
+  if (a === 0 && b === 0 && c === 0 && d <= 1) return 'no address of a host';
+  return undefined;
+}
+
+/**
+ * NEXT_HOP (code 3). On the wire only IPv4 routes carry it, with 4 octets; Muslin's own stored attribute
+ * sets keep the next hop of every family here.
+ */
+export const nextHopRow = attribute<NextHop>({
+  code: 3,
+  rfc: 'RFC 4271 §5.1.3, RFC 7606 §7.3',
+  ...WELL_KNOWN,
+  malformed: 'withdraw',
+  decode: bytes => nextHopFromBytes(bytes),
+  encode: (hop, writer) => {
+    writer.bytes(nextHopToBytes(hop));
+  },
+  show: showNextHop,
+});

@@ -1,0 +1,192 @@
+import { formatIp, type Ip, mustIp } from '@muslin/net';
+import { type Input, type Output, type PeerConfig, Speaker, type SpeakerOptions } from '../src/index.ts';
+
+interface Wire {
+  readonly ends: readonly [{ host: Host; connection: string }, { host: Host; connection: string }];
+}
+
+/** One speaker on the virtual network. */
+export class Host {
+  readonly name: string;
+  readonly ip: Ip;
+  readonly speaker: Speaker;
+  readonly timers: Map<string, number> = new Map();
+  readonly log: Output[] = [];
+  readonly fib: Map<string, string> = new Map();
+  /** Whether this host still takes part; a dead one loses everything without a word. */
+  alive = true;
+
+  constructor(name: string, ip: string, options: SpeakerOptions) {
+    this.name = name;
+    this.ip = mustIp(ip);
+    this.speaker = new Speaker(options);
+  }
+}
+
+type Event = { readonly at: number; readonly order: number; readonly run: () => void };
+
+/** Speakers, connections and a clock that only moves when told: the whole world in one place. */
+export class VirtualNet {
+  now = 0;
+  readonly hosts: Map<string, Host> = new Map();
+  /** One-way delay in milliseconds. */
+  delay: (from: Host, to: Host) => number = () => 1;
+  /** Bytes in one piece; small values test the framer. */
+  chunk = 65536;
+  #events: Event[] = [];
+  #order = 0;
+  #accepts = 0;
+  readonly #wires = new Map<string, Wire>();
+
+  add(name: string, ip: string, options: SpeakerOptions): Host {
+    const host = new Host(name, ip, options);
+    this.hosts.set(formatIp(host.ip), host);
+    return host;
+  }
+
+  /** Makes two hosts peers of each other. */
+  link(a: Host, b: Host, configA: Partial<PeerConfig> = {}, configB: Partial<PeerConfig> = {}): void {
+    this.perform(a, a.speaker.setPeer({ id: b.name, remoteIp: b.ip, remoteAs: 'external', ...configA }));
+    this.perform(b, b.speaker.setPeer({ id: a.name, remoteIp: a.ip, remoteAs: 'external', ...configB }));
+  }
+
+  /** Lets time pass. */
+  run(ms: number): void {
+    const end = this.now + ms;
+    for (;;) {
+      const due = this.#nextTimer();
+      const event = this.#events[0];
+      if (event !== undefined && event.at <= end && (due === undefined || event.at <= due.at)) {
+        this.#events.shift();
+        this.now = Math.max(this.now, event.at);
+        event.run();
+      } else if (due !== undefined && due.at <= end) {
+        this.now = Math.max(this.now, due.at);
+        due.host.timers.delete(due.id);
+        this.tell(due.host, { kind: 'timer', id: due.id });
+      } else break;
+    }
+    this.now = end;
+  }
+
+  tell(host: Host, input: Input): void {
+    if (host.alive) this.perform(host, host.speaker.handle(input, this.now));
+  }
+
+  perform(host: Host, outputs: readonly Output[]): void {
+    for (const output of outputs) {
+      if (output.kind !== 'send') host.log.push(output);
+      this.#performOne(host, output);
+    }
+    const sent = new Set(outputs.flatMap(o => (o.kind === 'send' ? [o.connection] : [])));
+    for (const connection of sent) {
+      this.#later(0, () => this.tell(host, { kind: 'backlog', connection, bytes: 0 }));
+    }
+  }
+
+  /** Cuts every connection of a host without telling it; the others see a reset. */
+  kill(host: Host): void {
+    host.alive = false;
+    host.timers.clear();
+    for (const [key, wire] of [...this.#wires]) {
+      if (!key.startsWith(`${host.name} `)) continue;
+      const other = wire.ends.find(e => e.host !== host);
+      if (other === undefined) continue;
+      this.#unplug(wire);
+      this.tell(other.host, { kind: 'closed', connection: other.connection });
+    }
+  }
+
+  #performOne(host: Host, output: Output): void {
+    switch (output.kind) {
+      case 'dial':
+        this.#dial(host, output.remoteIp, output.connection);
+        break;
+      case 'send': {
+        const wire = this.#wires.get(`${host.name} ${output.connection}`);
+        const other = wire?.ends.find(e => e.host !== host || e.connection !== output.connection);
+        if (wire === undefined || other === undefined) break;
+        for (let at = 0; at < output.bytes.length; at += this.chunk) {
+          const bytes = output.bytes.slice(at, at + this.chunk);
+          this.#later(this.delay(host, other.host), () => {
+            if (this.#wires.has(`${other.host.name} ${other.connection}`)) {
+              this.tell(other.host, { kind: 'bytes', connection: other.connection, bytes });
+            }
+          });
+        }
+        break;
+      }
+      case 'close': {
+        const wire = this.#wires.get(`${host.name} ${output.connection}`);
+        if (wire === undefined) break;
+        this.#wires.delete(`${host.name} ${output.connection}`);
+        const other = wire.ends.find(e => e.host !== host);
+        if (other === undefined) break;
+        this.#later(this.delay(host, other.host), () => {
+          if (!this.#wires.delete(`${other.host.name} ${other.connection}`)) return;
+          this.tell(other.host, { kind: 'closed', connection: other.connection });
+        });
+        break;
+      }
+      case 'setTimer':
+        host.timers.set(output.id, output.at);
+        break;
+      case 'clearTimer':
+        host.timers.delete(output.id);
+        break;
+      case 'bestChanged': {
+        const prefix = `${formatIp(output.prefix.ip)}/${output.prefix.length}`;
+        const via = output.nextHops.map(hop => formatIp(hop.ip)).join(' ');
+        if (output.source === 'none') host.fib.delete(prefix);
+        else host.fib.set(prefix, output.source === 'own' ? 'own' : via);
+        break;
+      }
+      case 'peerChanged':
+        break;
+      default:
+        output satisfies never;
+    }
+  }
+
+  #dial(host: Host, remoteIp: Ip, connection: string): void {
+    const remote = this.hosts.get(formatIp(remoteIp));
+    if (remote === undefined || !remote.alive) {
+      this.#later(10, () =>
+        this.tell(host, { kind: 'connectFailed', connection, message: 'no route to host' }),
+      );
+      return;
+    }
+    const accepted = `in-${++this.#accepts}`;
+    const wire: Wire = {
+      ends: [
+        { host, connection },
+        { host: remote, connection: accepted },
+      ],
+    };
+    this.#later(this.delay(host, remote), () => {
+      this.#wires.set(`${host.name} ${connection}`, wire);
+      this.#wires.set(`${remote.name} ${accepted}`, wire);
+      this.tell(remote, { kind: 'accepted', connection: accepted, localIp: remote.ip, remoteIp: host.ip });
+      this.tell(host, { kind: 'connected', connection, localIp: host.ip });
+    });
+  }
+
+  #unplug(wire: Wire): void {
+    for (const end of wire.ends) this.#wires.delete(`${end.host.name} ${end.connection}`);
+  }
+
+  #later(delay: number, run: () => void): void {
+    const event = { at: this.now + delay, order: this.#order++, run };
+    let i = this.#events.length;
+    while (i > 0 && (this.#events[i - 1] as Event).at > event.at) i--;
+    this.#events.splice(i, 0, event);
+  }
+
+  #nextTimer(): { host: Host; id: string; at: number } | undefined {
+    let next: { host: Host; id: string; at: number } | undefined;
+    for (const host of this.hosts.values()) {
+      for (const [id, at] of host.timers) if (next === undefined || at < next.at) next = { host, id, at };
+    }
+    return next;
+  }
+}
