@@ -26,6 +26,7 @@ export function compile(state: NodeState, config: NodeConfig): Ruleset {
   return {
     family: config.family,
     tables: new Map([
+      ['raw', cache.raw],
       ['filter', filter],
       ['nat', cache.nat],
     ]),

@@ -47,6 +47,7 @@ export {
   type RenderedRule,
   type RenderedTable,
   renderTable,
+  renderTables,
 } from './iptables/render.ts';
 export { restoreInput } from './iptables/restore.ts';
 export { emptyTable, parseSave, type SavedJump, type SavedTable } from './iptables/saved.ts';

@@ -20,14 +20,14 @@ import {
   planSets,
   planTable,
   type RenderedTable,
-  renderTable,
+  renderTables,
   restoreInput,
   type TableName,
 } from '../src/index.ts';
 import { KernelRoom } from './kernel-room.ts';
 import { configOf, nodeState } from './world.ts';
 
-const TABLES: readonly TableName[] = ['filter', 'nat'];
+const TABLES: readonly TableName[] = ['raw', 'filter', 'nat'];
 
 /** Rules that were there before us, with everything that could be mistaken for ours. */
 const FOREIGN: Readonly<Record<TableName, string>> = {
@@ -42,7 +42,7 @@ const FOREIGN: Readonly<Record<TableName, string>> = {
 COMMIT
 `,
   nat: '*nat\n:KUBE-POSTROUTING - [0:0]\n-A POSTROUTING -j KUBE-POSTROUTING\n-A KUBE-POSTROUTING -j RETURN\nCOMMIT\n',
-  mangle: '*mangle\n-A FORWARD -p tcp -j TCPMSS --set-mss 1400\nCOMMIT\n',
+  mangle: '*mangle\n-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1400\nCOMMIT\n',
   raw: '*raw\n-A PREROUTING -p udp -j RETURN\nCOMMIT\n',
 };
 
@@ -68,7 +68,7 @@ describe.each(['nft', 'legacy'] as const)('rules in the kernel by iptables-%s', 
 
   const desired = (state: NodeState, config: NodeConfig) => {
     const rules = lower(compile(state, config), IPTABLES_LIMITS);
-    return { sets: desiredSets(state.sets, rules), tables: TABLES.map(table => renderTable(rules, table)) };
+    return { sets: desiredSets(state.sets, rules), tables: renderTables(rules) };
   };
   const saved = (family: Family, table: TableName) =>
     parseSave(room.save(family)).get(table) ?? emptyTable(table);

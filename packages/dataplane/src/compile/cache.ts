@@ -4,6 +4,7 @@ import { type Marks, marksOf, type NodeConfig } from './config.ts';
 import { filterChains } from './filter.ts';
 import { natRules, poolSets } from './nat.ts';
 import { verdictChains } from './policy-chains.ts';
+import { rawRules } from './raw.ts';
 import type { TierChain } from './tier-chain.ts';
 
 /** What was compiled for a value before; inputs are immutable, so identity says whether it still holds. */
@@ -21,6 +22,7 @@ export interface DirectionCache {
 export interface ConfigCache {
   readonly marks: Marks;
   readonly fixed: readonly Chain[];
+  readonly raw: TableRules;
   readonly nat: TableRules;
   readonly sets: ReadonlyMap<SetId, MemberSet>;
   readonly directions: Readonly<Record<Direction, DirectionCache>>;
@@ -43,6 +45,7 @@ export function cacheOf(config: NodeConfig): ConfigCache {
     cache = {
       marks,
       fixed: [...filterChains(config), ...verdictChains(marks)],
+      raw: rawRules(config),
       nat: natRules(config),
       sets: poolSets(config),
       directions: { ingress: directionCache(), egress: directionCache() },

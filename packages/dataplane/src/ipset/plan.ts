@@ -24,7 +24,8 @@ export interface SetPlan {
 export type ActualSet = Omit<Ipset, 'hashsize'>;
 
 /**
- * Compares by name. Member sets that are the same object are not walked: give as `actual` what the last plan
+ * Compares by name; `desired` is of both families, or `actual` of one only, since the rest is to be destroyed.
+ * Member sets that are the same object are not walked: give as `actual` what the last plan
  * desired. Sets that are not ours are ignored.
  */
 export function planSets(

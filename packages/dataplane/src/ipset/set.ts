@@ -50,17 +50,21 @@ const HALVES: Readonly<Record<Family, readonly string[]>> = {
   6: ['::/1', '8000::/1'],
 };
 
-/** The sets that lowered rules look into. One that nobody defines, or as another kind, is there but empty. */
+/**
+ * The sets that lowered rules look into, for as many families as rulesets are given. One that nobody defines,
+ * or as another kind, is there but empty.
+ */
 export function desiredSets(
   sets: ReadonlyMap<SetId, MemberSet>,
-  lowered: Ruleset,
+  ...lowered: readonly Ruleset[]
 ): ReadonlyMap<string, Ipset> {
   const out = new Map<string, Ipset>();
-  for (const [id, kind] of setsUsed(lowered)) {
-    const known = lowered.sets.get(id) ?? sets.get(id);
-    const set = ipsetOf(id, known?.kind === kind ? known : EMPTY[kind], lowered.family);
-    out.set(set.name, set);
-  }
+  for (const ruleset of lowered)
+    for (const [id, kind] of setsUsed(ruleset)) {
+      const known = ruleset.sets.get(id) ?? sets.get(id);
+      const set = ipsetOf(id, known?.kind === kind ? known : EMPTY[kind], ruleset.family);
+      out.set(set.name, set);
+    }
   return out;
 }
 

@@ -49,6 +49,11 @@ export function renderTable(ruleset: Ruleset, table: TableName): RenderedTable {
   return { family, table, chains, hooks };
 }
 
+/** Renders every table of a lowered ruleset. */
+export function renderTables(ruleset: Ruleset): readonly RenderedTable[] {
+  return [...ruleset.tables.keys()].map(table => renderTable(ruleset, table));
+}
+
 /** Renders one lowered chain. */
 export function renderChain(chain: Chain, family: Family): RenderedChain {
   let rendered = caches[family].get(chain);

@@ -8,6 +8,7 @@ import { type InterfaceMatch, interfaceRow } from './matches/interface.ts';
 import { type MarkMatch, markRow } from './matches/mark.ts';
 import { type PortsMatch, portsRow } from './matches/ports.ts';
 import { type ProtocolMatch, protocolRow } from './matches/protocol.ts';
+import { type ReversePathMatch, reversePathRow } from './matches/reverse-path.ts';
 import { type SetMatch, setRow } from './matches/set.ts';
 import type { Packet } from './packet.ts';
 import type { SetLookup } from './set-lookup.ts';
@@ -30,6 +31,7 @@ export type Match =
   | ConntrackMatch
   | MarkMatch
   | AddressTypeMatch
+  | ReversePathMatch
   | AnyMatch;
 
 const anyRow: MatchRow<AnyMatch> = {
@@ -59,6 +61,7 @@ const MATCHES: { readonly [K in Match['kind']]: MatchRow<Extract<Match, { kind: 
   conntrack: conntrackRow,
   mark: markRow,
   'address-type': addressTypeRow,
+  'reverse-path': reversePathRow,
   any: anyRow,
 };
 

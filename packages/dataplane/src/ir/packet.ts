@@ -28,6 +28,8 @@ export interface Packet {
   /** Absent means UNICAST. */
   readonly srcType?: AddressType;
   readonly dstType?: AddressType;
+  /** Whether the route back to `src` leaves by `in`; absent means yes. */
+  readonly reversePath?: boolean;
 }
 
 /** IANA protocol numbers with ports that iptables' multiport, nft's `th` and policy agree on. */
