@@ -1,5 +1,6 @@
+import type { DriverFault } from '@muslin/dataplane';
 import type { AgentCore, Desired } from '../core/agent-core.ts';
-import type { Actual, Kernel, KernelFault } from './kernel.ts';
+import type { Actual, Kernel } from './kernel.ts';
 
 /** What one round did. */
 export interface Round {
@@ -18,7 +19,7 @@ export interface EnforcerOptions {
   /** Called after each round that succeeded. */
   readonly onRound: (round: Round) => void;
   /** Called after each that failed, with the wait before the next. */
-  readonly onFault: (fault: KernelFault, waitMs: number) => void;
+  readonly onFault: (fault: DriverFault, waitMs: number) => void;
   /** How often to look whether somebody else changed what is ours; ms. */
   readonly refreshMs: number;
 }
@@ -108,7 +109,7 @@ export class Enforcer {
     this.#running = false;
   }
 
-  async #round(): Promise<KernelFault | undefined> {
+  async #round(): Promise<DriverFault | undefined> {
     const { core, kernel, onRound } = this.#options;
     const started = performance.now();
     if (this.#actual === undefined) {

@@ -1,11 +1,11 @@
 import {
   type ActualSet,
   afterTablePlan,
+  type DriverFault,
   emptyTable,
-  isOwnSet,
   type Op,
-  parseSave,
   type Plan,
+  parseSave,
   planOf,
   planRoutes,
   planSets,
@@ -13,69 +13,51 @@ import {
   ROUTE_PROTOCOL_MUSLIN,
   type Route,
   type SavedTable,
-  TABLE_MAIN,
   type TableName,
 } from '@muslin/dataplane';
-import type { Backend, IpsetDriver, IptablesDriver, RouteDriver } from '@muslin/linux';
-import { fail, type Family, ok, type Result } from '@muslin/net';
+import type { KernelDoor } from '@muslin/linux';
+import { type Family, fail, ok, type Result } from '@muslin/net';
 import type { Desired } from '../core/agent-core.ts';
-import { fromKernelRoute, toRouteOp } from './route-form.ts';
-import { setOpsAfterRules, setOpsBeforeRules } from './set-ops.ts';
 
 /** Tables that we write to. */
 const TABLES: readonly TableName[] = ['filter', 'nat'];
 
-/** What the kernel holds of ours, as read or as known from our own writes. */
+/** What the kernel holds, as read or as known from our own writes. */
 export interface Actual {
   /** By family and table. */
   readonly tables: ReadonlyMap<string, SavedTable>;
   readonly sets: ReadonlyMap<string, ActualSet>;
+  /** Everybody's routes of the main table: a plan must see whose place it would take. */
   readonly routes: readonly Route[];
-}
-
-/** A step that the kernel or a tool refused. */
-export interface KernelFault {
-  readonly op: Op | undefined;
-  readonly message: string;
-}
-
-/** The drivers of one node. */
-export interface KernelDoors {
-  readonly backend: Backend;
-  readonly iptables: ReadonlyMap<Family, IptablesDriver>;
-  readonly ipset: IpsetDriver;
-  readonly routes: RouteDriver;
 }
 
 const tableKey = (family: Family, table: TableName) => `${family} ${table}`;
 
-/** Reads back and applies. It remembers nothing: what is known is handed in and out as a value. */
+/** Reads back, plans and applies. It remembers nothing: what is known is handed in and out as a value. */
 export class Kernel {
-  readonly doors: KernelDoors;
+  readonly #door: KernelDoor;
+  readonly #families: readonly Family[];
 
-  constructor(doors: KernelDoors) {
-    this.doors = doors;
+  constructor(door: KernelDoor, families: readonly Family[]) {
+    this.#door = door;
+    this.#families = families;
   }
 
   /** Reads everything of ours. */
-  async read(): Promise<Result<Actual, KernelFault>> {
+  async read(): Promise<Result<Actual, DriverFault>> {
     const tables = new Map<string, SavedTable>();
-    for (const [family, driver] of this.doors.iptables)
-      for (const table of TABLES) {
-        const saved = await driver.read(table);
-        if (!saved.ok) return fail({ op: undefined, message: saved.fault.message });
-        tables.set(tableKey(family, table), parseSave(saved.value).get(table) ?? emptyTable(table));
-      }
-    const sets = await this.doors.ipset.read('msl');
-    if (!sets.ok) return fail({ op: undefined, message: sets.fault.message });
-    const routes: Route[] = [];
-    for (const family of this.doors.iptables.keys()) {
-      const listed = this.doors.routes.read({ family, protocol: ROUTE_PROTOCOL_MUSLIN, table: TABLE_MAIN });
-      if (!listed.ok) return fail({ op: undefined, message: listed.fault.message });
-      routes.push(...listed.value.flatMap(route => fromKernelRoute(route) ?? []));
+    const saves = this.#families.flatMap(family => TABLES.map(table => ({ family, table })));
+    const texts = await Promise.all(saves.map(({ family, table }) => this.#door.tables[family].read(table)));
+    for (const [i, { family, table }] of saves.entries()) {
+      const text = texts[i];
+      if (text === undefined || !text.ok) return fail({ code: 'lost', message: text?.fault.message ?? 'nothing read' });
+      tables.set(tableKey(family, table), parseSave(text.value).get(table) ?? emptyTable(table));
     }
-    const own = new Map([...sets.value].filter(([name]) => isOwnSet(name)));
-    return ok({ tables, sets: own, routes });
+    const sets = await this.#door.sets.read();
+    if (!sets.ok) return sets;
+    const routes = await this.#door.routes.read();
+    if (!routes.ok) return routes;
+    return ok({ tables, sets: sets.value, routes: routes.value });
   }
 
   /** The steps from what is there to what is wanted. */
@@ -89,66 +71,35 @@ export class Kernel {
     });
   }
 
-  /**
-   * Performs the steps in order and stops at the first that is refused. Both families' rules go at the same time:
-   * they don't know each other. Gives what the kernel holds afterwards.
-   */
-  async apply(plan: Plan, desired: Desired, actual: Actual): Promise<Result<Actual, KernelFault>> {
+  /** Performs the steps in order and stops at the first that is refused. Gives what the kernel holds afterwards. */
+  async apply(plan: Plan, desired: Desired, actual: Actual): Promise<Result<Actual, DriverFault>> {
+    const last = plan.filter(isFarewell);
+    const applied = await this.#door.apply(plan.filter(op => !isFarewell(op)));
+    if (!applied.ok) return applied;
     const tables = new Map(actual.tables);
-    const kept = new Map<string, ActualSet>();
-    for (let i = 0; i < plan.length; ) {
-      const op = plan[i] as Op;
-      if (op.kind !== 'iptables') {
-        const done = await this.#perform(op);
-        if (!done.ok) return done;
-        for (const name of done.value) kept.set(name, actual.sets.get(name) as ActualSet);
-        i++;
-        continue;
+    for (const op of plan)
+      if (op.kind === 'iptables') {
+        const key = tableKey(op.family, op.table);
+        tables.set(key, afterTablePlan(op.plan, tables.get(key) ?? emptyTable(op.table)));
       }
-      const batch = plan.slice(i).filter(next => next.kind === 'iptables');
-      const all = await Promise.all(
-        [...this.doors.iptables.keys()].map(family => this.#restore(family, batch)),
-      );
-      const refused = all.find(done => !done.ok);
-      if (refused !== undefined && !refused.ok) return refused;
-      for (const { family, table, plan: change } of batch)
-        tables.set(
-          tableKey(family, table),
-          afterTablePlan(change, tables.get(tableKey(family, table)) ?? emptyTable(table)),
-        );
-      i += batch.length;
-    }
-    return ok({ tables, sets: new Map([...desired.sets, ...kept]), routes: desired.routes });
+    const others = actual.routes.filter(route => route.protocol !== ROUTE_PROTOCOL_MUSLIN);
+    const routes = plan.some(op => op.kind === 'route') ? [...others, ...desired.routes] : actual.routes;
+    const freed = await this.#door.apply(last);
+    if (freed.ok) return ok({ tables, sets: desired.sets, routes });
+    // The kernel frees replaced rules a moment later, and until then holds on to their sets. Nothing asks for
+    // these sets any more, so the policy is in force; the next round tries again.
+    const sets = await this.#door.sets.read();
+    if (!sets.ok) return sets;
+    const { create, replace, change } = planSets(desired.sets, sets.value);
+    if (create.length + replace.length + change.length > 0) return freed;
+    return ok({ tables, sets: sets.value, routes });
   }
 
-  async #restore(family: Family, ops: readonly Op[]): Promise<Result<void, KernelFault>> {
-    const mine = ops.flatMap(op => (op.kind === 'iptables' && op.family === family ? [op] : []));
-    if (mine.length === 0) return ok(undefined);
-    const done = await this.doors.iptables.get(family)?.restore(mine.map(op => op.input).join(''));
-    return done === undefined || done.ok ? ok(undefined) : fail({ op: mine[0], message: done.fault.message });
+  close(): Promise<void> {
+    return this.#door.close();
   }
+}
 
-  /** Gives the names of sets that the kernel would not let go yet: the rules that used them are still being freed. */
-  async #perform(op: Op): Promise<Result<readonly string[], KernelFault>> {
-    if (op.kind === 'ipset') {
-      const steps = op.phase === 'before-rules' ? setOpsBeforeRules(op.plan) : setOpsAfterRules(op.plan);
-      const done = await this.doors.ipset.apply(steps);
-      if (done.ok) return ok([]);
-      const busy = done.fault.filter(refused => refused.op.op === 'destroy');
-      const other = done.fault.find(refused => refused.op.op !== 'destroy');
-      if (other !== undefined) return fail({ op, message: other.fault.message });
-      return ok(busy.flatMap(refused => (refused.op.op === 'destroy' ? [refused.op.name] : [])));
-    }
-    if (op.kind === 'route') {
-      const done = this.doors.routes.apply([toRouteOp(op.action, op.route)]);
-      return done.ok ? ok([]) : fail({ op, message: done.fault[0]?.fault.message ?? 'route failed' });
-    }
-    throw new Error(`no driver for ${op.kind}`);
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([...this.doors.iptables.values()].map(driver => driver.close()));
-    this.doors.ipset.close();
-    this.doors.routes.close();
-  }
+function isFarewell(op: Op): boolean {
+  return op.kind === 'ipset' && op.phase === 'after-rules';
 }

@@ -21,8 +21,6 @@ export interface Sandbox {
   readonly ips: readonly string[];
   readonly podMac: string;
   readonly mtu: number;
-  /** The Pod object as the plugin saw it, so that policy can be computed before the API server is back. */
-  readonly object: unknown;
   /** `adding` until the ADD was answered: a restart finds it and takes it back. */
   readonly state: 'adding' | 'ready';
 }

@@ -1,0 +1,23 @@
+import type { Ip, Result } from '@muslin/net';
+
+/** For whom addresses are asked. */
+export interface AddressRequest {
+  readonly containerId: string;
+  readonly network: string;
+  readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
+  /** The Pod object: its annotations may ask for pools or addresses. */
+  readonly object: unknown;
+}
+
+/** Why no address was given; `retry` when trying again later may help without anybody changing anything. */
+export interface AddressFault {
+  readonly code: 'no-address' | 'retry';
+  readonly message: string;
+}
+
+/** Gives and takes back addresses in the cluster's blocks. */
+export interface AddressBook {
+  assign(request: AddressRequest): Promise<Result<readonly Ip[], AddressFault>>;
+  /** Takes back everything that the container has. Nothing to take back is fine. */
+  release(containerId: string, network: string): Promise<Result<void, AddressFault>>;
+}
