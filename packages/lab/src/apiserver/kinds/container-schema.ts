@@ -3,7 +3,10 @@ import { listBy, listOf, shape, withDefault } from '../schema/shape.ts';
 
 const text = (value: string) => withDefault({ type: 'string' }, value);
 const whole = (value: number) => withDefault({ type: 'integer', format: 'int32' }, value);
-const keySelector = shape({ name: 'string', 'key!': 'string', optional: 'bool' }, { 'x-kubernetes-map-type': 'atomic' });
+const keySelector = shape(
+  { name: 'string', 'key!': 'string', optional: 'bool' },
+  { 'x-kubernetes-map-type': 'atomic' },
+);
 const fieldSelector = shape(
   { apiVersion: text('v1'), 'fieldPath!': 'string' },
   { 'x-kubernetes-map-type': 'atomic' },

@@ -56,7 +56,10 @@ export function kindsOf(definition: KubeObject): readonly Kind[] {
         subresources: [],
         strategy: hasStatus
           ? {
-              create: ({ status: _status, ...rest }: KubeObject) => ({ ...rest, metadata: rest.metadata as KubeObject['metadata'] }),
+              create: ({ status: _status, ...rest }: KubeObject) => ({
+                ...rest,
+                metadata: rest.metadata as KubeObject['metadata'],
+              }),
             }
           : {},
       } satisfies Kind;
@@ -77,4 +80,3 @@ function selectableOf(version: Json, schema: Schema): readonly (readonly [string
     return [[path.join('.'), (object: KubeObject) => String(at(object, ...path) ?? '')] as const];
   });
 }
-

@@ -48,22 +48,25 @@ export const customResourceDefinition = builtIn({
   namespaced: false,
   hasStatus: true,
   hasGeneration: true,
-  schema: objectSchema('CustomResourceDefinition represents a resource that should be exposed on the API server.', {
-    spec: shape({
-      'group!': 'string',
-      'names!': names,
-      'scope!': 'string',
-      'versions!': listOf(version),
-      conversion: shape({ 'strategy!': 'string', webhook: 'any' }),
-      preserveUnknownFields: 'bool',
-    }),
-    status: shape({
-      conditions,
-      acceptedNames: names,
-      storedVersions: 'string[]',
-      observedGeneration: 'int64',
-    }),
-  }),
+  schema: objectSchema(
+    'CustomResourceDefinition represents a resource that should be exposed on the API server.',
+    {
+      spec: shape({
+        'group!': 'string',
+        'names!': names,
+        'scope!': 'string',
+        'versions!': listOf(version),
+        conversion: shape({ 'strategy!': 'string', webhook: 'any' }),
+        preserveUnknownFields: 'bool',
+      }),
+      status: shape({
+        conditions,
+        acceptedNames: names,
+        storedVersions: 'string[]',
+        observedGeneration: 'int64',
+      }),
+    },
+  ),
   columns: [
     NAME_COLUMN,
     { name: 'Created At', type: 'date', read: object => object.metadata.creationTimestamp ?? '' },
@@ -71,7 +74,10 @@ export const customResourceDefinition = builtIn({
   strategy: {
     create: object => ({
       ...object,
-      metadata: { ...object.metadata, finalizers: [...(object.metadata.finalizers ?? []), CLEANUP_FINALIZER] },
+      metadata: {
+        ...object.metadata,
+        finalizers: [...(object.metadata.finalizers ?? []), CLEANUP_FINALIZER],
+      },
       status: {
         conditions: [],
         acceptedNames: { plural: '', kind: '' },

@@ -30,7 +30,10 @@ export const endpointSlice = builtIn({
         deprecatedTopology: 'map',
         nodeName: 'string',
         zone: 'string',
-        hints: shape({ forZones: listOf(shape({ 'name!': 'string' })), forNodes: listOf(shape({ 'name!': 'string' })) }),
+        hints: shape({
+          forZones: listOf(shape({ 'name!': 'string' })),
+          forNodes: listOf(shape({ 'name!': 'string' })),
+        }),
       }),
       { 'x-muslin-keep-empty': true },
     ),
@@ -54,7 +57,8 @@ export const endpointSlice = builtIn({
     {
       name: 'Endpoints',
       type: 'string',
-      read: object => firstThree(listAt(object, 'endpoints').flatMap(item => listAt(item, 'addresses').map(String))),
+      read: object =>
+        firstThree(listAt(object, 'endpoints').flatMap(item => listAt(item, 'addresses').map(String))),
     },
     AGE_COLUMN,
   ],
@@ -68,6 +72,12 @@ export const endpointSlice = builtIn({
     validateUpdate: (next, old) =>
       next['addressType'] === old['addressType']
         ? []
-        : [{ reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(next['addressType'])}: field is immutable`, field: 'addressType' }],
+        : [
+            {
+              reason: 'FieldValueInvalid',
+              message: `Invalid value: ${JSON.stringify(next['addressType'])}: field is immutable`,
+              field: 'addressType',
+            },
+          ],
   },
 });

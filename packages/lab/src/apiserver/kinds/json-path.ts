@@ -46,7 +46,11 @@ export function findAll(value: Json, steps: readonly Step[]): readonly Json[] {
           return found === undefined ? [] : [found];
         }
         case 'all':
-          return isList(node) ? node : isObject(node) ? Object.values(node).filter(item => item !== undefined) : [];
+          return isList(node)
+            ? node
+            : isObject(node)
+              ? Object.values(node).filter(item => item !== undefined)
+              : [];
         case 'filter':
           return isList(node) ? node.filter(item => String(at(item, ...step.path)) === step.value) : [];
         default:
@@ -61,7 +65,11 @@ export function findAll(value: Json, steps: readonly Step[]): readonly Json[] {
 export function printerColumn(definition: Json): Column {
   const type = textAt(definition, 'type');
   const steps = parseJsonPath(textAt(definition, 'jsonPath'));
-  const [format, description, priority] = [textAt(definition, 'format'), textAt(definition, 'description'), at(definition, 'priority')];
+  const [format, description, priority] = [
+    textAt(definition, 'format'),
+    textAt(definition, 'description'),
+    at(definition, 'priority'),
+  ];
   return {
     name: textAt(definition, 'name'),
     type: type as Column['type'],

@@ -31,7 +31,9 @@ function statusText(object: KubeObject): string {
 }
 
 function restarts(object: KubeObject): number {
-  const counts = listAt(object, 'status', 'containerStatuses').map(status => Number(at(status, 'restartCount') ?? 0));
+  const counts = listAt(object, 'status', 'containerStatuses').map(status =>
+    Number(at(status, 'restartCount') ?? 0),
+  );
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
@@ -56,7 +58,11 @@ export const podColumns: readonly Column[] = [
   { name: 'Status', type: 'string', read: statusText },
   { name: 'Restarts', type: 'string', read: object => String(restarts(object)) },
   AGE_COLUMN,
-  wide('IP', object => textAt(object, 'status', 'podIP') || textAt(listAt(object, 'status', 'podIPs')[0], 'ip') || '<none>'),
+  wide(
+    'IP',
+    object =>
+      textAt(object, 'status', 'podIP') || textAt(listAt(object, 'status', 'podIPs')[0], 'ip') || '<none>',
+  ),
   wide('Node', object => textAt(object, 'spec', 'nodeName') || '<none>'),
   wide('Nominated Node', object => textAt(object, 'status', 'nominatedNodeName') || '<none>'),
   wide('Readiness Gates', gates),

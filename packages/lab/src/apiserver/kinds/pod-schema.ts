@@ -113,7 +113,11 @@ const podSpec: Schema = shape({
   terminationGracePeriodSeconds: withDefault({ type: 'integer', format: 'int64' }, 30),
   activeDeadlineSeconds: 'int64',
   dnsPolicy: text('ClusterFirst'),
-  nodeSelector: { type: 'object', additionalProperties: { type: 'string' }, 'x-kubernetes-map-type': 'atomic' },
+  nodeSelector: {
+    type: 'object',
+    additionalProperties: { type: 'string' },
+    'x-kubernetes-map-type': 'atomic',
+  },
   serviceAccountName: 'string',
   serviceAccount: 'string',
   automountServiceAccountToken: 'bool',

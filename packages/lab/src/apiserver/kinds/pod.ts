@@ -1,4 +1,11 @@
-import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldNotFound, fieldRequired, fieldUnsupported } from '../field-error.ts';
+import {
+  fieldDuplicate,
+  fieldForbidden,
+  fieldInvalid,
+  fieldNotFound,
+  fieldRequired,
+  fieldUnsupported,
+} from '../field-error.ts';
 import { at, type Json, type JsonObject, listAt, objectAt, sameJson, textAt } from '../json.ts';
 import type { KubeObject } from '../kube-object.ts';
 import type { Cause } from '../status.ts';
@@ -53,7 +60,12 @@ function complete(object: KubeObject): KubeObject {
     ...objectAt(container),
     imagePullPolicy: textAt(container, 'imagePullPolicy') || pullPolicy(textAt(container, 'image')),
     ...(spec['hostNetwork'] === true && listAt(container, 'ports').length > 0
-      ? { ports: listAt(container, 'ports').map(port => ({ hostPort: at(port, 'containerPort'), ...objectAt(port) })) }
+      ? {
+          ports: listAt(container, 'ports').map(port => ({
+            hostPort: at(port, 'containerPort'),
+            ...objectAt(port),
+          })),
+        }
       : {}),
   });
   const filled: Record<string, Json> = {};
@@ -72,7 +84,9 @@ function qosClass(object: KubeObject): string {
     }),
   );
   if (cells.every(cell => cell.request === undefined)) return 'BestEffort';
-  return cells.every(cell => cell.limit !== undefined && cell.limit === cell.request) ? 'Guaranteed' : 'Burstable';
+  return cells.every(cell => cell.limit !== undefined && cell.limit === cell.request)
+    ? 'Guaranteed'
+    : 'Burstable';
 }
 
 function validate(object: KubeObject): readonly Cause[] {
@@ -130,13 +144,22 @@ const MUTABLE =
 
 /** The part of a pod's spec that may never change (Kubernetes, Pods, Pod update and replacement). */
 function frozen(object: KubeObject): Json {
-  const { activeDeadlineSeconds: _deadline, tolerations: _tolerations, schedulingGates: _gates, ...spec } = objectAt(object, 'spec');
+  const {
+    activeDeadlineSeconds: _deadline,
+    tolerations: _tolerations,
+    schedulingGates: _gates,
+    ...spec
+  } = objectAt(object, 'spec');
   const withoutImages = (field: string) =>
     listAt(spec, field).map(container => {
       const { image: _image, ...rest } = objectAt(container);
       return rest;
     });
-  return { ...spec, containers: withoutImages('containers'), initContainers: withoutImages('initContainers') };
+  return {
+    ...spec,
+    containers: withoutImages('containers'),
+    initContainers: withoutImages('initContainers'),
+  };
 }
 
 function validateUpdate(next: KubeObject, old: KubeObject): readonly Cause[] {

@@ -67,7 +67,6 @@ export class Registry {
     return undefined;
   }
 
-
   #learn(definition: KubeObject): void {
     this.#custom.set(definition.metadata.name ?? '', kindsOf(definition));
   }

@@ -34,7 +34,11 @@ export const service = builtIn({
   schema: objectSchema('Service is a named abstraction of software service.', {
     spec: shape({
       ports: listBy(['port', 'protocol'], servicePort),
-      selector: { type: 'object', additionalProperties: { type: 'string' }, 'x-kubernetes-map-type': 'atomic' },
+      selector: {
+        type: 'object',
+        additionalProperties: { type: 'string' },
+        'x-kubernetes-map-type': 'atomic',
+      },
       clusterIP: 'string',
       clusterIPs: 'string[]',
       type: withDefault({ type: 'string' }, 'ClusterIP'),
@@ -78,7 +82,8 @@ export const service = builtIn({
     { name: 'Selector', type: 'string', priority: 1, read: selectorText },
   ],
   strategy: {
-    create: (object, surroundings) => allocate({ ...object, status: { loadBalancer: {} } }, undefined, surroundings),
+    create: (object, surroundings) =>
+      allocate({ ...object, status: { loadBalancer: {} } }, undefined, surroundings),
     update: (next, old, surroundings) => allocate(next, old, surroundings),
     complete,
     validate,
@@ -93,10 +98,17 @@ function complete(object: KubeObject): KubeObject {
   const filled: Record<string, Json> = {
     ...(spec['ports'] === undefined
       ? {}
-      : { ports: listAt(spec, 'ports').map(port => ({ ...objectAt(port), targetPort: at(port, 'targetPort') ?? at(port, 'port') ?? 0 })) }),
+      : {
+          ports: listAt(spec, 'ports').map(port => ({
+            ...objectAt(port),
+            targetPort: at(port, 'targetPort') ?? at(port, 'port') ?? 0,
+          })),
+        }),
     ...(type === 'ExternalName' ? {} : { internalTrafficPolicy: spec['internalTrafficPolicy'] ?? 'Cluster' }),
     ...(external ? { externalTrafficPolicy: spec['externalTrafficPolicy'] ?? 'Cluster' } : {}),
-    ...(type === 'LoadBalancer' ? { allocateLoadBalancerNodePorts: spec['allocateLoadBalancerNodePorts'] ?? true } : {}),
+    ...(type === 'LoadBalancer'
+      ? { allocateLoadBalancerNodePorts: spec['allocateLoadBalancerNodePorts'] ?? true }
+      : {}),
     ...(spec['sessionAffinity'] === 'ClientIP'
       ? { sessionAffinityConfig: spec['sessionAffinityConfig'] ?? { clientIP: { timeoutSeconds: 10800 } } }
       : {}),
@@ -121,13 +133,17 @@ function allocate(object: KubeObject, old: KubeObject | undefined, surroundings:
     ...spec,
     clusterIP: ip,
     clusterIPs: listAt(spec, 'clusterIPs').length > 0 ? listAt(spec, 'clusterIPs') : [ip],
-    ipFamilies: spec['ipFamilies'] ?? [ip === 'None' && surroundings.serviceCidr.includes(':') ? 'IPv6' : family],
+    ipFamilies: spec['ipFamilies'] ?? [
+      ip === 'None' && surroundings.serviceCidr.includes(':') ? 'IPv6' : family,
+    ],
     ipFamilyPolicy: spec['ipFamilyPolicy'] ?? 'SingleStack',
   });
   const wantsPorts =
     type === 'NodePort' || (type === 'LoadBalancer' && at(spec, 'allocateLoadBalancerNodePorts') !== false);
   if (wantsPorts) {
-    const used = new Set(others.flatMap(item => listAt(item, 'spec', 'ports').map(port => at(port, 'nodePort'))));
+    const used = new Set(
+      others.flatMap(item => listAt(item, 'spec', 'ports').map(port => at(port, 'nodePort'))),
+    );
     const ports = listAt(spec, 'ports').map((port, i) => {
       const before = at(listAt(old, 'spec', 'ports')[i], 'nodePort');
       const nodePort = at(port, 'nodePort') ?? before ?? freePort(surroundings, used);
@@ -168,8 +184,10 @@ function validate(object: KubeObject, surroundings: Surroundings): readonly Caus
   const [type, ip] = [textAt(spec, 'type'), textAt(spec, 'clusterIP')];
   const ports = listAt(spec, 'ports');
   if (!TYPES.includes(type)) causes.push(fieldUnsupported('spec.type', type, TYPES));
-  if (ports.length === 0 && ip !== 'None' && type !== 'ExternalName') causes.push(fieldRequired('spec.ports'));
-  if (type === 'ExternalName' && textAt(spec, 'externalName') === '') causes.push(fieldRequired('spec.externalName'));
+  if (ports.length === 0 && ip !== 'None' && type !== 'ExternalName')
+    causes.push(fieldRequired('spec.ports'));
+  if (type === 'ExternalName' && textAt(spec, 'externalName') === '')
+    causes.push(fieldRequired('spec.externalName'));
   if (ip !== '' && ip !== 'None') causes.push(...checkClusterIp(object, ip, surroundings));
   const names = new Set<string>();
   ports.forEach((port, i) => {
@@ -192,7 +210,14 @@ function validate(object: KubeObject, surroundings: Surroundings): readonly Caus
 
 function checkClusterIp(object: KubeObject, text: string, surroundings: Surroundings): readonly Cause[] {
   const ip = parseIp(text);
-  if (!ip.ok) return [fieldInvalid('spec.clusterIPs[0]', text, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')];
+  if (!ip.ok)
+    return [
+      fieldInvalid(
+        'spec.clusterIPs[0]',
+        text,
+        'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+      ),
+    ];
   const cidr = parsePrefix(surroundings.serviceCidr);
   if (cidr.ok && cidr.value.ip.family === ip.value.family && !prefixHas(cidr.value, ip.value)) {
     const why = `failed to allocate IP ${text}: the provided IP (${text}) is not in the valid range. The range of valid IPs is ${surroundings.serviceCidr}`;
@@ -200,13 +225,24 @@ function checkClusterIp(object: KubeObject, text: string, surroundings: Surround
   }
   const taken = surroundings
     .list('/services')
-    .some(item => item.metadata.uid !== object.metadata.uid && listAt(item, 'spec', 'clusterIPs').includes(text));
-  return taken ? [fieldInvalid('spec.clusterIPs', [text], `failed to allocate IP ${text}: provided IP is already allocated`)] : [];
+    .some(
+      item => item.metadata.uid !== object.metadata.uid && listAt(item, 'spec', 'clusterIPs').includes(text),
+    );
+  return taken
+    ? [
+        fieldInvalid(
+          'spec.clusterIPs',
+          [text],
+          `failed to allocate IP ${text}: provided IP is already allocated`,
+        ),
+      ]
+    : [];
 }
 
 function validateUpdate(next: KubeObject, old: KubeObject): readonly Cause[] {
   const [now, before] = [textAt(next, 'spec', 'clusterIP'), textAt(old, 'spec', 'clusterIP')];
-  const leaving = textAt(next, 'spec', 'type') === 'ExternalName' || textAt(old, 'spec', 'type') === 'ExternalName';
+  const leaving =
+    textAt(next, 'spec', 'type') === 'ExternalName' || textAt(old, 'spec', 'type') === 'ExternalName';
   if (now === before || leaving || before === '') return [];
   return [fieldInvalid('spec.clusterIPs[0]', listAt(next, 'spec', 'clusterIPs'), 'may not change once set')];
 }
@@ -214,7 +250,9 @@ function validateUpdate(next: KubeObject, old: KubeObject): readonly Cause[] {
 function externalText(object: KubeObject): string {
   const type = textAt(object, 'spec', 'type');
   if (type === 'ExternalName') return textAt(object, 'spec', 'externalName');
-  const ingress = listAt(object, 'status', 'loadBalancer', 'ingress').map(item => textAt(item, 'ip') || textAt(item, 'hostname'));
+  const ingress = listAt(object, 'status', 'loadBalancer', 'ingress').map(
+    item => textAt(item, 'ip') || textAt(item, 'hostname'),
+  );
   const all = [...ingress, ...listAt(object, 'spec', 'externalIPs').map(String)];
   if (all.length > 0) return all.join(',');
   return type === 'LoadBalancer' ? '<pending>' : '<none>';
@@ -229,6 +267,8 @@ function portsText(object: KubeObject): string {
 }
 
 function selectorText(object: KubeObject): string {
-  const pairs = Object.entries(objectAt(object, 'spec', 'selector')).map(([key, value]) => `${key}=${String(value)}`);
+  const pairs = Object.entries(objectAt(object, 'spec', 'selector')).map(
+    ([key, value]) => `${key}=${String(value)}`,
+  );
   return pairs.length === 0 ? '<none>' : pairs.sort().join(',');
 }

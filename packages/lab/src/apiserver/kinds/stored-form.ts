@@ -19,7 +19,9 @@ export function fromStored(kind: Kind, object: KubeObject): KubeObject {
   }
   let shown = versions.get(kind);
   if (shown === undefined) {
-    shown = kind.translate?.fromStored(object) ?? (applyDefaults(prune(object, kind.schema).value, kind.schema) as KubeObject);
+    shown =
+      kind.translate?.fromStored(object) ??
+      (applyDefaults(prune(object, kind.schema).value, kind.schema) as KubeObject);
     versions.set(kind, shown);
   }
   return shown;

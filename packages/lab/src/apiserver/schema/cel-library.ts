@@ -1,5 +1,14 @@
 import type { Environment } from '@marcbachmann/cel-js';
-import { formatIp, type Ip, type Prefix, parseIp, parsePrefix, prefixCovers, prefixHas, sameIp } from '@muslin/net';
+import {
+  formatIp,
+  type Ip,
+  type Prefix,
+  parseIp,
+  parsePrefix,
+  prefixCovers,
+  prefixHas,
+  sameIp,
+} from '@muslin/net';
 import { parseQuantity, type Quantity } from './quantity.ts';
 
 /** Values of the Kubernetes CEL types; the environment tells them apart by class. */
@@ -39,7 +48,9 @@ function readIp(text: string): CelIp | undefined {
 function readCidr(text: string): CelCidr | undefined {
   const prefix = parsePrefix(text);
   const address = parseIp(text.split('/')[0] ?? '');
-  return prefix.ok && address.ok && !isMapped(address.value) ? new CelCidr(address.value, prefix.value) : undefined;
+  return prefix.ok && address.ok && !isMapped(address.value)
+    ? new CelCidr(address.value, prefix.value)
+    : undefined;
 }
 
 /** IPv4-mapped IPv6 addresses are no addresses here (KEP-3908, CEL IP library). */
@@ -90,7 +101,9 @@ function addAddresses(env: Environment): void {
   env.registerFunction('IP.isUnspecified(): bool', (value: CelIp) => isUnspecified(value.ip));
   env.registerFunction('IP.isLoopback(): bool', (value: CelIp) => isLoopback(value.ip));
   env.registerFunction('IP.isLinkLocalUnicast(): bool', (value: CelIp) => isLinkLocal(value.ip));
-  env.registerFunction('IP.isLinkLocalMulticast(): bool', (value: CelIp) => inRange(value.ip, '224.0.0.0/24', 'ff02::/16'));
+  env.registerFunction('IP.isLinkLocalMulticast(): bool', (value: CelIp) =>
+    inRange(value.ip, '224.0.0.0/24', 'ff02::/16'),
+  );
   env.registerFunction('IP.isGlobalUnicast(): bool', ({ ip }: CelIp) => {
     const special = isUnspecified(ip) || isLoopback(ip) || isLinkLocal(ip) || isMulticast(ip);
     return !special && !inRange(ip, '255.255.255.255/32');
@@ -99,32 +112,61 @@ function addAddresses(env: Environment): void {
 
   env.registerFunction('isCIDR(string): bool', (text: string) => readCidr(text) !== undefined);
   env.registerFunction('cidr(string): CIDR', cidrOf);
-  env.registerFunction('string(CIDR): string', (value: CelCidr) => `${formatIp(value.address)}/${value.prefix.length}`);
-  env.registerFunction('CIDR.containsIP(IP): bool', (net: CelCidr, value: CelIp) => prefixHas(net.prefix, value.ip));
-  env.registerFunction('CIDR.containsIP(string): bool', (net: CelCidr, text: string) => prefixHas(net.prefix, ipOf(text).ip));
-  env.registerFunction('CIDR.containsCIDR(CIDR): bool', (net: CelCidr, other: CelCidr) => prefixCovers(net.prefix, other.prefix));
-  env.registerFunction('CIDR.containsCIDR(string): bool', (net: CelCidr, text: string) => prefixCovers(net.prefix, cidrOf(text).prefix));
+  env.registerFunction(
+    'string(CIDR): string',
+    (value: CelCidr) => `${formatIp(value.address)}/${value.prefix.length}`,
+  );
+  env.registerFunction('CIDR.containsIP(IP): bool', (net: CelCidr, value: CelIp) =>
+    prefixHas(net.prefix, value.ip),
+  );
+  env.registerFunction('CIDR.containsIP(string): bool', (net: CelCidr, text: string) =>
+    prefixHas(net.prefix, ipOf(text).ip),
+  );
+  env.registerFunction('CIDR.containsCIDR(CIDR): bool', (net: CelCidr, other: CelCidr) =>
+    prefixCovers(net.prefix, other.prefix),
+  );
+  env.registerFunction('CIDR.containsCIDR(string): bool', (net: CelCidr, text: string) =>
+    prefixCovers(net.prefix, cidrOf(text).prefix),
+  );
   env.registerFunction('CIDR.ip(): IP', (net: CelCidr) => new CelIp(net.address));
   env.registerFunction('CIDR.masked(): CIDR', (net: CelCidr) => new CelCidr(net.prefix.ip, net.prefix));
   env.registerFunction('CIDR.prefixLength(): int', (net: CelCidr) => BigInt(net.prefix.length));
-  env.registerOperator('CIDR == CIDR', (a: CelCidr, b: CelCidr) => sameIp(a.address, b.address) && a.prefix.length === b.prefix.length);
+  env.registerOperator(
+    'CIDR == CIDR',
+    (a: CelCidr, b: CelCidr) => sameIp(a.address, b.address) && a.prefix.length === b.prefix.length,
+  );
 }
 
 function addQuantities(env: Environment): void {
   const of = (text: string) => new CelQuantity(must(parseQuantity(text), 'quantity', text));
-  const compare = (a: CelQuantity, b: CelQuantity) => (a.quantity < b.quantity ? -1n : a.quantity > b.quantity ? 1n : 0n);
+  const compare = (a: CelQuantity, b: CelQuantity) =>
+    a.quantity < b.quantity ? -1n : a.quantity > b.quantity ? 1n : 0n;
   const THOUSANDTH = 1_000_000_000n;
   env.registerFunction('isQuantity(string): bool', (text: string) => parseQuantity(text) !== undefined);
   env.registerFunction('quantity(string): Quantity', of);
   env.registerFunction('Quantity.compareTo(Quantity): int', compare);
-  env.registerFunction('Quantity.isGreaterThan(Quantity): bool', (a: CelQuantity, b: CelQuantity) => compare(a, b) > 0n);
-  env.registerFunction('Quantity.isLessThan(Quantity): bool', (a: CelQuantity, b: CelQuantity) => compare(a, b) < 0n);
-  env.registerFunction('Quantity.sign(): int', (a: CelQuantity) => (a.quantity > 0n ? 1n : a.quantity < 0n ? -1n : 0n));
+  env.registerFunction(
+    'Quantity.isGreaterThan(Quantity): bool',
+    (a: CelQuantity, b: CelQuantity) => compare(a, b) > 0n,
+  );
+  env.registerFunction(
+    'Quantity.isLessThan(Quantity): bool',
+    (a: CelQuantity, b: CelQuantity) => compare(a, b) < 0n,
+  );
+  env.registerFunction('Quantity.sign(): int', (a: CelQuantity) =>
+    a.quantity > 0n ? 1n : a.quantity < 0n ? -1n : 0n,
+  );
   env.registerFunction('Quantity.isInteger(): bool', (a: CelQuantity) => a.quantity % THOUSANDTH === 0n);
   env.registerFunction('Quantity.asInteger(): int', (a: CelQuantity) => a.quantity / THOUSANDTH);
   env.registerFunction('Quantity.asApproximateFloat(): double', (a: CelQuantity) => Number(a.quantity) / 1e9);
-  env.registerFunction('Quantity.add(Quantity): Quantity', (a: CelQuantity, b: CelQuantity) => new CelQuantity(a.quantity + b.quantity));
-  env.registerFunction('Quantity.sub(Quantity): Quantity', (a: CelQuantity, b: CelQuantity) => new CelQuantity(a.quantity - b.quantity));
+  env.registerFunction(
+    'Quantity.add(Quantity): Quantity',
+    (a: CelQuantity, b: CelQuantity) => new CelQuantity(a.quantity + b.quantity),
+  );
+  env.registerFunction(
+    'Quantity.sub(Quantity): Quantity',
+    (a: CelQuantity, b: CelQuantity) => new CelQuantity(a.quantity - b.quantity),
+  );
   env.registerOperator('Quantity == Quantity', (a: CelQuantity, b: CelQuantity) => a.quantity === b.quantity);
 }
 
@@ -136,7 +178,9 @@ function addUrls(env: Environment): void {
   });
   env.registerFunction('URL.getScheme(): string', ({ url }: CelUrl) => url.protocol.replace(/:$/, ''));
   env.registerFunction('URL.getHost(): string', ({ url }: CelUrl) => url.host);
-  env.registerFunction('URL.getHostname(): string', ({ url }: CelUrl) => url.hostname.replace(/^\[|\]$/g, ''));
+  env.registerFunction('URL.getHostname(): string', ({ url }: CelUrl) =>
+    url.hostname.replace(/^\[|\]$/g, ''),
+  );
   env.registerFunction('URL.getPort(): string', ({ url }: CelUrl) => url.port);
   env.registerFunction('URL.getEscapedPath(): string', ({ url }: CelUrl) => url.pathname);
 }
@@ -169,26 +213,44 @@ function addLists(env: Environment): void {
     const have = new Set(a.map(key));
     return b.every(item => have.has(key(item)));
   };
-  env.registerFunction('Sets.contains(list, list): bool', (_: CelSets, a: readonly unknown[], b: readonly unknown[]) => holds(a, b));
-  env.registerFunction('Sets.equivalent(list, list): bool', (_: CelSets, a: readonly unknown[], b: readonly unknown[]) => holds(a, b) && holds(b, a));
-  env.registerFunction('Sets.intersects(list, list): bool', (_: CelSets, a: readonly unknown[], b: readonly unknown[]) => {
-    const have = new Set(a.map(key));
-    return b.some(item => have.has(key(item)));
-  });
+  env.registerFunction(
+    'Sets.contains(list, list): bool',
+    (_: CelSets, a: readonly unknown[], b: readonly unknown[]) => holds(a, b),
+  );
+  env.registerFunction(
+    'Sets.equivalent(list, list): bool',
+    (_: CelSets, a: readonly unknown[], b: readonly unknown[]) => holds(a, b) && holds(b, a),
+  );
+  env.registerFunction(
+    'Sets.intersects(list, list): bool',
+    (_: CelSets, a: readonly unknown[], b: readonly unknown[]) => {
+      const have = new Set(a.map(key));
+      return b.some(item => have.has(key(item)));
+    },
+  );
 }
 
 function addStrings(env: Environment): void {
-  env.registerFunction('string.find(string): string', (text: string, pattern: string) => new RegExp(pattern, 'u').exec(text)?.[0] ?? '');
+  env.registerFunction(
+    'string.find(string): string',
+    (text: string, pattern: string) => new RegExp(pattern, 'u').exec(text)?.[0] ?? '',
+  );
   env.registerFunction('string.findAll(string): list<string>', (text: string, pattern: string) =>
     [...text.matchAll(new RegExp(pattern, 'gu'))].map(match => match[0]),
   );
-  env.registerFunction('string.replace(string, string): string', (text: string, from: string, to: string) => text.replaceAll(from, to));
-  env.registerFunction('string.replace(string, string, int): string', (text: string, from: string, to: string, times: bigint) => {
-    const parts = text.split(from);
-    const cut = times < 0n ? parts.length : Math.min(parts.length, Number(times) + 1);
-    return [parts.slice(0, cut).join(to), ...parts.slice(cut)].join(from);
-  });
-  env.registerFunction('string.charAt(int): string', (text: string, index: bigint) => text.charAt(Number(index)));
+  env.registerFunction('string.replace(string, string): string', (text: string, from: string, to: string) =>
+    text.replaceAll(from, to),
+  );
+  env.registerFunction(
+    'string.replace(string, string, int): string',
+    (text: string, from: string, to: string, times: bigint) => {
+      const parts = text.split(from);
+      const cut = times < 0n ? parts.length : Math.min(parts.length, Number(times) + 1);
+      return [parts.slice(0, cut).join(to), ...parts.slice(cut)].join(from);
+    },
+  );
+  env.registerFunction('string.charAt(int): string', (text: string, index: bigint) =>
+    text.charAt(Number(index)),
+  );
   env.registerFunction('string.reverse(): string', (text: string) => [...text].reverse().join(''));
 }
-

@@ -55,7 +55,12 @@ const STEP_LIMIT = 1_000_000;
  * Breaches of all x-kubernetes-validations below a value.
  * @param old the value before an update; undefined on create, where transition rules don't run
  */
-export function checkValidations(value: Json, old: Json | undefined, schema: Schema, path = ''): readonly Cause[] {
+export function checkValidations(
+  value: Json,
+  old: Json | undefined,
+  schema: Schema,
+  path = '',
+): readonly Cause[] {
   if (!hasRules(schema)) return [];
   const causes: Cause[] = [];
   for (const rule of schema['x-kubernetes-validations'] ?? []) {
@@ -98,7 +103,13 @@ function partner(item: Json, old: Json | undefined, schema: Schema): Json | unde
   return old.find(other => isObject(other) && keys.every(key => other[key] === item[key]));
 }
 
-function checkRule(rule: ValidationRule, value: Json, old: Json | undefined, schema: Schema, path: string): Cause | undefined {
+function checkRule(
+  rule: ValidationRule,
+  value: Json,
+  old: Json | undefined,
+  schema: Schema,
+  path: string,
+): Cause | undefined {
   const program = compileRule(rule.rule);
   const where = rule.fieldPath === undefined ? path : `${path}${rule.fieldPath}`.replace(/^\./, '');
   const shown: Json = typeof value === 'object' ? (schema.type ?? 'object') : value;
@@ -160,11 +171,16 @@ function largest(value: Json): number {
   if (isList(value)) return value.reduce<number>((most, item) => Math.max(most, largest(item)), value.length);
   if (!isObject(value)) return 0;
   const all = Object.values(value);
-  return all.reduce<number>((most, item) => Math.max(most, item === undefined ? 0 : largest(item)), all.length);
+  return all.reduce<number>(
+    (most, item) => Math.max(most, item === undefined ? 0 : largest(item)),
+    all.length,
+  );
 }
 
 const RESERVED = new Set(
-  'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(' '),
+  'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(
+    ' ',
+  ),
 );
 
 /** Property names that are no CEL identifiers are escaped (CRD docs, "Escaping"). */

@@ -1,4 +1,10 @@
-import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired, fieldUnsupported } from '../field-error.ts';
+import {
+  fieldDuplicate,
+  fieldForbidden,
+  fieldInvalid,
+  fieldRequired,
+  fieldUnsupported,
+} from '../field-error.ts';
 import { at, type JsonObject, listAt, objectAt, sameJson, textAt } from '../json.ts';
 import type { KubeObject } from '../kube-object.ts';
 import type { Cause } from '../status.ts';
@@ -15,12 +21,16 @@ export function checkDefinition(definition: KubeObject): readonly Cause[] {
   const causes: Cause[] = [];
   const expected = `${plural}.${group}`;
   if (definition.metadata.name !== expected) {
-    causes.push(fieldInvalid('metadata.name', definition.metadata.name, 'must be spec.names.plural+"."+spec.group'));
+    causes.push(
+      fieldInvalid('metadata.name', definition.metadata.name, 'must be spec.names.plural+"."+spec.group'),
+    );
   }
   if (group === '') causes.push(fieldRequired('spec.group'));
-  else if (!group.includes('.')) causes.push(fieldInvalid('spec.group', group, 'should be a domain with at least one dot'));
+  else if (!group.includes('.'))
+    causes.push(fieldInvalid('spec.group', group, 'should be a domain with at least one dot'));
   if (plural === '') causes.push(fieldRequired('spec.names.plural'));
-  else if (!NAME.test(plural)) causes.push(fieldInvalid('spec.names.plural', plural, 'must be a DNS-1035 label'));
+  else if (!NAME.test(plural))
+    causes.push(fieldInvalid('spec.names.plural', plural, 'must be a DNS-1035 label'));
   if (textAt(spec, 'names', 'kind') === '') causes.push(fieldRequired('spec.names.kind'));
   const scope = textAt(spec, 'scope');
   if (scope === '') causes.push(fieldRequired('spec.scope'));
@@ -28,10 +38,18 @@ export function checkDefinition(definition: KubeObject): readonly Cause[] {
     causes.push(fieldUnsupported('spec.scope', scope, ['Cluster', 'Namespaced']));
   }
   if (versions.filter(version => at(version, 'storage') === true).length !== 1) {
-    causes.push(fieldInvalid('spec.versions', versions, 'must have exactly one version marked as storage version'));
+    causes.push(
+      fieldInvalid('spec.versions', versions, 'must have exactly one version marked as storage version'),
+    );
   }
   if (spec['preserveUnknownFields'] === true) {
-    causes.push(fieldInvalid('spec.preserveUnknownFields', true, 'must be false in order to use defaults in the schema'));
+    causes.push(
+      fieldInvalid(
+        'spec.preserveUnknownFields',
+        true,
+        'must be false in order to use defaults in the schema',
+      ),
+    );
   }
   const seen = new Set<string>();
   // The real server hoists what all versions share to the top of spec, and its field names follow.
@@ -46,7 +64,8 @@ export function checkDefinition(definition: KubeObject): readonly Cause[] {
     const schema = schemaOf(version);
     const shared = same('schema') ? 'spec.validation.openAPIV3Schema' : `${path}.schema.openAPIV3Schema`;
     if (!(same('schema') && i > 0)) {
-      if (Object.keys(schema).length === 0) causes.push(fieldRequired(shared.replace(/\.openAPIV3Schema$/, ''), 'schemas are required'));
+      if (Object.keys(schema).length === 0)
+        causes.push(fieldRequired(shared.replace(/\.openAPIV3Schema$/, ''), 'schemas are required'));
       else causes.push(...checkStructural(schema as Schema, shared));
     }
     const fields = same('selectableFields') ? 'spec.selectableFields' : `${path}.selectableFields`;
@@ -61,7 +80,8 @@ function checkSelectable(version: unknown, schema: Schema, path: string): readon
     const jsonPath = textAt(item, 'jsonPath');
     const found = schemaAt(schema, jsonPath);
     const field = `${path}[${i}].jsonPath`;
-    if (found === undefined) return [fieldInvalid(field, jsonPath, 'is an invalid path: does not refer to a valid field')];
+    if (found === undefined)
+      return [fieldInvalid(field, jsonPath, 'is an invalid path: does not refer to a valid field')];
     const good = found.type === 'string' || found.type === 'boolean' || found.type === 'integer';
     return good ? [] : [fieldForbidden(field, 'must point to a field of type string, boolean or integer')];
   });
@@ -73,4 +93,3 @@ export function schemaAt(schema: Schema, jsonPath: string): Schema | undefined {
   for (const step of jsonPath.split('.').slice(1)) here = here?.properties?.[step];
   return here;
 }
-

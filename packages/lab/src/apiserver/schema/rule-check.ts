@@ -9,14 +9,21 @@ export function checkRules(schema: Schema, path: string): readonly Cause[] {
   schema['x-kubernetes-validations']?.forEach((rule, i) => {
     const here = `${path}.x-kubernetes-validations[${i}]`;
     const compiled = compileRule(rule.rule);
-    if (!compiled.ok) causes.push(fieldInvalid(`${here}.rule`, { rule: rule.rule }, `compilation failed: ${compiled.fault}`));
+    if (!compiled.ok)
+      causes.push(fieldInvalid(`${here}.rule`, { rule: rule.rule }, `compilation failed: ${compiled.fault}`));
     if (rule.message !== undefined && rule.message.includes('\n')) {
       causes.push(fieldInvalid(`${here}.message`, rule.message, 'message must not contain line breaks'));
     }
     if (rule.messageExpression !== undefined) {
       const message = compileRule(rule.messageExpression);
       if (!message.ok) {
-        causes.push(fieldInvalid(`${here}.messageExpression`, { messageExpression: rule.messageExpression }, `messageExpression compilation failed: ${message.fault}`));
+        causes.push(
+          fieldInvalid(
+            `${here}.messageExpression`,
+            { messageExpression: rule.messageExpression },
+            `messageExpression compilation failed: ${message.fault}`,
+          ),
+        );
       }
     }
   });

@@ -24,14 +24,17 @@ function walk(schema: Schema, path: string, place: Place, causes: Cause[]): void
   if (place === 'junctor') checkJunctorNode(schema, path, causes);
   else checkNode(schema, path, place, causes);
   const inner = place === 'junctor' ? 'junctor' : 'structure';
-  for (const [name, child] of Object.entries(schema.properties ?? {})) walk(child, `${path}.properties[${name}]`, inner, causes);
-  if (isSchema(schema.additionalProperties)) walk(schema.additionalProperties, `${path}.additionalProperties`, inner, causes);
+  for (const [name, child] of Object.entries(schema.properties ?? {}))
+    walk(child, `${path}.properties[${name}]`, inner, causes);
+  if (isSchema(schema.additionalProperties))
+    walk(schema.additionalProperties, `${path}.additionalProperties`, inner, causes);
   if (isSchema(schema.items)) walk(schema.items, `${path}.items`, inner, causes);
   // The two spellings of int-or-string may carry types below anyOf.
   const exempt = schema['x-kubernetes-int-or-string'] === true;
   for (const word of ['allOf', 'anyOf', 'oneOf'] as const) {
     schema[word]?.forEach((branch, i) => {
-      if (!(exempt && (word === 'anyOf' || word === 'allOf'))) walk(branch, `${path}.${word}[${i}]`, 'junctor', causes);
+      if (!(exempt && (word === 'anyOf' || word === 'allOf')))
+        walk(branch, `${path}.${word}[${i}]`, 'junctor', causes);
     });
   }
   if (schema.not !== undefined) walk(schema.not, `${path}.not`, 'junctor', causes);
@@ -46,7 +49,10 @@ function checkNode(schema: Schema, path: string, place: Place, causes: Cause[]):
   const opaque = schema['x-kubernetes-preserve-unknown-fields'] === true;
   if (schema.type === undefined) {
     if (!intOrString && !(opaque && place !== 'root')) {
-      const what = place === 'root' ? 'must not be empty at the root' : `must not be empty for specified ${whereIs(path)}`;
+      const what =
+        place === 'root'
+          ? 'must not be empty at the root'
+          : `must not be empty for specified ${whereIs(path)}`;
       causes.push(fieldRequired(`${path}.type`, what));
     }
   } else if (!TYPES.includes(schema.type)) {
@@ -54,30 +60,51 @@ function checkNode(schema: Schema, path: string, place: Place, causes: Cause[]):
   } else if (place === 'root' && schema.type !== 'object') {
     causes.push(fieldInvalid(`${path}.type`, schema.type, 'must be object at the root'));
   } else if (intOrString) {
-    causes.push(fieldInvalid(`${path}.type`, schema.type, 'must be empty if x-kubernetes-int-or-string is true'));
+    causes.push(
+      fieldInvalid(`${path}.type`, schema.type, 'must be empty if x-kubernetes-int-or-string is true'),
+    );
   }
   if (schema.type === 'array' && schema.items === undefined) {
     causes.push(fieldRequired(`${path}.items`, 'must be specified'));
   }
-  if (Array.isArray(schema.items)) causes.push(fieldForbidden(`${path}.items`, 'items must be a schema object and not an array'));
+  if (Array.isArray(schema.items))
+    causes.push(fieldForbidden(`${path}.items`, 'items must be a schema object and not an array'));
   const properties = Object.keys(schema.properties ?? {}).length > 0;
   if (properties && schema.additionalProperties !== undefined && schema.additionalProperties !== false) {
-    causes.push(fieldForbidden(`${path}.additionalProperties`, 'additionalProperties and properties are mutual exclusive'));
+    causes.push(
+      fieldForbidden(
+        `${path}.additionalProperties`,
+        'additionalProperties and properties are mutual exclusive',
+      ),
+    );
   }
   if (schema.additionalProperties === false) {
     causes.push(fieldForbidden(`${path}.additionalProperties`, 'must not be used with value false'));
   }
   if (schema.uniqueItems === true) {
-    causes.push(fieldForbidden(`${path}.uniqueItems`, 'uniqueItems cannot be set to true since the runtime complexity becomes quadratic'));
+    causes.push(
+      fieldForbidden(
+        `${path}.uniqueItems`,
+        'uniqueItems cannot be set to true since the runtime complexity becomes quadratic',
+      ),
+    );
   }
   for (const word of ['$ref', 'definitions', 'dependencies', 'patternProperties', 'id'] as const) {
     if (word in schema) causes.push(fieldForbidden(`${path}.${word}`, `${word} is not supported`));
   }
   if (schema['x-kubernetes-preserve-unknown-fields'] === false) {
-    causes.push(fieldInvalid(`${path}.x-kubernetes-preserve-unknown-fields`, false, 'must be true or undefined'));
+    causes.push(
+      fieldInvalid(`${path}.x-kubernetes-preserve-unknown-fields`, false, 'must be true or undefined'),
+    );
   }
   if (schema['x-kubernetes-embedded-resource'] === true && schema.type !== 'object') {
-    causes.push(fieldInvalid(`${path}.type`, schema.type ?? '', 'must be object if x-kubernetes-embedded-resource is true'));
+    causes.push(
+      fieldInvalid(
+        `${path}.type`,
+        schema.type ?? '',
+        'must be object if x-kubernetes-embedded-resource is true',
+      ),
+    );
   }
   checkPattern(schema, path, causes);
   checkListType(schema, path, causes);
@@ -93,10 +120,22 @@ function checkPattern(schema: Schema, path: string, causes: Cause[]): void {
   try {
     new RegExp(schema.pattern, 'u');
   } catch (cause) {
-    causes.push(fieldInvalid(`${path}.pattern`, schema.pattern, `must be a valid regular expression, but isn't: ${(cause as Error).message}`));
+    causes.push(
+      fieldInvalid(
+        `${path}.pattern`,
+        schema.pattern,
+        `must be a valid regular expression, but isn't: ${(cause as Error).message}`,
+      ),
+    );
   }
   if (/\(\?[=!<](?!P)/.test(schema.pattern)) {
-    causes.push(fieldInvalid(`${path}.pattern`, schema.pattern, 'must be a valid regular expression, but isn\'t: RE2 has no look-around'));
+    causes.push(
+      fieldInvalid(
+        `${path}.pattern`,
+        schema.pattern,
+        "must be a valid regular expression, but isn't: RE2 has no look-around",
+      ),
+    );
   }
 }
 
@@ -107,26 +146,49 @@ function checkListType(schema: Schema, path: string, causes: Cause[]): void {
     causes.push(fieldUnsupported(`${path}.x-kubernetes-list-type`, type, ['atomic', 'map', 'set']));
   }
   if (schema.type !== 'array') {
-    causes.push(fieldInvalid(`${path}.type`, schema.type ?? '', 'must be array if x-kubernetes-list-type is specified'));
+    causes.push(
+      fieldInvalid(`${path}.type`, schema.type ?? '', 'must be array if x-kubernetes-list-type is specified'),
+    );
   }
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
   if (type !== 'map') {
     if (keys.length > 0) {
-      causes.push(fieldForbidden(`${path}.x-kubernetes-list-map-keys`, 'must not be specified when x-kubernetes-list-type is not map'));
+      causes.push(
+        fieldForbidden(
+          `${path}.x-kubernetes-list-map-keys`,
+          'must not be specified when x-kubernetes-list-type is not map',
+        ),
+      );
     }
     return;
   }
   if (keys.length === 0) {
-    causes.push(fieldRequired(`${path}.x-kubernetes-list-map-keys`, 'must not be empty if x-kubernetes-list-type is map'));
+    causes.push(
+      fieldRequired(
+        `${path}.x-kubernetes-list-map-keys`,
+        'must not be empty if x-kubernetes-list-type is map',
+      ),
+    );
   }
   for (const key of keys) {
     const field = schema.items?.properties?.[key];
     const required = schema.items?.required?.includes(key) === true || field?.default !== undefined;
     const named = `${path}.items.properties[${key}]`;
     if (field === undefined) {
-      causes.push(fieldInvalid(`${path}.x-kubernetes-list-map-keys`, keys, 'entries must all be names of item properties'));
+      causes.push(
+        fieldInvalid(
+          `${path}.x-kubernetes-list-map-keys`,
+          keys,
+          'entries must all be names of item properties',
+        ),
+      );
     } else if (!required) {
-      causes.push(fieldRequired(`${named}.default`, 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property'));
+      causes.push(
+        fieldRequired(
+          `${named}.default`,
+          'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property',
+        ),
+      );
     }
   }
 }
@@ -137,7 +199,16 @@ function checkJunctorNode(schema: Schema, path: string, causes: Cause[]): void {
     if (value === undefined || value === false || value === '') return;
     causes.push(fieldForbidden(`${path}.${word}`, 'must be empty to be structural'));
   };
-  for (const word of ['type', 'description', 'title', 'default', 'nullable', 'x-kubernetes-preserve-unknown-fields', 'x-kubernetes-embedded-resource', 'x-kubernetes-int-or-string'] as const) {
+  for (const word of [
+    'type',
+    'description',
+    'title',
+    'default',
+    'nullable',
+    'x-kubernetes-preserve-unknown-fields',
+    'x-kubernetes-embedded-resource',
+    'x-kubernetes-int-or-string',
+  ] as const) {
     forbid(word, schema[word] as Json | undefined);
   }
   if (schema.additionalProperties !== undefined && isObject(schema.additionalProperties as Json)) {

@@ -1,0 +1,56 @@
+import { ok, type Result } from '@muslin/net';
+import { isObject, type JsonObject } from '../json.ts';
+import { objectMeta } from '../kinds/common-schema.ts';
+import type { Kind } from '../kinds/kind.ts';
+import { withoutTypeMeta } from '../kinds/stored-form.ts';
+import type { KubeObject } from '../kube-object.ts';
+import { decode } from '../schema/decode.ts';
+import { applyDefaults } from '../schema/default.ts';
+import { prune } from '../schema/prune.ts';
+import { badRequest, refuse, type Status } from '../status.ts';
+
+/** How to treat fields that the kind does not have (`fieldValidation` parameter; Warn unless given). */
+export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
+
+export function fieldValidationOf(query: URLSearchParams): FieldValidation {
+  const given = query.get('fieldValidation');
+  return given === 'Strict' || given === 'Ignore' ? given : 'Warn';
+}
+
+/** An object ready for its strategy, and what to tell the client about the way there. */
+export interface Taken {
+  readonly object: KubeObject;
+  readonly warnings: readonly string[];
+}
+
+/** Decodes or prunes an object by its kind's schema and fills in defaults: the stored form, not yet validated. */
+export function takeIn(body: JsonObject, kind: Kind, mode: FieldValidation): Result<Taken, Status> {
+  const read = kind.builtIn ? decode(kind.kind, body, kind.schema) : readCustom(body, kind);
+  const cannot = `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}`;
+  if (read.mismatch !== undefined) return refuse(badRequest(`${cannot}: ${read.mismatch}`));
+  const unknown = mode === 'Ignore' ? [] : read.unknown.map(path => `unknown field "${path}"`);
+  if (mode === 'Strict' && unknown.length > 0) {
+    return refuse(badRequest(`${cannot}: strict decoding error: ${unknown.join(', ')}`));
+  }
+  const bare = withoutTypeMeta(read.value);
+  const stored = kind.translate?.toStored(bare) ?? bare;
+  return ok({ object: withDefaults(stored, kind), warnings: unknown });
+}
+
+/** The schema's defaults, then those that depend on other fields. */
+export function withDefaults(object: KubeObject, kind: Kind): KubeObject {
+  const filled = kind.translate === undefined ? (applyDefaults(object, kind.schema) as KubeObject) : object;
+  return kind.strategy.complete?.(filled) ?? filled;
+}
+
+/** Metadata is typed for custom kinds too; the rest is pruned. */
+function readCustom(body: JsonObject, kind: Kind): ReturnType<typeof decode> {
+  const metadata = isObject(body['metadata']) ? body['metadata'] : {};
+  const decoded = decode(kind.kind, { metadata }, { type: 'object', properties: { metadata: objectMeta } });
+  const pruned = prune({ ...body, metadata: decoded.value['metadata'] }, kind.schema);
+  return {
+    value: pruned.value,
+    unknown: [...decoded.unknown, ...pruned.unknown],
+    mismatch: decoded.mismatch,
+  };
+}

@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import type { Api } from '../api.ts';
+import type { Json, JsonObject } from '../json.ts';
+import type { Kind } from '../kinds/kind.ts';
+import type { Schema } from '../schema/schema.ts';
+import { type Reply, replyJson, replyText } from './request.ts';
+
+/** GET /openapi/v3 and the documents below it; undefined for a group version that is not served. */
+export function serveOpenApi(api: Api, path: string): Reply | undefined {
+  const groups = new Map<string, Kind[]>();
+  for (const kind of api.registry.all()) {
+    const place = kind.group === '' ? `api/${kind.version}` : `apis/${kind.group}/${kind.version}`;
+    groups.set(place, [...(groups.get(place) ?? []), kind]);
+  }
+  if (path === '/openapi/v3') {
+    const paths = Object.fromEntries(
+      [...groups].map(([place, kinds]) => [
+        place,
+        { serverRelativeURL: `/openapi/v3/${place}?hash=${hashOf(documentText(place, kinds))}` },
+      ]),
+    );
+    return replyJson(200, { paths });
+  }
+  const place = path.replace(/^\/openapi\/v3\//, '');
+  const kinds = groups.get(place);
+  if (kinds === undefined) return undefined;
+  const text = documentText(place, kinds);
+  const reply = replyText(200, text);
+  return {
+    ...reply,
+    headers: { ...reply.headers, etag: `"${hashOf(text)}"`, 'cache-control': 'public, immutable' },
+  };
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').toUpperCase().slice(0, 32);
+}
+
+const documents = new WeakMap<Kind, JsonObject>();
+
+function documentText(place: string, kinds: readonly Kind[]): string {
+  const paths: Record<string, Json> = {};
+  const schemas: Record<string, Json> = {};
+  for (const kind of kinds) {
+    const name = schemaName(kind);
+    schemas[name] = schemaOf(kind);
+    schemas[`${name}List`] = listSchema(kind, name);
+    const scope = kind.namespaced ? '/namespaces/{namespace}' : '';
+    const collection = `/${place}${scope}/${kind.plural}`;
+    paths[collection] = {
+      get: operation(kind, 'list', `${name}List`),
+      post: operation(kind, 'post', name, true),
+    };
+    paths[`${collection}/{name}`] = {
+      get: operation(kind, 'get', name),
+      put: operation(kind, 'put', name, true),
+      patch: operation(kind, 'patch', name, true),
+      delete: operation(kind, 'delete', name),
+    };
+  }
+  return JSON.stringify({
+    openapi: '3.0.0',
+    info: { title: 'Kubernetes', version: 'v1.32.0' },
+    paths,
+    components: { schemas },
+  });
+}
+
+/** `io.k8s.api.core.v1.Pod` for built-in kinds, `io.example.v1.Foo` for group example.io. */
+function schemaName(kind: Kind): string {
+  const group = kind.group === '' ? 'core' : kind.group;
+  if (kind.builtIn) return `io.k8s.api.${group.split('.')[0]}.${kind.version}.${kind.kind}`;
+  return `${group.split('.').reverse().join('.')}.${kind.version}.${kind.kind}`;
+}
+
+function gvk(kind: Kind, name = kind.kind): JsonObject {
+  return { group: kind.group, version: kind.version, kind: name };
+}
+
+function schemaOf(kind: Kind): JsonObject {
+  let found = documents.get(kind);
+  if (found === undefined) {
+    found = { ...(publicSchema(kind.schema) as JsonObject), 'x-kubernetes-group-version-kind': [gvk(kind)] };
+    documents.set(kind, found);
+  }
+  return found;
+}
+
+function listSchema(kind: Kind, name: string): JsonObject {
+  return {
+    type: 'object',
+    required: ['items'],
+    properties: {
+      apiVersion: { type: 'string' },
+      kind: { type: 'string' },
+      metadata: { type: 'object' },
+      items: { type: 'array', items: { $ref: `#/components/schemas/${name}` } },
+    },
+    'x-kubernetes-group-version-kind': [gvk(kind, kind.listKind)],
+  };
+}
+
+/** What kubectl looks for: the kind of an operation, and whether it takes fieldValidation and dryRun. */
+function operation(kind: Kind, action: string, schema: string, writes = false): JsonObject {
+  const parameter = (name: string) => ({ name, in: 'query', schema: { type: 'string', uniqueItems: true } });
+  const ok = {
+    description: 'OK',
+    content: { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } },
+  };
+  return {
+    'x-kubernetes-action': action,
+    'x-kubernetes-group-version-kind': gvk(kind),
+    parameters: writes ? ['dryRun', 'fieldManager', 'fieldValidation'].map(parameter) : [],
+    responses: { 200: ok },
+  };
+}
+
+/** A schema as OpenAPI documents show it: int-or-string is spelled out, our own marks are left out. */
+function publicSchema(schema: Schema): Json {
+  const out: Record<string, Json> = {};
+  for (const [key, value] of Object.entries(schema)) {
+    if (key === 'x-muslin-keep-empty') continue;
+    out[key] = value as Json;
+  }
+  if (schema['x-kubernetes-int-or-string'] === true)
+    Object.assign(out, { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] });
+  if (schema.properties !== undefined) {
+    out['properties'] = Object.fromEntries(
+      Object.entries(schema.properties).map(([name, child]) => [name, publicSchema(child)]),
+    );
+  }
+  if (schema.items !== undefined) out['items'] = publicSchema(schema.items);
+  if (typeof schema.additionalProperties === 'object')
+    out['additionalProperties'] = publicSchema(schema.additionalProperties);
+  return out;
+}

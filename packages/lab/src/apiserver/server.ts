@@ -1,0 +1,221 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Api, Attempt, User } from './api.ts';
+import { ControlLoop } from './control/controller.ts';
+import { definitionLife } from './control/definition-life.ts';
+import { EndpointSlices } from './control/endpoint-slices.ts';
+import { GarbageCollection } from './control/garbage-collection.ts';
+import { namespaceLife } from './control/namespace-life.ts';
+import { Registry } from './kinds/registry.ts';
+import { handle, unauthorized } from './serve/handle.ts';
+import { type ApiRequest, type ApiResponse, replyStatus, type WatchReply } from './serve/request.ts';
+import { failure } from './status.ts';
+import { openDataFile } from './store/data-file.ts';
+import { Store } from './store/store.ts';
+
+/** Where to accept connections: an address (port 0: any free one) or a listening socket that was handed over. */
+export type Listener = { readonly host: string; readonly port: number } | { readonly fd: number };
+
+export interface ApiServerOptions {
+  readonly listeners: readonly Listener[];
+  /** Bearer tokens; a request without one of them is answered 401. */
+  readonly tokens: ReadonlyMap<string, User>;
+  /** PEM. `ca` is what kube-root-ca.crt holds. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca?: string };
+  /** SQLite file that keeps all objects and the resourceVersion. @default memory only */
+  readonly dataFile?: string;
+  /** @default 10.96.0.0/16 */
+  readonly serviceCidr?: string;
+  /** How many writes a watch may lie behind before it is told 410. @default 10000 */
+  readonly watchCacheSize?: number;
+  /** @default 60000 */
+  readonly bookmarkIntervalMs?: number;
+  /** Called before each resource request; false answers 403. @default everything is allowed */
+  readonly authorize?: (attempt: Attempt) => boolean;
+}
+
+export interface ApiServer {
+  /** Bound addresses in the order of the listeners; a handed-over unix socket has an empty host. */
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** Ends watches and connections, and closes the data file. */
+  close(): Promise<void>;
+}
+
+const BODY_LIMIT = 3 * 1024 * 1024;
+
+/** Starts an API server. Rejects when an address can't be bound or the data file can't be opened. */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const file = options.dataFile === undefined ? undefined : openDataFile(options.dataFile);
+  const store = new Store({
+    window: options.watchCacheSize ?? 10_000,
+    ...(file === undefined ? {} : { journal: file.journal, saved: file.saved }),
+  });
+  const api: Api = {
+    store,
+    registry: new Registry(store),
+    serviceCidr: options.serviceCidr ?? '10.96.0.0/16',
+    caPem: options.tls.ca ?? '',
+    now: () => new Date(),
+    random: Math.random,
+    uuid: randomUUID,
+    authorize: options.authorize ?? (() => true),
+  };
+  const controllers = [namespaceLife, definitionLife, new GarbageCollection(), new EndpointSlices()];
+  const loop = new ControlLoop(api, controllers, step => setImmediate(step));
+  const shell = new Shell(api, options.tokens, options.bookmarkIntervalMs ?? 60_000);
+  const servers: Server[] = [];
+  try {
+    for (const listener of options.listeners) servers.push(await listen(listener, options.tls, shell));
+  } catch (cause) {
+    loop.close();
+    for (const server of servers) server.close();
+    file?.close();
+    throw cause;
+  }
+  return {
+    addresses: servers.map(server => {
+      const address = server.address() as AddressInfo | string | null;
+      return typeof address === 'object' && address !== null
+        ? { host: address.address, port: address.port }
+        : { host: '', port: 0 };
+    }),
+    async close() {
+      shell.close();
+      loop.close();
+      await Promise.all(servers.map(server => closeServer(server)));
+      file?.close();
+    },
+  };
+}
+
+function listen(listener: Listener, tls: ApiServerOptions['tls'], shell: Shell): Promise<Server> {
+  const server = createServer(
+    { cert: tls.cert, key: tls.key, keepAlive: true, noDelay: true },
+    (request, response) => {
+      shell.answer(request, response);
+    },
+  );
+  server.keepAliveTimeout = 120_000;
+  server.requestTimeout = 0;
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(listener, () => {
+      server.off('error', reject);
+      resolve(server);
+    });
+  });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise(resolve => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+/** Reads requests, checks tokens, writes answers and keeps the clocks of watches. */
+class Shell {
+  readonly #api: Api;
+  readonly #tokens: ReadonlyMap<string, User>;
+  readonly #bookmarkInterval: number;
+  readonly #watches = new Set<() => void>();
+
+  constructor(api: Api, tokens: ReadonlyMap<string, User>, bookmarkInterval: number) {
+    this.#api = api;
+    this.#tokens = tokens;
+    this.#bookmarkInterval = bookmarkInterval;
+  }
+
+  answer(incoming: IncomingMessage, response: ServerResponse): void {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    incoming.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= BODY_LIMIT) chunks.push(chunk);
+    });
+    incoming.on('error', () => response.destroy());
+    incoming.on('end', () => {
+      if (size > BODY_LIMIT) {
+        const why = `Request entity too large: limit is ${BODY_LIMIT}`;
+        return this.#send(response, replyStatus(failure(413, 'RequestEntityTooLarge', why)));
+      }
+      this.#send(response, this.#handle(incoming, Buffer.concat(chunks).toString()));
+    });
+  }
+
+  close(): void {
+    for (const end of [...this.#watches]) end();
+  }
+
+  #handle(incoming: IncomingMessage, body: string): ApiResponse {
+    const { headers } = incoming;
+    const token = /^Bearer\s+(.+)$/i.exec(headers.authorization ?? '')?.[1]?.trim() ?? '';
+    const user = this.#tokens.get(token);
+    const [path = '/', query = ''] = splitOnce(incoming.url ?? '/', '?');
+    const isProbe = /^\/(healthz|livez|readyz)(\/|$)/.test(path) || path === '/version';
+    if (user === undefined && !isProbe) return unauthorized();
+    const request: ApiRequest = {
+      method: incoming.method ?? 'GET',
+      path: path.length > 1 ? path.replace(/\/+$/, '') : path,
+      query: new URLSearchParams(query),
+      accept: headers.accept ?? '',
+      contentType: headers['content-type'] ?? '',
+      userAgent: headers['user-agent'] ?? '',
+      body,
+      user: user ?? { user: 'system:anonymous', groups: ['system:unauthenticated'] },
+    };
+    try {
+      return handle(this.#api, request);
+    } catch (cause) {
+      // A bug of ours: say so to the one request that met it, and go on for the others.
+      const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+      process.stderr.write(`${request.method} ${path}: ${text}\n`);
+      return replyStatus(failure(500, 'InternalError', `Internal error occurred: ${text.split('\n')[0]}`));
+    }
+  }
+
+  #send(response: ServerResponse, answer: ApiResponse): void {
+    if (answer.type === 'watch') return this.#watch(response, answer);
+    const body = Buffer.from(answer.body);
+    for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
+    response.setHeader('content-length', body.length);
+    response.writeHead(answer.code);
+    response.end(response.req.method === 'HEAD' ? undefined : body);
+  }
+
+  #watch(response: ServerResponse, reply: WatchReply): void {
+    response.writeHead(200, { 'content-type': reply.contentType, 'cache-control': 'no-cache, private' });
+    response.flushHeaders();
+    const timers: NodeJS.Timeout[] = [];
+    const stop = () => {
+      for (const timer of timers) clearInterval(timer);
+      this.#watches.delete(end);
+    };
+    const running = reply.open({
+      line: text => response.write(`${text}\n`),
+      end: () => {
+        stop();
+        response.end();
+      },
+    });
+    const end = () => running.close();
+    if (response.writableEnded) return;
+    this.#watches.add(end);
+    response.on('close', end);
+    if (reply.bookmarks) timers.push(setInterval(() => running.bookmark(), this.#bookmarkInterval));
+    const seconds = reply.timeoutSeconds ?? 1800 * (1 + this.#api.random());
+    timers.push(
+      setTimeout(() => {
+        if (reply.bookmarks) running.bookmark();
+        running.close();
+      }, seconds * 1000),
+    );
+  }
+}
+
+function splitOnce(text: string, mark: string): readonly [string, string] {
+  const index = text.indexOf(mark);
+  return index < 0 ? [text, ''] : [text.slice(0, index), text.slice(index + 1)];
+}
