@@ -1,8 +1,19 @@
+import type { ActivePolicy, NodeState, TierPlan } from '@muslin/api';
+import { type Ip, mustIp, mustPrefix } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compile, evaluate, IPTABLES_LIMITS, lookupOf, lower, NFT_LIMITS } from '../src/index.ts';
+import {
+  compile,
+  evaluate,
+  IPTABLES_LIMITS,
+  lookupOf,
+  lower,
+  NFT_LIMITS,
+  type NodeConfig,
+  type Packet,
+} from '../src/index.ts';
 import { meaning } from './meaning.ts';
-import { configOf, family, nodeState, packetIn } from './world.ts';
+import { ADDRESSES, configOf, family, nodeState, packetIn } from './world.ts';
 
 const HOOKS = ['FORWARD', 'INPUT', 'OUTPUT'] as const;
 
@@ -40,5 +51,156 @@ describe('compile', () => {
       { numRuns: 600 },
     );
     expect(Math.min(seen.accept, seen.drop, seen.return)).toBeGreaterThan(500);
+  });
+});
+
+const policy = (key: string, parts: Partial<ActivePolicy> = {}): ActivePolicy => ({
+  key,
+  source: { kind: 'NetworkPolicy', name: key },
+  ingress: [{ action: 'Allow', source: {}, destination: {}, path: 'spec.ingress[0]' }],
+  egress: [],
+  staged: false,
+  ...parts,
+});
+const tier = (...policies: readonly string[]): TierPlan => ({
+  tier: 'default',
+  policies,
+  defaultAction: 'Deny',
+});
+const state = (policies: readonly ActivePolicy[], lists: readonly (readonly TierPlan[])[]): NodeState => ({
+  sets: new Map(),
+  policies: new Map(policies.map(p => [p.key, p])),
+  endpoints: new Map(
+    lists.map((ingress, i) => [
+      ['pod/a/one', 'pod/a/two'][i] as string,
+      {
+        key: ['pod/a/one', 'pod/a/two'][i] as string,
+        namespace: 'a',
+        name: 'x',
+        ips: [ADDRESSES[4][i] as Ip],
+        tiers: { ingress, egress: [] },
+      },
+    ]),
+  ),
+});
+const chainsOf = (s: NodeState, config = configOf(4)) =>
+  compile(s, config).tables.get('filter')?.chains ?? new Map();
+
+describe('the shape of compiled rules', () => {
+  it('shares one chain per policy and per list of policies between endpoints', () => {
+    const chains = chainsOf(state([policy('knp/a/p')], [[tier('knp/a/p')], [tier('knp/a/p')]]));
+    expect([...chains.keys()].filter(name => name.startsWith('msl-pi-'))).toEqual(['msl-pi-knp/a/p']);
+    expect([...chains.keys()].filter(name => name.startsWith('msl-ti-'))).toHaveLength(1);
+  });
+  it('writes no chain that nothing leads to: unused policies, directions without rules', () => {
+    const chains = chainsOf(state([policy('knp/a/p'), policy('knp/a/unused')], [[tier('knp/a/p')]]));
+    expect([...chains.keys()].filter(name => /unused|-pe-|allow|pass/.test(name))).toEqual([]);
+  });
+  it('gives names of at most 28 characters that only the subject decides', () => {
+    const long = `np/${'n'.repeat(60)}/${'p'.repeat(200)}`;
+    const names = () => [...chainsOf(state([policy(long)], [[tier(long)]])).keys()];
+    for (const name of names()) expect(name).toMatch(/^msl-[A-Za-z0-9._/-]{1,24}$/);
+    expect(names()).toEqual(names());
+  });
+  it('keeps the chains of what did not change, so that only a changed policy is rendered again', () => {
+    const config = configOf(4);
+    const before = state([policy('knp/a/p'), policy('knp/a/q')], [[tier('knp/a/p')], [tier('knp/a/q')]]);
+    const changed = policy('knp/a/q', {
+      ingress: [{ action: 'Deny', source: {}, destination: {}, path: 'x' }],
+    });
+    const after: NodeState = { ...before, policies: new Map(before.policies).set('knp/a/q', changed) };
+    const [first, second] = [chainsOf(before, config), chainsOf(after, config)];
+    const different = [...second].filter(
+      ([name, chain]) => JSON.stringify(first.get(name)?.rules) !== JSON.stringify(chain.rules),
+    );
+    expect(different.map(([name]) => name)).toEqual(['msl-pi-knp/a/q']);
+    for (const name of ['msl-pi-knp/a/p', 'msl-to', 'msl-from', 'msl-pod', 'msl-to-msl00000000001'])
+      expect(second.get(name), name).toBe(first.get(name));
+  });
+  it('denies at the end of a tier whose policies are named but missing, and not when all are staged', () => {
+    const packet: Packet = {
+      family: 4,
+      in: 'eth0',
+      out: 'msl00000000001',
+      src: mustIp('192.0.2.9'),
+      dst: mustIp('10.0.0.1'),
+      protocol: 6,
+      sport: 1,
+      dport: 2,
+      ctState: 'NEW',
+      mark: 0,
+    };
+    const verdict = (s: NodeState) =>
+      evaluate(compile(s, configOf(4)), lookupOf(), packet, 'FORWARD').verdict;
+    expect(verdict(state([], [[tier('knp/a/gone')]]))).toBe('drop');
+    expect(verdict(state([policy('snp/a/p', { staged: true, ingress: [] })], [[tier('snp/a/p')]]))).toBe(
+      'accept',
+    );
+    expect(verdict(state([], [[]]))).toBe('accept');
+  });
+  it('lets a pod of another family neither send nor be reached unasked', () => {
+    const chains = lower(compile(state([], [[]]), configOf(6)), IPTABLES_LIMITS).tables.get('filter')?.chains;
+    expect(chains?.get('msl-from-msl00000000001')?.rules).toMatchObject([
+      { matches: [], action: { kind: 'drop' } },
+    ]);
+  });
+  it('masquerades only from natOutgoing pools to outside all pools', () => {
+    const config: NodeConfig = {
+      ...configOf(4),
+      pools: [
+        { cidr: mustPrefix('10.0.0.0/16'), natOutgoing: true },
+        { cidr: mustPrefix('10.9.0.0/16'), natOutgoing: false },
+        { cidr: mustPrefix('fd00::/48'), natOutgoing: true },
+      ],
+    };
+    const rules = compile(state([], []), config);
+    const verdict = (src: string, dst: string) =>
+      evaluate(
+        rules,
+        lookupOf(rules.sets),
+        {
+          family: 4,
+          out: 'eth0',
+          src: mustIp(src),
+          dst: mustIp(dst),
+          protocol: 17,
+          sport: 1,
+          dport: 53,
+          ctState: 'NEW',
+          mark: 0,
+        },
+        'POSTROUTING',
+        'nat',
+      ).verdict;
+    expect(verdict('10.0.0.1', '192.0.2.1')).toBe('masquerade');
+    expect(verdict('10.0.0.1', '10.9.0.1')).toBe('return');
+    expect(verdict('10.9.0.1', '192.0.2.1')).toBe('return');
+    expect(
+      compile(state([], []), { ...config, pools: config.pools.slice(1) }).tables.get('nat')?.hooks.size,
+    ).toBe(0);
+  });
+  it('drops forged sources of pods before connection tracking (RFC 3704 §2.2)', () => {
+    const rules = compile(state([], []), configOf(4));
+    const verdict = (parts: Partial<Packet>) =>
+      evaluate(
+        rules,
+        lookupOf(),
+        {
+          family: 4,
+          src: mustIp('10.0.0.1'),
+          dst: mustIp('10.0.0.2'),
+          protocol: 17,
+          sport: 53,
+          dport: 5353,
+          ctState: 'ESTABLISHED',
+          mark: 0,
+          ...parts,
+        },
+        'PREROUTING',
+        'raw',
+      ).verdict;
+    expect(verdict({ in: 'msl1', reversePath: false })).toBe('drop');
+    expect(verdict({ in: 'msl1' })).toBe('return');
+    expect(verdict({ in: 'eth0', reversePath: false })).toBe('return');
   });
 });

@@ -9,6 +9,6 @@ export interface ReversePathMatch {
 /** iptables allows it in the raw and mangle tables' PREROUTING only. */
 export const reversePathRow: MatchRow<ReversePathMatch> = {
   iptables: m => ['-m', 'rpfilter', ...(m.not ? ['--invert'] : [])],
-  nft: m => `fib saddr . iif oif ${m.not ? '' : '!= '}0`,
+  nft: m => `fib saddr . iif oif ${m.not ? 'missing' : 'exists'}`,
   evaluate: (m, packet) => unless(m, packet.reversePath ?? true),
 };
