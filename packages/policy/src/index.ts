@@ -3,9 +3,13 @@
  *
  * @packageDocumentation
  */
+export { applyChange } from './applied-change.ts';
+export { type ConnectionGroup, type ConnectivityDiff, diffConnectivity } from './connectivity-diff.ts';
 export { decide } from './decide.ts';
 export { applyDelta, EMPTY_NODE_STATE, isEmptyDelta } from './delta.ts';
+export { explain, formatFlow, formatRef } from './explain.ts';
 export { endpointPlan, isLocal } from './endpoint-plan.ts';
+export { EDIT_KINDS, type Edit, flips } from './flip.ts';
 export {
   type EndIdentity,
   type Explanation,
@@ -19,6 +23,14 @@ export {
 export { Graph } from './graph.ts';
 export { Judge } from './judge.ts';
 export { type PolicyView, viewOf } from './policy-view.ts';
+export {
+  type Dialled,
+  PORT_OF_SILENT_ENDS,
+  type Reachability,
+  type ReachOptions,
+  type ReachRow,
+  reach,
+} from './reach.ts';
 export { type ResolvedPolicy, resolvePolicy } from './resolved-policy.ts';
 export { type SetMeaning, setIdOf } from './set-meaning.ts';
 export { membersOf, nodeState } from './specification.ts';

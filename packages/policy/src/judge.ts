@@ -1,8 +1,6 @@
-import type { Endpoint, ServiceFacts, Snapshot } from '@muslin/api';
+import type { ServiceFacts, Snapshot } from '@muslin/api';
 import { fail, formatIp, type Ip, ok, type Result } from '@muslin/net';
-import { decide } from './decide.ts';
 import {
-  type EndIdentity,
   type Explanation,
   type Flow,
   type FlowEnd,
@@ -12,8 +10,9 @@ import {
   type PathExplanation,
 } from './flow.ts';
 import { type LocatedEnd, Locator } from './locator.ts';
+import { explainPath, firstPacket } from './path.ts';
 import { SnapshotView } from './snapshot-view.ts';
-import type { Decision, Packet, Reason } from './trace.ts';
+import type { Packet } from './trace.ts';
 
 /** Answers questions about one snapshot, and remembers what it worked out for the next one. */
 export class Judge {
@@ -38,7 +37,7 @@ export class Judge {
     if (!to.ok) return to;
     const packet = this.#packet(flow, from.value, to.value.ips);
     if (!packet.ok) return packet;
-    const path = this.#path(from.value, to.value, packet.value, undefined);
+    const path = this.#path(from.value, to.value, packet.value);
     return ok({ answer: path.answer, flow, paths: [path], notes: [...from.value.notes, ...to.value.notes] });
   }
 
@@ -103,61 +102,12 @@ export class Judge {
   }
 
   #packet(flow: Flow, from: LocatedEnd, to: readonly Ip[]): Result<Packet, FlowFault> {
-    const destination = to.find(
-      ip => ip.family === (flow.family ?? ip.family) && from.ips.some(own => own.family === ip.family),
-    );
-    const source = from.ips.find(ip => ip.family === destination?.family);
-    if (destination === undefined || source === undefined) return fail(noCommonFamily(flow));
-    const icmp = flow.icmp ?? ECHO_REQUEST.get(flow.protocol);
-    return ok({
-      source,
-      destination,
-      protocol: flow.protocol,
-      ...(flow.sourcePort !== undefined && { sourcePort: flow.sourcePort }),
-      ...(flow.port !== undefined && { destinationPort: flow.port }),
-      ...(icmp !== undefined && { icmp }),
-    });
+    const packet = firstPacket(flow, from.ips, to);
+    return packet === undefined ? fail(noCommonFamily(flow)) : ok(packet);
   }
 
-  #path(
-    from: LocatedEnd,
-    to: LocatedEnd,
-    packet: Packet,
-    service: ServiceFacts | undefined,
-  ): PathExplanation {
-    const self = isSamePod(from.identity, to.identity);
-    const hairpin = self && service !== undefined;
-    const loopback = self && service === undefined;
-    const egress = loopback
-      ? granted('egress', from.identity, { code: 'loopback' })
-      : this.#decide('egress', from.identity, packet);
-    const ingress = loopback
-      ? granted('ingress', to.identity, { code: 'loopback' })
-      : isOwnNode(from.identity, to.identity) || (hairpin && to.identity.kind === 'pod')
-        ? granted('ingress', to.identity, { code: 'own-node', node: nodeOf(to.identity) })
-        : this.#decide('ingress', to.identity, packet);
-    const answer = egress.answer === 'allow' && ingress.answer === 'allow' ? 'allow' : 'deny';
-    const notes: readonly Note[] = hairpin ? [{ code: 'hairpin', node: nodeOf(to.identity) }] : [];
-    return {
-      answer,
-      ready: true,
-      packet,
-      from: from.identity,
-      to: to.identity,
-      egress,
-      ingress,
-      notes,
-    };
-  }
-
-  #decide(direction: Decision['direction'], identity: EndIdentity, packet: Packet): Decision {
-    const endpoint = identity.kind === 'pod' ? this.#endpoint(identity.endpoint) : undefined;
-    if (endpoint === undefined) return granted(direction, identity, { code: 'not-selectable' });
-    return decide(this.#view.plan(endpoint), this.#view, packet, direction);
-  }
-
-  #endpoint(key: string): Endpoint | undefined {
-    return this.#snapshot.endpoints.get(key);
+  #path(from: LocatedEnd, to: LocatedEnd, packet: Packet, service?: ServiceFacts): PathExplanation {
+    return explainPath(this.#snapshot, this.#view, from.identity, to.identity, packet, service);
   }
 }
 
@@ -169,29 +119,6 @@ function addressesOf(service: ServiceFacts): ServiceFacts['backends'] {
     if (backend.ready || !byIp.has(address)) byIp.set(address, backend);
   }
   return [...byIp.values()];
-}
-
-/** ICMP type of a ping: RFC 792 and RFC 4443 §4.1. */
-const ECHO_REQUEST: ReadonlyMap<number, { readonly type: number; readonly code: number }> = new Map([
-  [1, { type: 8, code: 0 }],
-  [58, { type: 128, code: 0 }],
-]);
-
-function granted(direction: Decision['direction'], identity: EndIdentity, because: Reason): Decision {
-  const endpoint = identity.kind === 'external' ? undefined : identity.endpoint;
-  return { direction, ...(endpoint !== undefined && { endpoint }), answer: 'allow', because, tiers: [] };
-}
-
-function isSamePod(from: EndIdentity, to: EndIdentity): boolean {
-  return from.kind === 'pod' && to.kind === 'pod' && from.endpoint === to.endpoint;
-}
-
-function isOwnNode(from: EndIdentity, to: EndIdentity): boolean {
-  return from.kind === 'node' && to.kind === 'pod' && from.node === to.node;
-}
-
-function nodeOf(identity: EndIdentity): string {
-  return identity.kind === 'external' ? '' : identity.node;
 }
 
 function notReady(service: ServiceFacts): Note {

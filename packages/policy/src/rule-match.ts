@@ -36,6 +36,16 @@ export function matchRule(rule: ActiveRule, packet: PreparedPacket, view: Policy
   return failed === undefined ? { rule, matched: true, members } : { rule, matched: false, failed, members };
 }
 
+/** Whether one side of a packet satisfies one side of a rule. */
+export function matchesEnd(
+  side: Side,
+  match: ActiveMatch,
+  packet: PreparedPacket,
+  view: PolicyView,
+): boolean {
+  return failedEnd(side, match, packet, view, []) === undefined;
+}
+
 function failedHeader(rule: ActiveRule, packet: PreparedPacket): RulePart | undefined {
   if (rule.family !== undefined && rule.family !== packet.source.family) return 'family';
   if (rule.protocol !== undefined && rule.protocol !== packet.protocol) return 'protocol';

@@ -1,0 +1,68 @@
+import type { Direction, ServiceFacts, Snapshot } from '@muslin/api';
+import type { Ip } from '@muslin/net';
+import { decide } from './decide.ts';
+import type { EndIdentity, Flow, Note, PathExplanation } from './flow.ts';
+import type { SnapshotView } from './snapshot-view.ts';
+import type { Decision, Packet, Reason } from './trace.ts';
+
+/** ICMP type of a ping: RFC 792 and RFC 4443 §4.1. */
+const ECHO_REQUEST: ReadonlyMap<number, { readonly type: number; readonly code: number }> = new Map([
+  [1, { type: 8, code: 0 }],
+  [58, { type: 128, code: 0 }],
+]);
+
+/** The packet that opens the flow; undefined when the ends share no (or not that) family. */
+export function firstPacket(
+  flow: Pick<Flow, 'protocol' | 'port' | 'sourcePort' | 'icmp' | 'family'>,
+  from: readonly Ip[],
+  to: readonly Ip[],
+): Packet | undefined {
+  const destination = to.find(
+    ip => ip.family === (flow.family ?? ip.family) && from.some(own => own.family === ip.family),
+  );
+  const source = from.find(ip => ip.family === destination?.family);
+  if (destination === undefined || source === undefined) return undefined;
+  const icmp = flow.icmp ?? ECHO_REQUEST.get(flow.protocol);
+  return {
+    source,
+    destination,
+    protocol: flow.protocol,
+    ...(flow.sourcePort !== undefined && { sourcePort: flow.sourcePort }),
+    ...(flow.port !== undefined && { destinationPort: flow.port }),
+    ...(icmp !== undefined && { icmp }),
+  };
+}
+
+/** What both ends say to a packet, after any translation by `service`. */
+export function explainPath(
+  snapshot: Snapshot,
+  view: SnapshotView,
+  from: EndIdentity,
+  to: EndIdentity,
+  packet: Packet,
+  service?: ServiceFacts,
+): PathExplanation {
+  const self = from.kind === 'pod' && to.kind === 'pod' && from.endpoint === to.endpoint;
+  const ask = (direction: Direction, identity: EndIdentity): Decision => {
+    const endpoint = identity.kind === 'pod' ? snapshot.endpoints.get(identity.endpoint) : undefined;
+    return endpoint === undefined
+      ? granted(direction, identity, { code: 'not-selectable' })
+      : decide(view.plan(endpoint), view, packet, direction);
+  };
+  const loopback: Reason | undefined = self && service === undefined ? { code: 'loopback' } : undefined;
+  // Through a Service the pod's own packet comes back with its node's address (netpol S21).
+  const fromOwnNode = to.kind === 'pod' && (self || (from.kind === 'node' && from.node === to.node));
+  const ownNode: Reason | undefined = fromOwnNode ? { code: 'own-node', node: to.node } : undefined;
+  const unasked = loopback ?? ownNode;
+  const egress = loopback ? granted('egress', from, loopback) : ask('egress', from);
+  const ingress = unasked ? granted('ingress', to, unasked) : ask('ingress', to);
+  const hairpin: readonly Note[] =
+    self && service && to.kind === 'pod' ? [{ code: 'hairpin', node: to.node }] : [];
+  const answer = egress.answer === 'allow' && ingress.answer === 'allow' ? 'allow' : 'deny';
+  return { answer, ready: true, packet, from, to, egress, ingress, notes: hairpin };
+}
+
+function granted(direction: Direction, identity: EndIdentity, because: Reason): Decision {
+  const endpoint = identity.kind === 'external' ? undefined : identity.endpoint;
+  return { direction, ...(endpoint !== undefined && { endpoint }), answer: 'allow', because, tiers: [] };
+}

@@ -1,0 +1,101 @@
+import { mustIp } from '@muslin/net';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { diffConnectivity, Judge, reach } from '../src/index.ts';
+import { applyChange } from '../src/applied-change.ts';
+import { block, cluster, namespace, node, peer, pod, policy, ports, TCP } from './cluster.ts';
+import { changes, worlds } from './worlds.ts';
+
+const world = [
+  node('n1', '192.168.0.1'),
+  namespace('shop'),
+  pod('shop/db', { ips: ['10.0.0.1', 'fd00::1'], labels: { app: 'db' }, declared: [5432] }),
+  pod('shop/web', { ips: ['10.0.0.2', 'fd00::2'], labels: { app: 'web' }, declared: [80] }),
+  pod('shop/job', { ips: ['10.0.0.3'], labels: { app: 'job' } }),
+];
+const closed = policy('knp/shop/db', {
+  selector: "app == 'db'",
+  ingress: [{ protocol: TCP, source: peer("app == 'web'"), destination: ports(5432) }],
+});
+const externals = ['203.0.113.9', '10.0.0.2'].map(mustIp);
+const extra = [
+  { protocol: 6, port: 80 },
+  { protocol: 17, port: 53 },
+];
+
+describe('reach', () => {
+  it('lists for every declared port of every pod who reaches it', () => {
+    const { rows } = reach(cluster(...world, closed));
+    expect(rows.filter(row => row.family === 4)).toEqual([
+      { to: 'pod/shop/db', protocol: 6, port: 5432, family: 4, from: ['pod/shop/web'] },
+      { to: 'pod/shop/job', protocol: 6, port: 80, family: 4, from: ['pod/shop/db', 'pod/shop/web'] },
+      { to: 'pod/shop/web', protocol: 6, port: 80, family: 4, from: ['pod/shop/db', 'pod/shop/job'] },
+    ]);
+    expect(rows.filter(row => row.family === 6).map(row => [row.to, ...row.from])).toEqual([
+      ['pod/shop/db', 'pod/shop/web'],
+      ['pod/shop/web', 'pod/shop/db'],
+    ]);
+  });
+
+  it('equals the verdict on every single pair', () => {
+    fc.assert(
+      fc.property(worlds, facts => {
+        const snapshot = cluster(...facts.filter(fact => fact.type !== 'service'));
+        const judge = new Judge(snapshot);
+        const { ends, rows } = reach(snapshot, { ports: extra, externals });
+        const end = (name: string) => (name.startsWith('pod/') ? { endpoint: name } : { ip: mustIp(name) });
+        for (const { to, protocol, port, family, from } of rows) {
+          const wanted = ends.filter(name => {
+            if (name === to) return false;
+            const answer = judge.verdict({ from: end(name), to: end(to), protocol, port, family });
+            return answer.ok && answer.value.answer === 'allow';
+          });
+          expect(from).toEqual(wanted);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe('diffConnectivity', () => {
+  it('finds nothing between equal snapshots', () => {
+    fc.assert(
+      fc.property(worlds, facts => {
+        const [a, b] = [cluster(...facts), cluster(...facts)];
+        expect(diffConnectivity(a, b, { ports: extra, externals })).toEqual({ gained: [], lost: [] });
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('is turned round when the snapshots are', () => {
+    let told = 0;
+    fc.assert(
+      fc.property(worlds, fc.array(changes, { minLength: 1, maxLength: 4 }), (facts, list) => {
+        const before = cluster(...facts);
+        const after = list.reduce(applyChange, before);
+        const there = diffConnectivity(before, after, { externals });
+        const back = diffConnectivity(after, before, { externals });
+        expect({ gained: back.lost, lost: back.gained }).toEqual(there);
+        told += there.gained.length + there.lost.length;
+      }),
+      { numRuns: 100 },
+    );
+    expect(told).toBeGreaterThan(50);
+  });
+
+  it('groups the connections that a new rule opens, also on ports that nobody declares', () => {
+    const before = cluster(...world, closed);
+    const rule = { protocol: TCP, source: block('10.0.0.0/24'), destination: ports(22, 5432) };
+    const opened = policy('knp/shop/db', { selector: "app == 'db'", ingress: [rule] });
+    const after = applyChange(before, opened);
+    expect(diffConnectivity(before, after)).toEqual({
+      gained: [
+        { from: ['pod/shop/job', 'pod/shop/web'], to: ['pod/shop/db'], protocol: 6, port: 22, family: 4 },
+        { from: ['pod/shop/job'], to: ['pod/shop/db'], protocol: 6, port: 5432, family: 4 },
+      ],
+      lost: [{ from: ['pod/shop/web'], to: ['pod/shop/db'], protocol: 6, port: 5432, family: 6 }],
+    });
+  });
+});
