@@ -14,7 +14,10 @@ describe('muslinctl verdict tells the truth about', () => {
         ...['verdict', '--files', `${root}/${name}/objects.yaml`],
         ...['--flows', `${root}/${name}/flows.jsonl`],
       ]);
-      const answers = ran.stdout.trim().split('\n').map(line => JSON.parse(line) as Record<string, unknown>);
+      const answers = ran.stdout
+        .trim()
+        .split('\n')
+        .map(line => JSON.parse(line) as Record<string, unknown>);
       const given = lines.map(line => JSON.parse(line) as Record<string, unknown>);
       const shown = (flow: Record<string, unknown>, verdict: unknown) =>
         `${flow['from']} -> ${flow['to']}:${flow['port']}/${flow['protocol'] ?? 'TCP'} ${verdict}`;

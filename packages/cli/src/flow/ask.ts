@@ -30,7 +30,8 @@ function flowEnd(end: NamedEnd): Extract<Flow['from'], object> {
   return end.kind === 'ip' ? { ip: end.ip } : { endpoint: `pod/${end.namespace}/${end.name}` };
 }
 
-function unknownEnd(end: NamedEnd, snapshot: Snapshot): string | undefined {
+/** The sentence for a name that the snapshot does not hold; undefined when it does. */
+export function unknownEnd(end: NamedEnd, snapshot: Snapshot): string | undefined {
   if (end.kind === 'ip') return undefined;
   const name = `${end.namespace}/${end.name}`;
   if (end.kind === 'service') {

@@ -1,10 +1,10 @@
-import { Judge } from '@muslin/policy';
+import { flips, Judge } from '@muslin/policy';
 import type { Context } from '../context.ts';
 import { warn } from '../output/complain.ts';
 import { writeData } from '../output/data.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { openWorld } from '../world/open-world.ts';
-import { ask } from './ask.ts';
+import { ask, unknownEnd } from './ask.ts';
 import { formatNamedEnd, parseFlowEnd } from './flow-end.ts';
 import { parseFlowTarget, targetPort } from './flow-target.ts';
 import { whyData } from './why-data.ts';
@@ -21,17 +21,13 @@ export async function explainFlow(ctx: Context, input: Input): Promise<ExitCode>
   if (!target.ok) return ctx.fail(2, `TO: ${target.fault}`);
   warn(ctx, world);
   const { end: to, protocol } = target.value;
-  const port = targetPort(target.value, world.snapshot);
-  const named = { from: from.value, to, protocol };
-  const judge = new Judge(world.snapshot);
-  // A name that does not exist is the better complaint than its missing port.
-  const said = ask(
-    judge,
-    world.snapshot,
-    port.ok && port.value !== undefined ? { ...named, port: port.value } : named,
-  );
-  if (!said.ok && (port.ok || !/has no port/.test(said.fault))) return ctx.fail(2, said.fault);
+  const { snapshot } = world;
+  const unknown = unknownEnd(from.value, snapshot) ?? unknownEnd(to, snapshot);
+  if (unknown !== undefined) return ctx.fail(2, unknown);
+  const port = targetPort(target.value, snapshot);
   if (!port.ok) return ctx.fail(2, `TO: ${port.fault}`);
+  const named = { from: from.value, to, protocol, ...(port.value !== undefined && { port: port.value }) };
+  const said = ask(new Judge(snapshot), snapshot, named);
   if (!said.ok) return ctx.fail(2, said.fault);
   const frame = {
     from: formatNamedEnd(from.value),
@@ -39,8 +35,10 @@ export async function explainFlow(ctx: Context, input: Input): Promise<ExitCode>
     paint: ctx.paint,
     placeOf: world.placeOf,
   };
+  const edits = flips(snapshot, said.value.flow);
   const form = input.text('output');
-  if (form === 'json' || form === 'yaml') await writeData(ctx, form, whyData(said.value, frame, world));
-  else ctx.stdout(whyText(said.value, frame));
+  if (form === 'json' || form === 'yaml')
+    await writeData(ctx, form, whyData(said.value, edits, frame, world));
+  else ctx.stdout(whyText(said.value, edits, frame));
   return said.value.answer === 'allow' ? 0 : 1;
 }

@@ -56,7 +56,8 @@ export function setText(id: string): string {
   const text = rest.join(':');
   if (kind === 'named-port') return `a port named ${rest[1]}`;
   if (kind === 'service' || kind === 'service-addresses') return `a backend of Service ${text}`;
-  return kind === 'selector' ? text : id;
+  // Every pod has this label; only the machine needs to be told.
+  return kind === 'selector' ? text.replace(' && projectcalico.org/orchestrator == "k8s"', '') : id;
 }
 
 function few(texts: readonly string[]): string {

@@ -1,5 +1,5 @@
 import { formatIp } from '@muslin/net';
-import type { Decision, EndIdentity, Explanation, Packet, PathExplanation } from '@muslin/policy';
+import type { Decision, Edit, EndIdentity, Explanation, Packet, PathExplanation } from '@muslin/policy';
 import type { World } from '../world/world.ts';
 import { endAnswer } from './end-answer.ts';
 import { mismatchText } from './mismatch-text.ts';
@@ -8,7 +8,7 @@ import { formatRef } from './reason-text.ts';
 import type { WhyFrame } from './why-text.ts';
 
 /** The same as the text, as data: addresses and protocols by name, every policy and rule with its place. */
-export function whyData(explanation: Explanation, frame: WhyFrame, world: World) {
+export function whyData(explanation: Explanation, edits: readonly Edit[], frame: WhyFrame, world: World) {
   const { answer, flow, paths, notes } = explanation;
   return {
     verdict: answer,
@@ -18,6 +18,7 @@ export function whyData(explanation: Explanation, frame: WhyFrame, world: World)
     protocol: protocolName(flow.protocol),
     notes,
     paths: paths.map(path => pathData(path, world)),
+    flips: edits.map(({ kind, text }) => ({ kind, text })),
   };
 }
 

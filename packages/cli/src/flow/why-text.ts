@@ -1,5 +1,6 @@
 import type {
   Decision,
+  Edit,
   Explanation,
   Note,
   PathExplanation,
@@ -11,7 +12,7 @@ import { formatIp } from '@muslin/net';
 import { formatPlace } from '../files/place.ts';
 import { type Paint, printable } from '../output/paint.ts';
 import type { World } from '../world/world.ts';
-import { mismatchText } from './mismatch-text.ts';
+import { mismatchText, setText } from './mismatch-text.ts';
 import { hasPorts, protocolName } from './protocol.ts';
 import { endpointName, formatRef, reasonText } from './reason-text.ts';
 
@@ -24,8 +25,11 @@ export interface WhyFrame {
   readonly placeOf: World['placeOf'];
 }
 
+/** Smallest first, so the first few are the ones to think of. */
+const MAX_EDITS = 5;
+
 /** The verdict in one line, then what both ends asked, in order, each with where it stands. */
-export function whyText(explanation: Explanation, frame: WhyFrame): string {
+export function whyText(explanation: Explanation, edits: readonly Edit[], frame: WhyFrame): string {
   const { answer, paths, notes } = explanation;
   const lines = [headline(explanation, frame)];
   for (const note of notes) lines.push(`note: ${noteText(note)}`);
@@ -41,6 +45,12 @@ export function whyText(explanation: Explanation, frame: WhyFrame): string {
       lines.push('', ...decisionLines(decision, path, frame));
   }
   if (paths.length === 0 && answer === 'deny') lines.push('', 'There is nothing to connect to.');
+  if (edits.length > 0) {
+    lines.push('', `Any one of these alone would ${answer === 'allow' ? 'deny' : 'allow'} it:`);
+    for (const { text } of edits.slice(0, MAX_EDITS)) lines.push(`  - ${printable(text)}`);
+    if (edits.length > MAX_EDITS)
+      lines.push(frame.paint.dim(`  (and ${edits.length - MAX_EDITS} larger ones; -o yaml lists all)`));
+  }
   return `${lines.join('\n')}\n`;
 }
 
@@ -91,9 +101,18 @@ function ruleLine(trace: RuleTrace, policy: PolicyTrace, path: PathExplanation, 
   const { rule, matched, members } = trace;
   const mark = matched ? frame.paint.bold('*') : '-';
   const why = matched
-    ? `${rule.action}${members.length === 0 ? '' : ` (${members.map(member => member.member).join('; ')})`}`
+    ? `${rule.action}${members.length === 0 ? '' : `, as ${members.map(memberText).join(' and ')}`}`
     : frame.paint.dim(printable(mismatchText(trace, path.packet)));
   return `${mark} ${rule.path}${at(frame.placeOf(policy.source, rule.path, policy.policy), frame)}: ${why}`;
+}
+
+/** `source 10.0.0.1 is in app == "web"`; the member is what the kernel's set holds. */
+function memberText({ part, set, member }: RuleTrace['members'][number]): string {
+  const text = printable(setText(set));
+  const address = member.replace(/\/(32|128)$/, '');
+  return part.endsWith('ortSets')
+    ? `${address} is ${text}`
+    : `${part.split('.')[0]} ${address} is in ${text}`;
 }
 
 function at(place: ReturnType<World['placeOf']>, { paint }: WhyFrame): string {

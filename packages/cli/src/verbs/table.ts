@@ -1,6 +1,10 @@
 import type { Verb } from '../verb.ts';
+import { bgpPeers } from './bgp-peers.ts';
+import { get } from './get.ts';
+import { validate } from './validate.ts';
 import { verdict } from './verdict.ts';
+import { version } from './version.ts';
 import { why } from './why.ts';
 
 /** Every verb, in the order of `--help`. */
-export const VERBS: readonly Verb[] = [why, verdict];
+export const VERBS: readonly Verb[] = [why, verdict, get, bgpPeers, validate, version];

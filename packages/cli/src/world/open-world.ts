@@ -1,5 +1,6 @@
 import { fail, ok, type Result } from '@muslin/net';
 import type { Context } from '../context.ts';
+import { textOf } from '../files/text-of.ts';
 import type { Input } from '../verb.ts';
 import type { World } from './world.ts';
 
@@ -37,11 +38,4 @@ export async function openWorld(ctx: Context, input: Input): Promise<Result<Open
   } finally {
     await client.value.close();
   }
-}
-
-async function textOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const chunk of chunks) text += decoder.decode(chunk, { stream: true });
-  return text + decoder.decode();
 }

@@ -1,0 +1,49 @@
+import { type Finding, NORMALISED_KINDS, normalise } from '@muslin/api';
+import type { Context } from '../context.ts';
+import { formatRef } from '../flow/reason-text.ts';
+import { writeData } from '../output/data.ts';
+import { printable } from '../output/paint.ts';
+import type { ExitCode, Input } from '../verb.ts';
+import { formatFileFault } from './file-fault.ts';
+import { type LoadedObject, loadFiles } from './load.ts';
+import { formatPlace, type Place } from './place.ts';
+import { textOf } from './text-of.ts';
+
+interface Placed extends Finding {
+  readonly place: Place;
+}
+
+export async function validateFiles(ctx: Context, input: Input): Promise<ExitCode> {
+  const paths = input.list('files');
+  const stdin = paths.includes('-') ? await textOf(ctx.stdin()) : undefined;
+  const loaded = await loadFiles(paths, stdin);
+  const findings = loaded.objects.flatMap(findingsOf);
+  const known = new Set(NORMALISED_KINDS);
+  const checked = loaded.objects.filter(({ object }) =>
+    known.has(`${object.apiVersion}/${object.kind}`),
+  ).length;
+  const errors = findings.filter(finding => finding.severity === 'error').length;
+  const form = input.text('output');
+  if (form === 'json' || form === 'yaml') {
+    const rows = findings.map(({ object, place, ...rest }) => ({ ...place, ...object, ...rest }));
+    await writeData(ctx, form, { checked, findings: rows });
+  } else {
+    for (const finding of findings) ctx.stdout(`${line(finding, ctx)}\n`);
+    const others = loaded.objects.length - checked;
+    const rest = others === 0 ? '' : `, ${others} of other kinds not looked at`;
+    ctx.stdout(`${checked} objects checked${rest}: ${errors} errors, ${findings.length - errors} warnings\n`);
+  }
+  if (loaded.faults.length > 0) return ctx.fail(2, ...loaded.faults.map(formatFileFault));
+  if (loaded.objects.length === 0) return ctx.fail(2, `${paths.join(', ')}: no Kubernetes objects there`);
+  return errors === 0 ? 0 : 1;
+}
+
+function findingsOf({ object, locate }: LoadedObject): readonly Placed[] {
+  return normalise(object).findings.map(finding => ({ ...finding, place: locate(finding.path) }));
+}
+
+function line({ object, path, severity, message, place }: Placed, { paint }: Context): string {
+  const word = severity === 'error' ? paint.bad('error') : paint.bold('warning');
+  const where = path === '' ? '' : ` ${path}`;
+  return `${printable(formatPlace(place))}: ${word}: ${printable(`${formatRef(object)}:${where} ${message}`)}`;
+}

@@ -1,0 +1,54 @@
+import type { AnyObject } from '@muslin/kube';
+import { listAt, textAt, valueAt } from '../files/json.ts';
+import { shown } from './address-kinds.ts';
+import { type KindRow, NAME } from './kind-row.ts';
+
+const rules = (head: string, field: string) => ({
+  head,
+  cell: (filter: AnyObject) => listAt(filter, 'spec', field).length,
+});
+
+/** Who speaks BGP with whom, and what passes. */
+export const ROUTING_KINDS: readonly KindRow[] = [
+  {
+    names: ['bgppeers', 'bgppeer', 'bgpp', 'bgpps', 'bp'],
+    resources: ['BGPPeer'],
+    namespaced: false,
+    columns: () => [
+      NAME,
+      {
+        head: 'PEERIP',
+        cell: peer => textAt(peer, 'spec', 'peerIP') ?? textAt(peer, 'spec', 'peerSelector'),
+      },
+      {
+        head: 'NODE',
+        cell: peer => textAt(peer, 'spec', 'node') ?? textAt(peer, 'spec', 'nodeSelector') ?? '(global)',
+      },
+      { head: 'ASN', cell: peer => shown(valueAt(peer, 'spec', 'asNumber')) },
+      { head: 'FILTERS', wide: true, cell: peer => listAt(peer, 'spec', 'filters').join(',') },
+    ],
+  },
+  {
+    names: ['bgpconfigurations', 'bgpconfiguration', 'bgpconfigs', 'bgpconfig', 'bgpc'],
+    resources: ['BGPConfiguration'],
+    namespaced: false,
+    columns: () => [
+      NAME,
+      { head: 'LOGSEVERITY', cell: object => textAt(object, 'spec', 'logSeverityScreen') },
+      { head: 'MESHENABLED', cell: object => shown(valueAt(object, 'spec', 'nodeToNodeMeshEnabled')) },
+      { head: 'ASNUMBER', cell: object => shown(valueAt(object, 'spec', 'asNumber')) },
+    ],
+  },
+  {
+    names: ['bgpfilters', 'bgpfilter', 'bgpf', 'bf'],
+    resources: ['BGPFilter'],
+    namespaced: false,
+    columns: () => [
+      NAME,
+      rules('NUMEXPORTV4', 'exportV4'),
+      rules('NUMIMPORTV4', 'importV4'),
+      rules('NUMEXPORTV6', 'exportV6'),
+      rules('NUMIMPORTV6', 'importV6'),
+    ],
+  },
+];

@@ -1,0 +1,91 @@
+import {
+  type AnyObject,
+  apiVersionOf,
+  type KubeClient,
+  type KubeFault,
+  RESOURCES,
+  type Resource,
+  resourceName,
+} from '@muslin/kube';
+import { fail, ok, type Result } from '@muslin/net';
+import type { KindRow } from '../kinds/kind-row.ts';
+import { didYouMean } from '../output/suggest.ts';
+
+/** What to look for. */
+export interface Wanted {
+  /** Empty: all. */
+  readonly names: readonly string[];
+  /** Undefined: in all namespaces. */
+  readonly namespace: string | undefined;
+  readonly labelSelector: string | undefined;
+}
+
+/** What was found, and a sentence for each name that was not. */
+export interface Found {
+  readonly objects: readonly AnyObject[];
+  readonly missing: readonly string[];
+}
+
+/** The resources of a row. */
+export function resourcesOf(row: KindRow): readonly Resource[] {
+  return row.resources.map(resource => (typeof resource === 'string' ? RESOURCES[resource] : resource));
+}
+
+/** Lists the objects of a kind, each with its apiVersion and kind, or finds the named ones among them. */
+export async function findObjects(
+  client: KubeClient,
+  row: KindRow,
+  wanted: Wanted,
+): Promise<Result<Found, string>> {
+  const resources = resourcesOf(row);
+  const answers = await Promise.all(resources.map(resource => list(client, resource, wanted)));
+  const served = answers.filter(answer => answer.ok || answer.fault.code !== 'NotFound');
+  const objects: AnyObject[] = [];
+  for (const answer of served) {
+    if (!answer.ok) return fail(answer.fault.message);
+    objects.push(...answer.value.flatMap(object => (row.derive ? (row.derive(object) ?? []) : [object])));
+  }
+  if (served.length === 0) return fail(notServed(client, resources));
+  return ok(wanted.names.length === 0 ? { objects, missing: [] } : pick(objects, row, wanted));
+}
+
+async function list(
+  client: KubeClient,
+  resource: Resource,
+  { namespace, labelSelector }: Wanted,
+): Promise<Result<readonly AnyObject[], KubeFault>> {
+  const answer = await client.listAll<AnyObject>(resource, {
+    ...(resource.namespaced && namespace !== undefined && { namespace }),
+    ...(labelSelector !== undefined && { labelSelector }),
+  });
+  const type = { apiVersion: apiVersionOf(resource), kind: resource.kind };
+  return answer.ok ? ok(answer.value.items.map(item => ({ ...type, ...item }))) : answer;
+}
+
+function pick(objects: readonly AnyObject[], row: KindRow, { names, namespace }: Wanted): Found {
+  const found = names.map(name => ({ name, objects: objects.filter(object => isNamed(object, name)) }));
+  const known = objects.flatMap(object => object.metadata.name ?? []);
+  const where = row.namespaced && namespace !== undefined ? ` in namespace ${namespace}` : '';
+  return {
+    objects: found.flatMap(each => each.objects),
+    missing: found
+      .filter(each => each.objects.length === 0)
+      .map(
+        ({ name }) =>
+          `${row.names[1] ?? row.names[0]} ${JSON.stringify(name)} is not there${where}.${didYouMean(name, known)}`,
+      ),
+  };
+}
+
+/** calicoctl calls the NetworkPolicy `x` of Kubernetes `knp.default.x`, and a pod's endpoint by the pod too. */
+function isNamed(object: AnyObject, name: string): boolean {
+  const own = object.metadata.name;
+  if (own === name) return true;
+  if (object.kind === 'WorkloadEndpoint') return (object['spec'] as { readonly pod?: string }).pod === name;
+  return object.apiVersion === 'networking.k8s.io/v1' && `knp.default.${own}` === name;
+}
+
+function notServed(client: KubeClient, resources: readonly Resource[]): string {
+  const names = resources.map(resourceName).join(' or ');
+  return `${client.connection.server} does not serve ${names}: are Muslin's CRDs installed?`;
+}

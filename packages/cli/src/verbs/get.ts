@@ -1,0 +1,34 @@
+import { ALL_NAMESPACES, NAMESPACE, OUTPUT, SELECTOR } from '../options.ts';
+import type { Verb } from '../verb.ts';
+
+/** Shows objects of the cluster that matter to the network. */
+export const get: Verb = {
+  name: 'get',
+  args: '<kind> [names...]',
+  options: [
+    NAMESPACE,
+    ALL_NAMESPACES,
+    SELECTOR,
+    { ...OUTPUT, summary: 'json, yaml, wide, name or custom-columns=HEAD:.path,…' },
+  ],
+  summary: 'show nodes, pools, blocks, peers, policies and the like',
+  details: `Kinds (and their short names): nodes (no), workloadendpoints (wep), ippools (ipp, pool), ipreservations, blocks,
+blockaffinities, ipamhandles, ipamconfigurations, bgppeers (bp), bgpconfigurations (bgpconfig), bgpfilters (bf),
+networkpolicies (np, pol; of Kubernetes and of Calico), globalnetworkpolicies (gnp), clusternetworkpolicies (cnp), tiers,
+stagednetworkpolicies (snp), stagedglobalnetworkpolicies (sgnp), stagedkubernetesnetworkpolicies (sknp), networksets
+(netset), globalnetworksets (gns), hostendpoints (hep), felixconfigurations (felixconfig), clusterinformations
+(clusterinfo), kubecontrollersconfigurations (kcc), caliconodestatuses (nodestatus).
+
+Exit code: 0 found, 1 a name is not there or the cluster did not answer, 2 bad usage.`,
+  examples: [
+    'muslinctl get nodes -o wide',
+    'muslinctl get blocks',
+    'muslinctl get policies -A',
+    'muslinctl get ippool default -o yaml',
+    'muslinctl get ippools -o custom-columns=NAME:.metadata.name,CIDR:.spec.cidr',
+  ],
+  async run(ctx, input) {
+    const { getObjects } = await import('../live/get-objects.ts');
+    return getObjects(ctx, input);
+  },
+};
