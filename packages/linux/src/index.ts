@@ -109,3 +109,11 @@ export { LinkTable } from './routes/link-table.ts';
 export type { NoLinkFault } from './routes/route-codec.ts';
 export { RouteDriver, type RouteFault, type RouteOp, type RouteReading } from './routes/route-driver.ts';
 export { type KernelEvent, type Topic, type Watch, watchKernel, watchLinks } from './rtnetlink/watch.ts';
+export {
+  ConntrackDriver,
+  type Counters,
+  type Flow,
+  type FlowFilter,
+} from './conntrack/conntrack-driver.ts';
+export type { FlowTuple } from './conntrack/flow-attributes.ts';
+export { serveStatus, type StatusPages } from './status-server.ts';

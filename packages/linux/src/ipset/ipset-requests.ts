@@ -9,7 +9,7 @@ import {
 } from '../netlink/message-reader.ts';
 import { NLA, type NetlinkWriter } from '../netlink/message-writer.ts';
 import type { NetlinkRequest } from '../netlink/netlink-socket.ts';
-import { FAMILY } from '../rtnetlink/message-types.ts';
+import { FAMILY } from '../netlink/address-family.ts';
 import { type IpsetMember, writeMember } from './ipset-member.ts';
 import { checkIpsetName, type IpsetHeader } from './ipset-op.ts';
 
@@ -63,7 +63,7 @@ function request(
     flags: 0,
     call,
     write: w => {
-      w.u32(0);
+      w.u32(FAMILY[4]);
       w.attribute(ATTR.protocol, () => w.u8(PROTOCOL_VERSION));
       if (name !== undefined) text(w, ATTR.name, checkIpsetName(name));
       rest(w);

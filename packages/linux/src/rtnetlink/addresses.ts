@@ -2,8 +2,9 @@ import { type Ip, type Prefix, prefix, type Result, ip4 } from '@muslin/net';
 import { type NetlinkMessage, NLM, readI32, readU8 } from '../netlink/message-reader.ts';
 import type { NetlinkFault } from '../netlink/netlink-fault.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../netlink/netlink-socket.ts';
-import { ip, readFields, text, u32, writeFields } from './attribute.ts';
-import { FAMILY, RTM } from './message-types.ts';
+import { ip, readFields, text, u32, writeFields } from '../netlink/attribute.ts';
+import { FAMILY } from '../netlink/address-family.ts';
+import { RTM } from './message-types.ts';
 
 const HEADER = 8;
 const IFA_F = { noDad: 0x02, tentative: 0x40, noPrefixRoute: 0x200 } as const;
@@ -48,13 +49,13 @@ function request(type: number, flags: number, verb: string, address: LinkAddress
     write: w => {
       w.u8(FAMILY[address.ip.family])
         .u8(address.length)
-        .u8(0)
+        .u8(bits > 0xff ? 0 : bits)
         .u8(address.scope ?? 0)
         .u32(address.link);
       writeFields(w, ADDRESS_ATTRIBUTES, {
         local: address.ip,
         address: address.ip,
-        ...(bits === 0 ? {} : { flags: bits }),
+        ...(bits > 0xff ? { flags: bits } : {}),
       });
     },
   };

@@ -1,5 +1,4 @@
 import { eachAttribute, readText } from '../netlink/message-reader.ts';
-import { NLA } from '../netlink/message-writer.ts';
 import {
   type Attribute,
   be16,
@@ -13,12 +12,12 @@ import {
   u32,
   writeFields,
   readFields,
-} from './attribute.ts';
+} from '../netlink/attribute.ts';
 
 /** IFLA_INFO_DATA of a vxlan device (IFLA_VXLAN_*). */
 export const VXLAN_ATTRIBUTES = {
-  vni: u32(1),
   device: u32(3),
+  vni: u32(1),
   local: ip(4),
   ttl: u8(5),
   learning: bool(7),
@@ -33,7 +32,7 @@ export interface VethPeerFields {
   readonly fields: Fields<typeof PEER_ATTRIBUTES>;
 }
 
-const PEER_ATTRIBUTES = { mac: mac(1), name: text(3), mtu: u32(4), namespaceFd: u32(28) } as const;
+const PEER_ATTRIBUTES = { mac: mac(1), mtu: u32(4), name: text(3), namespaceFd: u32(28) } as const;
 
 /** The kind and data of a link (IFLA_LINKINFO). */
 export type LinkInfo =
@@ -51,12 +50,12 @@ const linkInfo = (type: number): Attribute<LinkInfo> =>
       w.attributeBytes(INFO.kind, new TextEncoder().encode(kind));
       if (info.kind === 'vxlan') {
         const { data } = info;
-        w.attribute(INFO.data | NLA.nested, () => writeFields(w, VXLAN_ATTRIBUTES, data));
+        w.attribute(INFO.data, () => writeFields(w, VXLAN_ATTRIBUTES, data));
       }
       if (info.kind === 'veth' && info.peer !== undefined) {
         const { index, fields } = info.peer;
-        w.attribute(INFO.data | NLA.nested, () => {
-          w.attribute(INFO.vethPeer | NLA.nested, () => {
+        w.attribute(INFO.data, () => {
+          w.attribute(INFO.vethPeer, () => {
             w.u32(0).u32(index).u32(0).u32(0);
             writeFields(w, PEER_ATTRIBUTES, fields);
           });
@@ -85,7 +84,7 @@ export const LINK_ATTRIBUTES = {
   lower: u32(5),
   master: u32(10),
   operState: u8(16),
-  info: linkInfo(18 | NLA.nested),
+  info: linkInfo(18),
   alias: text(20),
   group: u32(27),
   namespaceFd: u32(28),

@@ -3,7 +3,7 @@ import { type NetlinkMessage, NLM, readI32, readU32 } from '../netlink/message-r
 import type { NetlinkWriter } from '../netlink/message-writer.ts';
 import type { NetlinkFault } from '../netlink/netlink-fault.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../netlink/netlink-socket.ts';
-import { readFields, writeFields } from './attribute.ts';
+import { readFields, writeFields } from '../netlink/attribute.ts';
 import { LINK_ATTRIBUTES, type LinkFields, type LinkInfo } from './link-attributes.ts';
 import { RTM } from './message-types.ts';
 

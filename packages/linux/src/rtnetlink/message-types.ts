@@ -29,6 +29,3 @@ export const RTNLGRP = {
   ipv6Route: 11,
   ipv6Rule: 19,
 } as const;
-
-/** Address families of netlink headers; 4 and 6 are @muslin/net's names. */
-export const FAMILY = { 4: 2, 6: 10, bridge: 7, unspecified: 0 } as const;

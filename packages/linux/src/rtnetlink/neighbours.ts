@@ -2,8 +2,9 @@ import type { Ip, Result } from '@muslin/net';
 import { type NetlinkMessage, NLM, readI32, readU8, readU16 } from '../netlink/message-reader.ts';
 import type { NetlinkFault } from '../netlink/netlink-fault.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../netlink/netlink-socket.ts';
-import { ip, mac, readFields, u32, writeFields } from './attribute.ts';
-import { FAMILY, RTM } from './message-types.ts';
+import { ip, mac, readFields, u32, writeFields } from '../netlink/attribute.ts';
+import { FAMILY } from '../netlink/address-family.ts';
+import { RTM } from './message-types.ts';
 
 const HEADER = 12;
 /** Neighbour states (NUD_*). */
@@ -39,7 +40,8 @@ export type Neighbour =
 function neighbourRequest(type: number, flags: number, verb: string, entry: Neighbour): NetlinkRequest {
   const family = entry.kind === 'forwarding' ? FAMILY.bridge : FAMILY[entry.ip.family];
   const ntf = entry.kind === 'forwarding' ? NTF.self : entry.kind === 'proxy' ? NTF.proxy : 0;
-  const state = entry.kind === 'proxy' || entry.permanent ? NUD.permanent : NUD.noArp;
+  const permanent = entry.kind === 'proxy' || entry.permanent ? NUD.permanent : 0;
+  const state = permanent | (entry.kind === 'forwarding' || permanent === 0 ? NUD.noArp : 0);
   return {
     type,
     flags,

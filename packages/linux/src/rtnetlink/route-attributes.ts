@@ -1,8 +1,8 @@
 import { type Ip, ip4, ipFromBytes, ipToBytes } from '@muslin/net';
 import { readI32, readU8, readU16 } from '../netlink/message-reader.ts';
 import type { NetlinkWriter } from '../netlink/message-writer.ts';
-import { type Attribute, custom, ip, nest, readFields, u32, writeFields } from './attribute.ts';
-import { FAMILY } from './message-types.ts';
+import { type Attribute, custom, ip, nest, readFields, u32, writeFields } from '../netlink/attribute.ts';
+import { FAMILY } from '../netlink/address-family.ts';
 
 /** One way out of a route. */
 export interface NextHop {

@@ -2,8 +2,9 @@ import { type Family, formatPrefix, type Ip, ip4, ip6, type Prefix, type Result 
 import { type NetlinkMessage, NLM, readU8, readU32 } from '../netlink/message-reader.ts';
 import type { NetlinkFault } from '../netlink/netlink-fault.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../netlink/netlink-socket.ts';
-import { readFields, writeFields } from './attribute.ts';
-import { FAMILY, RTM } from './message-types.ts';
+import { readFields, writeFields } from '../netlink/attribute.ts';
+import { FAMILY } from '../netlink/address-family.ts';
+import { RTM } from './message-types.ts';
 import { gatewayFields, type NextHop, nextHop, ROUTE_ATTRIBUTES, RTNH } from './route-attributes.ts';
 
 const HEADER = 12;
@@ -88,7 +89,7 @@ function routeRequest(
       w.u32(single?.onlink ? RTNH.onlink : 0);
       writeFields(w, ROUTE_ATTRIBUTES, {
         ...(destination.length === 0 ? {} : { destination: destination.ip }),
-        table,
+        ...(table > 255 ? { table } : {}),
         ...(single === undefined ? {} : gatewayFields(family, single)),
         ...(single?.link === undefined ? {} : { link: single.link }),
         ...(metric === undefined ? {} : { metric }),

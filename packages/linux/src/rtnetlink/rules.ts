@@ -3,8 +3,9 @@ import { ip4, ip6 } from '@muslin/net';
 import { type NetlinkMessage, NLM, readU8, readU32 } from '../netlink/message-reader.ts';
 import type { NetlinkFault } from '../netlink/netlink-fault.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../netlink/netlink-socket.ts';
-import { ip, readFields, text, u8, u32, writeFields } from './attribute.ts';
-import { FAMILY, RTM } from './message-types.ts';
+import { ip, readFields, text, u8, u32, writeFields } from '../netlink/attribute.ts';
+import { FAMILY } from '../netlink/address-family.ts';
+import { RTM } from './message-types.ts';
 
 const HEADER = 12;
 const TO_TABLE = 1;
@@ -59,7 +60,7 @@ function ruleRequest(type: number, flags: number, verb: string, rule: RoutingRul
         .u32(not ? INVERT : 0);
       writeFields(w, RULE_ATTRIBUTES, {
         ...plain,
-        table,
+        ...(table > 255 ? { table } : {}),
         ...(from === undefined || from.length === 0 ? {} : { source: from.ip }),
         ...(to === undefined || to.length === 0 ? {} : { destination: to.ip }),
       });
@@ -67,9 +68,14 @@ function ruleRequest(type: number, flags: number, verb: string, rule: RoutingRul
   };
 }
 
+/** The request that adds a rule. */
+export function addRuleRequest(rule: RoutingRule): NetlinkRequest {
+  return ruleRequest(RTM.newRule, NLM.create | NLM.excl, 'add', rule);
+}
+
 /** Adds a rule; EEXIST when the same one is there. */
 export function addRule(socket: NetlinkSocket, rule: RoutingRule): Result<void, NetlinkFault> {
-  return socket.ask(ruleRequest(RTM.newRule, NLM.create | NLM.excl, 'add', rule));
+  return socket.ask(addRuleRequest(rule));
 }
 
 /** Deletes a rule; ENOENT when there is none. */

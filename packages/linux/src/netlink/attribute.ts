@@ -1,6 +1,6 @@
 import { type Ip, ip4, ipFromBytes, ipToBytes } from '@muslin/net';
-import { eachAttribute, readBe16, readText, readU8, readU16, readU32 } from '../netlink/message-reader.ts';
-import { NLA, type NetlinkWriter } from '../netlink/message-writer.ts';
+import { eachAttribute, readBe16, readBe32, readText, readU8, readU16, readU32 } from './message-reader.ts';
+import { NLA, type NetlinkWriter } from './message-writer.ts';
 
 /** One row of an attribute table: the kernel's number, and how the payload is written and read. */
 export interface Attribute<T> {
@@ -76,6 +76,13 @@ export const be16 = (type: number): Attribute<number> => ({
   type,
   write: (w, value) => w.be16(value),
   read: bytes => readBe16(bytes),
+});
+
+/** Four bytes in network order. */
+export const be32 = (type: number): Attribute<number> => ({
+  type,
+  write: (w, value) => w.be32(value),
+  read: bytes => readBe32(bytes),
 });
 
 /** A byte that is 0 or 1. */

@@ -1,0 +1,32 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+
+/** What the socket answers: path → JSON value, or text for metrics. */
+export type StatusPages = Readonly<Record<string, () => unknown | Promise<unknown>>>;
+
+/** Serves status over a unix socket that only root may open (HTTP/1.1, GET). */
+export function serveStatus(path: string, pages: StatusPages): Promise<Server> {
+  const server = createServer((request, response) => {
+    const page = pages[(request.url ?? '').split('?')[0] ?? ''];
+    if (request.method !== 'GET' || page === undefined) {
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
+      return;
+    }
+    Promise.resolve(page()).then(
+      value => {
+        const text = typeof value === 'string';
+        response.writeHead(200, { 'content-type': text ? 'text/plain; version=0.0.4' : 'application/json' });
+        response.end(text ? value : `${JSON.stringify(value)}\n`);
+      },
+      () => response.writeHead(500).end(),
+    );
+  });
+  rmSync(path, { force: true });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      chmodSync(path, 0o600);
+      resolve(server);
+    });
+  });
+}
