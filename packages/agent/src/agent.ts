@@ -1,6 +1,17 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { KubeClient } from '@muslin/kube';
-import { detectBackend, findLink, listLinks, listRoutes, type NetlinkSocket, openKernel, openRouteSocket, ROUTE_TABLE, sysctl } from '@muslin/linux';
+import {
+  detectBackend,
+  findLink,
+  listLinks,
+  listRoutes,
+  type NetlinkSocket,
+  openKernel,
+  openRouteSocket,
+  ROUTE_TABLE,
+  serveStatus,
+  sysctl,
+} from '@muslin/linux';
 import type { Family } from '@muslin/net';
 import type { Logger } from 'pino';
 import { answerTo, serveCni } from './cni/cni-server.ts';
@@ -14,7 +25,7 @@ import { agentMetrics } from './metrics.ts';
 import type { AgentOptions } from './options.ts';
 import { PodNetwork } from './pod/pod-network.ts';
 import { SandboxStore } from './pod/sandbox-store.ts';
-import { serveStatus } from './status-server.ts';
+
 import { watchCluster } from './watches.ts';
 import type { AnyObject } from '@muslin/kube';
 
@@ -30,7 +41,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   mkdirSync(options.runDir, { recursive: true, mode: 0o755 });
   const families: readonly Family[] = existsSync('/proc/sys/net/ipv6') ? [4, 6] : [4];
   prepareNode(families, log);
-  const choice = options.iptables === 'auto' ? await detectBackend() : { backend: options.iptables, because: 'asked for' };
+  const choice =
+    options.iptables === 'auto' ? await detectBackend() : { backend: options.iptables, because: 'asked for' };
   log.info({ iptables: choice.backend, because: choice.because }, 'iptables back end chosen');
   const door = openKernel({ backend: choice.backend });
   if (!door.ok) throw new Error(door.fault.message);
@@ -70,7 +82,12 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   });
 
   const sandboxes = new SandboxStore(`${options.stateDir}/sandboxes`);
-  const addresses = clusterAddresses({ client, node: options.node, stateDir: options.stateDir, log: line => log.warn(line) });
+  const addresses = clusterAddresses({
+    client,
+    node: options.node,
+    stateDir: options.stateDir,
+    log: line => log.warn(line),
+  });
   const network = new PodNetwork({
     client,
     core,
@@ -113,7 +130,11 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
 
   const serve = (request: Parameters<typeof network.handle>[0]) => network.handle(request);
   const cni = await serveCni(`${options.runDir}/cni.sock`, serve, line => log.error(line));
-  void replayQueue(`${options.runDir}/cni-queue`, bytes => answerTo(bytes, serve, line => log.error(line)), log);
+  void replayQueue(
+    `${options.runDir}/cni-queue`,
+    bytes => answerTo(bytes, serve, line => log.error(line)),
+    log,
+  );
   const status = await serveStatus(`${options.runDir}/agent.sock`, {
     '/healthz': () => 'ok\n',
     '/metrics': () => metrics.text(),
@@ -156,20 +177,30 @@ function prepareNode(families: readonly Family[], log: Logger): void {
 /** The MTU of the link that the default route leaves by; 1500 when there is none. */
 function underlayMtu(netlink: NetlinkSocket): number {
   const routes = listRoutes(netlink, { family: 4, table: ROUTE_TABLE.main });
-  const link = routes.ok ? routes.value.find(route => route.destination.length === 0)?.hops[0]?.link : undefined;
+  const link = routes.ok
+    ? routes.value.find(route => route.destination.length === 0)?.hops[0]?.link
+    : undefined;
   if (link !== undefined) {
     const found = findLink(netlink, link);
     if (found.ok && found.value !== undefined) return found.value.mtu;
   }
   const links = listLinks(netlink);
-  const mtus = links.ok ? links.value.filter(l => l.up && !l.loopback && !l.name.startsWith('msl')).map(l => l.mtu) : [];
+  const mtus = links.ok
+    ? links.value.filter(l => l.up && !l.loopback && !l.name.startsWith('msl')).map(l => l.mtu)
+    : [];
   return mtus.length === 0 ? 1500 : Math.min(...mtus);
 }
 
 /** Serves the DELs that the executable kept while the agent was away. */
-async function replayQueue(folder: string, answer: (bytes: Buffer) => Promise<Buffer>, log: Logger): Promise<void> {
+async function replayQueue(
+  folder: string,
+  answer: (bytes: Buffer) => Promise<Buffer>,
+  log: Logger,
+): Promise<void> {
   if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder).filter(file => file.endsWith('.del')).sort()) {
+  for (const name of readdirSync(folder)
+    .filter(file => file.endsWith('.del'))
+    .sort()) {
     const path = `${folder}/${name}`;
     const reply = await answer(readFileSync(path));
     if (reply.subarray(0, 2).toString() === '0 ') rmSync(path, { force: true });

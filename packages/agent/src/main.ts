@@ -3,7 +3,10 @@ import { pino } from 'pino';
 import { startAgent } from './agent.ts';
 import { readOptions } from './options.ts';
 
-const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: true }));
+const log = pino(
+  { base: null, timestamp: pino.stdTimeFunctions.isoTime },
+  pino.destination({ fd: 2, sync: true }),
+);
 
 async function main(): Promise<number | undefined> {
   const options = readOptions(process.argv.slice(2), process.env);
@@ -11,7 +14,8 @@ async function main(): Promise<number | undefined> {
     process.stderr.write(`${options.trimEnd()}\n`);
     return 2;
   }
-  const connection = options.kubeconfig === undefined ? loadConnection() : loadKubeconfig({ path: options.kubeconfig });
+  const connection =
+    options.kubeconfig === undefined ? loadConnection() : loadKubeconfig({ path: options.kubeconfig });
   if (!connection.ok) {
     process.stderr.write(`${connection.fault.message}\n`);
     return 2;

@@ -11,9 +11,17 @@ export function agentMetrics() {
       buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5],
       registers,
     }),
-    faults: new Counter({ name: 'muslin_agent_kernel_faults_total', help: 'Steps that the kernel refused', registers }),
+    faults: new Counter({
+      name: 'muslin_agent_kernel_faults_total',
+      help: 'Steps that the kernel refused',
+      registers,
+    }),
     endpoints: new Gauge({ name: 'muslin_agent_local_endpoints', help: 'Pods of this node', registers }),
-    policies: new Gauge({ name: 'muslin_agent_active_policies', help: 'Policies that apply to pods of this node', registers }),
+    policies: new Gauge({
+      name: 'muslin_agent_active_policies',
+      help: 'Policies that apply to pods of this node',
+      registers,
+    }),
     text: () => registry.metrics(),
   };
 }

@@ -50,7 +50,8 @@ export class Kernel {
     const texts = await Promise.all(saves.map(({ family, table }) => this.#door.tables[family].read(table)));
     for (const [i, { family, table }] of saves.entries()) {
       const text = texts[i];
-      if (text === undefined || !text.ok) return fail({ code: 'lost', message: text?.fault.message ?? 'nothing read' });
+      if (text === undefined || !text.ok)
+        return fail({ code: 'lost', message: text?.fault.message ?? 'nothing read' });
       tables.set(tableKey(family, table), parseSave(text.value).get(table) ?? emptyTable(table));
     }
     const sets = await this.#door.sets.read();

@@ -79,11 +79,20 @@ export class PodNetwork {
   async #add(request: CniRequest): Promise<Result<object, CniFault>> {
     const { containerId, ifname, netns, config } = request;
     if (request.pod === undefined)
-      return fail({ code: CNI_CODE.invalidEnvironment, message: 'CNI_ARGS must name K8S_POD_NAMESPACE and K8S_POD_NAME' });
+      return fail({
+        code: CNI_CODE.invalidEnvironment,
+        message: 'CNI_ARGS must name K8S_POD_NAMESPACE and K8S_POD_NAME',
+      });
     if (!this.#options.ready())
-      return fail({ code: CNI_CODE.tryAgain, message: 'the Muslin agent does not know the cluster’s policies yet; try again' });
+      return fail({
+        code: CNI_CODE.tryAgain,
+        message: 'the Muslin agent does not know the cluster’s policies yet; try again',
+      });
     if (this.#options.sandboxes.get(containerId, ifname)?.state === 'ready')
-      return fail({ code: CNI_CODE.invalidNetns, message: `container ${containerId} has its interface ${ifname} already` });
+      return fail({
+        code: CNI_CODE.invalidNetns,
+        message: `container ${containerId} has its interface ${ifname} already`,
+      });
     const found = await this.#findPod(request.pod);
     if (!found.ok) return found;
     const object = found.value;
@@ -132,7 +141,9 @@ export class PodNetwork {
     if (sandbox !== undefined) {
       const key = endpointKeyOf(sandbox.pod);
       // A newer sandbox of the same pod has taken the interface over.
-      const heir = sandboxes.all().some(s => s.containerId !== containerId && s.hostInterface === sandbox.hostInterface);
+      const heir = sandboxes
+        .all()
+        .some(s => s.containerId !== containerId && s.hostInterface === sandbox.hostInterface);
       core.tell({ type: 'not-local', key, containerId });
       if (!heir) {
         const gone = unplug(netlink, sandbox.hostInterface);
@@ -150,12 +161,19 @@ export class PodNetwork {
     const { containerId, ifname, netns } = request;
     const sandbox = this.#options.sandboxes.get(containerId, ifname);
     if (sandbox === undefined || sandbox.state !== 'ready')
-      return fail({ code: CNI_CODE.unknownContainer, message: `container ${containerId} has no interface ${ifname} of Muslin` });
+      return fail({
+        code: CNI_CODE.unknownContainer,
+        message: `container ${containerId} has no interface ${ifname} of Muslin`,
+      });
     const ips = sandbox.ips.map(mustIp);
     const { hostInterface, mtu } = sandbox;
     const differences = inspect(this.#options.netlink, { hostInterface, netns, ifname, ips, mtu });
     if (differences.length === 0) return ok(undefined);
-    return fail({ code: CNI_CODE.checkFailed, message: differences[0] as string, details: differences.slice(1).join('; ') });
+    return fail({
+      code: CNI_CODE.checkFailed,
+      message: differences[0] as string,
+      details: differences.slice(1).join('; '),
+    });
   }
 
   /** Removes every sandbox that the runtime does not name as valid (CNI 1.1 GC). */
@@ -180,7 +198,10 @@ export class PodNetwork {
     if (!read.ok)
       return fail({ code: CNI_CODE.tryAgain, message: `can't read ${label}`, details: read.fault.message });
     if (pod.uid !== undefined && read.value.metadata.uid !== pod.uid)
-      return fail({ code: CNI_CODE.tryAgain, message: `${label} is another one than the runtime started: its UID differs` });
+      return fail({
+        code: CNI_CODE.tryAgain,
+        message: `${label} is another one than the runtime started: its UID differs`,
+      });
     const object = { ...read.value, apiVersion: 'v1', kind: 'Pod' };
     this.#options.core.tell({ type: 'object', object });
     return ok(object);
@@ -190,7 +211,13 @@ export class PodNetwork {
     const { containerId, hostInterface, pod } = sandbox;
     this.#options.core.tell({
       type: 'local',
-      endpoint: { key: endpointKeyOf(pod), containerId, hostInterface, uid: pod.uid, ips: sandbox.ips.map(mustIp) },
+      endpoint: {
+        key: endpointKeyOf(pod),
+        containerId,
+        hostInterface,
+        uid: pod.uid,
+        ips: sandbox.ips.map(mustIp),
+      },
     });
   }
 

@@ -1,0 +1,104 @@
+import type { BgpFilterFacts, BgpFilterRule, Pool } from '@muslin/api';
+import type { Policy, PolicyRule, RouteAction, RouteMatch } from '@muslin/bgp';
+import type { Family } from '@muslin/net';
+import type { ClusterFacts } from './cluster-facts.ts';
+
+/** A route's kernel metric on the wire: LOCAL_PREF, as Calico's nodes send it, so that both mesh with each other. */
+export function localPrefOf(priority: number): number {
+  return 2_147_483_647 - priority;
+}
+
+/**
+ * What a node tells a peer, in Calico's order: the peer's filters first (an Accept there overrides all that
+ * follows), then pools that must not be exported, our own routes, anything inside a pool; nothing else.
+ */
+export function exportPolicy(facts: ClusterFacts, filters: readonly string[]): Policy {
+  const pools = [...facts.pools.values()];
+  return {
+    rules: [
+      ...filterRules(facts, filters, 'export'),
+      ...pools.filter(pool => pool.disableBgpExport).map(pool => inside(pool, 'reject')),
+      { name: 'own routes', match: { source: 'own' }, verdict: 'accept' },
+      ...pools.filter(pool => !pool.disabled && !pool.disableBgpExport).map(pool => inside(pool, 'accept')),
+    ],
+    otherwise: 'reject',
+  };
+}
+
+/** What a node takes from a peer: all that the peer's filters don't reject. */
+export function importPolicy(facts: ClusterFacts, filters: readonly string[]): Policy {
+  return { rules: filterRules(facts, filters, 'import'), otherwise: 'accept' };
+}
+
+function inside(pool: Pool, verdict: 'accept' | 'reject'): PolicyRule {
+  const { cidr: prefix } = pool;
+  return { name: `pool ${pool.name}`, match: { prefix: { prefix, operator: 'in' } }, verdict };
+}
+
+function filterRules(
+  facts: ClusterFacts,
+  names: readonly string[],
+  direction: 'import' | 'export',
+): readonly PolicyRule[] {
+  return names.flatMap(name => {
+    const filter = facts.filters.get(name);
+    if (filter === undefined) return [];
+    return [...rulesOf(filter, direction, 4), ...rulesOf(filter, direction, 6)];
+  });
+}
+
+function rulesOf(
+  filter: BgpFilterFacts,
+  direction: 'import' | 'export',
+  family: Family,
+): readonly PolicyRule[] {
+  const rules = filter[`${direction}V${family}`];
+  return rules.flatMap(rule => toRule(filter.name, rule, family) ?? []);
+}
+
+/** A rule of a BGPFilter; undefined when it asks for an interface, which a speaker without kernel routes has none of. */
+function toRule(filter: string, rule: BgpFilterRule, family: Family): PolicyRule | undefined {
+  if (rule.interface !== undefined) return undefined;
+  const match: RouteMatch = {
+    family,
+    ...(rule.match === undefined
+      ? {}
+      : {
+          prefix: {
+            prefix: rule.match.cidr,
+            operator: OPERATORS[rule.match.operator],
+            lengths: { min: rule.match.least, max: rule.match.most },
+          },
+        }),
+    ...(rule.learned === undefined ? {} : { source: 'remote' }),
+    ...(rule.peerType === undefined ? {} : { peerType: rule.peerType === 'eBGP' ? 'ebgp' : 'ibgp' }),
+    ...(rule.community === undefined ? {} : { communities: [communityOf(rule.community)] }),
+    ...(rule.asPathPrefix === undefined ? {} : { asPathPrefix: rule.asPathPrefix }),
+  };
+  const actions = rule.operations.map((operation): RouteAction => {
+    switch (operation.type) {
+      case 'addCommunity':
+        return { kind: 'add-community', community: communityOf(operation.community) };
+      case 'prependAsPath':
+        return { kind: 'prepend', asNumbers: operation.asNumbers };
+      case 'setPriority':
+        return { kind: 'set-local-pref', value: localPrefOf(operation.priority) };
+      default:
+        return operation satisfies never;
+    }
+  });
+  return {
+    name: `${filter} ${rule.path}`,
+    match,
+    actions,
+    verdict: rule.action === 'Accept' ? 'accept' : 'reject',
+  };
+}
+
+const OPERATORS = { Equal: 'equal', NotEqual: 'not-equal', In: 'in', NotIn: 'not-in' } as const;
+
+function communityOf(value: readonly [number, number] | readonly [number, number, number]) {
+  return value.length === 2
+    ? ({ kind: 'standard', value: value[0] * 65_536 + value[1] } as const)
+    : ({ kind: 'large', value } as const);
+}
