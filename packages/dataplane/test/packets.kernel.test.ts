@@ -1,0 +1,108 @@
+import { fileURLToPath } from 'node:url';
+import { type Family, formatIp } from '@muslin/net';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  desiredSets,
+  emptyTable,
+  evaluate,
+  IPTABLES_LIMITS,
+  ipsetBeforeRules,
+  lookupOf,
+  lower,
+  type Packet,
+  parseSave,
+  planSets,
+  planTable,
+  renderTable,
+  restoreInput,
+  type Ruleset,
+} from '../src/index.ts';
+import { KernelRoom } from './kernel-room.ts';
+import { rulesetIn } from './rules.ts';
+import { ADDRESSES, INTERFACES, PORTS } from './world.ts';
+
+const SENDER = fileURLToPath(new URL('./send-datagrams.ts', import.meta.url));
+
+/** The first two addresses are the node's own; each other one is routed over a device of its own. */
+const DEVICES = [...INTERFACES, 'eth0', 'mslffffffffff'];
+
+const packetsOf = (family: Family): fc.Arbitrary<readonly Packet[]> => {
+  const [own, far] = [ADDRESSES[family].slice(0, 2), ADDRESSES[family].slice(2, 7)];
+  const packet = fc
+    .record({
+      src: fc.constantFrom(...own),
+      to: fc.nat(far.length - 1),
+      sport: fc.constantFrom(...PORTS),
+      dport: fc.constantFrom(...PORTS, 1000, 1057),
+    })
+    .map(
+      ({ to, ...rest }): Packet => ({
+        ...rest,
+        family,
+        dst: far[to] as Packet['dst'],
+        out: DEVICES[to] as string,
+        protocol: 17,
+        ctState: 'NEW',
+        mark: 0,
+        srcType: 'LOCAL',
+      }),
+    );
+  return fc.array(packet, { minLength: 40, maxLength: 40 });
+};
+
+describe.each(['nft', 'legacy'] as const)('packets through iptables-%s', variant => {
+  let room: KernelRoom;
+  beforeAll(() => {
+    room = new KernelRoom(`p-${variant}`, variant);
+    const lines = ['link set lo up'];
+    for (const device of DEVICES) lines.push(`link add ${device} type bridge`, `link set ${device} up`);
+    for (const family of [4, 6] as const) {
+      const width = family === 4 ? 32 : 128;
+      ADDRESSES[family].slice(0, 2).forEach(ip => {
+        lines.push(`addr add ${formatIp(ip)}/${width} dev lo${family === 6 ? ' nodad' : ''}`);
+      });
+      ADDRESSES[family].slice(2, 7).forEach((ip, i) => {
+        lines.push(`route add ${formatIp(ip)}/${width} dev ${DEVICES[i]}`);
+      });
+    }
+    room.run(['ip', '-batch', '-'], `${lines.join('\n')}\n`);
+  });
+  afterAll(() => room.close());
+
+  const load = (ruleset: Ruleset) => {
+    const rules = lower(ruleset, { ...IPTABLES_LIMITS, dispatchFanout: 2 });
+    room.ipset(ipsetBeforeRules(planSets(desiredSets(new Map(), rules), new Map())));
+    const saved = parseSave(room.save(rules.family)).get('filter') ?? emptyTable('filter');
+    room.restore(rules.family, restoreInput(planTable(renderTable(rules, 'filter'), saved)));
+  };
+  const send = (packets: readonly Packet[]): readonly string[] => {
+    const datagrams = packets.map(p => ({
+      src: formatIp(p.src),
+      sport: p.sport,
+      dst: formatIp(p.dst),
+      dport: p.dport,
+    }));
+    return JSON.parse(
+      room.run(
+        [process.execPath, '--disable-warning=ExperimentalWarning', SENDER],
+        JSON.stringify(datagrams),
+      ),
+    );
+  };
+
+  it.each([4, 6] as const)('meet the fate that evaluate foretells, for any rules (IPv%i)', family => {
+    const samples = fc.sample(fc.tuple(rulesetIn('OUTPUT'), packetsOf(family)), { numRuns: 15, seed: 7 });
+    const fates = { sent: 0, EPERM: 0 };
+    for (const [any, packets] of samples) {
+      const ruleset = { ...any, family };
+      load(ruleset);
+      const foretold = packets.map(p =>
+        evaluate(ruleset, lookupOf(ruleset.sets), p, 'OUTPUT').verdict === 'drop' ? 'EPERM' : 'sent',
+      );
+      expect(send(packets)).toEqual(foretold);
+      for (const fate of foretold) fates[fate]++;
+    }
+    expect(Math.min(fates.sent, fates.EPERM)).toBeGreaterThan(50);
+  });
+});
