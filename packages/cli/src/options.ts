@@ -45,6 +45,18 @@ export const OUTPUT_DATA: VerbOption = {
   choices: ['json', 'yaml'],
 };
 
+export const PORT: VerbOption = {
+  flags: '--port <port>',
+  summary: 'dial this port on every pod too: 443, 53/udp (repeatable)',
+  repeats: true,
+};
+
+export const EXTERNAL: VerbOption = {
+  flags: '--external <ip>',
+  summary: 'an address outside the cluster to try too (repeatable)',
+  repeats: true,
+};
+
 /** Options of every verb, before or after it. */
 export const GLOBAL: readonly VerbOption[] = [
   {

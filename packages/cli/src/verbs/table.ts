@@ -1,10 +1,12 @@
 import type { Verb } from '../verb.ts';
 import { bgpPeers } from './bgp-peers.ts';
+import { diff } from './diff.ts';
 import { get } from './get.ts';
+import { reach } from './reach.ts';
 import { validate } from './validate.ts';
 import { verdict } from './verdict.ts';
 import { version } from './version.ts';
 import { why } from './why.ts';
 
 /** Every verb, in the order of `--help`. */
-export const VERBS: readonly Verb[] = [why, verdict, get, bgpPeers, validate, version];
+export const VERBS: readonly Verb[] = [why, reach, diff, verdict, get, bgpPeers, validate, version];

@@ -1,0 +1,85 @@
+import type { ConnectionGroup, ConnectivityDiff } from '@muslin/policy';
+import type { Family } from '@muslin/net';
+import type { Paint } from '../output/paint.ts';
+import { type Column, formatTable } from '../output/table.ts';
+import { mergeFamilies } from './families.ts';
+import { endTexts } from './outside.ts';
+import { formatDialled } from './ports.ts';
+
+/** Connections of one port that came or went. */
+export interface ChangeRow extends Omit<ConnectionGroup, 'family'> {
+  readonly change: 'gained' | 'lost';
+  readonly family: Family | undefined;
+}
+
+const MAX_NAMES = 8;
+
+/** The rows of a diff: what was lost first, as that is what hurts. */
+export function changesOf({ gained, lost }: ConnectivityDiff): readonly ChangeRow[] {
+  const rows = (groups: readonly ConnectionGroup[], change: ChangeRow['change']) =>
+    mergeFamilies(groups.map(named), ({ from, to, port, protocol }) =>
+      JSON.stringify([from, to, port, protocol]),
+    ).map(row => ({ ...row, change }));
+  return [...rows(lost, 'lost'), ...rows(gained, 'gained')];
+}
+
+const named = (group: ConnectionGroup) => ({ ...group, from: endTexts(group.from), to: endTexts(group.to) });
+
+/** Number of connections: an end to itself is none. */
+export function countOf(rows: readonly ChangeRow[], change: ChangeRow['change']): number {
+  return rows
+    .filter(row => row.change === change)
+    .reduce(
+      (sum, { from, to }) => sum + from.length * to.length - from.filter(end => to.includes(end)).length,
+      0,
+    );
+}
+
+/** `3 connections lost, 1 gained`. */
+export function summaryText(rows: readonly ChangeRow[]): string {
+  const [lost, gained] = [countOf(rows, 'lost'), countOf(rows, 'gained')];
+  if (lost + gained === 0) return 'No connections gained or lost.';
+  return `${lost} ${lost === 1 ? 'connection' : 'connections'} lost, ${gained} gained.`;
+}
+
+export function diffText(rows: readonly ChangeRow[], paint: Paint): string {
+  if (rows.length === 0) return `${summaryText(rows)}\n`;
+  const columns: readonly Column<ChangeRow>[] = [
+    {
+      head: 'CHANGE',
+      cell: row => row.change,
+      paint: (text, row) => (row.change === 'gained' ? paint.good(text) : paint.bad(text)),
+    },
+    { head: 'PORT', cell: portText },
+    { head: 'FROM', cell: row => names(row.from) },
+    { head: 'TO', cell: row => names(row.to) },
+  ];
+  return `${formatTable(rows, columns)}\n${summaryText(rows)}\n`;
+}
+
+/** A comment for a pull request (GitHub Flavored Markdown tables). */
+export function diffMarkdown(rows: readonly ChangeRow[]): string {
+  const title = '### Connectivity';
+  if (rows.length === 0) return `${title}\n\n${summaryText(rows)}\n`;
+  const code = (ends: readonly string[]) => names(ends.map(end => `\`${end.replace(/[`|]/g, '')}\``));
+  const lines = rows.map(row => `| ${row.change} | ${portText(row)} | ${code(row.from)} | ${code(row.to)} |`);
+  return [
+    title,
+    '',
+    `**${summaryText(rows)}**`,
+    '',
+    '| Change | Port | From | To |',
+    '|---|---|---|---|',
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+function portText(row: ChangeRow): string {
+  return `${formatDialled(row)}${row.family === undefined ? '' : ` IPv${row.family}`}`;
+}
+
+function names(ends: readonly string[]): string {
+  const shown = ends.slice(0, MAX_NAMES).join(', ');
+  return ends.length > MAX_NAMES ? `${shown} and ${ends.length - MAX_NAMES} more` : shown;
+}

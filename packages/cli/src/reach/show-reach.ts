@@ -1,0 +1,46 @@
+import { reach } from '@muslin/policy';
+import type { Context } from '../context.ts';
+import { protocolName } from '../flow/protocol.ts';
+import { warn } from '../output/complain.ts';
+import { writeData } from '../output/data.ts';
+import type { ExitCode, Input } from '../verb.ts';
+import { openWorld } from '../world/open-world.ts';
+import { endText, endTexts, outsideOf, parseAddresses } from './outside.ts';
+import { parsePorts } from './ports.ts';
+import { listText, MAX_MATRIX_COLUMNS, matrixText, mergedRows } from './reach-text.ts';
+
+export async function showReach(ctx: Context, input: Input): Promise<ExitCode> {
+  const ports = parsePorts(input.list('port'));
+  if (!ports.ok) return ctx.fail(2, ports.fault);
+  const given = parseAddresses(input.list('external'));
+  if (!given.ok) return ctx.fail(2, given.fault);
+  const opened = await openWorld(ctx, input);
+  if (!opened.ok) return ctx.fail(2, ...opened.fault);
+  const { world } = opened.value;
+  warn(ctx, world);
+  if (world.snapshot.endpoints.size === 0) return ctx.fail(1, 'there are no pods to ask about');
+  const outside = [...outsideOf([world.snapshot]), ...given.value];
+  const answer = reach(world.snapshot, { ports: ports.value, externals: outside });
+  const namespace = input.text('namespace');
+  const rows = answer.rows.filter(({ to }) =>
+    namespace === undefined ? to.startsWith('pod/') : to.startsWith(`pod/${namespace}/`),
+  );
+  if (rows.length === 0) return ctx.fail(1, `there are no pods in namespace ${namespace}`);
+  const form = input.text('output');
+  if (form === 'json' || form === 'yaml') {
+    const data = rows.map(row => ({
+      ...row,
+      to: endText(row.to),
+      protocol: protocolName(row.protocol),
+      from: endTexts(row.from),
+    }));
+    await writeData(ctx, form, data);
+    return 0;
+  }
+  const merged = mergedRows(rows);
+  const ends = endTexts(answer.ends);
+  const fits = merged.length <= MAX_MATRIX_COLUMNS;
+  const matrix = form === 'matrix' || (form === undefined && fits);
+  ctx.stdout(matrix ? matrixText(ends, merged) : listText(ends, merged));
+  return 0;
+}
