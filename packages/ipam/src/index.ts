@@ -1,1 +1,56 @@
-export {};
+/**
+ * Pools, blocks with node affinity, borrowing, reservations, handles, proof before an address is freed. Pure.
+ *
+ * @packageDocumentation
+ */
+export {
+  type Affinity,
+  type AffinityState,
+  affinityFromSpec,
+  affinityToSpec,
+  storedAffinity,
+} from './affinity.ts';
+export { allocate } from './allocate.ts';
+export {
+  addressesOf,
+  type Block,
+  type BlockAddress,
+  type BlockAttribute,
+  type BlockOwner,
+  emptyBlock,
+  ipAt,
+  isEmpty,
+  ordinalOf,
+  sameOwner,
+} from './block.ts';
+export { type Assigned, type AssignRefusal, type AssignRequest, assignFromBlock } from './block-assign.ts';
+export {
+  type ReleaseExpectation,
+  type ReleaseRefusal,
+  type ReleaseTime,
+  release,
+  releaseHandle,
+  settleCooled,
+} from './block-release.ts';
+export { blockFromSpec, blockToSpec, formatOwner, parseOwner } from './block-spec.ts';
+export type { Effect, Input } from './effect.ts';
+export type { IpamFault, Reason } from './fault.ts';
+export { blockHolding, freeBlockCandidates } from './free-blocks.ts';
+export { countInBlock, type Handle, handleFromSpec, handleToSpec } from './handle.ts';
+export { DEFAULT_IPAM_CONFIG, type IpamConfig, ipamConfigFromSpec } from './ipam-config.ts';
+export { drive, type Machine, type MachineState, machine, type Program, type Step } from './machine.ts';
+export { claimBlock, type Released, releaseBlock, releaseByHandle, releaseIp } from './machines.ts';
+export { affinityName, blockName, handleName } from './names.ts';
+export {
+  attributesOf,
+  HANDLE_ANNOTATIONS,
+  handleAnnotations,
+  type Owner,
+  podHandleId,
+  tunnelHandleId,
+  UID_ATTRIBUTE,
+} from './owner.ts';
+export { choosePools, type ExcludedPool, type PoolChoice, type PoolRequest } from './pool-choice.ts';
+export type { GivenUp } from './release-affinity.ts';
+export type { AllocatedAddress, Allocation, AllocationRequest, How } from './request.ts';
+export type { IpamKind, SpecFault, StoredMetadata, StoredObject } from './stored.ts';

@@ -1,0 +1,110 @@
+import { fail, formatIp, formatPrefix, type Ip, ok, type Prefix, prefixHas, type Result } from '@muslin/net';
+import { type Block, type BlockAttribute, ipAt, ordinalOf } from './block.ts';
+import { settleCooled } from './block-release.ts';
+import { pruneAttributes } from './prune-attributes.ts';
+
+/** Who asks for an address, and under which rules. */
+export interface AssignRequest {
+  readonly handleId: string;
+  readonly secondary: Readonly<Record<string, string>>;
+  /** This address and no other: reservations and cool-down do not apply to it. */
+  readonly ip?: Ip;
+  /** IPAMConfiguration ipCooldownSeconds, in ms. */
+  readonly cooldownMs: number;
+}
+
+/** Why a block gives no address. */
+export interface AssignRefusal {
+  readonly code: 'full' | 'reserved' | 'cooling' | 'not-in-block' | 'taken';
+  readonly block: Prefix;
+  readonly message: string;
+  /** `taken`: who has it. */
+  readonly heldBy?: BlockAttribute;
+}
+
+/** An address, and the block after it was taken. */
+export interface Assigned {
+  readonly block: Block;
+  readonly ip: Ip;
+  readonly ordinal: number;
+  readonly sequence: number;
+}
+
+/**
+ * Takes the address that is free for longest and not reserved (IPReservation), or the one asked for. The result is a
+ * new block value with a raised `sequenceNumber`. `now` in ms since the epoch.
+ */
+export function assignFromBlock(
+  block: Block,
+  request: AssignRequest,
+  reservations: readonly Prefix[],
+  now: number,
+): Result<Assigned, AssignRefusal> {
+  const settled = settleCooled(block, now, request.cooldownMs);
+  return request.ip === undefined
+    ? assignNext(settled, request, reservations)
+    : assignExactly(settled, request, request.ip);
+}
+
+function assignNext(
+  block: Block,
+  request: AssignRequest,
+  reservations: readonly Prefix[],
+): Result<Assigned, AssignRefusal> {
+  const near = reservations.filter(r => prefixHas(r, block.cidr.ip) || prefixHas(block.cidr, r.ip));
+  const ordinal = block.unallocated.find(free => !near.some(r => prefixHas(r, ipAt(block, free))));
+  if (ordinal !== undefined) return ok(take(block, ordinal, request));
+  const name = formatPrefix(block.cidr);
+  const free = block.unallocated.length;
+  if (free > 0)
+    return fail({
+      code: 'reserved',
+      block: block.cidr,
+      message: `the ${free} free addresses of ${name} are reserved`,
+    });
+  const cooling = block.attributes.some(attribute => attribute.releasedAt !== undefined);
+  return cooling
+    ? fail({
+        code: 'cooling',
+        block: block.cidr,
+        message: `${name} has only addresses that were released just now`,
+      })
+    : fail({ code: 'full', block: block.cidr, message: `${name} is full` });
+}
+
+function assignExactly(block: Block, request: AssignRequest, ip: Ip): Result<Assigned, AssignRefusal> {
+  const ordinal = ordinalOf(block, ip);
+  if (ordinal === undefined)
+    return fail({
+      code: 'not-in-block',
+      block: block.cidr,
+      message: `${formatIp(ip)} is not in ${formatPrefix(block.cidr)}`,
+    });
+  const index = block.allocations[ordinal] ?? null;
+  const heldBy = index === null ? undefined : block.attributes[index];
+  if (heldBy !== undefined && heldBy.releasedAt === undefined)
+    return fail({
+      code: 'taken',
+      block: block.cidr,
+      heldBy,
+      message: `${formatIp(ip)} is in use by ${heldBy.handleId ?? 'somebody without a handle'}`,
+    });
+  return ok(take(block, ordinal, request));
+}
+
+function take(block: Block, ordinal: number, request: AssignRequest): Assigned {
+  const attribute: BlockAttribute = { handleId: request.handleId, secondary: request.secondary };
+  const attributes = [...block.attributes, attribute];
+  const allocations = [...block.allocations];
+  allocations[ordinal] = attributes.length - 1;
+  const sequence = block.sequenceNumber + 1;
+  const changed: Block = {
+    ...block,
+    allocations,
+    attributes,
+    unallocated: block.unallocated.filter(free => free !== ordinal),
+    sequenceNumber: sequence,
+    sequenceNumberForAllocation: new Map([...block.sequenceNumberForAllocation, [ordinal, sequence]]),
+  };
+  return { block: pruneAttributes(changed), ip: ipAt(block, ordinal), ordinal, sequence };
+}

@@ -1,0 +1,50 @@
+import { fail, ok, type Prefix, type Result } from '@muslin/net';
+import { gaveUp, type IpamFault } from './fault.ts';
+import { countInBlock, type Handle, handleFromSpec, handleToSpec } from './handle.ts';
+import type { Program } from './machine.ts';
+import { handleName } from './names.ts';
+import { MOST_TRIES, readOne, remove, withSpec, write } from './store.ts';
+
+/** Says in the handle that it has one more address in a block; written before the block is. */
+export function* raiseHandle(
+  handleId: string,
+  cidr: Prefix,
+  annotations: Readonly<Record<string, string>>,
+): Program<Result<void, IpamFault>> {
+  const name = handleName(handleId);
+  const fresh: Handle = { handleId, blocks: new Map(), deleted: false };
+  for (let i = 0; i < MOST_TRIES; i++) {
+    const held = yield* readOne('IPAMHandle', name, handleFromSpec);
+    if (!held.ok) return held;
+    if (held.value === undefined) {
+      const spec = handleToSpec(countInBlock(fresh, cidr, 1));
+      if (yield* write('create', { kind: 'IPAMHandle', metadata: { name, annotations }, spec }))
+        return ok(undefined);
+      continue;
+    }
+    const { object, value } = held.value;
+    // Marked as deleted by a client that deletes in two steps: finish that, then begin anew.
+    if (value.deleted) yield* remove(object);
+    else if (yield* write('update', withSpec(object, handleToSpec(countInBlock(value, cidr, 1)))))
+      return ok(undefined);
+  }
+  return fail(gaveUp(`IPAMHandle ${name}`, []));
+}
+
+/** Says in the handle that it has fewer addresses in a block; written after the block was. */
+export function* lowerHandle(handleId: string, cidr: Prefix, by: number): Program<Result<void, IpamFault>> {
+  const name = handleName(handleId);
+  for (let i = 0; i < MOST_TRIES; i++) {
+    const held = yield* readOne('IPAMHandle', name, handleFromSpec);
+    if (!held.ok) return held;
+    if (held.value === undefined) return ok(undefined);
+    const { object, value } = held.value;
+    const lowered = countInBlock(value, cidr, -by);
+    const done =
+      lowered.blocks.size === 0
+        ? yield* remove(object)
+        : yield* write('update', withSpec(object, handleToSpec(lowered)));
+    if (done) return ok(undefined);
+  }
+  return fail(gaveUp(`IPAMHandle ${name}`, []));
+}
