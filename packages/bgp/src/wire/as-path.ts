@@ -34,6 +34,9 @@ function rowOf(
         const kind = SEGMENT_KINDS[reader.u8() - 1];
         const count = reader.u8();
         if (kind === undefined) return fail('has a segment of unknown kind');
+        if (options.external && kind.startsWith('confed')) {
+          return fail('has a confederation segment from outside (RFC 5065 §5)');
+        }
         if (count === 0) return fail('has a segment without AS numbers');
         const asNumbers: number[] = [];
         for (let i = 0; i < count && !reader.overrun; i++) asNumbers.push(four ? reader.u32() : reader.u16());
@@ -135,4 +138,9 @@ export function mergeAs4Path(path: AsPath, as4Path: AsPath): AsPath {
     return [...head.slice(0, -1), { kind: 'sequence', asNumbers }, ...trusted.slice(1)];
   }
   return [...head, ...trusted];
+}
+
+/** Whether a two-octet speaker can't be told this path in full. */
+export function needsFourOctets(path: AsPath): boolean {
+  return path.some(segment => segment.asNumbers.some(as => as > 0xffff));
 }

@@ -10,7 +10,7 @@ import {
   OPTIONAL_TRANSITIVE,
   WELL_KNOWN,
 } from './attribute-row.ts';
-import { as4PathRow, asPathRow } from './as-path.ts';
+import { as4PathRow, asPathRow, needsFourOctets } from './as-path.ts';
 import { communitiesRow, extendedCommunitiesRow, largeCommunitiesRow } from './community.ts';
 import { nextHopRow } from './next-hop.ts';
 import { AS_TRANS } from './open.ts';
@@ -167,8 +167,9 @@ const scratch = new ByteWriter(512);
 
 /** Writes all attributes in the order of their codes; unknown ones come last. */
 export function writeAttributes(writer: ByteWriter, attributes: PathAttributes, options: WireOptions): void {
+  const written = options.fourOctetAs ? attributes : withFourOctetCopies(attributes);
   for (const kind of ATTRIBUTE_KINDS) {
-    const value = attributes[kind];
+    const value = written[kind];
     if (value === undefined) continue;
     const row = attributeRow(kind);
     scratch.reset();
@@ -177,6 +178,18 @@ export function writeAttributes(writer: ByteWriter, attributes: PathAttributes, 
     writeAttribute(writer, flags, row.code, scratch.view());
   }
   for (const attr of attributes.unknown ?? []) writeAttribute(writer, attr.flags, attr.code, attr.bytes);
+}
+
+/** Adds AS4_PATH and AS4_AGGREGATOR where a two-octet speaker only sees AS_TRANS (RFC 6793 §4.2.2). */
+function withFourOctetCopies(attributes: PathAttributes): PathAttributes {
+  const { asPath, aggregator } = attributes;
+  return {
+    ...attributes,
+    // Confederation segments must not be in AS4_PATH.
+    ...(asPath !== undefined &&
+      needsFourOctets(asPath) && { as4Path: asPath.filter(s => !s.kind.startsWith('confed')) }),
+    ...(aggregator !== undefined && aggregator.asNumber > 0xffff && { as4Aggregator: aggregator }),
+  };
 }
 
 /** One line per attribute, `name: value`, for people. */

@@ -1,17 +1,9 @@
 import { ByteReader, fail, ok, type Result } from '@muslin/net';
-import { AS_TRANS } from './open.ts';
-import { mergeAs4Path } from './as-path.ts';
-import {
-  ATTRIBUTES,
-  attributeKind,
-  attributeRow,
-  FLAG,
-  type PathAttributes,
-  type UnknownAttribute,
-} from './attributes.ts';
+import { checkPresence, encodesRoutes, readAttributes } from './attribute-list.ts';
+import type { PathAttributes } from './attributes.ts';
 import { ERROR_CODES } from './error-code.ts';
 import { type AttributeFault, type ResetFault, resetFault } from './fault.ts';
-import { type MpReach, readMpReach, readMpUnreach } from './mp-reach.ts';
+import type { MpReach } from './mp-reach.ts';
 import { emptyNlri, type NlriBlock, nlriFault } from './nlri.ts';
 import type { WireOptions } from './options.ts';
 import type { RouteFamily } from './route-family.ts';
@@ -28,16 +20,8 @@ export interface UpdateMessage {
   readonly faults: readonly AttributeFault[];
 }
 
-/** What the attribute list of an UPDATE gave. */
-interface AttributeList {
-  attributes: { -readonly [K in keyof PathAttributes]: PathAttributes[K] };
-  mpReach?: MpReach;
-  mpUnreach?: NlriBlock;
-  faults: AttributeFault[];
-}
-
-const updateFault = (subcode: number, message: string, rfc: string, data?: Uint8Array) =>
-  resetFault(ERROR_CODES.update.code, subcode, message, rfc, data);
+const updateFault = (subcode: number, message: string, rfc: string) =>
+  resetFault(ERROR_CODES.update.code, subcode, message, rfc);
 
 /** Reads an UPDATE body. The fault is only for what the session can't survive (RFC 7606). */
 export function decodeUpdate(body: Uint8Array, options: WireOptions): Result<UpdateMessage, ResetFault> {
@@ -70,12 +54,11 @@ export function decodeUpdate(body: Uint8Array, options: WireOptions): Result<Upd
     });
   }
   checkPresence(list.value, announced);
-  const hasRoutes = announced.bytes.length > 0 || (mpReach !== undefined && mpReach.nlri.bytes.length > 0);
-  // Without routes that could be withdrawn, what a treat-as-withdraw fault should act on is unknown.
-  if (!hasRoutes && withdrawn.bytes.length === 0 && faults.some(f => f.severity === 'withdraw')) {
-    const worst = faults.find(f => f.severity === 'withdraw') as AttributeFault;
-    const reachLost = mpReach === undefined && worst.attribute === 0;
-    if (reachLost) return fail(updateFault(1, worst.message, 'RFC 7606 §5.2'));
+  const reachable = announced.bytes.length > 0 || encodesRoutes(list.value);
+  const worst = faults.find(fault => fault.severity === 'withdraw');
+  // Without announced routes nobody knows what the attributes were for, so perhaps routes were misread.
+  if (!reachable && worst !== undefined && list.value.otherSeen) {
+    return fail(updateFault(1, worst.message, 'RFC 7606 §5.2'));
   }
   return ok({
     kind: 'update',
@@ -86,140 +69,6 @@ export function decodeUpdate(body: Uint8Array, options: WireOptions): Result<Upd
     attributes,
     faults,
   });
-}
-
-function readAttributes(bytes: Uint8Array, options: WireOptions): Result<AttributeList, ResetFault> {
-  const reader = new ByteReader(bytes);
-  const list: AttributeList = { attributes: {}, faults: [] };
-  const unknown: UnknownAttribute[] = [];
-  const seen = new Set<number>();
-  while (reader.left > 0) {
-    const start = reader.offset;
-    const flags = reader.u8();
-    const code = reader.u8();
-    const value = reader.take(flags & FLAG.extended ? reader.u16() : reader.u8());
-    if (reader.overrun) {
-      list.faults.push({
-        severity: 'withdraw',
-        attribute: 0,
-        message: `attribute ${code} runs over the end of the attribute list`,
-        rfc: 'RFC 7606 §4',
-      });
-      break;
-    }
-    if (seen.has(code)) {
-      if (code === 14 || code === 15) {
-        return fail(updateFault(1, `attribute ${code} appears twice`, 'RFC 7606 §3 g'));
-      }
-      list.faults.push({
-        severity: 'discard',
-        attribute: code,
-        message: `attribute ${code} appears again; the first one counts`,
-        rfc: 'RFC 7606 §3 g',
-      });
-      continue;
-    }
-    seen.add(code);
-    const whole = bytes.subarray(start, reader.offset);
-    const fault = readAttribute(list, unknown, flags, code, value, whole, options);
-    if (fault !== undefined) return fail(fault);
-  }
-  if (unknown.length > 0) list.attributes.unknown = unknown.sort((a, b) => a.code - b.code);
-  mergeFourOctet(list, options);
-  return ok(list);
-}
-
-function readAttribute(
-  list: AttributeList,
-  unknown: UnknownAttribute[],
-  flags: number,
-  code: number,
-  value: Uint8Array,
-  whole: Uint8Array,
-  options: WireOptions,
-): ResetFault | undefined {
-  if (code === 14 || code === 15) {
-    if ((flags & 0xc0) !== FLAG.optional) list.faults.push(flagsFault(code));
-    if (code === 14) {
-      const reach = readMpReach(value, options);
-      if (!reach.ok) return updateFault(9, reach.fault.message, reach.fault.rfc, whole.slice());
-      if (reach.value.fault !== undefined) list.faults.push(reach.value.fault);
-      if (reach.value.reach !== undefined) list.mpReach = reach.value.reach;
-    } else {
-      const routes = readMpUnreach(value, options);
-      if (!routes.ok) return updateFault(9, routes.fault.message, routes.fault.rfc, whole.slice());
-      if (routes.value !== undefined) list.mpUnreach = routes.value;
-    }
-    return undefined;
-  }
-  const kind = attributeKind(code);
-  if (kind === undefined) {
-    if ((flags & FLAG.optional) === 0) {
-      const message = `attribute ${code} calls itself well-known but is unknown`;
-      return updateFault(2, message, 'RFC 4271 §6.3', whole.slice());
-    }
-    if (flags & FLAG.transitive) unknown.push({ flags: flags | FLAG.partial, code, bytes: value.slice() });
-    return undefined;
-  }
-  const row = attributeRow(kind);
-  if (row.internalOnly && options.external) {
-    const message = `${kind} from another AS has no meaning`;
-    list.faults.push({ severity: 'discard', attribute: code, message, rfc: row.rfc });
-    return undefined;
-  }
-  // RFC 6793 §4.1: between four-octet speakers these two must be ignored.
-  if ((kind === 'as4Path' || kind === 'as4Aggregator') && options.fourOctetAs) return undefined;
-  const expected = (row.optional ? FLAG.optional : 0) | (row.transitive ? FLAG.transitive : 0);
-  if ((flags & 0xc0) !== expected) {
-    list.faults.push(flagsFault(code));
-    return undefined;
-  }
-  const parsed =
-    kind === 'nextHop' && value.length !== 4
-      ? fail(`has ${value.length} octets instead of 4`)
-      : row.decode(value, options);
-  if (parsed.ok) Object.assign(list.attributes, { [kind]: parsed.value });
-  else {
-    list.faults.push({
-      severity: row.malformed,
-      attribute: code,
-      message: `${kind} ${parsed.fault}`,
-      rfc: row.rfc,
-    });
-  }
-  return undefined;
-}
-
-function flagsFault(code: number): AttributeFault {
-  const message = `attribute ${code} has the wrong optional or transitive flag`;
-  return { severity: 'withdraw', attribute: code, message, rfc: 'RFC 7606 §3 c' };
-}
-
-/** Replaces what a two-octet speaker had to write as AS_TRANS (RFC 6793 §4.2.3). */
-function mergeFourOctet(list: AttributeList, options: WireOptions): void {
-  if (options.fourOctetAs) return;
-  const { as4Path, as4Aggregator, asPath, aggregator } = list.attributes;
-  delete list.attributes.as4Path;
-  delete list.attributes.as4Aggregator;
-  // An aggregator that a two-octet speaker made anew tells that both AS4 attributes are out of date.
-  if (aggregator !== undefined && as4Aggregator !== undefined) {
-    if (aggregator.asNumber !== AS_TRANS) return;
-    list.attributes.aggregator = as4Aggregator;
-  }
-  if (asPath !== undefined && as4Path !== undefined) list.attributes.asPath = mergeAs4Path(asPath, as4Path);
-}
-
-function checkPresence(list: AttributeList, announced: NlriBlock): void {
-  const plain = announced.bytes.length > 0;
-  if (!plain && (list.mpReach === undefined || list.mpReach.nlri.bytes.length === 0)) return;
-  const wanted = plain ? (['origin', 'asPath', 'nextHop'] as const) : (['origin', 'asPath'] as const);
-  for (const kind of wanted) {
-    const code = ATTRIBUTES[kind].code;
-    if (list.attributes[kind] === undefined && !list.faults.some(f => f.attribute === code)) {
-      const message = `${kind} is missing`;
-      list.faults.push({ severity: 'withdraw', attribute: code, message, rfc: 'RFC 7606 §3 d' });
-    }
-  }
 }
 
 /** Whether the announced routes must be treated as withdrawn (RFC 7606 §2). */
