@@ -40,3 +40,26 @@ export {
   type Upserted,
 } from './normalise/snapshot-store.ts';
 export { BUILT_IN_TIERS } from './normalise/tier.ts';
+export { type Crd, crdOf, schemaOf } from './crd/crd.ts';
+export { pageName, referenceIndex, referencePage } from './crd/reference-page.ts';
+export { type SchemaNode, structuralOf } from './crd/structural.ts';
+export { writeYaml } from './crd/yaml.ts';
+export { bgpConfiguration } from './kinds/bgp-configuration.ts';
+export { bgpFilter } from './kinds/bgp-filter.ts';
+export { bgpNodeStatus } from './kinds/bgp-node-status.ts';
+export { bgpPeer } from './kinds/bgp-peer.ts';
+export { calicoNodeStatus } from './kinds/calico-node-status.ts';
+export { KINDS } from './kinds/catalogue.ts';
+export { clusterInformation } from './kinds/cluster-information.ts';
+export { felixConfiguration } from './kinds/felix-configuration.ts';
+export { globalNetworkPolicy, stagedGlobalNetworkPolicy } from './kinds/global-network-policy.ts';
+export { hostEndpoint } from './kinds/host-endpoint.ts';
+export { ipPool } from './kinds/ip-pool.ts';
+export { ipReservation } from './kinds/ip-reservation.ts';
+export { blockAffinity, ipamBlock, ipamConfiguration, ipamHandle } from './kinds/ipam.ts';
+export type { Kind, PrinterColumn, SpecOf, StatusOf } from './kinds/kind.ts';
+export { kubeControllersConfiguration } from './kinds/kube-controllers-configuration.ts';
+export { networkPolicy, stagedNetworkPolicy } from './kinds/network-policy.ts';
+export { globalNetworkSet, networkSet } from './kinds/network-set.ts';
+export { stagedKubernetesNetworkPolicy } from './kinds/staged-kubernetes-network-policy.ts';
+export { tier } from './kinds/tier.ts';
