@@ -18,7 +18,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   ipam: { pure: true, below: ['net', 'api'], libraries: [] },
   bgp: { pure: true, below: ['net'], libraries: [] },
   linux: { pure: false, below: ['net', 'api', 'dataplane'], libraries: ['execa'] },
-  kube: { pure: false, below: ['net', 'api'], libraries: ['undici', 'yaml'] },
+  kube: { pure: false, below: ['net', 'api', 'ipam'], libraries: ['undici', 'yaml'] },
   agent: { pure: false, below: [...MEANING, ...DOORS], libraries: ['pino', 'prom-client'] },
   speaker: { pure: false, below: [...MEANING, ...DOORS], libraries: ['pino', 'prom-client'] },
   controller: { pure: false, below: [...MEANING, ...DOORS], libraries: ['pino', 'prom-client'] },

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { DEFAULT_IPAM_CONFIG, ipamConfigFromSpec } from '@muslin/ipam';
 import type { KubeClient } from '@muslin/kube';
 import {
   detectBackend,
@@ -57,6 +58,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   const blocks = new Map<string, AnyObject>();
   const pods = new Map<string, AnyObject>();
   let mark = since.mark();
+  let ipamConfig = DEFAULT_IPAM_CONFIG;
   let ready = false;
 
   const enforcer = new Enforcer({
@@ -86,6 +88,9 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     client,
     node: options.node,
     stateDir: options.stateDir,
+    snapshot: () => core.snapshot,
+    config: () => ipamConfig,
+    reservations: () => [],
     log: line => log.warn(line),
   });
   const network = new PodNetwork({
@@ -111,6 +116,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
         if (gone) blocks.delete(name);
         else blocks.set(name, object);
         core.tell({ type: 'blocks', blocks: ownBlocks(blocks.values(), options.node) });
+      } else if (kind === 'IPAMConfiguration') {
+        ipamConfig = gone ? DEFAULT_IPAM_CONFIG : ipamConfigFromSpec(object['spec']);
       } else {
         if (kind === 'Pod') {
           if (gone) pods.delete(`${namespace}/${name}`);
@@ -151,6 +158,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   return {
     async stop() {
       enforcer.stop();
+      addresses.stop();
       cni.close();
       status.close();
       await watches.stop();

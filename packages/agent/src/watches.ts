@@ -30,6 +30,7 @@ const WATCHED: Readonly<Record<string, Watched>> = {
   NetworkSet: { resource: RESOURCES.NetworkSet },
   GlobalNetworkSet: { resource: RESOURCES.GlobalNetworkSet },
   IPPool: { resource: RESOURCES.IPPool },
+  IPAMConfiguration: { resource: RESOURCES.IPAMConfiguration },
   IPAMBlock: { resource: RESOURCES.IPAMBlock },
 };
 

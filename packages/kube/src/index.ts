@@ -77,3 +77,4 @@ export {
   StatusWriter,
   type StatusWriterOptions,
 } from './status-writer.ts';
+export { type IpamCache, ipamStore } from './ipam-store.ts';
