@@ -65,13 +65,24 @@ function targetsOf(chain: Chain): readonly string[] {
 /** The sets that rules look into, with the kind that the look-up needs. */
 export function setsUsed(ruleset: Ruleset): ReadonlyMap<SetId, MemberSet['kind']> {
   const used = new Map<SetId, MemberSet['kind']>();
+  for (const table of ruleset.tables.values())
+    for (const chain of table.chains.values()) for (const [id, kind] of lookupsOf(chain)) used.set(id, kind);
+  return used;
+}
+
+const lookups = new WeakMap<Chain, ReadonlyMap<SetId, MemberSet['kind']>>();
+
+function lookupsOf(chain: Chain): ReadonlyMap<SetId, MemberSet['kind']> {
+  const known = lookups.get(chain);
+  if (known !== undefined) return known;
+  const used = new Map<SetId, MemberSet['kind']>();
   const visit = (matches: readonly Match[]) => {
     for (const match of matches) {
       if (match.kind === 'set') used.set(match.set, match.key.includes(',') ? 'ip-port' : 'net');
       else if (match.kind === 'any') match.of.forEach(visit);
     }
   };
-  for (const table of ruleset.tables.values())
-    for (const chain of table.chains.values()) for (const rule of chain.rules) visit(rule.matches);
+  for (const rule of chain.rules) visit(rule.matches);
+  lookups.set(chain, used);
   return used;
 }

@@ -1,7 +1,8 @@
-import { comparePrefix, type Family, familyOf, type Prefix, prefixCovers } from '@muslin/net';
+import { type Family, familyOf } from '@muslin/net';
 import type { Match } from '../ir/match.ts';
 import type { InterfaceMatch } from '../ir/matches/interface.ts';
 import { type ConntrackState, ICMP_PROTOCOL, PORT_PROTOCOLS } from '../ir/packet.ts';
+import { outermost } from '../outermost.ts';
 
 /** The matches of a rule with what can be known beforehand taken out; undefined when they can never all hold. */
 export function resolve(matches: readonly Match[], family: Family): readonly Match[] | undefined {
@@ -41,16 +42,6 @@ function settle(match: Match, family: Family): Fate {
     default:
       return match;
   }
-}
-
-/** Prefixes that no other of the list covers, in order. */
-function outermost(nets: readonly Prefix[]): readonly Prefix[] {
-  const out: Prefix[] = [];
-  for (const net of nets.toSorted(comparePrefix)) {
-    const last = out.at(-1);
-    if (last === undefined || !prefixCovers(last, net)) out.push(net);
-  }
-  return out;
 }
 
 /** What a protocol settles: other protocols, ports, ICMP. Adds the protocol that an ICMP match implies. */
