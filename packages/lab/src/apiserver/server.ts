@@ -10,7 +10,14 @@ import { GarbageCollection } from './control/garbage-collection.ts';
 import { namespaceLife } from './control/namespace-life.ts';
 import { Registry } from './kinds/registry.ts';
 import { handle, unauthorized } from './serve/handle.ts';
-import { type ApiRequest, type ApiResponse, replyStatus, type WatchReply } from './serve/request.ts';
+import { decodeProtobuf } from './serve/protobuf.ts';
+import {
+  type ApiRequest,
+  type ApiResponse,
+  JSON_TYPE,
+  replyStatus,
+  type WatchReply,
+} from './serve/request.ts';
 import { failure } from './status.ts';
 import { openDataFile } from './store/data-file.ts';
 import { Store } from './store/store.ts';
@@ -44,6 +51,7 @@ export interface ApiServer {
 }
 
 const BODY_LIMIT = 3 * 1024 * 1024;
+const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
 
 /** Starts an API server. Rejects when an address can't be bound or the data file can't be opened. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
@@ -139,9 +147,8 @@ class Shell {
     incoming.on('end', () => {
       if (size > BODY_LIMIT) {
         const why = `Request entity too large: limit is ${BODY_LIMIT}`;
-        return this.#send(response, replyStatus(failure(413, 'RequestEntityTooLarge', why)));
-      }
-      this.#send(response, this.#handle(incoming, Buffer.concat(chunks).toString()));
+        this.#send(response, replyStatus(failure(413, 'RequestEntityTooLarge', why)));
+      } else this.#send(response, this.#handle(incoming, Buffer.concat(chunks)));
     });
   }
 
@@ -149,21 +156,23 @@ class Shell {
     for (const end of [...this.#watches]) end();
   }
 
-  #handle(incoming: IncomingMessage, body: string): ApiResponse {
+  #handle(incoming: IncomingMessage, bytes: Buffer): ApiResponse {
     const { headers } = incoming;
     const token = /^Bearer\s+(.+)$/i.exec(headers.authorization ?? '')?.[1]?.trim() ?? '';
     const user = this.#tokens.get(token);
     const [path = '/', query = ''] = splitOnce(incoming.url ?? '/', '?');
     const isProbe = /^\/(healthz|livez|readyz)(\/|$)/.test(path) || path === '/version';
     if (user === undefined && !isProbe) return unauthorized();
+    const contentType = headers['content-type'] ?? '';
+    const message = contentType.startsWith(PROTOBUF_TYPE) ? decodeProtobuf(bytes) : undefined;
     const request: ApiRequest = {
       method: incoming.method ?? 'GET',
       path: path.length > 1 ? path.replace(/\/+$/, '') : path,
       query: new URLSearchParams(query),
       accept: headers.accept ?? '',
-      contentType: headers['content-type'] ?? '',
+      contentType: message === undefined ? contentType : JSON_TYPE,
       userAgent: headers['user-agent'] ?? '',
-      body,
+      body: message === undefined ? bytes.toString() : JSON.stringify(message),
       user: user ?? { user: 'system:anonymous', groups: ['system:unauthenticated'] },
     };
     try {
@@ -177,7 +186,10 @@ class Shell {
   }
 
   #send(response: ServerResponse, answer: ApiResponse): void {
-    if (answer.type === 'watch') return this.#watch(response, answer);
+    if (answer.type === 'watch') {
+      this.#watch(response, answer);
+      return;
+    }
     const body = Buffer.from(answer.body);
     for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
     response.setHeader('content-length', body.length);

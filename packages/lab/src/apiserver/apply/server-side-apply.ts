@@ -1,11 +1,19 @@
-import type { Result } from '@muslin/net';
+import { ok, type Result } from '@muslin/net';
 import type { Api } from '../api.ts';
+import { fieldRequired } from '../field-error.ts';
+import { at, isObject, textAt } from '../json.ts';
 import type { Kind } from '../kinds/kind.ts';
-import type { KubeObject } from '../kube-object.ts';
+import { type KubeObject, withMetadata } from '../kube-object.ts';
+import { checkType, parseText } from '../serve/body.ts';
+import { fieldValidationOf, readFields, withDefaults } from '../serve/intake.ts';
 import type { ApiRequest } from '../serve/request.ts';
 import type { Route } from '../serve/route.ts';
-import type { WriteContext } from '../serve/write.ts';
-import { failure, refuse, type Status } from '../status.ts';
+import { createObject, updateObject, type WriteContext } from '../serve/write.ts';
+import * as faults from '../status.ts';
+import { badRequest, failure, refuse, type Status } from '../status.ts';
+import { difference, EMPTY, type FieldSet, intersection, isEmptySet, pathsOf, union } from './field-set.ts';
+import { isEntryOf, type Manager, managersOf, ownable } from './managed-fields.ts';
+import { compare, fieldsOf, mergeApplied, removeFields } from './typed-value.ts';
 
 export interface Applied {
   readonly created: boolean;
@@ -13,13 +21,152 @@ export interface Applied {
   readonly warnings: readonly string[];
 }
 
+/** Server-side apply (Kubernetes, Server-Side Apply): creates the object, or lays the configuration over it. */
 export function applyObject(
-  _api: Api,
-  _kind: Kind,
-  _old: KubeObject | undefined,
-  _route: Route,
-  _request: ApiRequest,
-  _context: WriteContext,
+  api: Api,
+  kind: Kind,
+  old: KubeObject | undefined,
+  route: Route,
+  request: ApiRequest,
+  context: WriteContext,
 ): Result<Applied, Status> {
-  return refuse(failure(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {}));
+  if (!request.query.get('fieldManager')) {
+    const subject = { group: 'meta.k8s.io', plural: '', kind: 'PatchOptions' };
+    return refuse(
+      faults.invalid(subject, '', [fieldRequired('fieldManager', 'is required for apply patch')]),
+    );
+  }
+  const config = readConfiguration(kind, route, request);
+  if (!config.ok) return config;
+  const { warnings } = config.value;
+  const object = ownDoor(kind, config.value.object, context.subresource);
+  const applied = fieldsOf(ownable(kind, object), kind.schema);
+  const record = { ...context, applied };
+  if (old === undefined) {
+    if (object.metadata.uid)
+      return refuse(faults.conflict(kind, route.name, 'uid mismatch: the object does not exist'));
+    const made = createObject(api, kind, withDefaults(object, kind), record);
+    return made.ok ? ok({ created: true, object: made.value, warnings }) : made;
+  }
+  const managers = managersOf(old);
+  const self = managers.find(({ entry }) => isEntryOf(entry, kind, { ...record, time: '' }));
+  const others = managers.filter(manager => manager !== self);
+  const live = ownable(kind, old);
+  const merged = mergeApplied(live, ownable(kind, object), kind.schema);
+  if (request.query.get('force') !== 'true') {
+    const fault = conflictFault(others, compare(live, merged, kind.schema).changed);
+    if (fault !== undefined) return refuse(fault);
+  }
+  const kept = others.reduce<FieldSet>((all, { fields }) => union(all, fields), EMPTY);
+  const dropped = difference(difference(self?.fields ?? EMPTY, applied), kept);
+  const left = removeFields(merged, dropped, kept, kind.schema);
+  const content = isObject(left) ? left : {};
+  const metadata = { ...old.metadata, ...precondition(object), ...without(content['metadata']) };
+  const next = withDefaults(
+    stored(kind, { ...content, metadata: pruneMetadata(metadata, content['metadata']) }),
+    kind,
+  );
+  const written = updateObject(api, kind, old, next, record);
+  return written.ok ? ok({ created: false, object: written.value, warnings }) : written;
+}
+
+/** Status only counts on its own subresource, and there nothing else does. */
+function ownDoor(kind: Kind, object: KubeObject, subresource: string): KubeObject {
+  if (!kind.hasStatus) return object;
+  const { status, metadata, ...rest } = object;
+  if (subresource !== 'status') return { ...rest, metadata };
+  return { metadata, ...(status === undefined ? {} : { status }) };
+}
+
+function without(metadata: unknown): KubeObject['metadata'] {
+  return isObject(metadata as never) ? (metadata as KubeObject['metadata']) : {};
+}
+
+/** Metadata that may be owned, and is not in the result any more, is gone. */
+function pruneMetadata(metadata: KubeObject['metadata'], content: unknown): KubeObject['metadata'] {
+  const own = without(content);
+  const entries = Object.entries(metadata).filter(
+    ([name]) => !['labels', 'annotations', 'finalizers', 'ownerReferences'].includes(name) || name in own,
+  );
+  return Object.fromEntries(entries);
+}
+
+function precondition(object: KubeObject): KubeObject['metadata'] {
+  const { resourceVersion, uid } = object.metadata;
+  return { ...(resourceVersion ? { resourceVersion } : {}), ...(uid ? { uid } : {}) };
+}
+
+function stored(kind: Kind, object: KubeObject): KubeObject {
+  return kind.translate?.toStored(object) ?? object;
+}
+
+function readConfiguration(kind: Kind, route: Route, request: ApiRequest): ReturnType<typeof readFields> {
+  const parsed = parseText(request.body, true);
+  if (!parsed.ok || !isObject(parsed.value))
+    return refuse(badRequest('error decoding YAML: the body is no object'));
+  const body = parsed.value;
+  const [given, version] = [textAt(body, 'kind'), textAt(body, 'apiVersion')];
+  if (given === '' || version === '')
+    return refuse(badRequest(`invalid object type: /${version}, Kind=${given}`));
+  if (at(body, 'metadata', 'managedFields') !== undefined && at(body, 'metadata', 'managedFields') !== null) {
+    return refuse(badRequest('metadata.managedFields must be nil'));
+  }
+  const typed = checkType(body, kind);
+  if (!typed.ok) return typed;
+  const taken = readFields(body, kind, fieldValidationOf(request.query));
+  if (!taken.ok) return taken;
+  const { name = route.name, namespace = route.namespace } = taken.value.object.metadata;
+  if (name !== route.name) {
+    return refuse(
+      badRequest(`the name of the object (${name}) does not match the name on the URL (${route.name})`),
+    );
+  }
+  if (kind.namespaced && namespace !== route.namespace) {
+    return refuse(
+      badRequest('the namespace of the provided object does not match the namespace sent on the request'),
+    );
+  }
+  const placed = withMetadata(taken.value.object, {
+    name,
+    namespace: kind.namespaced ? route.namespace : undefined,
+  });
+  return ok({ object: placed, warnings: taken.value.warnings });
+}
+
+/** Fields that others own and this configuration would change. */
+function conflictFault(others: readonly Manager[], changed: FieldSet): Status | undefined {
+  const found = others.flatMap(({ entry, fields }) => {
+    const both = intersection(fields, changed);
+    return isEmptySet(both) ? [] : pathsOf(both).map(path => ({ who: describe(entry), path }));
+  });
+  const [first] = found;
+  if (first === undefined) return undefined;
+  const causes = found.map(({ who, path }) => ({
+    reason: 'FieldManagerConflict',
+    message: `conflict with ${who}`,
+    field: path,
+  }));
+  if (found.length === 1) {
+    return failure(
+      409,
+      'Conflict',
+      `Apply failed with 1 conflict: conflict with ${first.who}: ${first.path}`,
+      { causes },
+    );
+  }
+  const managers = [...new Set(found.map(({ who }) => who))].sort();
+  const lines = managers.flatMap(who => [
+    `conflicts with ${who}:`,
+    ...found.filter(item => item.who === who).map(({ path }) => `- ${path}`),
+  ]);
+  return failure(409, 'Conflict', `Apply failed with ${found.length} conflicts: ${lines.join('\n')}`, {
+    causes,
+  });
+}
+
+function describe(entry: Manager['entry']): string {
+  const name = JSON.stringify(entry.manager);
+  const via =
+    entry.subresource === undefined ? name : `${name} with subresource ${JSON.stringify(entry.subresource)}`;
+  return entry.operation === 'Update' ? `${via} using ${entry.apiVersion}` : via;
 }

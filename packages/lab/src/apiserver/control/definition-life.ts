@@ -29,7 +29,10 @@ export const definitionLife: Controller = {
 };
 
 function settle(api: Api, definition: KubeObject): void {
-  if (definition.metadata.deletionTimestamp !== undefined) return cleanUp(api, definition);
+  if (definition.metadata.deletionTimestamp !== undefined) {
+    cleanUp(api, definition);
+    return;
+  }
   const names = objectAt(definition, 'spec', 'names');
   const accepted = JSON.stringify(objectAt(definition, 'status', 'acceptedNames')) === JSON.stringify(names);
   if (hasCondition(definition, 'Established') && accepted) return;

@@ -182,8 +182,10 @@ function write(api: Api, service: KubeObject, name: string, content: JsonObject)
     ],
   };
   const old = api.store.get(endpointSlice.storage, keyOf(namespace, name));
-  if (old === undefined)
-    return createQuietly(api, endpointSlice, { ...content, metadata }, 'kube-controller-manager');
+  if (old === undefined) {
+    createQuietly(api, endpointSlice, { ...content, metadata }, 'kube-controller-manager');
+    return;
+  }
   if (
     sameJson(old['ports'], content['ports']) &&
     sameJson(old['endpoints'], content['endpoints']) &&

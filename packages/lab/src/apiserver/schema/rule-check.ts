@@ -11,7 +11,7 @@ export function checkRules(schema: Schema, path: string): readonly Cause[] {
     const compiled = compileRule(rule.rule);
     if (!compiled.ok)
       causes.push(fieldInvalid(`${here}.rule`, { rule: rule.rule }, `compilation failed: ${compiled.fault}`));
-    if (rule.message !== undefined && rule.message.includes('\n')) {
+    if (rule.message?.includes('\n')) {
       causes.push(fieldInvalid(`${here}.message`, rule.message, 'message must not contain line breaks'));
     }
     if (rule.messageExpression !== undefined) {

@@ -23,8 +23,8 @@ export interface Taken {
   readonly warnings: readonly string[];
 }
 
-/** Decodes or prunes an object by its kind's schema and fills in defaults: the stored form, not yet validated. */
-export function takeIn(body: JsonObject, kind: Kind, mode: FieldValidation): Result<Taken, Status> {
+/** Decodes or prunes an object by its kind's schema: the stored form, without defaults. */
+export function readFields(body: JsonObject, kind: Kind, mode: FieldValidation): Result<Taken, Status> {
   const read = kind.builtIn ? decode(kind.kind, body, kind.schema) : readCustom(body, kind);
   const cannot = `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}`;
   if (read.mismatch !== undefined) return refuse(badRequest(`${cannot}: ${read.mismatch}`));
@@ -33,8 +33,13 @@ export function takeIn(body: JsonObject, kind: Kind, mode: FieldValidation): Res
     return refuse(badRequest(`${cannot}: strict decoding error: ${unknown.join(', ')}`));
   }
   const bare = withoutTypeMeta(read.value);
-  const stored = kind.translate?.toStored(bare) ?? bare;
-  return ok({ object: withDefaults(stored, kind), warnings: unknown });
+  return ok({ object: kind.translate?.toStored(bare) ?? bare, warnings: unknown });
+}
+
+/** `readFields` with defaults filled in: ready for the kind's strategy, not yet validated. */
+export function takeIn(body: JsonObject, kind: Kind, mode: FieldValidation): Result<Taken, Status> {
+  const read = readFields(body, kind, mode);
+  return read.ok ? ok({ ...read.value, object: withDefaults(read.value.object, kind) }) : read;
 }
 
 /** The schema's defaults, then those that depend on other fields. */

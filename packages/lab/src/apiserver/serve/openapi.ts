@@ -3,6 +3,7 @@ import type { Api } from '../api.ts';
 import type { Json, JsonObject } from '../json.ts';
 import type { Kind } from '../kinds/kind.ts';
 import type { Schema } from '../schema/schema.ts';
+import { PATCH_TYPES } from './patch.ts';
 import { type Reply, replyJson, replyText } from './request.ts';
 
 /** GET /openapi/v3 and the documents below it; undefined for a group version that is not served. */
@@ -54,7 +55,7 @@ function documentText(place: string, kinds: readonly Kind[]): string {
     paths[`${collection}/{name}`] = {
       get: operation(kind, 'get', name),
       put: operation(kind, 'put', name, true),
-      patch: operation(kind, 'patch', name, true),
+      patch: { ...operation(kind, 'patch', name, true), requestBody: { content: patchContent(kind) } },
       delete: operation(kind, 'delete', name),
     };
   }
@@ -113,6 +114,12 @@ function operation(kind: Kind, action: string, schema: string, writes = false): 
     parameters: writes ? ['dryRun', 'fieldManager', 'fieldValidation'].map(parameter) : [],
     responses: { 200: ok },
   };
+}
+
+/** kubectl sends the patch types that it finds here. */
+function patchContent(kind: Kind): JsonObject {
+  const types = kind.builtIn ? PATCH_TYPES : PATCH_TYPES.filter(type => !type.includes('strategic'));
+  return Object.fromEntries(types.map(type => [type, { schema: { type: 'object' } }]));
 }
 
 /** A schema as OpenAPI documents show it: int-or-string is spelled out, our own marks are left out. */

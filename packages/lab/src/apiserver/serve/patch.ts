@@ -15,22 +15,23 @@ import { fieldValidationOf, type Taken, takeIn } from './intake.ts';
 import type { ApiRequest } from './request.ts';
 import { updateObject, type WriteContext } from './write.ts';
 
-const TYPES = [
+/** The media types of patches. */
+export const PATCH_TYPES = [
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
   'application/apply-patch+yaml',
 ] as const;
-export type PatchType = (typeof TYPES)[number];
+export type PatchType = (typeof PATCH_TYPES)[number];
 
 /** The patch's media type, or why the kind does not take it. Custom kinds know no strategic merge. */
 export function patchTypeOf(request: ApiRequest, kind: Kind): Result<PatchType, Status> {
   const type = mediaType(request);
-  const known = TYPES.find(name => name === type);
+  const known = PATCH_TYPES.find(name => name === type);
   if (known === undefined)
     return refuse(failure(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {}));
   if (!kind.builtIn && known === 'application/strategic-merge-patch+json') {
-    return refuse(unsupportedMedia(TYPES.filter(name => name !== known).join(', ')));
+    return refuse(unsupportedMedia(PATCH_TYPES.filter(name => name !== known).join(', ')));
   }
   return ok(known);
 }

@@ -1,5 +1,6 @@
 import { ok, type Result } from '@muslin/net';
 import { type Api, surroundingsOf } from '../api.ts';
+import type { FieldSet } from '../apply/field-set.ts';
 import { recordWrite } from '../apply/managed-fields.ts';
 import { fieldInvalid } from '../field-error.ts';
 import { sameJson } from '../json.ts';
@@ -19,6 +20,8 @@ export interface WriteContext {
   /** '' for the object itself. */
   readonly subresource: string;
   readonly dryRun: boolean;
+  /** Apply only: the fields of the applied configuration. */
+  readonly applied?: FieldSet;
 }
 
 const BLOCKING = new Set([
