@@ -13,6 +13,7 @@ import { type LocatedEnd, Locator } from './locator.ts';
 import { explainPath, firstPacket } from './path.ts';
 import { SnapshotView } from './snapshot-view.ts';
 import type { Packet } from './trace.ts';
+import { translate } from './translation.ts';
 
 /** Answers questions about one snapshot, and remembers what it worked out for the next one. */
 export class Judge {
@@ -58,39 +59,33 @@ export class Judge {
 
   /** netpol S22: policies see what is left after translation, a backend and its port. */
   #toService(flow: Flow, from: LocatedEnd, service: ServiceFacts): Result<Explanation, FlowFault> {
-    const headless = service.clusterIps.length === 0;
-    const port = service.ports.find(p => p.protocol === flow.protocol && p.port === flow.port);
-    if (!headless && port === undefined) return fail(noSuchPort(service, flow));
-    const clusterIps = 'ip' in flow.to ? [flow.to.ip] : service.clusterIps;
-    const dialled = headless ? addressesOf(service).map(backend => backend.ip) : clusterIps;
-    const notes: Note[] = [...from.notes];
-    const backends = headless
-      ? addressesOf(service)
-      : service.backends.filter(b => b.protocol === flow.protocol && b.portName === port?.name);
-    if (backends.every(backend => !backend.ready)) notes.push({ code: 'no-backends', service: service.key });
-    if (backends.length === 0) return ok({ answer: 'deny', flow, paths: [], notes });
+    const translation = translate(service, flow);
+    if (!translation.ok) return translation;
+    const { headless, dialled, backends } = translation.value;
+    const noBackends: Note = { code: 'no-backends', service: service.key };
+    if (headless && backends.length === 0)
+      return ok({ answer: 'deny', flow, paths: [], notes: [...from.notes, noBackends] });
     const packet = this.#packet(flow, from, dialled);
     if (!packet.ok) return packet;
-    const clusterIp = packet.value.destination;
-    notes.push(
-      headless
-        ? { code: 'headless', service: service.key }
-        : { code: 'translated', service: service.key, clusterIp: formatIp(clusterIp), port: flow.port },
-    );
+    const { destination: chosen } = packet.value;
     const paths = backends
-      .filter(backend => backend.ip.family === clusterIp.family)
-      .map(backend => {
-        const to = this.#locateIp(backend.ip);
-        const destinationPort = headless ? flow.port : backend.port;
+      .filter(backend => backend.ip.family === chosen.family)
+      .map(({ ip, port, ready }) => {
         const after: Packet = {
           ...packet.value,
-          destination: backend.ip,
-          ...(destinationPort !== undefined && { destinationPort }),
+          destination: ip,
+          ...(port !== undefined && { destinationPort: port }),
         };
-        const path = this.#path(from, to, after, headless ? undefined : service);
-        if (backend.ready) return path;
-        return { ...path, ready: false, notes: [...path.notes, notReady(service)] };
+        const path = this.#path(from, this.#locateIp(ip), after, headless ? undefined : service);
+        return ready ? path : { ...path, ready, notes: [...path.notes, notReady(service)] };
       });
+    const notes: readonly Note[] = [
+      ...from.notes,
+      headless
+        ? { code: 'headless', service: service.key }
+        : { code: 'translated', service: service.key, clusterIp: formatIp(chosen), port: flow.port },
+      ...(paths.some(path => path.ready) ? [] : [noBackends]),
+    ];
     const allowed = paths.some(path => path.ready && path.answer === 'allow');
     return ok({ answer: allowed ? 'allow' : 'deny', flow, paths, notes });
   }
@@ -111,27 +106,8 @@ export class Judge {
   }
 }
 
-/** The name of a headless Service resolves to addresses; the caller dials its port there. */
-function addressesOf(service: ServiceFacts): ServiceFacts['backends'] {
-  const byIp = new Map<string, ServiceFacts['backends'][number]>();
-  for (const backend of service.backends) {
-    const address = formatIp(backend.ip);
-    if (backend.ready || !byIp.has(address)) byIp.set(address, backend);
-  }
-  return [...byIp.values()];
-}
-
 function notReady(service: ServiceFacts): Note {
   return { code: 'backend-not-ready', service: service.key };
-}
-
-function noSuchPort(service: ServiceFacts, flow: Flow): FlowFault {
-  const offered = service.ports.map(p => `${p.port}/${p.protocol}`).join(', ') || 'none';
-  return {
-    code: 'ServiceHasNoSuchPort',
-    service: service.key,
-    message: `Service ${service.key} has no port ${flow.port ?? '(none given)'} for protocol ${flow.protocol}; it has ${offered}.`,
-  };
 }
 
 function noCommonFamily(flow: Flow): FlowFault {

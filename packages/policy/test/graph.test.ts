@@ -1,4 +1,4 @@
-import type { FactChange, NodeState } from '@muslin/api';
+import type { FactChange, NodeDelta, NodeState } from '@muslin/api';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyDelta, EMPTY_NODE_STATE, Graph, isEmptyDelta, nodeState } from '../src/index.ts';
@@ -13,6 +13,24 @@ export function textOf(state: NodeState): string {
     sorted(state.policies),
     sorted(state.sets).map(([id, { kind, members }]) => [id, kind, [...members].sort()]),
   ]);
+}
+
+/** Fails when the delta tells something that was so already. */
+function expectMinimal(before: NodeState, { endpoints, policies, sets }: NodeDelta): void {
+  for (const [key, plan] of endpoints.upserts) expect(before.endpoints.get(key)).not.toEqual(plan);
+  for (const [key, policy] of policies.upserts) expect(before.policies.get(key)).not.toEqual(policy);
+  for (const key of endpoints.removals) expect(before.endpoints.has(key)).toBe(true);
+  for (const key of policies.removals) expect(before.policies.has(key)).toBe(true);
+  for (const id of sets.added.keys()) expect(before.sets.has(id)).toBe(false);
+  for (const id of sets.removed) expect(before.sets.has(id)).toBe(true);
+  for (const [id, { add, remove }] of sets.changed) {
+    const old = before.sets.get(id)?.members ?? new Set();
+    expect([add.isDisjointFrom(old), remove.isSubsetOf(old), add.size + remove.size > 0]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+  }
 }
 
 const steps = fc.array(fc.oneof({ arbitrary: changes, weight: 5 }, fc.constant('flush' as const)), {
@@ -32,7 +50,9 @@ function run(list: readonly (FactChange | 'flush')[]): void {
       snapshot = changed(snapshot, step);
       continue;
     }
-    state = applyDelta(state, graph.flush());
+    const delta = graph.flush();
+    expectMinimal(state, delta);
+    state = applyDelta(state, delta);
     const wanted = textOf(nodeState(snapshot, 'n1'));
     if (textOf(state) !== wanted) expect(JSON.parse(textOf(state))).toEqual(JSON.parse(wanted));
     if (textOf(graph.state) !== wanted) expect(JSON.parse(textOf(graph.state))).toEqual(JSON.parse(wanted));

@@ -184,6 +184,15 @@ describe('ports', () => {
     ]);
   });
 
+  it('lists no member for a name that stands for another protocol', () => {
+    const udp = [{ name: 'http', protocol: UDP, port: 8080 }];
+    const { sets } = nodeState(
+      cluster(...world, pod('shop/db', { ips: ['10.0.0.2'], ports: udp }), named),
+      'n1',
+    );
+    expect([...sets.values()].map(set => set.members.size)).toEqual([0]);
+  });
+
   it('takes endPort inclusively, however wide, without members (S13)', () => {
     const things = [
       ingress('knp/shop/p', 'all()', { protocol: TCP, destination: ports('80:90', '85:65535') }),
@@ -292,7 +301,7 @@ describe('Services', () => {
       ok: true,
       value: { answer: 'deny', paths: [{ answer: 'allow', ready: false }] },
     });
-    expect(answer.ok && answer.value.notes[0]?.code).toBe('no-backends');
+    expect(answer.ok && answer.value.notes.map(note => note.code)).toEqual(['translated', 'no-backends']);
   });
 
   it('dials the pods of a headless Service at the port that was asked for', () => {

@@ -177,6 +177,20 @@ describe('parts of a rule', () => {
     expect([ping(1, 4), ping(58, 6)]).toEqual(['allow', 'allow']);
   });
 
+  it('tells ICMP codes of one type apart', () => {
+    const flow = {
+      from: { endpoint: 'pod/shop/web' },
+      to: { endpoint: 'pod/shop/db' },
+      protocol: 1,
+      icmp: { type: 3, code: 4 },
+    };
+    const coded = (code: number) => policy('gnp/p', { ingress: [{ protocol: 1, icmp: { type: 3, code } }] });
+    expect(verdict(cluster(...world, coded(4)), flow)).toMatchObject({ value: { answer: 'allow' } });
+    expect(verdict(cluster(...world, coded(1)), flow)).toMatchObject({ value: { answer: 'deny' } });
+    const not = policy('gnp/p', { ingress: [{ protocol: 1, notIcmp: { type: 3, code: 1 } }] });
+    expect(verdict(cluster(...world, not), flow)).toMatchObject({ value: { answer: 'allow' } });
+  });
+
   it('matches an address that two pods list by either', () => {
     const twin = pod('shop/twin', { ips: ['10.0.0.2'], labels: { app: 'twin' } });
     const rule = policy('gnp/p', { selector: "app == 'db'", ingress: [{ source: peer("app == 'twin'") }] });

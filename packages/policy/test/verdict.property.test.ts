@@ -1,3 +1,4 @@
+import type { FactChange } from '@muslin/api';
 import { formatIp } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -5,6 +6,13 @@ import { decide, Judge, nodeState, verdict, viewOf } from '../src/index.ts';
 import { bruteForce } from './brute-force.ts';
 import { cluster } from './cluster.ts';
 import { flows, worlds } from './worlds.ts';
+
+/** Rules about Services mean something else once the Services are gone. */
+function namesServices(fact: FactChange): boolean {
+  if (fact.type !== 'policy' || fact.value === undefined) return false;
+  const rules = [...fact.value.ingress, ...fact.value.egress];
+  return rules.some(({ source, destination }) => 'service' in source || 'service' in destination);
+}
 
 const questions = fc.array(flows, { minLength: 20, maxLength: 20 });
 
@@ -56,6 +64,39 @@ describe('verdict', () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it('asks of a Service what it asks of each backend, and needs one that is ready', () => {
+    let asked = 0;
+    fc.assert(
+      fc.property(worlds, questions, (facts, list) => {
+        const snapshot = cluster(...facts.filter(fact => !namesServices(fact)));
+        const judge = new Judge(snapshot);
+        const withoutServices = new Judge({ ...snapshot, services: new Map() });
+        for (const flow of list) {
+          const answer = 'service' in flow.to ? judge.verdict(flow) : undefined;
+          if (answer?.ok !== true) continue;
+          const { paths, notes } = answer.value;
+          const ready = paths.filter(path => path.ready);
+          expect(answer.value.answer === 'allow').toBe(ready.some(path => path.answer === 'allow'));
+          expect(ready.length === 0).toBe(notes.some(note => note.code === 'no-backends'));
+          for (const { packet, answer: wanted, notes } of paths) {
+            if (notes.some(note => note.code === 'hairpin')) continue;
+            const { source, destination, destinationPort: port } = packet;
+            const direct = withoutServices.verdict({
+              ...flow,
+              family: source.family,
+              to: { ip: destination },
+              ...(port !== undefined && { port }),
+            });
+            expect(direct).toMatchObject({ ok: true, value: { answer: wanted } });
+            asked++;
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+    expect(asked).toBeGreaterThan(50);
   });
 
   it('is the same whether asked alone or of a Judge that has answered before, and survives JSON', () => {

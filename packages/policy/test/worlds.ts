@@ -71,6 +71,11 @@ const branch: fc.Arbitrary<Selector> = fc.oneof(
   fc.record({ op: pick('and' as const, 'or' as const), of: fc.array(leaf, { maxLength: 3 }) }),
 );
 
+/** Labels as an index sees them, reserved ones among them. */
+export const labelMaps = fc
+  .dictionary(pick(...KEYS), pick(...VALUES), { maxKeys: 4 })
+  .map(record => new Map(Object.entries(record)));
+
 export const selectors: fc.Arbitrary<Selector> = fc.oneof(
   { arbitrary: branch, weight: 4 },
   fc.record({ op: pick('and' as const, 'or' as const), of: fc.array(branch, { maxLength: 3 }) }),
