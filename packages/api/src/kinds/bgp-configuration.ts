@@ -3,6 +3,8 @@ import { anyCase, asNumber, choice, cidr, duration, flag, integer, list, object,
 import { passwordSource } from './secret-key-ref.ts';
 
 const COMMUNITY = '^(\\d+):(\\d+)$|^(\\d+):(\\d+):(\\d+)$';
+/** At most 15 characters, and not * alone: without look-around, a first character that is none, or a second one. */
+const INTERFACE = '^([a-zA-Z0-9_.-][a-zA-Z0-9_.*-]{0,14}|\\*[a-zA-Z0-9_.*-]{1,14})$';
 const MOST_PRIORITY = 2_147_483_646;
 const cidrs = (description: string) =>
   list(object({ cidr: cidr('A prefix').optional() }, 'A prefix'), description).optional();
@@ -62,7 +64,7 @@ export const bgpConfiguration = calicoKind({
         { max: 500 },
       ).optional(),
       ignoredInterfaces: list(
-        text('A name; * stands for any text, but not alone', { pattern: '^[a-zA-Z0-9_.*-]{1,15}$' }),
+        text('A name; * stands for any text, but not alone', { pattern: INTERFACE }),
         'Interfaces whose routes are not advertised',
         { type: 'set' },
       ).optional(),
@@ -82,10 +84,6 @@ export const bgpConfiguration = calicoKind({
       {
         rule: `${MESH_OFF} || !has(self.nodeMeshMaxRestartTime)`,
         message: 'nodeMeshMaxRestartTime needs the mesh',
-      },
-      {
-        rule: "!has(self.ignoredInterfaces) || !('*' in self.ignoredInterfaces)",
-        message: 'ignoredInterfaces may not hold * alone',
       },
     ],
   ),

@@ -1,5 +1,5 @@
 import { calicoKind } from './kind.ts';
-import { asNumber, choice, cidr, integer, list, object, text } from './property.ts';
+import { asNumber, choice, cidr, integer, list, object, oneOf, text } from './property.ts';
 
 const U16 = '(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5]?[0-9]{1,4})';
 const U32 =
@@ -8,7 +8,7 @@ const U32 =
 const COMMUNITY = `^(${U16}:${U16}|${U32}:${U32}:${U32})$`;
 const MOST_PRIORITY = 2_147_483_646;
 
-const operation = object(
+const operation = oneOf(
   {
     addCommunity: object(
       { value: text('aa:nn, or a:b:c for a large community', { max: 32, pattern: COMMUNITY }) },
@@ -29,12 +29,6 @@ const operation = object(
     ).optional(),
   },
   'One change to the route: exactly one field',
-  [
-    {
-      rule: '(has(self.addCommunity) ? 1 : 0) + (has(self.prependASPath) ? 1 : 0) + (has(self.setPriority) ? 1 : 0) == 1',
-      message: 'an operation must have exactly one of addCommunity, prependASPath and setPriority',
-    },
-  ],
 );
 
 const FAMILY = { 4: { width: 32, max: 18 }, 6: { width: 128, max: 43 } } as const;

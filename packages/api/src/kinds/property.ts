@@ -111,6 +111,14 @@ export function object<T extends z.ZodRawShape>(shape: T, description: string, r
   return z.object(shape).meta(notes(description, undefined, rules));
 }
 
+/** An object of which exactly one property is given. Counted by the schema: a CEL rule in a list without bound would cost too much. */
+export function oneOf<T extends z.ZodRawShape>(shape: T, description: string) {
+  return z
+    .object(shape)
+    .refine(value => Object.values(value).filter(part => part !== undefined).length === 1)
+    .meta({ description, minProperties: 1, maxProperties: 1 });
+}
+
 /** An AS number. The bound is the protocol's (RFC 6793): Calico's `int32` would refuse the private range above 2^31. */
 export function asNumber(description: string, usual?: string) {
   const options = { least: 0, most: 4_294_967_295, format: 'int64' } as const;

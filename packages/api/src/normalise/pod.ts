@@ -28,7 +28,7 @@ export function readPod(object: unknown): Read<Endpoint> {
     uid: root.at('metadata').at('uid').text() ?? '',
     node: spec.at('nodeName').text() || undefined,
     labels: header.labels,
-    serviceAccount: spec.at('serviceAccountName').text() || 'default',
+    serviceAccount: spec.at('serviceAccountName').text() || spec.at('serviceAccount').text() || 'default',
     ips: readIps(header, status),
     ports: declared.flatMap(({ name, ...port }) => (name === '' ? [] : [{ name, ...port }])),
     hostNetwork: spec.at('hostNetwork').flag() ?? false,

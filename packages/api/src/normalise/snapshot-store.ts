@@ -59,27 +59,24 @@ export class SnapshotStore {
 
   /** Takes an object as it is now, or every item of a List. */
   upsert(object: unknown): Upserted {
-    const items = itemsOf(object);
-    if (items !== undefined) {
-      const each = items.map(item => this.upsert(item));
-      return {
-        changes: each.flatMap(({ changes }) => changes),
-        findings: each.flatMap(({ findings }) => findings),
-      };
-    }
+    const each = itemsOf(object).map(item => this.#upsertOne(item));
+    return {
+      changes: each.flatMap(({ changes }) => changes),
+      findings: each.flatMap(({ findings }) => findings),
+    };
+  }
+
+  /** Forgets an object, given itself or what names it; of a List, every item. Unknown objects are no fault. */
+  delete(object: ResourceRef | unknown): readonly FactChange[] {
+    return itemsOf(object).flatMap(item => this.#replace(objectKey(item), []));
+  }
+
+  #upsertOne(object: unknown): Upserted {
     const id = objectKey(object);
     const normalised = normalise(object);
     const changes = this.#replace(id, normalised.facts);
     if (normalised.facts.length > 0 || normalised.findings.length > 0) this.#objects.set(id, normalised);
     return { changes, findings: normalised.findings };
-  }
-
-  /** Forgets an object, given itself or what names it; of a List, every item. Unknown objects are no fault. */
-  delete(object: ResourceRef | unknown): readonly FactChange[] {
-    const items = itemsOf(object);
-    return items === undefined
-      ? this.#replace(objectKey(object), [])
-      : items.flatMap(item => this.delete(item));
   }
 
   #replace(id: string, facts: readonly Fact[]): readonly FactChange[] {
@@ -161,10 +158,13 @@ export function snapshotOf(objects: Iterable<unknown>): {
   return { snapshot: store.snapshot, findings: store.findings };
 }
 
-/** The items of a `List` or `…List`, each with the apiVersion and kind that typed lists leave out. */
-function itemsOf(object: unknown): readonly unknown[] | undefined {
+/**
+ * The items of a `List` or `…List`, each with the apiVersion and kind that typed lists leave out; anything else is its own
+ * only item. Lists do not nest.
+ */
+function itemsOf(object: unknown): readonly unknown[] {
   const { apiVersion, kind } = identify(object);
-  if (!isRecord(object) || !kind.endsWith('List') || !Array.isArray(object['items'])) return undefined;
+  if (!isRecord(object) || !kind.endsWith('List') || !Array.isArray(object['items'])) return [object];
   const implied = kind === 'List' ? {} : { apiVersion, kind: kind.slice(0, -4) };
   return object['items'].map(item => (isRecord(item) ? { ...implied, ...item } : item));
 }

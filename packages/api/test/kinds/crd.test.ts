@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import {
+  bgpConfiguration,
   bgpFilter,
   type Crd,
   crdOf,
@@ -142,6 +143,28 @@ describe('the zod schema of a kind', () => {
     const spec: SpecOf<typeof ipPool> = { cidr: '10.0.0.0/16', vxlanMode: 'CrossSubnet' };
     const object = { apiVersion: 'projectcalico.org/v3', kind: 'IPPool', metadata: { name: 'p' }, spec };
     expect(readIpPool(object).value?.vxlanMode).toBe('CrossSubnet');
+  });
+
+  test.each(['eth0', 'eth*', '*0', '**', 'abcdefghijklmno'])('takes the interface %s', name => {
+    expect(bgpConfiguration.spec.safeParse({ ignoredInterfaces: [name] }).success).toBe(true);
+  });
+
+  test.each(['*', '', 'a b', 'abcdefghijklmnop'])('refuses the interface %j', name => {
+    expect(bgpConfiguration.spec.safeParse({ ignoredInterfaces: [name] }).success).toBe(false);
+  });
+
+  test('an operation of a filter is exactly one', () => {
+    const operations = (operation: object) =>
+      bgpFilter.spec.safeParse({ exportV4: [{ action: 'Accept', operations: [operation] }] }).success;
+    const [community, priority] = [{ addCommunity: { value: '1:2' } }, { setPriority: { value: 1 } }];
+    expect([{}, community, priority, { ...community, ...priority }].map(operations)).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
+    const schema = schemaIn(crdOf(bgpFilter)).properties?.['spec']?.properties?.['exportV4']?.items;
+    expect(schema?.properties?.['operations']?.items).toMatchObject({ minProperties: 1, maxProperties: 1 });
   });
 
   test.each(['1:2', '65535:65535', '0:0', '4294967295:0:1', '65536:1:1'])(

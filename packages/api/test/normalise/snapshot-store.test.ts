@@ -272,3 +272,20 @@ test('no JSON makes normalise throw, and an invalid object has a finding', () =>
     { numRuns: 2000 },
   );
 });
+
+test('neither depth nor size of hostile JSON makes it throw', () => {
+  const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
+  const nested = JSON.parse(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`);
+  const list = JSON.parse(
+    `${'{"apiVersion":"v1","kind":"List","items":['.repeat(20_000)}1${']}'.repeat(20_000)}`,
+  );
+  const store = new SnapshotStore();
+  store.upsert(list);
+  for (const hostile of [deep, nested]) {
+    expect(
+      normalise(gnp('p', { types: hostile, ingress: [{ action: hostile }], selector: hostile })).facts,
+    ).toEqual([]);
+    expect(normalise(pod('p', { podIP: hostile })).facts).toEqual([]);
+  }
+  expect(normalise(gnp('p', { selector: '('.repeat(60_000) })).facts).toEqual([]);
+});

@@ -169,6 +169,15 @@ test('a headless Service has no cluster address; the others have all of theirs',
   expect(both.ports).toEqual([{ name: '', protocol: 17, port: 53 }]);
 });
 
+test('a Namespace has the label with its name, whatever is written there (S39)', () => {
+  const labelled = (labels: object) =>
+    normalise({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns', labels } }).facts;
+  for (const labels of [{}, { 'kubernetes.io/metadata.name': 'kube-system' }])
+    expect(labelled(labels)).toMatchObject([
+      { value: { labels: new Map([['kubernetes.io/metadata.name', 'ns']]) } },
+    ]);
+});
+
 test('network sets hold prefixes and addresses; the global one has no namespace', () => {
   const set = (kind: string) =>
     normalise({
