@@ -1,0 +1,411 @@
+import { formatPrefix, type Ip4, ip4, mustIp, mustPrefix, type Prefix } from '@muslin/net';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  ACCEPT_ALL,
+  decodeMessage,
+  Framer,
+  nlriList,
+  type PathAttributes,
+  type Policy,
+  packNlri,
+  PLAIN_OPTIONS,
+  type UpdateMessage,
+} from '../src/index.ts';
+import type { ExportTreatment } from '../src/rib/export-rules.ts';
+import type { ImportTreatment } from '../src/rib/import-rules.ts';
+import { Rib } from '../src/rib/rib.ts';
+import type { RibPeer } from '../src/rib/rib-peer.ts';
+import { ALL_FAMILIES, unicastOf } from '../src/wire/route-family.ts';
+import { type SpecPeer, type SpecRoute, specifyAdvertised, specifyBest } from './rib-specification.ts';
+
+const routerId = mustIp('10.0.0.1') as Ip4;
+const noneV4 = packNlri('ipv4-unicast', []);
+
+const PREFIXES = [
+  '10.0.0.0/8',
+  '10.1.0.0/16',
+  '10.1.2.0/24',
+  '0.0.0.0/0',
+  '10.1.2.3/32',
+  'fd00::/8',
+  'fd00:1::/64',
+  '::/0',
+].map(mustPrefix);
+const POLICIES: readonly Policy[] = [
+  ACCEPT_ALL,
+  {
+    rules: [{ match: { prefix: { prefix: mustPrefix('10.1.0.0/16'), operator: 'in' } }, verdict: 'reject' }],
+    otherwise: 'accept',
+  },
+  {
+    rules: [
+      {
+        match: { communities: [{ kind: 'standard', value: 77 }] },
+        actions: [{ kind: 'set-local-pref', value: 300 }],
+        verdict: 'accept',
+      },
+      { match: { source: 'own' }, actions: [{ kind: 'set-med', value: 5 }], verdict: 'continue' },
+    ],
+    otherwise: 'accept',
+  },
+  { rules: [], otherwise: 'reject' },
+];
+
+interface Member {
+  readonly source: RibPeer;
+  importTreatment: ImportTreatment;
+  exportTreatment: ExportTreatment;
+  up: boolean;
+  received: Map<string, SpecRoute>;
+  told: Map<string, PathAttributes>;
+}
+
+function makePeer(slot: number, kind: 'ebgp' | 'ibgp', client: boolean): Member {
+  const external = kind === 'ebgp';
+  const address = ip4(0x0a000000 + slot);
+  return {
+    source: { slot, id: `p${slot}`, kind, client, routerId: ip4(0x0b000000 + (slot % 3)), address },
+    importTreatment: {
+      external,
+      localAs: 65000,
+      remoteAs: 65000 + slot,
+      routerId,
+      clusterId: routerId,
+      allowAsIn: 0,
+      enforceFirstAs: false,
+      honourGracefulShutdown: true,
+      role: undefined,
+      ownAddresses: new Set(),
+      policy: ACCEPT_ALL,
+    },
+    exportTreatment: {
+      external,
+      localAs: 65000,
+      client,
+      clusterId: routerId,
+      nextHop: 'auto',
+      self: { 4: { ip: routerId }, 6: { ip: mustIp('fd00::1') } },
+      role: undefined,
+      policy: ACCEPT_ALL,
+      wire: { ...PLAIN_OPTIONS, external },
+    },
+    up: false,
+    received: new Map(),
+    told: new Map(),
+  };
+}
+
+/** A Rib, its peers, and what the bytes that it sent add up to. */
+class World {
+  readonly rib = new Rib(routerId);
+  readonly own = new Map<string, SpecRoute>();
+  readonly members: Member[] = [];
+  readonly fib = new Map<string, number>();
+
+  constructor() {
+    const kinds = [
+      ['ebgp', false],
+      ['ebgp', false],
+      ['ibgp', true],
+      ['ibgp', true],
+      ['ibgp', false],
+      ['ibgp', false],
+    ] as const;
+    for (const [kind, client] of kinds) {
+      const slot = this.rib.peers.reserve();
+      const member = makePeer(slot, kind, client);
+      this.rib.peers.set(member.source);
+      this.members.push(member);
+    }
+  }
+
+  send = (slot: number, bytes: Uint8Array): void => {
+    const member = this.members[slot - 1] as Member;
+    if (!member.up) throw new Error('sent to a peer that is down');
+    const framer = new Framer();
+    framer.push(bytes);
+    for (let frame = framer.next(); frame !== undefined; frame = framer.next()) {
+      if ('severity' in frame) throw new Error(frame.message);
+      const message = decodeMessage(frame, member.exportTreatment.wire);
+      if (!message.ok || message.value.kind !== 'update') throw new Error('not an UPDATE');
+      const { withdrawn, mpUnreach, announced, mpReach, attributes, faults } = message.value;
+      if (faults.length > 0) throw new Error(faults[0]?.message);
+      for (const block of [withdrawn, mpUnreach ?? noneV4]) {
+        for (const { prefix } of nlriList(block)) {
+          if (!member.told.delete(formatPrefix(prefix)))
+            throw new Error(`withdrew ${formatPrefix(prefix)}, which the peer never had`);
+        }
+      }
+      for (const { prefix } of nlriList(announced)) member.told.set(formatPrefix(prefix), attributes);
+      if (mpReach?.nextHop !== undefined) {
+        for (const { prefix } of nlriList(mpReach.nlri))
+          member.told.set(formatPrefix(prefix), { ...attributes, nextHop: mpReach.nextHop });
+      }
+    }
+  };
+
+  flush(): void {
+    this.rib.flush(this.send, best => {
+      const text = formatPrefix(this.rib.families[best.family].prefixes.prefix(best.entry));
+      const [path] = best.paths;
+      if (path === undefined) this.fib.delete(text);
+      else this.fib.set(text, this.rib.families[best.family].paths.slot[path] as number);
+    });
+    this.rib.sweep();
+  }
+
+  drain(slot: number, limit: number): void {
+    for (const family of ALL_FAMILIES) {
+      const group = this.rib.group(family, slot);
+      if (group?.member(slot)?.paused === false) group.drain(slot, limit, this.send);
+    }
+    this.rib.sweep();
+  }
+
+  pause(slot: number, paused: boolean): void {
+    for (const family of ALL_FAMILIES) {
+      const member = this.rib.group(family, slot)?.member(slot);
+      if (member !== undefined) member.paused = paused;
+    }
+  }
+
+  up(member: Member): void {
+    if (member.up) return;
+    member.up = true;
+    for (const family of ALL_FAMILIES) this.rib.join(family, member.source.slot, member.exportTreatment);
+  }
+
+  down(member: Member): void {
+    member.up = false;
+    member.received.clear();
+    member.told.clear();
+    for (const family of ALL_FAMILIES) {
+      this.rib.leave(family, member.source.slot);
+      this.rib.families[family].removeAll(member.source.slot);
+    }
+  }
+
+  receive(member: Member, prefix: Prefix, attributes: PathAttributes | undefined, pathId: number): void {
+    if (!member.up) return;
+    const block = { ...packNlri(unicastOf(prefix.ip.family), [{ prefix, pathId }], true) };
+    const key = `${formatPrefix(prefix)} ${pathId}`;
+    const base = {
+      kind: 'update',
+      withdrawn: noneV4,
+      announced: noneV4,
+      attributes: {},
+      faults: [],
+    } as const;
+    let update: UpdateMessage;
+    if (attributes === undefined) {
+      member.received.delete(key);
+      update = { ...base, mpUnreach: block };
+    } else {
+      const { nextHop, ...rest } = attributes;
+      member.received.set(key, { prefix, pathId, attributes });
+      update = { ...base, attributes: rest, mpReach: { nlri: block, ...(nextHop && { nextHop }) } };
+    }
+    this.rib.receive(member.source.slot, update, member.importTreatment);
+  }
+
+  specification(): SpecPeer[] {
+    const self: RibPeer = this.rib.peers.get(0);
+    return [
+      {
+        source: self,
+        importTreatment: undefined,
+        exportTreatment: undefined,
+        received: [...this.own.values()],
+      },
+      ...this.members.map(m => ({
+        source: m.source,
+        importTreatment: m.importTreatment,
+        exportTreatment: m.up ? m.exportTreatment : undefined,
+        received: [...m.received.values()],
+      })),
+    ];
+  }
+
+  /** Lets everything settle and compares with the specification. */
+  check(): void {
+    this.flush();
+    for (const { source, up } of this.members) {
+      if (!up) continue;
+      this.pause(source.slot, false);
+      this.drain(source.slot, 1000);
+    }
+    const peers = this.specification();
+    const best = new Map([...specifyBest(peers)].map(([text, path]) => [text, path.source.slot]));
+    expect(sorted(this.fib)).toEqual(sorted(best));
+    for (const [i, member] of this.members.entries()) {
+      const expected = specifyAdvertised(peers, peers[i + 1] as SpecPeer);
+      expect(sorted(member.told)).toEqual(sorted(expected));
+      const listed = ALL_FAMILIES.reduce(
+        (n, f) => n + (this.rib.group(f, member.source.slot)?.advertisedCount(member.source.slot) ?? 0),
+        0,
+      );
+      expect(listed).toBe(expected.size);
+    }
+  }
+}
+
+const sorted = <V>(map: Map<string, V>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+
+const nat = (max: number) => fc.nat(max);
+const attributesOf = fc
+  .record({
+    as: fc.array(fc.constantFrom(65001, 65002, 65000, 7), { maxLength: 3 }),
+    origin: fc.constantFrom('igp' as const, 'egp' as const, 'incomplete' as const),
+    hop: nat(3),
+    med: fc.option(nat(2), { nil: undefined }),
+    localPref: fc.option(fc.constantFrom(100, 200), { nil: undefined }),
+    communities: fc.option(fc.constantFrom([77], [0xffffff01], [0xffffff02], [1, 77]), { nil: undefined }),
+    originatorId: fc.option(fc.constantFrom(ip4(0x0b000000), routerId), { nil: undefined }),
+    clusterList: fc.option(fc.constantFrom([ip4(9)], [ip4(9), ip4(8)]), { nil: undefined }),
+  })
+  .map(({ as, hop, ...r }) => (family: 4 | 6, external: boolean): PathAttributes => {
+    const ip = family === 4 ? ip4(0x0a0000f0 + hop) : mustIp(`fd00::f${hop}`);
+    const present = Object.entries(r).filter(
+      ([key, value]) =>
+        value !== undefined && !(external && ['localPref', 'originatorId', 'clusterList'].includes(key)),
+    );
+    return {
+      ...Object.fromEntries(present),
+      asPath: as.length > 0 ? [{ kind: 'sequence', asNumbers: as }] : [],
+      nextHop: { ip },
+    };
+  });
+
+const operation = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.tuple(
+      fc.constant('announce' as const),
+      nat(5),
+      nat(PREFIXES.length - 1),
+      attributesOf,
+      nat(1),
+    ),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.tuple(
+      fc.constant('withdraw' as const),
+      nat(5),
+      nat(PREFIXES.length - 1),
+      attributesOf,
+      nat(1),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(fc.constant('own' as const), nat(1), nat(PREFIXES.length - 1), attributesOf, nat(0)),
+  },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('upDown' as const), nat(5), nat(3), attributesOf, nat(0)) },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(
+      fc.constant('import' as const),
+      nat(5),
+      nat(POLICIES.length - 1),
+      attributesOf,
+      nat(0),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(
+      fc.constant('export' as const),
+      nat(5),
+      nat(POLICIES.length - 1),
+      attributesOf,
+      nat(0),
+    ),
+  },
+  { weight: 3, arbitrary: fc.tuple(fc.constant('pause' as const), nat(5), nat(1), attributesOf, nat(0)) },
+  { weight: 4, arbitrary: fc.tuple(fc.constant('drain' as const), nat(5), nat(3), attributesOf, nat(0)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('refresh' as const), nat(5), nat(0), attributesOf, nat(0)) },
+  { weight: 5, arbitrary: fc.tuple(fc.constant('flush' as const), nat(0), nat(0), attributesOf, nat(0)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('check' as const), nat(0), nat(0), attributesOf, nat(0)) },
+);
+
+describe('the routing tables', () => {
+  test('equal their specification under every interleaving of updates, filters, slow peers and restarts', () => {
+    fc.assert(
+      fc.property(fc.array(operation, { minLength: 1, maxLength: 60, size: 'max' }), operations => {
+        const world = new World();
+        for (const member of world.members.slice(0, 4)) world.up(member);
+        for (const [kind, who, what, make, pathId] of operations) {
+          const member = world.members[who] as Member;
+          const { slot } = member.source;
+          const prefix = PREFIXES[what] as Prefix;
+          switch (kind) {
+            case 'announce':
+              world.receive(member, prefix, make(prefix.ip.family, member.source.kind === 'ebgp'), pathId);
+              break;
+            case 'withdraw':
+              world.receive(member, prefix, undefined, pathId);
+              break;
+            case 'own':
+              if (who === 0) {
+                const attributes: PathAttributes = { origin: 'igp', asPath: [] };
+                world.own.set(formatPrefix(prefix), { prefix, pathId: 0, attributes });
+                world.rib.originate(prefix, attributes);
+              } else {
+                world.own.delete(formatPrefix(prefix));
+                world.rib.withdrawOwn(prefix);
+              }
+              break;
+            case 'upDown':
+              if (what === 0) world.down(member);
+              else world.up(member);
+              break;
+            case 'import':
+              member.importTreatment = { ...member.importTreatment, policy: POLICIES[what] as Policy };
+              world.rib.reimport(slot, member.importTreatment);
+              break;
+            case 'export':
+              member.exportTreatment = { ...member.exportTreatment, policy: POLICIES[what] as Policy };
+              // A new treatment applies to what is decided: the speaker flushes before it takes commands.
+              world.flush();
+              if (member.up)
+                for (const family of ALL_FAMILIES) world.rib.join(family, slot, member.exportTreatment);
+              break;
+            case 'pause':
+              world.pause(slot, what === 1);
+              break;
+            case 'drain':
+              world.flush();
+              world.drain(slot, what + 1);
+              break;
+            case 'refresh':
+              for (const family of ALL_FAMILIES) world.rib.group(family, slot)?.refresh(slot);
+              break;
+            case 'flush':
+              world.flush();
+              break;
+            case 'check':
+              world.check();
+              break;
+            default:
+              kind satisfies never;
+          }
+        }
+        world.check();
+        // Nothing is left behind when everything is gone.
+        for (const member of world.members) world.down(member);
+        for (const { prefix } of world.own.values()) world.rib.withdrawOwn(prefix);
+        world.flush();
+        expect(
+          ALL_FAMILIES.map(f => [world.rib.families[f].prefixes.size, world.rib.families[f].paths.size]),
+        ).toEqual([
+          [0, 0],
+          [0, 0],
+        ]);
+        expect(world.rib.attributes.size).toBe(0);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
