@@ -5,6 +5,7 @@ import { warn } from '../output/complain.ts';
 import { writeData } from '../output/data.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { openWorld } from '../world/open-world.ts';
+import { withLikelyPorts } from './likely-ports.ts';
 import { endText, endTexts, outsideOf, parseAddresses } from './outside.ts';
 import { parsePorts } from './ports.ts';
 import { listText, MAX_MATRIX_COLUMNS, matrixText, mergedRows } from './reach-text.ts';
@@ -20,7 +21,7 @@ export async function showReach(ctx: Context, input: Input): Promise<ExitCode> {
   warn(ctx, world);
   if (world.snapshot.endpoints.size === 0) return ctx.fail(1, 'there are no pods to ask about');
   const outside = [...outsideOf([world.snapshot]), ...given.value];
-  const answer = reach(world.snapshot, { ports: ports.value, externals: outside });
+  const answer = reach(withLikelyPorts(world.snapshot), { ports: ports.value, externals: outside });
   const namespace = input.text('namespace');
   const rows = answer.rows.filter(({ to }) =>
     namespace === undefined ? to.startsWith('pod/') : to.startsWith(`pod/${namespace}/`),

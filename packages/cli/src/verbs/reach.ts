@@ -19,8 +19,9 @@ export const reach: Verb = {
     SKIP_BROKEN,
   ],
   summary: 'show which pods reach which',
-  details: `Every pod dials every port that another declares (80/TCP when it declares none) and every --port. "outside" stands for
-the rest of the world; each prefix that a policy names is tried too.
+  details: `Every pod dials every port that another declares, and every --port. One that declares none is dialled at the ports that
+policies name for it, else at 80/TCP. "outside" stands for the rest of the world; each prefix that a policy names is
+tried too.
 
 Exit code: 0 shown, 1 there are no pods, 2 bad usage or input.`,
   examples: [

@@ -1,5 +1,7 @@
 import type { Verb } from '../verb.ts';
 import { bgpPeers } from './bgp-peers.ts';
+import { completeVerb } from './complete.ts';
+import { completion } from './completion.ts';
 import { diff } from './diff.ts';
 import { get } from './get.ts';
 import { reach } from './reach.ts';
@@ -7,6 +9,12 @@ import { validate } from './validate.ts';
 import { verdict } from './verdict.ts';
 import { version } from './version.ts';
 import { why } from './why.ts';
+import { apply, create, label, patch, remove, replace } from './write.ts';
 
 /** Every verb, in the order of `--help`. */
-export const VERBS: readonly Verb[] = [why, reach, diff, verdict, get, bgpPeers, validate, version];
+export const VERBS: readonly Verb[] = [
+  ...[why, reach, diff, verdict, validate],
+  ...[get, bgpPeers],
+  ...[create, apply, replace, remove, patch, label],
+  ...[version, completion, completeVerb(() => VERBS)],
+];

@@ -1,0 +1,63 @@
+import type { Context } from '../context.ts';
+import { GLOBAL } from '../options.ts';
+import type { Input, Verb } from '../verb.ts';
+import { namesFor } from './names.ts';
+
+/** A word that may come next, and what it is. */
+export interface Candidate {
+  readonly word: string;
+  readonly summary: string;
+}
+
+/** What may stand where the last word is being typed. Never a fault: a shell has nowhere to show one. */
+export async function candidates(
+  ctx: Context,
+  input: Input,
+  verbs: readonly Verb[],
+): Promise<readonly Candidate[]> {
+  const typed = input.args;
+  const current = typed.at(-1) ?? '';
+  const before = typed.slice(0, -1);
+  const shown = verbs.filter(verb => !verb.hidden);
+  const verb = shown.find(({ name }) => name.split(' ').every((word, i) => before[i] === word));
+  const all =
+    verb === undefined ? firstWords(shown, before) : await afterVerb(ctx, input, verb, before, current);
+  return all.filter(({ word }) => word.startsWith(current));
+}
+
+/** Verbs, or the second words of a group. */
+function firstWords(verbs: readonly Verb[], before: readonly string[]): readonly Candidate[] {
+  const found = new Map<string, string>();
+  for (const { name, summary } of verbs) {
+    const words = name.split(' ');
+    if (!before.every((word, i) => words[i] === word)) continue;
+    const word = words[before.length];
+    if (word !== undefined) found.set(word, words.length === before.length + 1 ? summary : '');
+  }
+  return [...found].map(([word, summary]) => ({ word, summary }));
+}
+
+async function afterVerb(
+  ctx: Context,
+  input: Input,
+  verb: Verb,
+  before: readonly string[],
+  current: string,
+): Promise<readonly Candidate[]> {
+  const options = [...verb.options, ...GLOBAL];
+  const asked = options.find(
+    ({ flags }) => flags.includes('<') && spellings(flags).includes(before.at(-1) ?? ''),
+  );
+  if (asked !== undefined) return (asked.choices ?? []).map(word => ({ word, summary: '' }));
+  if (current.startsWith('-'))
+    return options
+      .filter(option => !option.hidden)
+      .map(({ flags, summary }) => ({ word: spellings(flags).at(-1) ?? '', summary }));
+  const words = before.slice(verb.name.split(' ').length).filter(word => !word.startsWith('-'));
+  return (await namesFor(ctx, input, verb.name, words)).map(word => ({ word, summary: '' }));
+}
+
+/** `-n` and `--namespace` of `-n, --namespace <name>`. */
+function spellings(flags: string): readonly string[] {
+  return flags.split(/[ ,]+/).filter(part => part.startsWith('-'));
+}

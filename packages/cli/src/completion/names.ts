@@ -1,0 +1,40 @@
+import type { Context } from '../context.ts';
+import type { Input } from '../verb.ts';
+
+/** Longer than this and a person has typed on. */
+const PATIENCE_MS = 2000;
+
+/** Names for the arguments of a verb: kinds, then what the cluster holds of that kind; nothing when it does not answer. */
+export async function namesFor(
+  ctx: Context,
+  input: Input,
+  verb: string,
+  before: readonly string[],
+): Promise<readonly string[]> {
+  if (verb === 'completion') return before.length === 0 ? ['bash', 'zsh', 'fish'] : [];
+  if (!['get', 'delete', 'patch', 'label'].includes(verb)) return [];
+  const { KINDS, kindNamed } = await import('../kinds/kinds.ts');
+  const [kind] = before;
+  if (kind === undefined) return KINDS.map(row => row.names[0]);
+  const row = kindNamed(kind);
+  if (row === undefined) return [];
+  const [{ connect }, { resourcesOf }] = await Promise.all([
+    import('../live/connect.ts'),
+    import('../live/find-objects.ts'),
+  ]);
+  const client = await connect(ctx, input);
+  if (!client.ok) return [];
+  try {
+    const namespace = row.namespaced ? { namespace: client.value.connection.namespace } : {};
+    const lists = await Promise.all(
+      resourcesOf(row).map(resource =>
+        client.value.list(resource, { limit: 500, ...namespace }, { timeoutMs: PATIENCE_MS }),
+      ),
+    );
+    return lists.flatMap(list =>
+      list.ok ? list.value.items.flatMap(({ metadata }) => metadata.name ?? []) : [],
+    );
+  } finally {
+    await client.value.close();
+  }
+}
