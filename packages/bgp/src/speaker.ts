@@ -1,6 +1,16 @@
 import { formatIp, type Ip, type Ip4, type Prefix } from '@muslin/net';
 import { applyBacklog, HIGH_BACKLOG } from './speaker/backlog.ts';
 import { bestOutput } from './speaker/best-output.ts';
+import {
+  asHardReset,
+  DEFERRAL_TIME,
+  dropStale,
+  keepStale,
+  keepsRoutes,
+  mustWaitFor,
+  reviewStale,
+  STALE_TIME,
+} from './speaker/graceful-restart.ts';
 import type { ConnectionId, Input } from './speaker/input.ts';
 import type { Output } from './speaker/output.ts';
 import { type OwnRoute, ownAttributes } from './speaker/own-route.ts';
@@ -26,6 +36,7 @@ import type { Explanation, RouteView } from './speaker/route-view.ts';
 import { TimerBook } from './speaker/timer-book.ts';
 import { advertisedRoutes, bestRoutes, explainPrefix, receivedRoutes, viewPeer } from './speaker/views.ts';
 import { Rib } from './rib/rib.ts';
+import type { SendBytes } from './rib/update-group.ts';
 import type { Negotiated } from './session/negotiation.ts';
 import { type EndReason, SESSION_TIMERS, type SessionTimer } from './session/session-state.ts';
 import { encodeMessage } from './wire/message.ts';
@@ -47,21 +58,29 @@ export interface SpeakerOptions {
   readonly maxPaths?: number;
   /** RFC 8326 §4; default true. */
   readonly honourGracefulShutdown?: boolean;
-  /** This program restarted and the kernel kept forwarding (RFC 4724 §4.1). */
+  /**
+   * This program restarted and the kernel kept forwarding (RFC 4724 §4.1): peers are told so, and nothing is decided
+   * or sent for a family before the peers have sent what they have; then `converged` comes.
+   */
   readonly restarting?: boolean;
+  /** Seconds to wait for the peers at most when `restarting`. Default 60. */
+  readonly deferralTime?: number;
   /** Spreads timers; speakers in one cluster should differ. The same seed and inputs give the same outputs. */
   readonly seed?: number;
+  /** What the clock of `handle` shows now, in milliseconds. Default 0. */
+  readonly now?: number;
 }
 
 /** Prefixes handed to one peer before its backlog is looked at again. */
 const DRAIN_STEP = 4096;
+const DEFERRAL_TIMER = 'speaker/deferral';
 
 /**
  * A BGP-4 speaker without I/O: inputs in, outputs out. Owns the peers and the routing tables.
  * All outputs of a call must be performed in order, then backlogs reported.
  */
 export class Speaker {
-  readonly #settings: SpeakerSettings;
+  #settings: SpeakerSettings;
   readonly #maxPaths: number;
   readonly #rib: Rib;
   readonly #peers = new Map<PeerId, Peer>();
@@ -69,11 +88,19 @@ export class Speaker {
   readonly #owner = new Map<ConnectionId, Peer>();
   readonly #timers = new TimerBook(output => this.#outputs.push(output));
   #outputs: Output[] = [];
-  #now = 0;
+  #now: number;
   #seed: number;
   #dials = 0;
+  /** Families that wait for the peers after a restart. */
+  readonly #deferred = new Set<RouteFamily>();
+  readonly #deferralTime: number;
+  readonly #converged = new Set<RouteFamily>();
+  readonly #endings: RouteFamily[] = [];
 
   constructor(options: SpeakerOptions) {
+    this.#now = options.now ?? 0;
+    this.#deferralTime = options.deferralTime ?? DEFERRAL_TIME;
+    if (options.restarting) for (const family of ALL_FAMILIES) this.#deferred.add(family);
     this.#settings = {
       asNumber: options.asNumber,
       routerId: options.routerId,
@@ -88,7 +115,8 @@ export class Speaker {
   }
 
   /** Adds a peer, or changes it: only what differs is touched, and a changed filter costs no session. */
-  setPeer(given: PeerConfig): Output[] {
+  setPeer(given: PeerConfig, now = this.#now): Output[] {
+    this.#now = Math.max(this.#now, now);
     const config = withDefaults(given);
     const peer = this.#peers.get(config.id);
     if (peer === undefined) {
@@ -98,7 +126,7 @@ export class Speaker {
     const changes = changedFields(peer.config, config);
     const before = peer.config;
     peer.config = config;
-    peer.sessions.config = sessionConfigOf(config, this.#settings);
+    this.#configure(peer);
     if (!config.enabled) {
       if (before.enabled) this.#stop(peer, cease(2, config.shutdownText), shutDownWords(config.shutdownText));
     } else if (!before.enabled) peer.sessions.start();
@@ -109,14 +137,15 @@ export class Speaker {
   }
 
   /** Ends the session and forgets the peer. */
-  removePeer(id: PeerId, reason?: string): Output[] {
+  removePeer(id: PeerId, reason?: string, now = this.#now): Output[] {
+    this.#now = Math.max(this.#now, now);
     const peer = this.#peers.get(id);
     if (peer === undefined) return [];
     this.#stop(peer, cease(3), reason ?? 'the peer was removed from the configuration');
     for (const name of ['first', 'second'] as const) {
       for (const timer of SESSION_TIMERS) this.#timers.clear(timerId(id, name, timer));
     }
-    this.#timers.clear(timerId(id, 'peer', 'restart'));
+    this.#timers.clear(timerId(id, 'peer', 'stale'));
     this.#dropRoutes(peer);
     this.#peers.delete(id);
     const outputs = this.#finish();
@@ -233,7 +262,7 @@ export class Speaker {
     const peer: Peer = {
       slot,
       config,
-      sessions: new PeerSessions(sessionConfigOf(config, this.#settings), this.#hostOf(config.id)),
+      sessions: new PeerSessions(sessionConfigOf(config, this.#settings, false), this.#hostOf(config.id)),
       live: undefined,
       state: 'Idle',
       since: this.#now,
@@ -322,27 +351,38 @@ export class Speaker {
 
   #timer(id: string): void {
     if (!this.#timers.fired(id, this.#now)) return;
+    if (id === DEFERRAL_TIMER) {
+      this.#deferred.clear();
+      return;
+    }
     const [session, timer, ...rest] = id.split('/');
     const peer = this.#peers.get(rest.join('/'));
     if (peer === undefined) return;
-    if (session === 'peer') this.#dropRoutes(peer);
+    if (session === 'peer') for (const family of ALL_FAMILIES) dropStale(peer, this.#rib, family);
     else peer.sessions.timerFired(session as Session['name'], timer as SessionTimer);
   }
 
   #stop(peer: Peer, farewell: NotificationMessage | undefined, message: string, restartAfter?: number): void {
     peer.lastError = message;
+    const said = farewell === undefined ? undefined : asHardReset(farewell, peer.live?.negotiated);
     peer.sessions.stop({
       kind: 'stop',
       message,
-      ...(farewell !== undefined && { notification: farewell }),
+      ...(said !== undefined && { notification: said }),
       ...(restartAfter !== undefined && { restartAfter }),
     });
+    if (said !== undefined) this.#dropRoutes(peer);
   }
 
   #established(peer: Peer, negotiated: Negotiated, connection: Connection): void {
     this.#rib.peers.set(ribPeerOf(peer.slot, peer.config, negotiated));
     peer.established++;
     peer.unsent = 0;
+    reviewStale(peer, this.#rib, negotiated);
+    const stale = timerId(peer.config.id, 'peer', 'stale');
+    this.#timers.clear(stale);
+    if (peer.stale.size > 0) this.#timers.set(stale, this.#now + STALE_TIME * 1000);
+    this.#configure(peer);
     const importTreatment = importTreatmentOf(peer.config, this.#settings, negotiated, connection);
     peer.live = { negotiated, connection, importTreatment, endOfRib: new Set() };
     const treatment = exportTreatmentOf(peer.config, this.#settings, negotiated, connection);
@@ -365,8 +405,10 @@ export class Speaker {
       peer.faults.last = `${fault.message} (${fault.rfc})`;
     }
     const complete = endOfRib(message);
-    if (complete !== undefined) live.endOfRib.add(complete);
-    else this.#rib.receive(peer.slot, message, live.importTreatment);
+    if (complete !== undefined) {
+      live.endOfRib.add(complete);
+      dropStale(peer, this.#rib, complete);
+    } else this.#rib.receive(peer.slot, message, live.importTreatment);
     this.#checkLimits(peer);
   }
 
@@ -388,13 +430,48 @@ export class Speaker {
     peer.lastError = reason.message;
     if (!established) return;
     for (const family of ALL_FAMILIES) this.#rib.leave(family, peer.slot);
+    const negotiated = peer.live?.negotiated;
     peer.live = undefined;
-    this.#dropRoutes(peer);
+    if (negotiated?.gracefulRestart === undefined || !keepsRoutes(reason, negotiated)) {
+      this.#dropRoutes(peer);
+      return;
+    }
+    const seconds = keepStale(peer, this.#rib, negotiated.gracefulRestart);
+    if (peer.stale.size === 0) return;
+    this.#timers.set(timerId(peer.config.id, 'peer', 'stale'), this.#now + seconds * 1000);
   }
 
   #dropRoutes(peer: Peer): void {
     for (const family of ALL_FAMILIES) this.#rib.families[family].removeAll(peer.slot);
     peer.stale.clear();
+  }
+
+  /** What sessions from now on are made of. */
+  #configure(peer: Peer): void {
+    const forwarding = this.#settings.restarting || peer.established > 0;
+    peer.sessions.config = sessionConfigOf(peer.config, this.#settings, forwarding);
+  }
+
+  /** After a restart: whether the peers have told enough to decide (RFC 4724 §4.1). */
+  #reviewDeferral(): void {
+    if (!this.#settings.restarting) return;
+    const peers = [...this.#peers.values()];
+    for (const family of [...this.#deferred]) {
+      if (peers.length > 0 && !peers.some(peer => mustWaitFor(peer, family))) this.#deferred.delete(family);
+    }
+    for (const family of ALL_FAMILIES) {
+      if (this.#deferred.has(family) || this.#converged.has(family)) continue;
+      this.#converged.add(family);
+      this.#endings.push(family);
+    }
+    if (this.#deferred.size > 0) {
+      if (!this.#timers.has(DEFERRAL_TIMER))
+        this.#timers.set(DEFERRAL_TIMER, this.#now + this.#deferralTime * 1000);
+      return;
+    }
+    this.#timers.clear(DEFERRAL_TIMER);
+    this.#settings = { ...this.#settings, restarting: false };
+    for (const peer of peers) this.#configure(peer);
   }
 
   /** Applies a changed configuration to a running session. */
@@ -436,11 +513,14 @@ export class Speaker {
       this.#outputs.push({ kind: 'send', connection: peer.live.connection.id, bytes });
       peer.unsent += bytes.length;
     };
-    this.#rib.flush(send, best => {
+    this.#reviewDeferral();
+    const ready = ALL_FAMILIES.filter(family => !this.#deferred.has(family));
+    this.#rib.flush(ready, send, best => {
       this.#outputs.push(bestOutput(this.#rib, best, this.#maxPaths));
     });
+    for (const family of this.#endings.splice(0)) this.#outputs.push({ kind: 'converged', family });
     for (const peer of this.#peers.values()) {
-      if (peer.live !== undefined) this.#drain(peer, send);
+      if (peer.live !== undefined) this.#drain(peer, ready, send);
       this.#noteState(peer);
     }
     this.#rib.sweep();
@@ -449,8 +529,8 @@ export class Speaker {
     return outputs;
   }
 
-  #drain(peer: Peer, send: (slot: number, bytes: Uint8Array) => void): void {
-    for (const family of ALL_FAMILIES) {
+  #drain(peer: Peer, ready: readonly RouteFamily[], send: SendBytes): void {
+    for (const family of ready) {
       const group = this.#rib.group(family, peer.slot);
       const member = group?.member(peer.slot);
       if (group === undefined || member === undefined || member.inStep) continue;

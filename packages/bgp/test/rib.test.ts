@@ -146,7 +146,7 @@ class World {
   };
 
   flush(): void {
-    this.rib.flush(this.send, best => {
+    this.rib.flush(ALL_FAMILIES, this.send, best => {
       const text = formatPrefix(this.rib.families[best.family].prefixes.prefix(best.entry));
       const [path] = best.paths;
       if (path === undefined) this.fib.delete(text);

@@ -142,6 +142,7 @@ export class VirtualNet {
         break;
       }
       case 'peerChanged':
+      case 'converged':
         break;
       default:
         output satisfies never;

@@ -125,8 +125,8 @@ export class Rib {
   }
 
   /** Decides what changed, tells about new bests, and sends what follows to the peers that keep up. */
-  flush(send: SendBytes, changed: (best: BestPaths) => void): void {
-    for (const family of ALL_FAMILIES) {
+  flush(families: readonly RouteFamily[], send: SendBytes, changed: (best: BestPaths) => void): void {
+    for (const family of families) {
       const rib = this.families[family];
       const settled = rib.settle((entry, paths) => changed({ family, entry, paths }));
       if (settled.length === 0) continue;

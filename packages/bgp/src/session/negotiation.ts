@@ -64,9 +64,8 @@ function ownCapabilities(config: SessionConfig): Capability[] {
     list.push({ kind: 'addPath', value: config.families.map(f => ({ ...codesOf(f), mode })) });
   }
   if (config.gracefulRestart !== undefined) {
-    const { restarting, restartTime } = config.gracefulRestart;
-    // Muslin's routes live in the kernel, so forwarding survives a restart for every family.
-    const families = config.families.map(f => ({ ...codesOf(f), forwarding: restarting }));
+    const { restarting, forwarding, restartTime } = config.gracefulRestart;
+    const families = config.families.map(f => ({ ...codesOf(f), forwarding }));
     list.push({
       kind: 'gracefulRestart',
       value: { restarting, notification: true, restartTime, families },

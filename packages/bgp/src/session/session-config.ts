@@ -15,8 +15,10 @@ export interface AddPathOffer {
 export interface GracefulRestartOffer {
   /** Seconds that the peer should keep our routes, 0–4095. */
   readonly restartTime: number;
-  /** We just restarted and kept forwarding. */
+  /** This program just restarted. */
   readonly restarting: boolean;
+  /** The kernel kept forwarding since the last session. */
+  readonly forwarding: boolean;
 }
 
 /** What one session needs to know. Times in seconds. */

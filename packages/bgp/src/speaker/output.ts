@@ -1,6 +1,7 @@
 import type { Ip, Prefix } from '@muslin/net';
 import type { NextHop } from '../wire/next-hop.ts';
 import type { StateName } from '../session/session-state.ts';
+import type { RouteFamily } from '../wire/route-family.ts';
 import type { ConnectionId } from './input.ts';
 import type { PeerId, Transport } from './peer-config.ts';
 
@@ -37,6 +38,8 @@ export type Output =
       readonly source: 'own' | 'ebgp' | 'ibgp' | 'none';
       readonly nextHops: readonly BestNextHop[];
     }
+  /** After a restart: all best ways of this family have been told, so whatever else is in the kernel is left over. */
+  | { readonly kind: 'converged'; readonly family: RouteFamily }
   | {
       readonly kind: 'peerChanged';
       readonly peer: PeerId;

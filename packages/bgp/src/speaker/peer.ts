@@ -53,8 +53,12 @@ export function noMessages(): Record<Message['kind'], number> {
   return { open: 0, update: 0, notification: 0, keepalive: 0, 'route-refresh': 0 };
 }
 
-/** What a session of this peer needs to know. */
-export function sessionConfigOf(config: FullPeerConfig, settings: SpeakerSettings): SessionConfig {
+/** What a session of this peer needs to know; `forwarding`: the kernel kept our routes since the last session. */
+export function sessionConfigOf(
+  config: FullPeerConfig,
+  settings: SpeakerSettings,
+  forwarding: boolean,
+): SessionConfig {
   return {
     localAs: config.localAs ?? settings.asNumber,
     routerId: settings.routerId,
@@ -72,7 +76,11 @@ export function sessionConfigOf(config: FullPeerConfig, settings: SpeakerSetting
     ...(config.role !== undefined && { role: config.role }),
     ...(settings.hostName !== undefined && { hostName: settings.hostName }),
     ...(config.gracefulRestartTime > 0 && {
-      gracefulRestart: { restartTime: config.gracefulRestartTime, restarting: settings.restarting },
+      gracefulRestart: {
+        restartTime: config.gracefulRestartTime,
+        restarting: settings.restarting,
+        forwarding,
+      },
     }),
   };
 }
