@@ -58,6 +58,7 @@ export {
   deleteNeighbourRequest,
   listNeighbours,
   type Neighbour,
+  type NeighbourPlan,
   putNeighbour,
   putNeighbourRequest,
 } from './rtnetlink/neighbours.ts';

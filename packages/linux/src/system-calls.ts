@@ -69,14 +69,19 @@ export const POLL = { in: 0x1, out: 0x4, error: 0x8, hangUp: 0x10 } as const;
 /** Namespace kinds for `setns(2)` and `unshare(2)`. */
 export const CLONE = { newNet: 0x4000_0000, newNs: 0x0002_0000 } as const;
 
+/** Linux gives one number two names; netlink means this one. */
+const EOPNOTSUPP = 95;
+
 /** The errno name of a positive errno, such as `EEXIST`. */
 export function errnoName(errno: number): string {
+  if (errno === EOPNOTSUPP) return 'EOPNOTSUPP';
   return getSystemErrorMap().get(-errno)?.[0] ?? `E${errno}`;
 }
 
 /** The fault of a call that returned `result` < 0. */
 export function systemFault(call: string, result: number, about = ''): SystemFault {
-  const errno = -result;
-  const [code, words] = getSystemErrorMap().get(result) ?? [`E${errno}`, 'unknown error'];
-  return { code, errno, call, message: `${call}${about === '' ? '' : ` ${about}`}: ${words} (${code})` };
+  const code = errnoName(-result);
+  const words = getSystemErrorMap().get(result)?.[1] ?? 'unknown error';
+  const subject = about === '' ? '' : ` ${about}`;
+  return { code, errno: -result, call, message: `${call}${subject}: ${words} (${code})` };
 }

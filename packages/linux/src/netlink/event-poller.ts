@@ -57,7 +57,6 @@ export class EventPoller {
     // A thread blocked in poll would otherwise delay the end of the process by up to half a second.
     const onExit = () => this.#signal();
     process.on('exit', onExit);
-    worker.unref();
     worker.on('message', (message: FromWorker) => this.#hear(message));
     worker.on('error', (error: Error) => this.#died(worker, error));
     worker.once('exit', () => {
@@ -66,6 +65,8 @@ export class EventPoller {
       systemCalls().close(wake);
       this.#died(worker, undefined);
     });
+    // Last, since a listener for messages takes a new hold on the process.
+    worker.unref();
     return worker;
   }
 

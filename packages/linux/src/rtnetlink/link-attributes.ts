@@ -25,18 +25,12 @@ export const VXLAN_ATTRIBUTES = {
   local6: ip(17),
 } as const;
 
-/** The IFLA_INFO_DATA of the peer of a veth: `struct ifinfomsg` and link attributes (VETH_INFO_PEER). */
-export interface VethPeerFields {
-  /** Wanted ifindex of the peer, 0 for any. */
-  readonly index: number;
-  readonly fields: Fields<typeof PEER_ATTRIBUTES>;
-}
-
+/** Attributes of the other end of a veth (VETH_INFO_PEER). */
 const PEER_ATTRIBUTES = { mac: mac(1), mtu: u32(4), name: text(3), namespaceFd: u32(28) } as const;
 
 /** The kind and data of a link (IFLA_LINKINFO). */
 export type LinkInfo =
-  | { readonly kind: 'veth'; readonly peer?: VethPeerFields }
+  | { readonly kind: 'veth'; readonly peer?: Fields<typeof PEER_ATTRIBUTES> }
   | { readonly kind: 'vxlan'; readonly data: Fields<typeof VXLAN_ATTRIBUTES> }
   | { readonly kind: 'other'; readonly name: string };
 
@@ -53,11 +47,12 @@ const linkInfo = (type: number): Attribute<LinkInfo> =>
         w.attribute(INFO.data, () => writeFields(w, VXLAN_ATTRIBUTES, data));
       }
       if (info.kind === 'veth' && info.peer !== undefined) {
-        const { index, fields } = info.peer;
+        const { peer } = info;
         w.attribute(INFO.data, () => {
           w.attribute(INFO.vethPeer, () => {
-            w.u32(0).u32(index).u32(0).u32(0);
-            writeFields(w, PEER_ATTRIBUTES, fields);
+            // struct ifinfomsg: an index would be ignored, since the kernel only heeds it when both ends ask for one.
+            w.u32(0).u32(0).u32(0).u32(0);
+            writeFields(w, PEER_ATTRIBUTES, peer);
           });
         });
       }

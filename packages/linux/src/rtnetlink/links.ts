@@ -67,8 +67,6 @@ export interface VethPeer {
   readonly mtu?: number;
   /** Descriptor of the network namespace in which it is born. */
   readonly namespaceFd?: number;
-  /** Wanted ifindex there. */
-  readonly index?: number;
 }
 
 /** What can be changed on a link. */
@@ -218,10 +216,7 @@ export function decodeLink(message: NetlinkMessage): Link | undefined {
 }
 
 function infoOf(plan: LinkPlan): LinkInfo {
-  if (plan.kind === 'veth') {
-    const { index = 0, ...fields } = plan.peer;
-    return { kind: 'veth', peer: { index, fields } };
-  }
+  if (plan.kind === 'veth') return { kind: 'veth', peer: plan.peer };
   if (plan.kind !== 'vxlan') return { kind: 'other', name: plan.kind };
   const { local, vni, port, device, learning } = plan.vxlan;
   const locals = local === undefined ? {} : local.family === 4 ? { local } : { local6: local };

@@ -20,24 +20,24 @@ export const NEIGHBOUR_ATTRIBUTES = { destination: ip(1), mac: mac(2), master: u
  * `neighbour`: ARP or NDP answer (RFC 826, RFC 4861). `proxy`: an address that this node answers for.
  * `forwarding`: frames for `mac` leave the vxlan device `link` towards `ip` (bridge fdb … self).
  */
-export type Neighbour =
+export type NeighbourPlan =
   | {
-      readonly kind: 'neighbour';
+      readonly kind: 'neighbour' | 'forwarding';
+      /** ifindex. */
       readonly link: number;
       readonly ip: Ip;
       readonly mac: string;
+      /** Never asked for again and never forgotten. */
       readonly permanent: boolean;
     }
-  | { readonly kind: 'proxy'; readonly link: number; readonly ip: Ip }
-  | {
-      readonly kind: 'forwarding';
-      readonly link: number;
-      readonly ip: Ip;
-      readonly mac: string;
-      readonly permanent: boolean;
-    };
+  | { readonly kind: 'proxy'; readonly link: number; readonly ip: Ip };
 
-function neighbourRequest(type: number, flags: number, verb: string, entry: Neighbour): NetlinkRequest {
+/** What the kernel shows: also entries that have no answer (yet, or any more). */
+export type Neighbour =
+  | NeighbourPlan
+  | { readonly kind: 'unresolved'; readonly link: number; readonly ip: Ip };
+
+function neighbourRequest(type: number, flags: number, verb: string, entry: NeighbourPlan): NetlinkRequest {
   const family = entry.kind === 'forwarding' ? FAMILY.bridge : FAMILY[entry.ip.family];
   const ntf = entry.kind === 'forwarding' ? NTF.self : entry.kind === 'proxy' ? NTF.proxy : 0;
   const permanent = entry.kind === 'proxy' || entry.permanent ? NUD.permanent : 0;
@@ -57,22 +57,22 @@ function neighbourRequest(type: number, flags: number, verb: string, entry: Neig
 }
 
 /** The request that adds an entry or takes the place of the one with its key. */
-export function putNeighbourRequest(entry: Neighbour): NetlinkRequest {
+export function putNeighbourRequest(entry: NeighbourPlan): NetlinkRequest {
   return neighbourRequest(RTM.newNeighbour, NLM.create | NLM.replace, 'put', entry);
 }
 
 /** The request that deletes an entry; ENOENT when there is none. */
-export function deleteNeighbourRequest(entry: Neighbour): NetlinkRequest {
+export function deleteNeighbourRequest(entry: NeighbourPlan): NetlinkRequest {
   return neighbourRequest(RTM.delNeighbour, 0, 'delete', entry);
 }
 
 /** Adds or replaces an entry. */
-export function putNeighbour(socket: NetlinkSocket, entry: Neighbour): Result<void, NetlinkFault> {
+export function putNeighbour(socket: NetlinkSocket, entry: NeighbourPlan): Result<void, NetlinkFault> {
   return socket.ask(putNeighbourRequest(entry));
 }
 
 /** Deletes an entry. */
-export function deleteNeighbour(socket: NetlinkSocket, entry: Neighbour): Result<void, NetlinkFault> {
+export function deleteNeighbour(socket: NetlinkSocket, entry: NeighbourPlan): Result<void, NetlinkFault> {
   return socket.ask(deleteNeighbourRequest(entry));
 }
 
@@ -112,7 +112,7 @@ export function decodeNeighbour(message: NetlinkMessage): Neighbour | undefined 
   const { destination, mac: address } = fields;
   if (destination === undefined) return undefined;
   if ((flags & NTF.proxy) !== 0) return { kind: 'proxy', link, ip: destination };
-  if (address === undefined) return undefined;
+  if (address === undefined) return { kind: 'unresolved', link, ip: destination };
   const kind = readU8(payload) === FAMILY.bridge ? 'forwarding' : 'neighbour';
   return { kind, link, ip: destination, mac: address, permanent };
 }
