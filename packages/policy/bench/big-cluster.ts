@@ -85,6 +85,7 @@ function policy(i: number, namespaces: number): FactChange {
     [rule({ ...http, source: { selector: and(here, app(turn + 1)) } })],
     [rule({ ...http, source: { selector: and(here, { op: 'in', key: 'version', values: ['v1', 'v2'] }) } })],
     [rule({ ...http, source: { selector: eq('pcns.team', `team-${i % TEAMS}`) } })],
+    [rule({ ...http, source: { selector: { op: 'all' } } })],
     [
       rule({
         source: { nets: [prefix(ip4(0xcb007100), 24)], notNets: [prefix(ip4(0xcb007180), 25)] },
