@@ -201,21 +201,20 @@ class Shell {
     response.writeHead(200, { 'content-type': reply.contentType, 'cache-control': 'no-cache, private' });
     response.flushHeaders();
     const timers: NodeJS.Timeout[] = [];
-    const stop = () => {
-      for (const timer of timers) clearInterval(timer);
-      this.#watches.delete(end);
-    };
+    let close = () => {};
     const running = reply.open({
       line: text => response.write(`${text}\n`),
       end: () => {
-        stop();
+        for (const timer of timers) clearInterval(timer);
+        this.#watches.delete(close);
         response.end();
       },
     });
-    const end = () => running.close();
+    // A watch from too old a version has ended already.
     if (response.writableEnded) return;
-    this.#watches.add(end);
-    response.on('close', end);
+    close = () => running.close();
+    this.#watches.add(close);
+    response.on('close', close);
     if (reply.bookmarks) timers.push(setInterval(() => running.bookmark(), this.#bookmarkInterval));
     const seconds = reply.timeoutSeconds ?? 1800 * (1 + this.#api.random());
     timers.push(

@@ -13,7 +13,7 @@ import {
   sameSet,
   union,
 } from './field-set.ts';
-import { compare } from './typed-value.ts';
+import { compare, fieldsOf } from './typed-value.ts';
 
 /** One write, as managedFields will remember it. */
 export interface WriteRecord {
@@ -49,6 +49,15 @@ export function ownable(kind: Kind, object: KubeObject): JsonObject {
     Object.entries(metadata as JsonObject).filter(([name]) => !SYSTEM.includes(name)),
   );
   return { ...rest, metadata: own };
+}
+
+/** What a configuration sets. Metadata that names only the object is nothing to own. */
+export function appliedFields(kind: Kind, config: KubeObject): FieldSet {
+  const fields = fieldsOf(ownable(kind, config), kind.schema);
+  return fieldSet(
+    false,
+    [...fields.children].filter(([key, child]) => key !== 'f:metadata' || child.children.size > 0),
+  );
 }
 
 /** One manager's entry with its set, read. */

@@ -12,8 +12,8 @@ import { createObject, updateObject, type WriteContext } from '../serve/write.ts
 import * as faults from '../status.ts';
 import { badRequest, failure, refuse, type Status } from '../status.ts';
 import { difference, EMPTY, type FieldSet, intersection, isEmptySet, pathsOf, union } from './field-set.ts';
-import { isEntryOf, type Manager, managersOf, ownable } from './managed-fields.ts';
-import { compare, fieldsOf, mergeApplied, removeFields } from './typed-value.ts';
+import { appliedFields, isEntryOf, type Manager, managersOf, ownable } from './managed-fields.ts';
+import { compare, mergeApplied, removeFields } from './typed-value.ts';
 
 export interface Applied {
   readonly created: boolean;
@@ -40,7 +40,7 @@ export function applyObject(
   if (!config.ok) return config;
   const { warnings } = config.value;
   const object = ownDoor(kind, config.value.object, context.subresource);
-  const applied = fieldsOf(ownable(kind, object), kind.schema);
+  const applied = appliedFields(kind, object);
   const record = { ...context, applied };
   if (old === undefined) {
     if (object.metadata.uid)

@@ -142,16 +142,17 @@ function writeToken(token: Token): string {
 }
 
 function readToken(text: string): Result<Token, Status> {
-  const decoded = Buffer.from(text, 'base64url').toString();
+  const decoded = Buffer.from(text, 'base64url');
   try {
-    const token = JSON.parse(decoded) as Partial<Record<keyof Token, Json>>;
+    const token = JSON.parse(decoded.toString()) as Partial<Record<keyof Token, Json>>;
     if (typeof token.rv === 'number' && typeof token.start === 'string') {
       return ok({ v: String(token.v), rv: token.rv, start: token.start });
     }
   } catch {
     // Told to the client below.
   }
-  const first = String.fromCodePoint(decoded.codePointAt(0) ?? 0);
+  // Go names the offending byte as a character of that number.
+  const first = String.fromCodePoint(decoded[0] ?? 0);
   const why = `continue key is not valid: invalid character '${first}' looking for beginning of value`;
   return refuse(badRequest(`invalid continue token: ${why}`));
 }
