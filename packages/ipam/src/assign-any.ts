@@ -14,7 +14,7 @@ import { type Attempt, assignIn } from './assign-in.ts';
 import { type Block, isEmpty, sameOwner } from './block.ts';
 import { blockFromSpec, formatOwner } from './block-spec.ts';
 import { claimAffinity } from './claim-affinity.ts';
-import type { IpamFault, Reason } from './fault.ts';
+import { gaveUp, type IpamFault, type Reason } from './fault.ts';
 import { freeBlockCandidates } from './free-blocks.ts';
 import type { Program } from './machine.ts';
 import { choosePools } from './pool-choice.ts';
@@ -27,6 +27,9 @@ const EMPTY_FOR_MS = 60_000;
 
 /** New blocks tried for one address before giving up: others claim at the same time. */
 const MOST_CLAIMS = 64;
+
+/** Times that the world is looked at again because it changed underway. */
+const MOST_ROUNDS = 8;
 
 type Found = Result<AllocatedAddress, IpamFault> | undefined;
 
@@ -53,29 +56,34 @@ export function* assignAny(
       tried: [...tried],
       message: `no IPPool gives this an IPv${family} address`,
     });
-  const way = new Way(request, family, pools, tried);
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const way = new Way(request, family, pools, tried);
+    const found = yield* oneRound(request, family, pools, way);
+    // What was listed has changed meanwhile, so a refusal would be about a world that is past.
+    if (found.ok || !way.moved) return found;
+  }
+  return fail(gaveUp(`an IPv${family} address for ${request.handleId}`, tried));
+}
+
+function* oneRound(
+  request: AllocationRequest,
+  family: Family,
+  pools: readonly Pool[],
+  way: Way,
+): Program<Result<AllocatedAddress, IpamFault>> {
   const own = yield* way.ownAffinities();
   const first = yield* way.fromOwn(own);
   if (first !== undefined) return first;
   const limit = request.config.maxBlocksPerHost;
-  if (request.config.autoAllocateBlocks && own.length >= limit)
-    return fail({
-      code: 'block-limit',
-      limit,
-      tried: [...tried],
-      message: `${request.node.name} has ${own.length} IPv${family} blocks, all full, and may have ${limit} (IPAMConfiguration maxBlocksPerHost)`,
-    });
+  if (request.config.autoAllocateBlocks && own.length >= limit) {
+    const message = `${request.node.name} has ${own.length} IPv${family} blocks, all full, and may have ${limit} (IPAMConfiguration maxBlocksPerHost)`;
+    return fail({ code: 'block-limit', limit, tried: way.tried, message });
+  }
   const blocks = yield* way.allBlocks();
   const found =
     (yield* way.fromNew(blocks)) ?? (yield* way.fromTakeOver(blocks)) ?? (yield* way.fromBorrowing(blocks));
-  return (
-    found ??
-    fail({
-      code: 'exhausted',
-      tried: [...tried],
-      message: `the IPPools ${pools.map(p => p.name).join(', ')} have no free address left`,
-    })
-  );
+  const message = `the IPPools ${pools.map(p => p.name).join(', ')} have no free address left for this node`;
+  return found ?? fail({ code: 'exhausted', tried: way.tried, message });
 }
 
 /** The ways to an address of one family, in one place because they share what was asked and what was tried. */
@@ -84,12 +92,19 @@ class Way {
   readonly #family: Family;
   readonly #pools: readonly Pool[];
   readonly #tried: Reason[];
+  /** Whether something that was seen was found changed when it was used. */
+  moved = false;
 
   constructor(request: AllocationRequest, family: Family, pools: readonly Pool[], tried: Reason[]) {
     this.#request = request;
     this.#family = family;
     this.#pools = pools;
     this.#tried = tried;
+  }
+
+  /** What was tried so far. */
+  get tried(): readonly Reason[] {
+    return [...this.#tried];
   }
 
   /** The owner's affinities of this family, whatever their pool: they all count against the cap. */
@@ -197,6 +212,7 @@ class Way {
     const { now, config } = this.#request;
     const claimed = yield* claimAffinity(cidr, blockOwnerOf(this.#request), now, config.strictAffinity);
     if (!claimed.ok) {
+      this.moved ||= claimed.fault.code === 'claimed';
       this.#note(formatPrefix(cidr), claimed.fault.message);
       return undefined;
     }
@@ -212,6 +228,7 @@ class Way {
     }
     if (attempt.value.type === 'assigned') return ok(attempt.value.address);
     this.#note(formatPrefix(cidr), whyNot(attempt.value));
+    this.moved ||= attempt.value.type === 'gone';
     return attempt.value.type === 'gone' ? 'gone' : undefined;
   }
 

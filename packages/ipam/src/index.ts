@@ -54,3 +54,15 @@ export { choosePools, type ExcludedPool, type PoolChoice, type PoolRequest } fro
 export type { GivenUp } from './release-affinity.ts';
 export type { AllocatedAddress, Allocation, AllocationRequest, How } from './request.ts';
 export type { IpamKind, SpecFault, StoredMetadata, StoredObject } from './stored.ts';
+export { type CheckReport, check, type Problem } from './check.ts';
+export { type Breaker, DEFAULT_BREAKER, type MassRelease, releasable, releaseLeak } from './collect.ts';
+export { addressesIn, type InUse, type Inventory, inventoryOf } from './inventory.ts';
+export {
+  type Evidence,
+  type Leak,
+  type LeakProof,
+  leakOf,
+  type PodFacts,
+  proveLeak,
+  type Witnesses,
+} from './leak.ts';

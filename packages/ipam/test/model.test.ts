@@ -1,0 +1,118 @@
+import { mustPrefix } from '@muslin/net';
+import { describe, expect, it } from 'vitest';
+import { type Actor, Explorer, type Job } from './explorer.ts';
+import { pool, podRequest, World } from './world.ts';
+
+// Two blocks of two addresses each.
+const tiny = [pool('10.0.0.0/30', 31)];
+const add = (node: string, name: string, pools = tiny): Job => ({
+  do: 'add',
+  request: podRequest(node, name, pools),
+});
+const del = (pod: string): Job => ({ do: 'del', pod, handleId: `k8s-pod-network.${pod}` });
+const node = (name: string, jobs: Job[], more: Partial<Actor> = {}): Actor => ({
+  name,
+  jobs,
+  afterCrash: 'del',
+  mayCrash: true,
+  ...more,
+});
+const collector = (...jobs: Job[]): Actor => ({ name: 'gc', jobs, afterCrash: 'retry', mayCrash: false });
+
+describe('every interleaving of a small world', () => {
+  for (const afterCrash of ['del', 'forget', 'retry'] as const)
+    it(`two nodes claim and assign, one dies anywhere, and then: ${afterCrash}`, () => {
+      const found = new Explorer(tiny).explore(
+        new World(),
+        [node('a', [add('a', 'p1')], { afterCrash }), node('b', [add('b', 'p2')], { afterCrash })],
+        1,
+      );
+      expect(found.refusals).toBe(0);
+      expect(found.states).toBeGreaterThan(900);
+      expect(found.leaky > 0).toBe(afterCrash === 'forget');
+    });
+  it('two nodes want the only block: one has it, the other borrows from it, and one dies anywhere', () => {
+    const one = [pool('10.0.0.0/31', 31)];
+    const found = new Explorer(one).explore(
+      new World(),
+      [node('a', [add('a', 'p1', one)]), node('b', [add('b', 'p2', one)], { afterCrash: 'retry' })],
+      1,
+    );
+    expect(found.refusals).toBe(0);
+    expect(found.ends).toBeGreaterThan(10);
+  });
+  it('two nodes want the only address: exactly one gets it', () => {
+    const one = [pool('10.0.0.0/32', 32)];
+    const found = new Explorer(one).explore(
+      new World(),
+      [node('a', [add('a', 'p1', one)]), node('b', [add('b', 'p2', one)])],
+      0,
+    );
+    expect(found.refusals).toBeGreaterThan(0);
+  });
+  it('a dual-stack pod comes and goes beside another, and its node dies anywhere', () => {
+    const both = [pool('10.0.0.0/31', 31), pool('fd00::/127', 127)];
+    const found = new Explorer(both).explore(
+      new World(),
+      [node('a', [add('a', 'p1', both), del('p1')], { afterCrash: 'forget' })],
+      2,
+    );
+    expect(found.leaky).toBeGreaterThan(0);
+  });
+  it('the collector acts late on what it saw, while an address gets a new owner', () => {
+    const one = [pool('10.0.0.0/32', 32)];
+    const found = new Explorer(one).explore(
+      new World(),
+      [
+        node('a', [add('a', 'p1', one), del('p1'), add('a', 'p2', one)], { afterCrash: 'forget' }),
+        collector({ do: 'collect' }),
+      ],
+      1,
+    );
+    expect(found.ends).toBeGreaterThan(0);
+  });
+  it('the collector gives up an empty block while its node assigns from it', () => {
+    const one = [pool('10.0.0.0/31', 31)];
+    const found = new Explorer(one).explore(
+      new World(),
+      [
+        node('a', [add('a', 'p1', one), del('p1'), add('a', 'p2', one)], { mayCrash: false }),
+        collector({ do: 'give-up', node: 'a', cidr: mustPrefix('10.0.0.0/31') }),
+      ],
+      0,
+    );
+    expect(found.refusals).toBe(0);
+    expect(found.states).toBeGreaterThan(500);
+  });
+});
+
+describe('random walks of a larger world', () => {
+  /** Mulberry32: small, and the same everywhere. */
+  function randomFrom(seed: number): () => number {
+    return () => {
+      seed = (seed + 0x6d2b79f5) | 0;
+      let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+      return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+    };
+  }
+  it('three nodes, a collector, two blocks and two deaths never break an invariant', () => {
+    for (let seed = 0; seed < 300; seed++) {
+      const pods = (n: string) => [add(n, `${n}1`), add(n, `${n}2`), del(`${n}1`), add(n, `${n}3`)];
+      const kinds = ['del', 'forget', 'retry'] as const;
+      const afterCrash = kinds[seed % 3] as (typeof kinds)[number];
+      const actors = ['a', 'b', 'c'].map(n => node(n, pods(n), { afterCrash }));
+      const gc = collector(
+        { do: 'collect' },
+        { do: 'give-up', node: 'a', cidr: mustPrefix('10.0.0.0/31') },
+        { do: 'give-up', node: 'b', cidr: mustPrefix('10.0.0.2/31') },
+        { do: 'collect' },
+      );
+      try {
+        new Explorer(tiny).walk(new World(), [...actors, gc], 2, randomFrom(seed));
+      } catch (error) {
+        throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
+      }
+    }
+  });
+});
