@@ -79,7 +79,7 @@ export function decode(kind: string, value: JsonObject, schema: Schema): Decoded
 }
 
 function isOmitted(value: Json, schema: Schema): boolean {
-  if (schema['x-muslin-keep-empty'] === true) return false;
+  if (schema['x-muslin-keep-empty'] === true || isOpaque(schema)) return false;
   if (isList(value)) return value.length === 0;
   return isObject(value) && schema.properties === undefined && Object.keys(value).length === 0;
 }
