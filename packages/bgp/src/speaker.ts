@@ -262,11 +262,15 @@ export class Speaker {
     const peer: Peer = {
       slot,
       config,
-      sessions: new PeerSessions(sessionConfigOf(config, this.#settings, false), this.#hostOf(config.id)),
+      sessions: new PeerSessions(
+        sessionConfigOf(config, this.#settings, this.#settings.restarting),
+        this.#hostOf(config.id),
+      ),
       live: undefined,
       state: 'Idle',
       since: this.#now,
       lastError: undefined,
+      connectError: undefined,
       established: 0,
       messagesIn: noMessages(),
       messagesOut: noMessages(),
@@ -345,7 +349,7 @@ export class Speaker {
     const peer = this.#owner.get(connection);
     if (peer === undefined) return;
     this.#owner.delete(connection);
-    peer.lastError = message;
+    peer.connectError = message;
     peer.sessions.closed(connection, message);
   }
 
@@ -377,6 +381,7 @@ export class Speaker {
   #established(peer: Peer, negotiated: Negotiated, connection: Connection): void {
     this.#rib.peers.set(ribPeerOf(peer.slot, peer.config, negotiated));
     peer.established++;
+    peer.connectError = undefined;
     peer.unsent = 0;
     reviewStale(peer, this.#rib, negotiated);
     const stale = timerId(peer.config.id, 'peer', 'stale');
@@ -428,6 +433,7 @@ export class Speaker {
 
   #ended(peer: Peer, reason: EndReason, established: boolean): void {
     peer.lastError = reason.message;
+    peer.connectError = undefined;
     if (!established) return;
     for (const family of ALL_FAMILIES) this.#rib.leave(family, peer.slot);
     const negotiated = peer.live?.negotiated;
@@ -545,7 +551,8 @@ export class Speaker {
     const fell = state === 'Idle' || state === 'Active';
     peer.state = state;
     peer.since = this.#now;
-    const reason = fell && peer.lastError !== undefined ? { reason: peer.lastError } : {};
+    const error = peer.connectError ?? peer.lastError;
+    const reason = fell && error !== undefined ? { reason: error } : {};
     this.#outputs.push({ kind: 'peerChanged', peer: peer.config.id, state, ...reason });
   }
 }

@@ -9,7 +9,7 @@ interface Wire {
 export class Host {
   readonly name: string;
   readonly ip: Ip;
-  readonly speaker: Speaker;
+  speaker: Speaker;
   readonly timers: Map<string, number> = new Map();
   readonly log: Output[] = [];
   readonly fib: Map<string, string> = new Map();
@@ -46,8 +46,8 @@ export class VirtualNet {
 
   /** Makes two hosts peers of each other. */
   link(a: Host, b: Host, configA: Partial<PeerConfig> = {}, configB: Partial<PeerConfig> = {}): void {
-    this.perform(a, a.speaker.setPeer({ id: b.name, remoteIp: b.ip, remoteAs: 'external', ...configA }));
-    this.perform(b, b.speaker.setPeer({ id: a.name, remoteIp: a.ip, remoteAs: 'external', ...configB }));
+    this.point(a, b, configA);
+    this.point(b, a, configB);
   }
 
   /** Lets time pass. */
@@ -95,6 +95,18 @@ export class VirtualNet {
       this.#unplug(wire);
       this.tell(other.host, { kind: 'closed', connection: other.connection });
     }
+  }
+
+  /** A dead host starts again, with nothing but what the kernel kept. */
+  revive(host: Host, options: SpeakerOptions): void {
+    host.alive = true;
+    host.speaker = new Speaker({ ...options, now: this.now });
+  }
+
+  /** Makes one end a peer of the other. */
+  point(from: Host, to: Host, config: Partial<PeerConfig> = {}): void {
+    const base = { id: to.name, remoteIp: to.ip, remoteAs: 'external' as const };
+    this.perform(from, from.speaker.setPeer({ ...base, ...config }, this.now));
   }
 
   #performOne(host: Host, output: Output): void {

@@ -1,5 +1,6 @@
 import type { BestPaths, Rib } from '../rib/rib.ts';
 import { linkBandwidth } from '../wire/community.ts';
+import { showNextHop } from '../wire/next-hop.ts';
 import type { BestNextHop, Output } from './output.ts';
 
 /** Tells the shell about a prefix whose best way changed. */
@@ -16,12 +17,18 @@ export function bestOutput(rib: Rib, best: BestPaths, maxPaths: number): Output 
 function nextHopsOf(rib: Rib, best: BestPaths, maxPaths: number): BestNextHop[] {
   const { paths } = rib.families[best.family];
   const rates: (number | undefined)[] = [];
-  const hops = best.paths.slice(0, maxPaths).flatMap((path): Omit<BestNextHop, 'weight'>[] => {
+  const hops: Omit<BestNextHop, 'weight'>[] = [];
+  const seen = new Set<string>();
+  for (const path of best.paths) {
     const attributes = rib.attributes.value(paths.accepted[path] as number);
-    if (attributes.nextHop === undefined) return [];
+    // Two reflectors tell of the same way twice.
+    const key = attributes.nextHop === undefined ? '' : showNextHop(attributes.nextHop);
+    if (attributes.nextHop === undefined || seen.has(key)) continue;
+    if (hops.length === maxPaths) break;
+    seen.add(key);
     rates.push(attributes.extendedCommunities?.map(linkBandwidth).find(rate => rate !== undefined));
-    return [{ ...attributes.nextHop, peer: rib.peers.get(paths.slot[path] as number).id }];
-  });
+    hops.push({ ...attributes.nextHop, peer: rib.peers.get(paths.slot[path] as number).id });
+  }
   const most = Math.max(...rates.map(rate => rate ?? 0));
   const weighted = most > 0 && rates.every(rate => rate !== undefined);
   // The kernel takes weights of 1 to 256.

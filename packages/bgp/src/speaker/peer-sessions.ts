@@ -171,12 +171,9 @@ export class PeerSessions {
 
   #message(session: Session, message: Message): void {
     if (message.kind === 'open' && session.state.name === 'OpenSent') {
-      const other = this.all.find(s => s !== session);
-      if (other?.state.name === 'OpenConfirm') {
-        const loser = this.#loses(session, message.identifier.bits) ? session : other;
-        this.#step(loser, { kind: 'collisionLost' });
-        if (loser === session) return;
-      }
+      const loser = this.#collision(session, message.identifier.bits);
+      if (loser !== undefined) this.#step(loser, { kind: 'collisionLost' });
+      if (loser === session) return;
     }
     const event: SessionEvent =
       message.kind === 'keepalive'
@@ -185,10 +182,20 @@ export class PeerSessions {
     this.#step(session, event);
   }
 
-  /** RFC 4271 §6.8: the connection that the speaker with the higher router ID made is kept. */
-  #loses(session: Session, remoteId: number): boolean {
-    const keep = this.config.routerId.bits > remoteId ? 'out' : 'in';
-    return session.connection?.direction !== keep;
+  /**
+   * Which of two connections must go, now that an OPEN tells the peer's router ID (RFC 4271 §6.8): the one that the
+   * speaker with the lower router ID made; with equal ones the lower AS number decides (RFC 6286 §2.3).
+   * The other is judged already in OpenSent: both sides then drop the same one before either goes on with it.
+   */
+  #collision(session: Session, remoteId: number): Session | undefined {
+    const other = this.all.find(s => s !== session);
+    if (other?.connection === undefined) return undefined;
+    if (other.state.name === 'Established') return session;
+    if (other.state.name !== 'OpenConfirm' && other.state.name !== 'OpenSent') return undefined;
+    if (other.connection.direction === session.connection?.direction) return other;
+    const { routerId, localAs, remoteAs } = this.config;
+    const higher = routerId.bits === remoteId ? localAs > Number(remoteAs) : routerId.bits > remoteId;
+    return session.connection?.direction === (higher ? 'out' : 'in') ? other : session;
   }
 
   #of(connection: ConnectionId): Session | undefined {

@@ -36,8 +36,10 @@ export interface PeerView {
   readonly remoteIp: Ip;
   readonly state: StateName;
   readonly since: number;
-  /** In words: why the last session ended, or why there is none. */
+  /** In words: why the last session ended. */
   readonly lastError: string | undefined;
+  /** In words: why no connection could be made since then. */
+  readonly connectError: string | undefined;
   /** How often a session was established. */
   readonly established: number;
   readonly localIp: Ip | undefined;

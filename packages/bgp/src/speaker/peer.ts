@@ -39,6 +39,7 @@ export interface Peer {
   state: StateName;
   since: number;
   lastError: string | undefined;
+  connectError: string | undefined;
   established: number;
   readonly messagesIn: Record<Message['kind'], number>;
   readonly messagesOut: Record<Message['kind'], number>;

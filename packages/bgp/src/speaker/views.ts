@@ -17,6 +17,7 @@ export function viewPeer(peer: Peer, rib: Rib): PeerView {
     state: peer.state,
     since: peer.since,
     lastError: peer.lastError,
+    connectError: peer.connectError,
     established: peer.established,
     localIp: live?.connection.localIp,
     remoteAs: negotiated?.remoteAs,
