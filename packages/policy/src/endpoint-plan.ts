@@ -6,7 +6,7 @@ export function isLocal(endpoint: Endpoint, node: string): boolean {
 }
 
 /** A tier that policies name but nobody has defined: last, and closed, so that its policies still isolate. */
-export function missingTier(name: string): Tier {
+function missingTier(name: string): Tier {
   return { name, order: Number.POSITIVE_INFINITY, defaultAction: 'Deny' };
 }
 
@@ -16,12 +16,12 @@ const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 
 const compareOrder = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Tiers by order, then name. */
-export function compareTiers(a: Tier, b: Tier): number {
+function compareTiers(a: Tier, b: Tier): number {
   return compareOrder(a.order, b.order) || compareText(a.name, b.name);
 }
 
 /** Policies of a tier by order, then name; equal names of two kinds or namespaces by key. */
-export function comparePolicies(a: Policy, b: Policy): number {
+function comparePolicies(a: Policy, b: Policy): number {
   return (
     compareOrder(a.order, b.order) || compareText(nameOf(a.key), nameOf(b.key)) || compareText(a.key, b.key)
   );

@@ -72,7 +72,8 @@ function noteText(note: Note): string {
 
 function decisionLines(decision: Decision, identity: EndIdentity, packet: Packet): readonly string[] {
   const { direction, answer, because, tiers } = decision;
-  const whose = `${direction === 'egress' ? 'Egress from' : 'Ingress to'} ${identityText(identity)}`;
+  const who = identityText(identity);
+  const whose = direction === 'egress' ? `Egress from ${who}` : `Ingress to ${who}`;
   return [`  ${whose}: ${WORD[answer]}, ${reasonText(because)}`, ...tiers.flatMap(t => tierLines(t, packet))];
 }
 

@@ -16,7 +16,7 @@ import {
 import { mustIp, mustPrefix } from '@muslin/net';
 
 /** A snapshot without anything. */
-export const EMPTY: Snapshot = {
+const EMPTY: Snapshot = {
   nodes: new Map(),
   namespaces: new Map(),
   serviceAccounts: new Map(),
@@ -45,7 +45,7 @@ export function cluster(...things: readonly FactChange[]): Snapshot {
   return changed(EMPTY, tier('default', { order: 1_000_000 }), ...things);
 }
 
-export function select(text: string): Selector {
+function select(text: string): Selector {
   const parsed = parseSelector(text);
   if (!parsed.ok) throw new Error(parsed.fault.message);
   return parsed.value;

@@ -6,7 +6,7 @@ import { changed, cluster } from './cluster.ts';
 import { changes } from './worlds.ts';
 
 /** Maps and sets as sorted lists, so that equal states have equal texts. */
-export function textOf(state: NodeState): string {
+function textOf(state: NodeState): string {
   const sorted = <V>(map: ReadonlyMap<string, V>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify([
     sorted(state.endpoints),

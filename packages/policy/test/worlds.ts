@@ -14,20 +14,19 @@ import fc from 'fast-check';
 import type { Flow } from '../src/index.ts';
 
 /** A universe small enough that everything collides with everything. */
-export const NODES = ['n1', 'n2'];
+const NODES = ['n1', 'n2'];
 const NAMESPACES = ['red', 'blue'];
 const KEYS = ['a', 'b', 'projectcalico.org/namespace', 'pcns.team', 'pcsa.role'];
 const VALUES = ['x', 'y', 'red', 'blue'];
 const PORT_NAMES = ['http', 'dns'];
 const NUMBERS = [53, 80, 81];
-export const ADDRESSES = [
-  '10.0.0.1',
-  '10.0.0.2',
-  '10.0.0.3',
-  '10.0.1.1',
-  '192.168.0.1',
-  '192.168.0.2',
-].concat(['203.0.113.9', '10.96.0.1', 'fd00::1', 'fd00::2', '2001:db8::9']);
+const ADDRESSES = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.1.1', '192.168.0.1', '192.168.0.2'].concat([
+  '203.0.113.9',
+  '10.96.0.1',
+  'fd00::1',
+  'fd00::2',
+  '2001:db8::9',
+]);
 const NETS = [
   '10.0.0.0/24',
   '10.0.0.2/32',

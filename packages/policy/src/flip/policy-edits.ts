@@ -110,9 +110,10 @@ function allowance(policy: Policy, path: PathExplanation, direction: Direction, 
     destination: direction === 'ingress' ? ports : { ...match, ...ports },
     path: `spec.${direction}`,
   };
+  const way = direction === 'ingress' ? `ingress from ${text}` : `egress to ${text}`;
   return {
     kind: 'add-rule',
-    text: `add a rule to ${formatRef(policy.source)} that allows ${direction} ${direction === 'ingress' ? 'from' : 'to'} ${text} on ${formatService(protocol, port)}`,
+    text: `add a rule to ${formatRef(policy.source)} that allows ${way} on ${formatService(protocol, port)}`,
     change: changeTo(withRules(policy, direction, [rule, ...policy[direction]])),
   };
 }
