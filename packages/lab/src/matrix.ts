@@ -38,7 +38,7 @@ export function drawMatrix(
   style: MatrixStyle,
 ): string {
   const sources = [...new Set(cells.map(c => c.from))];
-  const targets = [...new Set(cells.map(c => c.to))];
+  const targets = [...new Set([...sources, ...cells.map(c => c.to)])];
   const now = tally(cells);
   const then = before === undefined ? undefined : tally(before);
   const width = Math.max(...sources.map(s => s.length)) + 2;

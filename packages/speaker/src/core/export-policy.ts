@@ -19,7 +19,9 @@ export function exportPolicy(facts: ClusterFacts, filters: readonly string[]): P
       ...filterRules(facts, filters, 'export'),
       ...pools.filter(pool => pool.disableBgpExport).map(pool => inside(pool, 'reject')),
       { name: 'own routes', match: { source: 'own' }, verdict: 'accept' },
-      ...pools.filter(pool => !pool.disabled && !pool.disableBgpExport).map(pool => inside(pool, 'accept')),
+      ...pools
+        .filter(pool => !pool.disabled && !pool.disableBgpExport)
+        .flatMap(pool => [secondHand(pool), inside(pool, 'accept')]),
     ],
     otherwise: 'reject',
   };
@@ -28,6 +30,21 @@ export function exportPolicy(facts: ClusterFacts, filters: readonly string[]): P
 /** What a node takes from a peer: all that the peer's filters don't reject. */
 export function importPolicy(facts: ClusterFacts, filters: readonly string[]): Policy {
   return { rules: filterRules(facts, filters, 'import'), otherwise: 'accept' };
+}
+
+/** MULTI_EXIT_DISC of what a node passes on to another AS; its own routes have none, which is better. */
+const PASSED_ON_MED = 100;
+
+/**
+ * A router that has sessions with every node must send packets straight to the node that owns the block, yet one
+ * that has a session with only some nodes must learn all blocks: so nodes pass routes on, marked as second choice.
+ */
+function secondHand(pool: Pool): PolicyRule {
+  return {
+    ...inside(pool, 'accept'),
+    match: { peerType: 'ebgp', source: 'remote', prefix: { prefix: pool.cidr, operator: 'in' } },
+    actions: [{ kind: 'set-med', value: PASSED_ON_MED }],
+  };
 }
 
 function inside(pool: Pool, verdict: 'accept' | 'reject'): PolicyRule {
