@@ -1,0 +1,236 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type FakeApi, fakeApi } from './fake-api.ts';
+import { muslinctl, type Ran } from './test-context.ts';
+
+const calico = '/apis/projectcalico.org/v3';
+const object = (name: string, spec: object, more: object = {}) => ({
+  metadata: { name, ...more },
+  spec,
+});
+const node = (name: string, annotations: object, ready: string, addresses: readonly object[] = []) => ({
+  metadata: { name, annotations },
+  status: { conditions: [{ type: 'Ready', status: ready }], addresses },
+});
+const allocations = (used: number) => Array.from({ length: 64 }, (_, i) => (i < used ? i : null));
+
+let api: FakeApi;
+const get = (...argv: string[]): Promise<Ran> => muslinctl(['get', ...argv, '--kubeconfig', api.kubeconfig]);
+
+beforeAll(async () => {
+  api = await fakeApi({
+    '/api/v1/nodes': [
+      node(
+        'n1',
+        { 'projectcalico.org/IPv4Address': '192.0.2.1/24', 'projectcalico.org/ASNumber': '65001' },
+        'True',
+      ),
+      node('worker-2', {}, 'False', [
+        { type: 'InternalIP', address: '192.0.2.2' },
+        { type: 'InternalIP', address: '2001:db8::2' },
+      ]),
+    ],
+    '/api/v1/pods': [
+      {
+        metadata: { name: 'web-1', namespace: 'shop', labels: { app: 'web' } },
+        spec: { nodeName: 'n1', containers: [] },
+        status: { phase: 'Running', podIP: '10.1.0.5', podIPs: [{ ip: '10.1.0.5' }, { ip: 'fd00::5' }] },
+      },
+      {
+        metadata: { name: 'done', namespace: 'shop' },
+        spec: { nodeName: 'n1', containers: [] },
+        status: { phase: 'Succeeded', podIP: '10.1.0.6' },
+      },
+    ],
+    [`${calico}/ippools`]: [
+      object('default', { cidr: '10.1.0.0/16', natOutgoing: true, nodeSelector: "zone == 'a'" }),
+      object('v6', { cidr: 'fd00::/48', vxlanMode: 'CrossSubnet', disabled: true }),
+    ],
+    [`${calico}/ipamblocks`]: [
+      object('10-1-0-0-26', { cidr: '10.1.0.0/26', affinity: 'host:n1', allocations: allocations(3) }),
+      object('10-1-0-64-26', { cidr: '10.1.0.64/26', allocations: allocations(0) }),
+    ],
+    [`${calico}/blockaffinities`]: [
+      object('n1-10-1-0-0-26', { cidr: '10.1.0.0/26', node: 'n1', state: 'confirmed', type: 'host' }),
+    ],
+    [`${calico}/bgppeers`]: [
+      object('tor', { peerIP: '192.0.2.254', asNumber: 64500, nodeSelector: 'has(rack)' }),
+      object('rr', { peerSelector: "role == 'rr'" }),
+    ],
+    [`${calico}/tiers`]: [object('default', { order: 1000000 }), object('security', { order: 100 })],
+    [`${calico}/networkpolicies`]: [
+      object('default.db', { tier: 'default', order: 10, selector: "app == 'db'" }, { namespace: 'shop' }),
+    ],
+    '/apis/networking.k8s.io/v1/networkpolicies': [
+      object('web', { podSelector: { matchLabels: { app: 'web' } } }, { namespace: 'shop' }),
+      object('all', { podSelector: {} }, { namespace: 'other' }),
+    ],
+    [`${calico}/networksets`]: [],
+  });
+});
+afterAll(() => api.close());
+
+describe('muslinctl get', () => {
+  it('shows nodes with their AS number, addresses and readiness', async () => {
+    const ran = await get('nodes');
+    expect(ran.stdout).toBe(`\
+NAME       ASN         IPV4           IPV6          READY
+n1         65001       192.0.2.1/24   <none>        yes
+worker-2   (default)   192.0.2.2      2001:db8::2   no
+`);
+    expect(ran.code).toBe(0);
+  });
+
+  it('adds the blocks of each node with -o wide', async () => {
+    expect((await get('no', '-o', 'wide')).stdout).toBe(`\
+NAME       ASN         IPV4           IPV6          READY   POD BLOCKS
+n1         65001       192.0.2.1/24   <none>        yes     10.1.0.0/26
+worker-2   (default)   192.0.2.2      2001:db8::2   no      <none>
+`);
+  });
+
+  it('shows blocks with what is in use, and whether their node owns them', async () => {
+    expect((await get('blocks')).stdout).toBe(`\
+CIDR           NODE     IN USE   FREE   AFFINITY STATE
+10.1.0.0/26    n1       3        61     confirmed
+10.1.0.64/26   <none>   0        64     none
+`);
+  });
+
+  it('shows pools as calicoctl does, narrow and wide', async () => {
+    expect((await get('ippool')).stdout).toBe(`\
+NAME      CIDR          SELECTOR
+default   10.1.0.0/16   zone == 'a'
+v6        fd00::/48     all()
+`);
+    expect((await get('ipp', '-owide')).stdout).toBe(`\
+NAME      CIDR          SELECTOR      NAT     IPIPMODE   VXLANMODE     DISABLED   DISABLEBGPEXPORT   ASSIGNMENTMODE
+default   10.1.0.0/16   zone == 'a'   true    Never      Never         false      false              Automatic
+v6        fd00::/48     all()         false   Never      CrossSubnet   true       false              Automatic
+`);
+  });
+
+  it('shows policies of Kubernetes and Calico in one table, with namespaces when asked for all', async () => {
+    expect((await get('policies', '-A')).stdout).toBe(`\
+NAMESPACE   NAME         API                    TIER
+shop        web          networking.k8s.io/v1   default
+other       all          networking.k8s.io/v1   default
+shop        default.db   projectcalico.org/v3   default
+`);
+    expect((await get('np')).stdout).toBe(`\
+NAME         API                    TIER
+web          networking.k8s.io/v1   default
+default.db   projectcalico.org/v3   default
+`);
+  });
+
+  it('finds a NetworkPolicy of Kubernetes by the name that calicoctl gives it', async () => {
+    expect((await get('policy', 'knp.default.web', '-o', 'name')).stdout).toBe(
+      'networkpolicy.networking.k8s.io/web\n',
+    );
+  });
+
+  it('shows peers, tiers and affinities', async () => {
+    expect((await get('bgppeers')).stdout).toBe(`\
+NAME   PEERIP         NODE        ASN
+tor    192.0.2.254    has(rack)   64500
+rr     role == 'rr'   (global)    <none>
+`);
+    expect((await get('tier')).stdout).toBe(`\
+NAME       ORDER
+default    1000000
+security   100
+`);
+    expect((await get('affinity')).stdout).toBe(`\
+NAME             CIDR          NODE   STATE
+n1-10-1-0-0-26   10.1.0.0/26   n1     confirmed
+`);
+  });
+
+  it('derives workload endpoints from running pods', async () => {
+    expect((await get('wep', '-o', 'wide')).stdout).toBe(`\
+WORKLOAD   NODE   NETWORKS                  PROFILES
+web-1      n1     10.1.0.5/32,fd00::5/128   kns.shop,ksa.shop.default
+`);
+    expect((await get('wep', 'web-1', '-o', 'custom-columns=N:.metadata.name')).stdout).toBe(
+      'N\nn1-k8s-web--1-eth0\n',
+    );
+  });
+
+  it('gives one named object alone, and several as a List', async () => {
+    const one = JSON.parse((await get('ippool', 'default', '-o', 'json')).stdout);
+    expect(one).toMatchObject({
+      kind: 'IPPool',
+      apiVersion: 'projectcalico.org/v3',
+      metadata: { name: 'default' },
+    });
+    const all = await get('ippools', '-o=yaml');
+    expect(
+      all.stdout.startsWith('apiVersion: v1\nkind: List\nitems:\n  - apiVersion: projectcalico.org/v3\n'),
+    ).toBe(true);
+  });
+
+  it('writes custom columns', async () => {
+    const ran = await get(
+      'ippools',
+      '-o',
+      'custom-columns=NAME:.metadata.name,CIDR:{.spec.cidr},X:.spec.nothing',
+    );
+    expect(ran.stdout).toBe(`\
+NAME      CIDR          X
+default   10.1.0.0/16   <none>
+v6        fd00::/48     <none>
+`);
+  });
+
+  it('passes namespace and label selector to the server', async () => {
+    await get('netset', '-n', 'other', '-l', 'app=web');
+    expect(api.reads.at(-1)).toContain(`${calico}/namespaces/other/networksets?`);
+    expect(api.reads.at(-1)).toContain('labelSelector=app%3Dweb');
+  });
+
+  it('says that nothing is there without failing', async () => {
+    expect(await get('networksets')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'No resources found in namespace shop.\n',
+    });
+    expect((await get('networksets', '-o', 'json')).stdout).toBe(
+      '{\n  "apiVersion": "v1",\n  "kind": "List",\n  "items": []\n}\n',
+    );
+  });
+
+  it('fails for a name that is not there, shows the others, and guesses what was meant', async () => {
+    const ran = await get('ippool', 'defalt', 'v6');
+    expect(ran.code).toBe(1);
+    expect(ran.stdout).toBe('NAME   CIDR        SELECTOR\nv6     fd00::/48   all()\n');
+    expect(ran.stderr).toBe('error: ippool "defalt" is not there. Did you mean "default"?\n');
+  });
+
+  it.each([
+    [
+      ['ipool'],
+      'error: there is no kind "ipool". Did you mean "ippool"? "muslinctl get --help" lists all kinds\n',
+    ],
+    [
+      ['ippools', '-o', 'jsn'],
+      'error: -o jsn: choose json, yaml, wide, name or custom-columns=HEAD:.path,…. Did you mean "json"?\n',
+    ],
+    [['wep', 'x', '-A'], 'error: names and --all-namespaces do not go together\n'],
+  ])('ends with 2 for %j', async (argv, stderr) => {
+    expect(await get(...argv)).toEqual({ code: 2, stdout: '', stderr });
+  });
+
+  it('says so when the server does not know the kind', async () => {
+    const ran = await get('bgpfilters');
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toBe(
+      `error: ${api.url} does not serve bgpfilters.projectcalico.org: are Muslin's CRDs installed?\n`,
+    );
+  });
+
+  it('ends with 1 and one line when there is no cluster', async () => {
+    const ran = await muslinctl(['get', 'nodes', '--kubeconfig', '/nowhere/config']);
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toMatch(/^error: .*\/nowhere\/config.*\n$/);
+  });
+});
