@@ -53,6 +53,10 @@ export { restoreInput } from './iptables/restore.ts';
 export { emptyTable, parseSave, type SavedJump, type SavedTable } from './iptables/saved.ts';
 export { lower } from './lower.ts';
 export { IPTABLES_LIMITS, type Limits, NFT_LIMITS } from './lower/limits.ts';
+export { type NftListing, parseNftList } from './nft/listing.ts';
+export { isEmptyNftPlan, type NftElements, type NftPlan, planNft } from './nft/plan.ts';
+export { nftScript } from './nft/script.ts';
+export { NFT_TABLE, type NftChain, type NftMap, type NftSet, type NftTable, nftTable } from './nft/table.ts';
 export { type Driver, type DriverFault, type Op, type Plan, type PlanParts, planOf } from './plan.ts';
 export {
   isEmptyRoutePlan,

@@ -4,6 +4,8 @@ import type { SetPlan } from './ipset/plan.ts';
 import { restoreInput } from './iptables/restore.ts';
 import { isEmptyTablePlan, type TablePlan } from './iptables/plan.ts';
 import type { TableName } from './ir/ruleset.ts';
+import { isEmptyNftPlan, type NftPlan } from './nft/plan.ts';
+import { nftScript } from './nft/script.ts';
 import type { RoutePlan } from './routes/plan.ts';
 import type { Route } from './routes/route.ts';
 
@@ -25,7 +27,7 @@ export type Op =
       readonly input: string;
     }
   /** `nft -f` reads `input`: one transaction. */
-  | { readonly kind: 'nft'; readonly family: Family; readonly input: string }
+  | { readonly kind: 'nft'; readonly family: Family; readonly plan: NftPlan; readonly input: string }
   | { readonly kind: 'route'; readonly action: 'add' | 'replace' | 'remove'; readonly route: Route };
 
 /** Steps in the order in which they are safe. */
@@ -35,6 +37,8 @@ export type Plan = readonly Op[];
 export interface PlanParts {
   readonly sets?: SetPlan;
   readonly tables?: readonly TablePlan[];
+  /** Rules and sets of the nftables back end, instead of `sets` and `tables`. */
+  readonly nft?: readonly NftPlan[];
   readonly routes?: RoutePlan;
 }
 
@@ -52,6 +56,9 @@ export function planOf(parts: PlanParts): Plan {
   for (const plan of parts.tables ?? []) {
     if (isEmptyTablePlan(plan)) continue;
     ops.push({ kind: 'iptables', family: plan.family, table: plan.table, plan, input: restoreInput(plan) });
+  }
+  for (const plan of parts.nft ?? []) {
+    if (!isEmptyNftPlan(plan)) ops.push({ kind: 'nft', family: plan.family, plan, input: nftScript(plan) });
   }
   for (const route of parts.routes?.remove ?? []) ops.push({ kind: 'route', action: 'remove', route });
   for (const route of parts.routes?.replace ?? []) ops.push({ kind: 'route', action: 'replace', route });

@@ -42,6 +42,20 @@ export class KernelRoom {
     if (input !== '') this.run(['ipset', 'restore', '-exist'], input);
   }
 
+  nft(input: string): void {
+    if (input !== '') this.run(['nft', '-f', '-'], input);
+  }
+
+  /** Our table as JSON; empty text when there is none. */
+  nftList(family: 4 | 6): string {
+    try {
+      return this.run(['nft', '-j', 'list', 'table', family === 4 ? 'ip' : 'ip6', 'muslin']);
+    } catch (error) {
+      if (String(error).includes('No such file or directory')) return '';
+      throw error;
+    }
+  }
+
   ipsetSave(): string {
     return this.run(['ipset', 'save']);
   }

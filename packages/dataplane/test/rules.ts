@@ -64,14 +64,15 @@ const actionTo = (chains: readonly string[]): fc.Arbitrary<Action> =>
     fc.record({ kind: fc.constant('mark' as const), value: fc.constantFrom(0, 1), mask: fc.constant(1) }),
     ...chains.map(chain => fc.constantFrom<Action>({ kind: 'jump', chain }, { kind: 'goto', chain })),
     ...chains.map(chain =>
-      fc.record({
-        kind: fc.constant('dispatch' as const),
-        by: fc.constantFrom('in' as const, 'out' as const),
-        name: fc.constant('m'),
-        chains: fc
-          .subarray([...INTERFACES, 'msl', 'msl0', 'mslffffffffff', 'eth0'])
-          .map(list => new Map(list.map(i => [i, chain]))),
-      }),
+      fc
+        .tuple(
+          fc.constantFrom('in' as const, 'out' as const),
+          fc.subarray([...INTERFACES, 'msl', 'msl0', 'mslffffffffff', 'eth0']),
+        )
+        .map(([by, list]): Action => {
+          const name = ['m', chain, ...list].join('-');
+          return { kind: 'dispatch', by, name, chains: new Map(list.map(i => [i, chain])) };
+        }),
     ),
   );
 const rules = (chains: readonly string[]): fc.Arbitrary<readonly Rule[]> =>

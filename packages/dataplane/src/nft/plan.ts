@@ -1,0 +1,94 @@
+import type { Family } from '@muslin/net';
+import { type NftListing, NO_NFT_TABLE } from './listing.ts';
+import { NFT_TABLE, type NftChain, type NftMap, type NftSet, type NftTable } from './table.ts';
+
+/** Elements that come and go in one set or map. */
+export interface NftElements {
+  readonly name: string;
+  readonly add: readonly string[];
+  readonly remove: readonly string[];
+}
+
+/** The least that turns our table into the desired one. Applied as one transaction. */
+export interface NftPlan {
+  readonly family: Family;
+  /** The table is there in a shape that can't be changed in place: delete it first. */
+  readonly rebuild: boolean;
+  readonly createSets: readonly NftSet[];
+  readonly createMaps: readonly string[];
+  readonly createChains: readonly NftChain[];
+  /** Of these the rules are written anew, whole. */
+  readonly rewrite: readonly NftChain[];
+  readonly elements: readonly NftElements[];
+  readonly removeChains: readonly string[];
+  readonly removeMaps: readonly string[];
+  readonly removeSets: readonly string[];
+}
+
+/** Compares what is desired with what was listed (undefined: no table). */
+export function planNft(desired: NftTable, listed: NftListing | undefined): NftPlan {
+  const rebuild = listed !== undefined && isOtherShape(desired, listed);
+  const there = rebuild || listed === undefined ? NO_NFT_TABLE : listed;
+  const missing = <T>(want: ReadonlyMap<string, T>, have: ReadonlyMap<string, unknown>) =>
+    [...want].filter(([name]) => !have.has(name)).map(([, value]) => value);
+  const stale = (have: ReadonlyMap<string, unknown>, want: ReadonlyMap<string, unknown>) =>
+    [...have.keys()].filter(name => !want.has(name));
+  const elements: NftElements[] = [];
+  for (const set of desired.sets.values()) {
+    const have = there.sets.get(set.name)?.members ?? new Set();
+    if (have !== set.members) elements.push(difference(set.name, set.members, have));
+  }
+  for (const map of desired.maps.values())
+    elements.push(difference(map.name, entries(map), entries(there.maps.get(map.name))));
+  return {
+    family: desired.family,
+    rebuild,
+    createSets: missing(desired.sets, there.sets),
+    createMaps: missing(desired.maps, there.maps).map(map => map.name),
+    createChains: missing(desired.chains, there.chains),
+    rewrite: [...desired.chains.values()].filter(chain => there.chains.get(chain.name)?.hash !== chain.hash),
+    elements: elements.filter(change => change.add.length > 0 || change.remove.length > 0),
+    removeChains: stale(there.chains, desired.chains),
+    removeMaps: stale(there.maps, desired.maps),
+    removeSets: stale(there.sets, desired.sets),
+  };
+}
+
+/** A base chain's hook and a set's type can't be changed. */
+function isOtherShape(desired: NftTable, listed: NftListing): boolean {
+  return (
+    [...desired.chains.values()].some(chain => {
+      const there = listed.chains.get(chain.name);
+      return there !== undefined && there.base !== chain.base;
+    }) || [...desired.sets.values()].some(set => (listed.sets.get(set.name)?.kind ?? set.kind) !== set.kind)
+  );
+}
+
+const entries = (map: NftMap | undefined) =>
+  new Set([...(map?.elements ?? [])].map(([name, chain]) => `"${name}" : goto ${chain}`));
+
+function difference(name: string, want: ReadonlySet<string>, have: ReadonlySet<string>): NftElements {
+  return {
+    name,
+    add: [...want].filter(element => !have.has(element)),
+    remove: [...have].filter(element => !want.has(element)),
+  };
+}
+
+/** Whether there is nothing to do. */
+export function isEmptyNftPlan(plan: NftPlan): boolean {
+  return Object.values(plan).every(part => !Array.isArray(part) || part.length === 0) && !plan.rebuild;
+}
+
+/** Text of the set's elements' type. */
+export function nftSetType(set: NftSet, family: Family): string {
+  const address = family === 4 ? 'ipv4_addr' : 'ipv6_addr';
+  return set.kind === 'net'
+    ? `type ${address}; flags interval;`
+    : `type ${address} . inet_proto . inet_service;`;
+}
+
+/** `ip muslin` or `ip6 muslin`. */
+export function nftTableName(family: Family): string {
+  return `${family === 4 ? 'ip' : 'ip6'} ${NFT_TABLE}`;
+}

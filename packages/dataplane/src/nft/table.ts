@@ -1,0 +1,138 @@
+import type { MemberSet, SetId } from '@muslin/api';
+import { type Family, formatPrefix, mustPrefix } from '@muslin/net';
+import { digest } from '../digest.ts';
+import { nftAction } from '../ir/action.ts';
+import { nftMatch } from '../ir/match.ts';
+import { word } from '../ir/match-row.ts';
+import type { Chain, HookName, Rule, Ruleset, TableName } from '../ir/ruleset.ts';
+import { MEMBER_PROTOCOL } from '../ir/set-lookup.ts';
+import { desiredSets } from '../ipset/set.ts';
+import {
+  COMMENT_PREFIX,
+  chainHash,
+  type RenderedRule,
+  RULE_HASH_LENGTH,
+  safeComment,
+} from '../iptables/render.ts';
+import { outermost } from '../outermost.ts';
+
+/** The one table of ours, in the families `ip` and `ip6`. */
+export const NFT_TABLE = 'muslin';
+
+/** A chain as text. `base` is `<type> <hook> <priority>` for those that the kernel calls itself. */
+export interface NftChain {
+  readonly name: string;
+  readonly base: string | undefined;
+  readonly hash: string;
+  readonly rules: readonly RenderedRule[];
+}
+
+/** A set. Members in nft's words, disjoint: `10.0.0.0/8` or `10.0.0.1 . 6 . 80`. */
+export interface NftSet {
+  readonly name: string;
+  readonly kind: MemberSet['kind'];
+  readonly members: ReadonlySet<string>;
+}
+
+/** A verdict map: interface name → chain to go to. */
+export interface NftMap {
+  readonly name: string;
+  readonly elements: ReadonlyMap<string, string>;
+}
+
+/** Everything of one family as it should be. */
+export interface NftTable {
+  readonly family: Family;
+  readonly chains: ReadonlyMap<string, NftChain>;
+  readonly sets: ReadonlyMap<string, NftSet>;
+  readonly maps: ReadonlyMap<string, NftMap>;
+}
+
+/** nft(8), "CHAINS": where each table of iptables stands among the priorities of a hook. */
+const PRIORITY: Readonly<Record<TableName, number>> = { raw: -300, mangle: -150, filter: 0, nat: 100 };
+
+function baseOf(table: TableName, hook: HookName): string {
+  const type = table === 'nat' ? 'nat' : table === 'mangle' && hook === 'OUTPUT' ? 'route' : 'filter';
+  const early = table === 'nat' && (hook === 'PREROUTING' || hook === 'OUTPUT');
+  return `${type} ${hook.toLowerCase()} ${early ? -100 : PRIORITY[table]}`;
+}
+
+/** Renders a ruleset that was lowered with `NFT_LIMITS`; `sets` are the `NodeState`'s. */
+export function nftTable(lowered: Ruleset, sets: ReadonlyMap<SetId, MemberSet>): NftTable {
+  const { family } = lowered;
+  const chains = new Map<string, NftChain>();
+  const maps = new Map<string, NftMap>();
+  for (const [tableName, table] of lowered.tables) {
+    const bases = new Map([...table.hooks].map(([hook, chain]) => [chain, baseOf(tableName, hook)]));
+    for (const chain of table.chains.values()) {
+      chains.set(chain.name, renderNftChain(chain, bases.get(chain.name), family));
+      for (const { action } of chain.rules) {
+        if (action.kind !== 'dispatch') continue;
+        const other = maps.get(action.name);
+        if (other !== undefined && !sameMap(other.elements, action.chains))
+          throw new Error(`two dispatches are called ${action.name}`);
+        maps.set(action.name, { name: action.name, elements: action.chains });
+      }
+    }
+  }
+  const own = new Map<string, NftSet>();
+  for (const set of desiredSets(sets, lowered).values()) {
+    const kind = set.type === 'hash:net' ? 'net' : 'ip-port';
+    own.set(set.name, { name: set.name, kind, members: nftMembers(kind, set.members) });
+  }
+  return { family, chains, sets: own, maps };
+}
+
+function sameMap(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return a === b || (a.size === b.size && [...a].every(([key, value]) => b.get(key) === value));
+}
+
+const rendered: Readonly<Record<Family, WeakMap<Chain, NftChain>>> = { 4: new WeakMap(), 6: new WeakMap() };
+
+function renderNftChain(chain: Chain, base: string | undefined, family: Family): NftChain {
+  const known = rendered[family].get(chain);
+  if (known !== undefined && known.base === base) return known;
+  const rules: RenderedRule[] = [];
+  for (const rule of chain.rules)
+    rules.push(renderNftRule(chain.name, rule, family, rules.at(-1)?.hash ?? ''));
+  const made = { name: word(chain.name), base, hash: chainHash(rules.map(rule => rule.hash)), rules };
+  rendered[family].set(chain, made);
+  return made;
+}
+
+/** NFTNL_UDATA_COMMENT_MAXLEN is 128. */
+const COMMENT_MAX = 120;
+
+function renderNftRule(chain: string, rule: Rule, family: Family, previous: string): RenderedRule {
+  const matches = rule.matches.map(match => nftMatch(match, family));
+  const action = nftAction(rule.action);
+  const comment = safeComment(rule.comment ?? '');
+  const hash = digest(
+    JSON.stringify(['nft', chain, previous, family, matches, action, comment]),
+    RULE_HASH_LENGTH,
+  );
+  const note = `${COMMENT_PREFIX}${hash}${comment === '' ? '' : ` ${comment}`}`.slice(0, COMMENT_MAX).trim();
+  return { hash, text: [...matches, action, `comment "${note}"`].join(' ') };
+}
+
+const memberCache = new WeakMap<ReadonlySet<string>, ReadonlySet<string>>();
+const PROTOCOL_NUMBER = new Map([...MEMBER_PROTOCOL].map(([number, name]) => [name, number]));
+
+/** Members in nft's words. Its intervals must not overlap, so covered prefixes are left out. */
+function nftMembers(kind: MemberSet['kind'], members: ReadonlySet<string>): ReadonlySet<string> {
+  let own = memberCache.get(members);
+  if (own === undefined) {
+    own =
+      kind === 'net'
+        ? new Set(outermost([...members].map(mustPrefix)).map(formatPrefix))
+        : new Set([...members].map(portMember));
+    memberCache.set(members, own);
+  }
+  return own;
+}
+
+function portMember(member: string): string {
+  const [ip = '', rest = ''] = member.split(',');
+  const [protocol = '', port = ''] = rest.split(':');
+  return `${ip} . ${PROTOCOL_NUMBER.get(protocol) ?? protocol} . ${port}`;
+}
