@@ -48,8 +48,10 @@ export async function runCommand(
   if (!result.failed) return ok(result.stdout);
   const command = [file, ...args].join(' ');
   const { stderr = '' } = result;
-  if (result.code === 'ENOENT')
-    return fail({ code: 'not-installed', command, stderr, message: `${file} is not installed` });
+  if (result.code === 'ENOENT' || result.code === 'EACCES') {
+    const why = result.code === 'ENOENT' ? 'is not installed' : 'may not be executed';
+    return fail({ code: 'not-installed', command, stderr, message: `${file} ${why}` });
+  }
   if (result.timedOut)
     return fail({
       code: 'too-slow',

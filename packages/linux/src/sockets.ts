@@ -9,17 +9,16 @@ export const SOL = { ip: 0, socket: 1, tcp: 6, ipv6: 41, netlink: 270 } as const
 export const SO = {
   reuseAddress: 2,
   receiveTimeout: 20,
-  bindToIndex: 62,
+  bindToDevice: 25,
   receiveBufferForce: 33,
   sendBufferForce: 32,
 } as const;
 
-/** Where a socket is bound or connected to. `scope` is the ifindex of an IPv6 link-local address. */
+/** Where a socket is bound to. A link-local address goes with a socket that is bound to its link. */
 export interface SocketAddress {
   readonly ip: Ip;
   /** 0 lets the kernel choose. */
   readonly port: number;
-  readonly scope?: number;
 }
 
 /** struct sockaddr_in (16 bytes) or sockaddr_in6 (28 bytes). */
@@ -30,7 +29,6 @@ export function encodeSocketAddress(address: SocketAddress): Uint8Array {
   view.setUint16(0, v4 ? AF.inet : AF.inet6, true);
   view.setUint16(2, address.port);
   bytes.set(ipToBytes(address.ip), v4 ? 4 : 8);
-  if (!v4) view.setUint32(24, address.scope ?? 0, true);
   return bytes;
 }
 
@@ -55,4 +53,15 @@ export function openSocket(
     }
   }
   return ok(fd);
+}
+
+/** Binds a socket to an interface by name (SO_BINDTODEVICE), as IPv6 link-local addresses need; absent: does nothing. */
+export function bindToLink(fd: number, link: string | undefined): number {
+  if (link === undefined) return 0;
+  return systemCalls().setSocketOption(
+    fd,
+    SOL.socket,
+    SO.bindToDevice,
+    new TextEncoder().encode(`${link}\0`),
+  );
 }

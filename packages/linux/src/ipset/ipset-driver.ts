@@ -1,4 +1,12 @@
-import { type ActualSet, type Driver, type DriverFault, isOwnSet, type Op } from '@muslin/dataplane';
+import {
+  type ActualSet,
+  type Driver,
+  type DriverFault,
+  type Ipset,
+  isOwnSet,
+  type Op,
+  temporarySetName,
+} from '@muslin/dataplane';
 import { type Family, fail, ok, type Result } from '@muslin/net';
 import { driverFault } from '../driver-fault.ts';
 import { eachAttribute, readAttributes, readU8 } from '../netlink/message-reader.ts';
@@ -20,7 +28,7 @@ import {
   singleRequest,
   typeRequest,
 } from './ipset-requests.ts';
-import { ipsetSteps } from './ipset-steps.ts';
+import { stepsAfterRules, stepsBeforeRules, stepsBeside } from './ipset-steps.ts';
 
 export type IpsetStep = Op & { readonly kind: 'ipset' };
 
@@ -67,7 +75,11 @@ export class NetlinkIpsetDriver implements IpsetDriver {
 
   async apply(steps: readonly IpsetStep[]): Promise<Result<void, DriverFault>> {
     for (const step of steps) {
-      const fault = await this.perform(ipsetSteps(step.plan, step.phase));
+      const { plan, phase } = step;
+      let fault = await this.perform(
+        phase === 'before-rules' ? stepsBeforeRules(plan) : stepsAfterRules(plan),
+      );
+      for (const set of phase === 'before-rules' ? plan.replace : []) fault ??= await this.#replace(set);
       if (fault !== undefined) return fail(driverFault(fault, step));
     }
     return ok(undefined);
@@ -76,19 +88,32 @@ export class NetlinkIpsetDriver implements IpsetDriver {
   /** Performs requests in order; the first refused one's fault (those behind it in its batch were tried too). */
   async perform(ops: readonly IpsetOp[]): Promise<NetlinkFault | undefined> {
     const requests: NetlinkRequest[] = [];
-    const harmless = new Set<number>();
+    const destroys = new Set<number>();
     for (const op of ops) {
       const made = this.#requestsOf(op);
       if (!made.ok) return made.fault;
-      if (op.op === 'destroy' && op.ifThere) harmless.add(requests.length);
+      if (op.op === 'destroy') destroys.add(requests.length);
       requests.push(...made.value);
     }
     const faults = await this.#socket.askMany(requests);
-    return faults.find((fault, i) => fault !== undefined && !(harmless.has(i) && fault.code === 'ENOENT'));
+    // Kernels before 5.14 know no "destroy if it is there".
+    return faults.find((fault, i) => fault !== undefined && !(destroys.has(i) && fault.code === 'ENOENT'));
   }
 
   close(): void {
     this.#socket.close();
+  }
+
+  /** Takes a set's place without a gap; one of another type only where no rule uses the old one. */
+  async #replace(set: Ipset): Promise<NetlinkFault | undefined> {
+    const beside = temporarySetName(set.name);
+    const filled = await this.perform(stepsBeside(set));
+    if (filled !== undefined) return filled;
+    const swapped = await this.perform([{ op: 'swap', name: beside, other: set.name }]);
+    if (swapped === undefined) return this.perform([{ op: 'destroy', name: beside }]);
+    if (swapped.code !== 'IPSET_ERR_TYPE_MISMATCH') return swapped;
+    const destroyed = await this.perform([{ op: 'destroy', name: set.name }]);
+    return destroyed ?? this.perform([{ op: 'rename', name: beside, other: set.name }]);
   }
 
   #requestsOf(op: IpsetOp): Result<NetlinkRequest[], NetlinkFault> {

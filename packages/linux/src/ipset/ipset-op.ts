@@ -10,15 +10,10 @@ export type IpsetHeader = Pick<Ipset, 'name' | 'type' | 'family' | 'maxelem' | '
 export type IpsetOp =
   | ({ readonly op: 'create' } & IpsetHeader)
   | { readonly op: 'add' | 'remove'; readonly name: string; readonly members: readonly string[] }
-  /** `swap` exchanges the contents of two sets of one type and family at once. */
+  /** `swap` exchanges the contents of two sets at once; the kernel wants them of one type and family. */
   | { readonly op: 'swap' | 'rename'; readonly name: string; readonly other: string }
-  | { readonly op: 'flush'; readonly name: string }
-  | {
-      readonly op: 'destroy';
-      readonly name: string;
-      /** A set that is not there is no fault. */
-      readonly ifThere?: boolean;
-    };
+  /** Destroying a set that is not there is no fault. */
+  | { readonly op: 'flush' | 'destroy'; readonly name: string };
 
 /** Set names as ipset(8) takes them; whatever else a name holds could be read as an option or a second command. */
 export function checkIpsetName(name: string): string {

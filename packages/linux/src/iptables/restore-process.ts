@@ -11,6 +11,9 @@ export type RestoreOutcome =
   | { readonly outcome: 'not-installed' }
   | { readonly outcome: 'too-slow' };
 
+/** How stdbuf ends when the program is not there. */
+const NOT_FOUND = 127;
+
 interface Waiting {
   readonly ack: string;
   readonly linesBefore: number;
@@ -39,10 +42,8 @@ export class RestoreProcess {
     });
     // A process that ends early closes its end of the pipe; how it ended comes with `close`.
     child.stdin?.on('error', () => {});
-    child.once('error', (error: NodeJS.ErrnoException) =>
-      this.#end(error.code === 'ENOENT' ? { outcome: 'not-installed' } : undefined),
-    );
-    child.once('close', () => this.#end(undefined));
+    child.once('error', () => this.#end({ outcome: 'not-installed' }));
+    child.once('close', code => this.#end(code === NOT_FOUND ? { outcome: 'not-installed' } : undefined));
   }
 
   /** Starts the process in a namespace (absent: the calling thread's). It does not keep Node alive. */

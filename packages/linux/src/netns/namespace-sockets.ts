@@ -1,7 +1,7 @@
 import type { Ip, Result } from '@muslin/net';
 import { NETLINK, NetlinkSocket } from '../netlink/netlink-socket.ts';
 import { openRouteSocket } from '../rtnetlink/rtnetlink.ts';
-import { AF, encodeSocketAddress, openSocket, SO, SOCK, SOL } from '../sockets.ts';
+import { AF, bindToLink, encodeSocketAddress, openSocket, SO, SOCK, SOL } from '../sockets.ts';
 import type { SystemFault } from '../system-calls.ts';
 import { systemCalls } from '../syscalls.ts';
 import { inNamespace, type Namespace } from './namespace.ts';
@@ -23,8 +23,8 @@ export function netlinkIn(
 export interface ListenOptions {
   /** Default 4096. */
   readonly backlog?: number;
-  /** ifindex of an IPv6 link-local address. */
-  readonly scope?: number;
+  /** Interface to listen on alone; needed for an IPv6 link-local address. */
+  readonly link?: string;
   /** On `::`: take IPv4 too, as mapped addresses. */
   readonly dualStack?: boolean;
 }
@@ -62,9 +62,8 @@ export function udpSocketIn(
   );
 }
 
-const bindSteps = (ip: Ip, port: number, { scope, dualStack = false }: ListenOptions) => {
+const bindSteps = (ip: Ip, port: number, { link, dualStack = false }: ListenOptions) => {
   const calls = systemCalls();
-  const address = { ip, port, ...(scope === undefined ? {} : { scope }) };
   return [
     ['setsockopt SO_REUSEADDR', (fd: number) => calls.setSocketOption(fd, SOL.socket, SO.reuseAddress, 1)],
     // An IPv6 socket that also took IPv4 would collide with the IPv4 one on the same port.
@@ -73,6 +72,7 @@ const bindSteps = (ip: Ip, port: number, { scope, dualStack = false }: ListenOpt
       (fd: number) =>
         ip.family === 4 ? 0 : calls.setSocketOption(fd, SOL.ipv6, IPV6_V6ONLY, dualStack ? 0 : 1),
     ],
-    ['bind', (fd: number) => calls.bind(fd, encodeSocketAddress(address))],
+    ['setsockopt SO_BINDTODEVICE', (fd: number) => bindToLink(fd, link)],
+    ['bind', (fd: number) => calls.bind(fd, encodeSocketAddress({ ip, port }))],
   ] as const;
 };

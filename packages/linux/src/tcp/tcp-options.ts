@@ -16,8 +16,6 @@ export interface Md5Key {
   readonly peer: Ip | Prefix;
   /** 1 to 80 bytes of UTF-8 (TCP_MD5SIG_MAXKEYLEN); the empty string removes the key. */
   readonly key: string;
-  /** ifindex, for an IPv6 link-local peer. */
-  readonly scope?: number;
 }
 
 /**
@@ -39,12 +37,11 @@ export function setMd5Key(fd: number, socketFamily: Family, key: Md5Key): Result
   // struct tcp_md5sig: sockaddr_storage, flags u8, prefixlen u8, keylen u16, ifindex i32, key[80].
   const bytes = new Uint8Array(MD5_BYTES);
   const view = new DataView(bytes.buffer);
-  bytes.set(
-    encodeSocketAddress({ ip: peer, port: 0, ...(key.scope === undefined ? {} : { scope: key.scope }) }),
-  );
+  bytes.set(encodeSocketAddress({ ip: peer, port: 0 }));
   if ('length' in key.peer) {
+    // Of an IPv4-mapped prefix the kernel wants the IPv4 length (0–32).
     bytes[MD5_ADDRESS_ROOM] = MD5_PREFIX_FLAG;
-    bytes[MD5_ADDRESS_ROOM + 1] = key.peer.length + (mapped ? 96 : 0);
+    bytes[MD5_ADDRESS_ROOM + 1] = key.peer.length;
   }
   view.setUint16(MD5_ADDRESS_ROOM + 2, secret.length, true);
   bytes.set(secret, MD5_ADDRESS_ROOM + 8);

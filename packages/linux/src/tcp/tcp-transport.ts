@@ -1,8 +1,8 @@
-import { createServer, type Server, Socket } from 'node:net';
+import { createServer, type LookupFunction, type Server, Socket } from 'node:net';
 import { fail, formatIp, type Ip, ok, type Result } from '@muslin/net';
 import { inNamespace, type Namespace } from '../netns/namespace.ts';
 import { type ListenOptions, tcpListenIn } from '../netns/namespace-sockets.ts';
-import { AF, encodeSocketAddress, openSocket, SO, SOCK, SOL } from '../sockets.ts';
+import { AF, bindToLink, encodeSocketAddress, openSocket, SOCK } from '../sockets.ts';
 import { type SystemFault, systemFault } from '../system-calls.ts';
 import { systemCalls } from '../syscalls.ts';
 import { type AoKey, addAoKey } from './tcp-ao.ts';
@@ -22,8 +22,8 @@ export interface DialPlan extends HopLimits {
   readonly port: number;
   /** Source address; absent lets the kernel choose. */
   readonly source?: Ip;
-  /** ifindex that the session is bound to; needed for an IPv6 link-local peer. */
-  readonly scope?: number;
+  /** Interface that the session is bound to; needed for an IPv6 link-local peer. */
+  readonly link?: string;
   /** TCP MD5 key (RFC 2385). */
   readonly md5?: string;
   /** TCP-AO key (RFC 5925); a kernel without it is a fault, never a weaker session. */
@@ -89,7 +89,18 @@ export class TcpTransport {
     if (!made.ok) return made;
     const socket = new Socket({ fd: made.value });
     socket.setNoDelay(true);
-    socket.connect({ host: formatIp(plan.peer), port: plan.port, family: plan.peer.family });
+    const { peer, port, link } = plan;
+    const host = link === undefined ? formatIp(peer) : `${formatIp(peer)}%${link}`;
+    // libuv looks up the interface of a link-local address when it connects, so that must happen inside the
+    // namespace: a look-up of ours calls back there, and Node connects in the same breath.
+    const lookup: LookupFunction = (_host, _options, found) => {
+      const connected = inNamespace<undefined, never>(this.#namespace, () => {
+        found(null, host, peer.family);
+        return ok(undefined);
+      });
+      if (!connected.ok) socket.destroy(new Error(connected.fault.message));
+    };
+    socket.connect({ host: 'peer', port, family: peer.family, lookup });
     return ok(socket);
   }
 }
@@ -115,23 +126,15 @@ function limit(fd: number, family: 4 | 6, limits: HopLimits): Result<void, Syste
 
 function prepare(plan: DialPlan): Result<number, SystemFault> {
   const calls = systemCalls();
-  const { peer, source, scope, md5, ao } = plan;
+  const { peer, source, link, md5, ao } = plan;
   const { family } = peer;
-  const scoped = scope === undefined ? {} : { scope };
   const made = openSocket(family === 4 ? AF.inet : AF.inet6, SOCK.stream, 0, [
-    [
-      'setsockopt SO_BINDTOIFINDEX',
-      fd => (scope === undefined ? 0 : calls.setSocketOption(fd, SOL.socket, SO.bindToIndex, scope)),
-    ],
-    [
-      'bind',
-      fd =>
-        source === undefined ? 0 : calls.bind(fd, encodeSocketAddress({ ip: source, port: 0, ...scoped })),
-    ],
+    ['setsockopt SO_BINDTODEVICE', fd => bindToLink(fd, link)],
+    ['bind', fd => (source === undefined ? 0 : calls.bind(fd, encodeSocketAddress({ ip: source, port: 0 })))],
   ]);
   if (!made.ok) return made;
   const fd = made.value;
-  const keyed = md5 === undefined ? ok(undefined) : setMd5Key(fd, family, { peer, key: md5, ...scoped });
+  const keyed = md5 === undefined ? ok(undefined) : setMd5Key(fd, family, { peer, key: md5 });
   const authenticated = !keyed.ok || ao === undefined ? keyed : addAoKey(fd, { ...ao, peer });
   const limited = authenticated.ok ? limit(fd, family, plan) : authenticated;
   if (limited.ok) return ok(fd);
