@@ -206,16 +206,17 @@ export function ports(...list: readonly (number | string)[]): PeerMatch {
 export const TCP = 6;
 export const UDP = 17;
 
-/** One port, 80 unless told, that leads to the backends `ip:port`. */
+/** One port, 80 unless told, that leads to the backends `ip:port` or `[ip]:port`. */
 export function service(
   key: string,
   clusterIp: string | undefined,
   backends: readonly string[],
   options: { readonly port?: number; readonly notReady?: readonly string[] } = {},
-): FactChange {
+): FactChange & { readonly type: 'service'; readonly value: ServiceFacts } {
   const backend = (ready: boolean) => (text: string) => {
     const colon = text.lastIndexOf(':');
-    const [ip, port] = [mustIp(text.slice(0, colon)), Number(text.slice(colon + 1))];
+    const ip = mustIp(text.slice(0, colon).replace(/^\[|\]$/g, ''));
+    const port = Number(text.slice(colon + 1));
     return { ip, protocol: TCP, port, portName: 'main', ready };
   };
   const value: ServiceFacts = {

@@ -311,6 +311,14 @@ describe('Services', () => {
     expect(ask([headless, open], FAR, DB, { ...dial, port: 8080 })).toBe('deny');
   });
 
+  it('resolves a headless Service to what is ready, and to the pod itself without a detour', () => {
+    const mixed = service('shop/web', undefined, ['10.0.0.2:80'], { notReady: ['[fd00::2]:80'] });
+    const reversed = { ...mixed.value, backends: mixed.value.backends.toReversed() };
+    const things = [{ ...mixed, value: reversed }];
+    expect(ask(things, WEB, DB, dial)).toBe('allow');
+    expect(ask([mixed, egress('knp/shop/p', 'all()')], DB, DB, dial)).toBe('allow');
+  });
+
   it('lets a pod reach itself through its Service unless its egress is denied (S21)', () => {
     const self = service('shop/web', '10.96.0.1', ['10.0.0.2:8080']);
     expect(ask([self, denyAll], DB, DB, dial)).toBe('allow');
