@@ -3,7 +3,7 @@ import { ok, type Result } from '@muslin/net';
 import type { FileFault } from './file-fault.ts';
 import { isRecord } from './json.ts';
 import { jsonOffset, membersIn } from './json-locator.ts';
-import { lineAt, type Locator } from './place.ts';
+import { linesIn, type Locator } from './place.ts';
 import { filesUnder, reasonOf } from './walk.ts';
 import type { FileDocument } from './yaml-documents.ts';
 
@@ -97,7 +97,8 @@ function parseJson(text: string): { readonly json: unknown } | undefined {
 
 function jsonLocator(file: string, text: string): Locator {
   const members = membersIn(text);
-  return path => ({ file, line: lineAt(text, jsonOffset(text, path, members)) });
+  const lineAt = linesIn(text);
+  return path => ({ file, line: lineAt(jsonOffset(text, path, members)) });
 }
 
 /** The objects of a `List`, `PodList` and the like, or a plain list of objects; else the document itself. */

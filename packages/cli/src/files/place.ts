@@ -15,11 +15,22 @@ export function formatPlace({ file, line }: Place): string {
   return `${file}:${line}`;
 }
 
-/** Line number, from 1, of an offset in a text. */
-export function lineAt(text: string, offset: number): number {
-  let line = 1;
-  for (let i = text.indexOf('\n'); i >= 0 && i < offset; i = text.indexOf('\n', i + 1)) line++;
-  return line;
+/** Tells the line, from 1, of an offset in a text; finds all line starts once. */
+export function linesIn(text: string): (offset: number) => number {
+  let starts: number[] | undefined;
+  return offset => {
+    if (starts === undefined) {
+      starts = [0];
+      for (let i = text.indexOf('\n'); i >= 0; i = text.indexOf('\n', i + 1)) starts.push(i + 1);
+    }
+    let [low, high] = [0, starts.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((starts[middle] as number) <= offset) low = middle;
+      else high = middle;
+    }
+    return low + 1;
+  };
 }
 
 /** A step of a YAML path: the key that a rest of path begins with (the longest that fits), or an index. */

@@ -1,29 +1,29 @@
 import type { ConnectionGroup, ConnectivityDiff } from '@muslin/policy';
-import type { Family } from '@muslin/net';
 import type { Paint } from '../output/paint.ts';
 import { type Column, formatTable } from '../output/table.ts';
-import { mergeFamilies } from './families.ts';
+import { type FamiliesOf, type JoinedGroup, joinFamilies } from './families.ts';
 import { endTexts } from './outside.ts';
 import { formatDialled } from './ports.ts';
 
 /** Connections of one port that came or went. */
-export interface ChangeRow extends Omit<ConnectionGroup, 'family'> {
+export interface ChangeRow extends JoinedGroup {
   readonly change: 'gained' | 'lost';
-  readonly family: Family | undefined;
 }
 
 const MAX_NAMES = 8;
 
 /** The rows of a diff: what was lost first, as that is what hurts. */
-export function changesOf({ gained, lost }: ConnectivityDiff): readonly ChangeRow[] {
+export function changesOf({ gained, lost }: ConnectivityDiff, familiesOf: FamiliesOf): readonly ChangeRow[] {
   const rows = (groups: readonly ConnectionGroup[], change: ChangeRow['change']) =>
-    mergeFamilies(groups.map(named), ({ from, to, port, protocol }) =>
-      JSON.stringify([from, to, port, protocol]),
-    ).map(row => ({ ...row, change }));
+    joinFamilies(groups.map(named), familiesOf).map(row => ({ ...row, change }));
   return [...rows(lost, 'lost'), ...rows(gained, 'gained')];
 }
 
-const named = (group: ConnectionGroup) => ({ ...group, from: endTexts(group.from), to: endTexts(group.to) });
+const named = (group: ConnectionGroup) => ({
+  ...group,
+  from: endTexts(group.from),
+  to: endTexts(group.to),
+});
 
 /** Number of connections: an end to itself is none. */
 export function countOf(rows: readonly ChangeRow[], change: ChangeRow['change']): number {

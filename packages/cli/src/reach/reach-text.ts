@@ -1,29 +1,26 @@
 import type { ReachRow } from '@muslin/policy';
-import type { Family } from '@muslin/net';
 import { type Column, formatTable } from '../output/table.ts';
-import { mergeFamilies } from './families.ts';
+import { type FamiliesOf, type JoinedGroup, joinFamilies } from './families.ts';
 import { endText, endTexts } from './outside.ts';
 import { formatDialled } from './ports.ts';
 
-/** One port of one destination; `family` undefined: both families agree, or there is but one. */
-export type MergedRow = Omit<ReachRow, 'family'> & { readonly family: Family | undefined };
+/** One port of one destination; `family` undefined: every family that both ends have. */
+export interface NamedRow extends Omit<JoinedGroup, 'to'> {
+  readonly to: string;
+}
 
 /** More columns than this do not fit a screen. */
 export const MAX_MATRIX_COLUMNS = 12;
 const MAX_NAMES = 6;
 
 /** Rows with ends as they are called, and both families joined where they agree. */
-export function mergedRows(rows: readonly ReachRow[]): readonly MergedRow[] {
-  const named = rows.map(row => ({ ...row, to: endText(row.to), from: endTexts(row.from) }));
-  const merged = mergeFamilies(named, ({ to, protocol, port, from }) =>
-    JSON.stringify([to, protocol, port, from]),
-  );
-  const both = new Set(rows.map(row => row.family)).size > 1;
-  return both ? merged : merged.map(row => ({ ...row, family: undefined }));
+export function namedRows(rows: readonly ReachRow[], familiesOf: FamiliesOf): readonly NamedRow[] {
+  const groups = rows.map(row => ({ ...row, to: [endText(row.to)], from: endTexts(row.from) }));
+  return joinFamilies(groups, familiesOf).map(group => ({ ...group, to: group.to[0] ?? '' }));
 }
 
 /** Sources down, destinations and ports across. */
-export function matrixText(ends: readonly string[], rows: readonly MergedRow[]): string {
+export function matrixText(ends: readonly string[], rows: readonly NamedRow[]): string {
   const columns: readonly Column<string>[] = [
     { head: 'FROM \\ TO', cell: from => from },
     ...rows.map(row => ({
@@ -35,7 +32,7 @@ export function matrixText(ends: readonly string[], rows: readonly MergedRow[]):
 }
 
 /** One line for each port of each destination. */
-export function listText(ends: readonly string[], rows: readonly MergedRow[]): string {
+export function listText(ends: readonly string[], rows: readonly NamedRow[]): string {
   return formatTable(rows, [
     { head: 'TO', cell: row => row.to },
     { head: 'PORT', cell: portText },
@@ -44,7 +41,7 @@ export function listText(ends: readonly string[], rows: readonly MergedRow[]): s
   ]);
 }
 
-function portText(row: MergedRow): string {
+function portText(row: NamedRow): string {
   return `${formatDialled(row)}${row.family === undefined ? '' : ` IPv${row.family}`}`;
 }
 

@@ -6,6 +6,7 @@ import { writeData } from '../output/data.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { readWorld } from '../world/offline-world.ts';
 import { changesOf, countOf, diffMarkdown, diffText } from './diff-text.ts';
+import { familiesIn } from './families.ts';
 import { outsideOf, parseAddresses } from './outside.ts';
 import { parsePorts } from './ports.ts';
 
@@ -22,8 +23,10 @@ export async function showDiff(ctx: Context, input: Input): Promise<ExitCode> {
   if (!after.ok) return ctx.fail(2, ...after.fault);
   warn(ctx, after.value);
   const worlds = [before.value.snapshot, after.value.snapshot] as const;
+  const externals = [...outsideOf(worlds), ...given.value];
   const rows = changesOf(
-    diffConnectivity(...worlds, { ports: ports.value, externals: [...outsideOf(worlds), ...given.value] }),
+    diffConnectivity(...worlds, { ports: ports.value, externals }),
+    familiesIn(worlds, externals),
   );
   const form = input.text('output');
   if (form === 'markdown') ctx.stdout(diffMarkdown(rows));

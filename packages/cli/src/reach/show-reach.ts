@@ -5,10 +5,11 @@ import { warn } from '../output/complain.ts';
 import { writeData } from '../output/data.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { openWorld } from '../world/open-world.ts';
+import { familiesIn } from './families.ts';
 import { withLikelyPorts } from './likely-ports.ts';
 import { endText, endTexts, outsideOf, parseAddresses } from './outside.ts';
 import { parsePorts } from './ports.ts';
-import { listText, MAX_MATRIX_COLUMNS, matrixText, mergedRows } from './reach-text.ts';
+import { listText, MAX_MATRIX_COLUMNS, matrixText, namedRows } from './reach-text.ts';
 
 export async function showReach(ctx: Context, input: Input): Promise<ExitCode> {
   const ports = parsePorts(input.list('port'));
@@ -38,10 +39,10 @@ export async function showReach(ctx: Context, input: Input): Promise<ExitCode> {
     await writeData(ctx, form, data);
     return 0;
   }
-  const merged = mergedRows(rows);
+  const named = namedRows(rows, familiesIn([world.snapshot], outside));
   const ends = endTexts(answer.ends);
-  const fits = merged.length <= MAX_MATRIX_COLUMNS;
+  const fits = named.length <= MAX_MATRIX_COLUMNS;
   const matrix = form === 'matrix' || (form === undefined && fits);
-  ctx.stdout(matrix ? matrixText(ends, merged) : listText(ends, merged));
+  ctx.stdout(matrix ? matrixText(ends, named) : listText(ends, named));
   return 0;
 }

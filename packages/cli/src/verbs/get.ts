@@ -12,12 +12,13 @@ export const get: Verb = {
     { ...OUTPUT, summary: 'json, yaml, wide, name or custom-columns=HEAD:.path,…' },
   ],
   summary: 'show nodes, pools, blocks, peers, policies and the like',
-  details: `Kinds (and their short names): nodes (no), workloadendpoints (wep), ippools (ipp, pool), ipreservations, blocks,
-blockaffinities, ipamhandles, ipamconfigurations, bgppeers (bp), bgpconfigurations (bgpconfig), bgpfilters (bf),
-networkpolicies (np, pol; of Kubernetes and of Calico), globalnetworkpolicies (gnp), clusternetworkpolicies (cnp), tiers,
-stagednetworkpolicies (snp), stagedglobalnetworkpolicies (sgnp), stagedkubernetesnetworkpolicies (sknp), networksets
-(netset), globalnetworksets (gns), hostendpoints (hep), felixconfigurations (felixconfig), clusterinformations
-(clusterinfo), kubecontrollersconfigurations (kcc), caliconodestatuses (nodestatus).
+  details: `Kinds (and their short names): nodes (no), workloadendpoints (wep), ippools (ipp, pool), ipreservations,
+blocks, blockaffinities, ipamhandles, ipamconfigurations, bgppeers (bp), bgpconfigurations (bgpconfig),
+bgpfilters (bf), networkpolicies (np, pol; of Kubernetes and of Calico), globalnetworkpolicies (gnp),
+clusternetworkpolicies (cnp), tiers, stagednetworkpolicies (snp), stagedglobalnetworkpolicies (sgnp),
+stagedkubernetesnetworkpolicies (sknp), networksets (netset), globalnetworksets (gns), hostendpoints (hep),
+felixconfigurations (felixconfig), clusterinformations (clusterinfo), kubecontrollersconfigurations (kcc),
+caliconodestatuses (nodestatus).
 
 Exit code: 0 found, 1 a name is not there or the cluster did not answer, 2 bad usage.`,
   examples: [
