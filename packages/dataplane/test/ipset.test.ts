@@ -128,9 +128,8 @@ add ${one.name} 10.0.0.1/32
     ]) {
       const plan = planSets(named(one), new Map([[one.name, wrong]]));
       const temporary = temporarySetName(one.name);
-      expect(
-        ipsetBeforeRules(plan),
-      ).toBe(`create ${temporary} hash:net family inet hashsize 64 maxelem 1048576
+      expect(ipsetBeforeRules(plan)).toBe(`destroy ${temporary}
+create ${temporary} hash:net family inet hashsize 64 maxelem 1048576
 flush ${temporary}
 add ${temporary} 10.0.0.1/32
 add ${temporary} 10.0.0.2/32

@@ -8,6 +8,7 @@ import {
   desiredSets,
   emptyTable,
   IPTABLES_LIMITS,
+  type Ipset,
   ipsetAfterRules,
   ipsetBeforeRules,
   isEmptySetPlan,
@@ -22,6 +23,7 @@ import {
   type RenderedTable,
   renderTables,
   restoreInput,
+  temporarySetName,
   type TableName,
 } from '../src/index.ts';
 import { KernelRoom } from './kernel-room.ts';
@@ -134,6 +136,22 @@ describe.each(['nft', 'legacy'] as const)('rules in the kernel by iptables-%s', 
       expect(room.save(family)).not.toContain('stale');
       room.iptables(family, '-D', 'FORWARD', '-j', 'KUBE-FORWARD');
       expect(foreignPart(room.save(family)).split('\n').toSorted()).toEqual(before.split('\n').toSorted());
+    });
+
+    it('look into a set that is swapped for a bigger one, whatever a crash left beside it', () => {
+      const want = desired(states[4] as NodeState, configOf(family));
+      bring(family, want);
+      const set = [...want.sets.values()].find(s => room.save(family).includes(`${s.name} `)) as Ipset;
+      const beside = temporarySetName(set.name);
+      room.ipset(`create ${beside} bitmap:port range 1-2\n`);
+      const bigger = { ...set, maxelem: set.maxelem * 2 };
+      const plan = planSets(new Map([[set.name, bigger]]), ownSets(family));
+      expect(plan.replace).toEqual([bigger]);
+      room.ipset(ipsetBeforeRules(plan));
+      const now = ownSets(family);
+      expect(now.get(set.name)?.maxelem).toBe(bigger.maxelem);
+      expect(now.get(set.name)?.members).toEqual(set.members);
+      expect(now.has(beside)).toBe(false);
     });
 
     it('go without a trace when nothing is desired', () => {

@@ -1,4 +1,4 @@
-import { isOwnSet } from '../set-name.ts';
+import { isOwnSet, temporarySetName } from '../set-name.ts';
 import type { Ipset } from './set.ts';
 
 /** Members that come and go in one set. */
@@ -14,7 +14,10 @@ export interface SetChange {
  */
 export interface SetPlan {
   readonly create: readonly Ipset[];
-  /** Another type, family or too small: fill a set beside it and swap. */
+  /**
+   * Too small: fill a set beside it and swap. Another type or family (somebody else's doing): the kernel doesn't
+   * swap those; destroy it once no rule holds it, or refuse.
+   */
   readonly replace: readonly Ipset[];
   readonly change: readonly SetChange[];
   readonly destroy: readonly string[];
@@ -46,7 +49,10 @@ export function planSets(
       if (add.length > 0 || remove.length > 0) change.push({ set, add, remove });
     }
   }
-  const destroy = [...actual.keys()].filter(name => isOwnSet(name) && !desired.has(name));
+  const beside = new Set(replace.map(set => temporarySetName(set.name)));
+  const destroy = [...actual.keys()].filter(
+    name => isOwnSet(name) && !desired.has(name) && !beside.has(name),
+  );
   return { create, replace, change, destroy };
 }
 

@@ -13,12 +13,10 @@ export function ipsetBeforeRules(plan: SetPlan): string {
   const lines: string[] = [];
   for (const set of plan.create) lines.push(...createLines(set, set.name));
   for (const set of plan.replace) {
-    const temporary = temporarySetName(set.name);
-    lines.push(
-      ...createLines(set, temporary),
-      `swap ${word(temporary)} ${word(set.name)}`,
-      `destroy ${temporary}`,
-    );
+    const temporary = word(temporarySetName(set.name));
+    // A crash may have left one there of another type; `-exist` forgives when there is none.
+    lines.push(`destroy ${temporary}`, ...createLines(set, temporary));
+    lines.push(`swap ${temporary} ${word(set.name)}`, `destroy ${temporary}`);
   }
   for (const { set, add } of plan.change)
     for (const member of add) lines.push(`add ${set.name} ${word(member)}`);
