@@ -61,5 +61,6 @@ export function* assignIn(
       return ok({ type: 'assigned', address: { ip: assigned, block: cidr, pool, how, sequence } });
     }
   }
-  return fail(gaveUp(`block ${formatPrefix(cidr)}`, []));
+  const lowered = yield* end({ type: 'gone' });
+  return lowered.ok ? fail(gaveUp(`block ${formatPrefix(cidr)}`, [])) : lowered;
 }

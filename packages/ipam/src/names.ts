@@ -26,7 +26,7 @@ const LONGEST = 253;
 function objectName(text: string): string {
   const lower = text.toLowerCase();
   const clean = lower.replace(/[^a-z0-9.-]/g, '-').replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '');
-  if (clean === lower && clean.length <= LONGEST) return clean;
+  if (clean !== '' && clean === lower && clean.length <= LONGEST) return clean;
   const tail = hash32(text).toString(16).padStart(8, '0');
-  return `${clean.slice(0, LONGEST - tail.length - 1)}-${tail}`;
+  return clean === '' ? tail : `${clean.slice(0, LONGEST - tail.length - 1)}-${tail}`;
 }

@@ -64,6 +64,7 @@ interface Node {
   /** Pods that the API server has, by name → request. */
   readonly pods: ReadonlyMap<string, AllocationRequest>;
   readonly crashes: number;
+  readonly died: boolean;
 }
 
 /** What was found by exploring. */
@@ -132,7 +133,7 @@ export class Explorer {
     const pods = new Map<string, AllocationRequest>();
     for (const { jobs } of actors)
       for (const job of jobs) if (job.do === 'add') pods.set(jobPods(job.request), job.request);
-    return { world, seats, live: new Map(), pods, crashes };
+    return { world, seats, live: new Map(), pods, crashes, died: false };
   }
 
   #successors(node: Node): Node[] {
@@ -266,7 +267,7 @@ export class Explorer {
         pods.delete(pod);
       }
     }
-    return { ...this.#seat({ ...node, pods }, i, { ...fresh, jobs }), crashes: node.crashes - 1 };
+    return { ...this.#seat({ ...node, pods }, i, { ...fresh, jobs }), crashes: node.crashes - 1, died: true };
   }
 
   /** The report of `check` for what the cluster is like now. */
@@ -308,6 +309,9 @@ export class Explorer {
     this.#ends++;
     const node = { ...end, world: end.world.clone() };
     const before = this.report(node);
+    const trace =
+      before.problems.find(p => p.code === 'dangling-handle' || p.code === 'orphan') ?? before.leaks[0];
+    if (!node.died && trace !== undefined) throw new Error(`nobody died, and yet: ${JSON.stringify(trace)}`);
     const dead = [...node.world.blocks().flatMap(addressesOf)].filter(
       ({ ip }) => !node.live.has(formatIp(ip)),
     );
@@ -395,7 +399,7 @@ export class Explorer {
       seat => `${seat.jobs.length}${seat.jobs[0]?.do}${seat.proofs.length}|${seat.trail}`,
     );
     const live = [...node.live].map(([ip, handle]) => `${ip}=${handle}`).sort();
-    return [objects, seats, live, [...node.pods.keys()].sort(), node.crashes].join(' ');
+    return [objects, seats, live, [...node.pods.keys()].sort(), node.crashes, node.died].join(' ');
   }
 }
 

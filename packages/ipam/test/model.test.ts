@@ -1,5 +1,7 @@
-import { mustPrefix } from '@muslin/net';
+import type { Pool } from '@muslin/api';
+import { mustPrefix, samePrefix } from '@muslin/net';
 import { describe, expect, it } from 'vitest';
+import { freeBlockCandidates } from '../src/index.ts';
 import { type Actor, Explorer, type Job } from './explorer.ts';
 import { pool, podRequest, World } from './world.ts';
 
@@ -19,12 +21,18 @@ const node = (name: string, jobs: Job[], more: Partial<Actor> = {}): Actor => ({
 });
 const collector = (...jobs: Job[]): Actor => ({ name: 'gc', jobs, afterCrash: 'retry', mayCrash: false });
 
+/** A node that would begin at the same block as node `a`: the worst neighbour. */
+const rival = 'bcdefgh'.split('').find(name => {
+  const [own, theirs] = ['a', name].map(seed => freeBlockCandidates(tiny[0] as Pool, [], seed).next().value);
+  return own !== undefined && theirs !== undefined && samePrefix(own, theirs);
+}) as string;
+
 describe('every interleaving of a small world', () => {
   for (const afterCrash of ['del', 'forget', 'retry'] as const)
     it(`two nodes claim and assign, one dies anywhere, and then: ${afterCrash}`, () => {
       const found = new Explorer(tiny).explore(
         new World(),
-        [node('a', [add('a', 'p1')], { afterCrash }), node('b', [add('b', 'p2')], { afterCrash })],
+        [node('a', [add('a', 'p1')], { afterCrash }), node(rival, [add(rival, 'p2')], { afterCrash })],
         1,
       );
       expect(found.refusals).toBe(0);
