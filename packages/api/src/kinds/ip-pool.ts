@@ -78,6 +78,10 @@ export const ipPool = calicoKind({
         rule: `${blockSizeOf('self')} == ${blockSizeOf('oldSelf')}`,
         message: 'blockSize can not be changed: make a new pool and disable this one',
       },
+      {
+        rule: `cidr(self.cidr).prefixLength() <= ${blockSizeOf('self')}`,
+        message: 'cidr must hold at least one block: make blockSize greater or cidr wider',
+      },
       { rule: "!self.nodeSelector.contains('global()')", message: 'nodeSelector may not use global()' },
       {
         rule: "!has(self.namespaceSelector) || !self.namespaceSelector.contains('global()')",

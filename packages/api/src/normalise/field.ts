@@ -1,10 +1,15 @@
 import type { ObjectRef } from '../model/policy.ts';
 import type { Finding } from '../model/snapshot.ts';
 
-/** Gathers what is wrong with one object. */
+/** Errors, and warnings, that are told about one object; nobody reads more, and a hostile object could have millions. */
+export const MAX_FINDINGS = 100;
+
+/** Gathers what is wrong with one object, each thing once. */
 export class Report {
   readonly object: ObjectRef;
   readonly findings: Finding[] = [];
+  readonly #said = new Set<string>();
+  readonly #count = { error: 0, warning: 0 };
   /** Whether the whole object must be treated as absent. */
   failed = false;
 
@@ -13,6 +18,9 @@ export class Report {
   }
 
   note(severity: Finding['severity'], path: string, message: string): void {
+    const text = `${path} ${message}`;
+    if (this.#said.has(text) || this.#count[severity]++ >= MAX_FINDINGS) return;
+    this.#said.add(text);
     this.findings.push({ object: this.object, path, severity, message });
   }
 }

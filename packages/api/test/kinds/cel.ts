@@ -21,6 +21,7 @@ const environment = new Environment({ homogeneousAggregateLiterals: false })
     if (!parsed.ok) throw new Error(parsed.fault.message);
     return new Cidr(formatPrefix(parsed.value));
   })
+  .registerFunction('CIDR.prefixLength(): int', ({ text }: Cidr) => BigInt(text.split('/')[1] ?? 0))
   .registerOperator('CIDR == CIDR', (a: Cidr, b: Cidr) => a.text === b.text);
 
 /** Messages of all rules in a schema that a value breaks; those about `oldSelf` only when there is an old value. */

@@ -86,6 +86,11 @@ const REFUSED: readonly (readonly [string, string, object, (object | undefined)?
     'blockSize must be from 20 to 32 for IPv4 and from 116 to 128 for IPv6',
     { cidr: CIDR, blockSize: 33 },
   ],
+  [
+    'IPPool',
+    'cidr must hold at least one block: make blockSize greater or cidr wider',
+    { cidr: '10.0.0.0/28' },
+  ],
   ['IPPool', 'nodeSelector may not use global()', { cidr: CIDR, nodeSelector: 'global()' }],
   ['IPPool', 'namespaceSelector may not use global()', { cidr: CIDR, namespaceSelector: 'global()' }],
   ['IPPool', 'LoadBalancer must be the only use', { cidr: CIDR, allowedUses: ['LoadBalancer', 'Workload'] }],

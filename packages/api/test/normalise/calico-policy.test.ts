@@ -192,6 +192,7 @@ describe('what is refused, and where', () => {
     ['an ICMP code without type', one({ protocol: 'ICMP', icmp: { code: 0 } }), `${RULE}.icmp.code`],
     ['two families', one({ source: { nets: ['10.0.0.0/8'] }, destination: { nets: ['fd00::/8'] } }), RULE],
     ['IPv6 addresses with ipVersion 4', one({ ipVersion: 4, source: { nets: ['fd00::/8'] } }), RULE],
+    ['ICMP with IPv6 addresses', one({ protocol: 'ICMP', source: { nets: ['fd00::/8'] } }), RULE],
     ['notNets of everything', one({ source: { notNets: ['0.0.0.0/0'] } }), `${RULE}.source.notNets`],
     ['a bad net', one({ source: { nets: ['10.0.0.0/33'] } }), `${RULE}.source.nets[0]`],
     ['a bad selector', one({ source: { selector: 'a = b' } }), `${RULE}.source.selector`],
@@ -234,6 +235,13 @@ test('a policy for host endpoints has no effect on pods, and says so', () => {
   const { facts, findings } = normalise(gnp({ preDNAT: true, applyOnForward: true, selector: 'all()' }));
   expect(facts).toEqual([]);
   expect(findings).toMatchObject([{ severity: 'error', path: 'spec.preDNAT' }]);
+});
+
+test('a policy before connection tracking must say that it is for forwarded traffic', () => {
+  expect(normalise(gnp({ doNotTrack: true })).findings).toMatchObject([
+    { path: 'spec.doNotTrack', message: 'needs applyOnForward: true' },
+    { path: 'spec.doNotTrack', message: expect.stringContaining('host endpoints') },
+  ]);
 });
 
 test('staged kinds are staged under their own keys; Delete and Ignore say nothing', () => {

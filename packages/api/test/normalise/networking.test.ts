@@ -149,6 +149,13 @@ describe('a BGPPeer', () => {
     });
   });
 
+  test('understands the old spelling of keeping the next hop', () => {
+    expect(read({ peerIP: '192.0.2.1', keepOriginalNextHop: true }).value).toMatchObject({
+      nextHopMode: 'Keep',
+      keepOnExternalOnly: true,
+    });
+  });
+
   test('can be all nodes with a label, for one node', () => {
     expect(read({ node: 'n1', peerSelector: 'has(rr)' }).value).toMatchObject({
       scope: { type: 'node', name: 'n1' },
@@ -231,6 +238,11 @@ describe('a BGPFilter', () => {
     ['a prefix without operator', one({ cidr: 'fd00::/8' }), 'spec.importV6[0].matchOperator'],
     ['an operator without prefix', one({ matchOperator: 'In' }), 'spec.importV6[0].matchOperator'],
     ['the other family', one({ cidr: '10.0.0.0/8', matchOperator: 'In' }), 'spec.importV6[0].cidr'],
+    [
+      'lengths that exclude each other',
+      one({ cidr: 'fd00::/8', matchOperator: 'In', prefixLength: { min: 65, max: 64 } }),
+      'spec.importV6[0].prefixLength',
+    ],
     ['lengths without prefix', one({ prefixLength: { min: 1 } }), 'spec.importV6[0].prefixLength'],
     ['no action', { importV6: [{}] }, 'spec.importV6[0].action'],
     [

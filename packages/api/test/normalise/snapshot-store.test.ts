@@ -90,6 +90,22 @@ describe('SnapshotStore', () => {
     expect(store.delete(service)).toEqual([{ type: 'service', key: 'ns/web', value: undefined }]);
   });
 
+  test('a slice that moves to another Service takes its backends along', () => {
+    const store = new SnapshotStore();
+    const metadata = { namespace: 'ns', name: 'db' };
+    store.upsert({
+      apiVersion: 'v1',
+      kind: 'List',
+      items: [service, { ...service, metadata }, slice('b', ['10.0.0.2'])],
+    });
+    const labels = { 'kubernetes.io/service-name': 'db' };
+    const moved = { ...slice('b', ['10.0.0.2']), metadata: { namespace: 'ns', name: 'b', labels } };
+    expect(store.upsert(moved).changes).toMatchObject([{ key: 'ns/web' }, { key: 'ns/db' }]);
+    store.upsert(slice('a', ['10.0.0.1']));
+    const count = (key: string) => store.snapshot.services.get(key)?.backends.length;
+    expect([count('ns/web'), count('ns/db')]).toEqual([1, 1]);
+  });
+
   test('a List is its items, also a typed one whose items lack kind and apiVersion', () => {
     const { apiVersion: _, kind: __, ...bare } = pod('a');
     const store = new SnapshotStore();
@@ -120,6 +136,11 @@ const choices: readonly unknown[] = [
   slice('a', ['10.0.0.2'], false),
   slice('b', ['10.0.0.1', '10.0.0.2']),
   { ...slice('b', ['10.0.0.9']), metadata: { namespace: 'ns', name: 'b' } },
+  {
+    ...slice('b', ['10.0.0.9']),
+    metadata: { namespace: 'ns', name: 'b', labels: { 'kubernetes.io/service-name': 'db' } },
+  },
+  { ...service, metadata: { namespace: 'ns', name: 'db' } },
   tier('t', { order: 1 }),
   tier('t', { order: 2 }),
   tier('default', { order: 3 }),
@@ -281,6 +302,9 @@ test('neither depth nor size of hostile JSON makes it throw', () => {
   );
   const store = new SnapshotStore();
   store.upsert(list);
+  const wrong = normalise(gnp('p', { types: Array.from({ length: 1_000 }, (_, i) => i) }));
+  expect(wrong.findings).toHaveLength(100);
+  expect(normalise(gnp('p', [])).findings).toMatchObject([{ path: 'spec', message: 'must be an object' }]);
   for (const hostile of [deep, nested]) {
     expect(
       normalise(gnp('p', { types: hostile, ingress: [{ action: hostile }], selector: hostile })).facts,
