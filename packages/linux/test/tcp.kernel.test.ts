@@ -47,7 +47,7 @@ async function listen(
 }
 
 /** What happens to a call within `ms`: the first words of the listener, an error code, or silence. */
-async function call(plan: DialPlan, ms = 400): Promise<string> {
+async function call(plan: DialPlan, ms = 5000): Promise<string> {
   const socket = must(dialler.dial(plan));
   open.push(socket);
   return new Promise(resolve => {
@@ -80,13 +80,13 @@ describe.each(addresses)('%s', (_, source, peer) => {
     const { port } = listener;
     must(listener.setKey({ peer: source, key: 'secret' }));
     expect(await call({ peer, port, source, md5: 'secret' })).toBe(back(source));
-    expect(await call({ peer, port, source, md5: 'wrong' })).toBe('silence');
-    expect(await call({ peer, port, source })).toBe('silence');
+    expect(await call({ peer, port, source, md5: 'wrong' }, 400)).toBe('silence');
+    expect(await call({ peer, port, source }, 400)).toBe('silence');
     must(listener.setKey({ peer: source, key: 'rotated' }));
     expect(await call({ peer, port, source, md5: 'rotated' })).toBe(back(source));
     must(listener.removeKey({ peer: source }));
     expect(await call({ peer, port, source })).toBe(back(source));
-    expect(await call({ peer, port, source, md5: 'secret' })).toBe('silence');
+    expect(await call({ peer, port, source, md5: 'secret' }, 400)).toBe('silence');
     expect(faultOf(listener.removeKey({ peer: source }))).toMatchObject({ code: 'ENOENT' });
   });
 
@@ -95,7 +95,7 @@ describe.each(addresses)('%s', (_, source, peer) => {
     const all = mustPrefix(source.family === 4 ? '10.0.0.0/24' : 'fd00::/64');
     must(listener.setKey({ peer: all, key: 'everyone' }));
     expect(await call({ peer, port: listener.port, source, md5: 'everyone' })).toBe(back(source));
-    expect(await call({ peer, port: listener.port, source })).toBe('silence');
+    expect(await call({ peer, port: listener.port, source }, 400)).toBe('silence');
   });
 
   test('a key is neither too long nor cut short', async () => {
@@ -103,7 +103,7 @@ describe.each(addresses)('%s', (_, source, peer) => {
     const longest = 'x'.repeat(80);
     must(listener.setKey({ peer: source, key: longest }));
     expect(await call({ peer, port: listener.port, source, md5: longest })).toBe(back(source));
-    expect(await call({ peer, port: listener.port, source, md5: longest.slice(1) })).toBe('silence');
+    expect(await call({ peer, port: listener.port, source, md5: longest.slice(1) }, 400)).toBe('silence');
     expect(faultOf(listener.setKey({ peer: source, key: `${longest}x` }))).toMatchObject({
       message: expect.stringContaining('at most 80'),
     });
@@ -113,7 +113,7 @@ describe.each(addresses)('%s', (_, source, peer) => {
     const { port, accepted } = await listen(text(peer));
     expect(await call({ peer, port, source, ttl: 255, minimumTtl: 1 })).toBe(back(source));
     // The listener sends with the default of 64: too far away for a dialler that insists on 255.
-    expect(await call({ peer, port, source, ttl: 255, minimumTtl: 255 })).toBe('silence');
+    expect(await call({ peer, port, source, ttl: 255, minimumTtl: 255 }, 400)).toBe('silence');
     const near = accepted[0] ?? expect.fail('nobody called');
     must(limitHops(near, { ttl: 255, minimumTtl: 255 }));
     const dropped = await listen(text(peer));
@@ -164,7 +164,7 @@ test('on a dual-stack listener an IPv4 peer is keyed by its mapped address', asy
   const [, [, source, peer]] = [0, addresses[0] as (typeof addresses)[0]];
   must(listener.setKey({ peer: source, key: 'mapped' }));
   expect(await call({ peer, port: listener.port, source, md5: 'mapped' })).toBe('hello ::ffff:10.0.0.1');
-  expect(await call({ peer, port: listener.port, source })).toBe('silence');
+  expect(await call({ peer, port: listener.port, source }, 400)).toBe('silence');
   must(listener.removeKey({ peer: source }));
   must(listener.setKey({ peer: mustPrefix('10.0.0.0/24'), key: 'prefix' }));
   expect(await call({ peer, port: listener.port, source, md5: 'prefix' })).toBe('hello ::ffff:10.0.0.1');
@@ -186,11 +186,14 @@ test('IPv6 link-local peers are called over an interface, keyed too (unnumbered 
   const [source, peer] = [mustIp(local(a)), mustIp(local(b))];
   const listener = await listen(local(b), { link: 'v0' });
   expect(await call({ peer, port: listener.port, source, link: 'v0' })).toContain('hello fe80::');
+  const scope = a.ip('link', 'show', 'v0')[0].ifindex;
+  expect(await call({ peer, port: listener.port, source, scope })).toContain('hello fe80::');
+  expect(faultOf(dialler.dial({ peer, port: 1, scope: 4242 }))).toMatchObject({ code: 'ENODEV' });
   must(listener.setKey({ peer: source, key: 'local' }));
   expect(await call({ peer, port: listener.port, source, link: 'v0', md5: 'local' })).toContain(
     'hello fe80::',
   );
-  expect(await call({ peer, port: listener.port, source, link: 'v0', md5: 'other' })).toBe('silence');
+  expect(await call({ peer, port: listener.port, source, link: 'v0', md5: 'other' }, 400)).toBe('silence');
 });
 
 test('faults name the call: a source that is not ours, a port that is taken, a socket that is closed', async () => {

@@ -3,7 +3,10 @@ import { fail, ok } from '@muslin/net';
 import { runCommand } from '../command.ts';
 import { driverFault } from '../driver-fault.ts';
 import type { Namespace } from '../netns/namespace.ts';
-import type { IpsetDriver } from './ipset-driver.ts';
+import { BUSY_MS, type IpsetDriver } from './ipset-driver.ts';
+
+/** What ipset(8) says of a set that a rule still holds. */
+const IN_USE = /in use by a kernel component/;
 
 /** The driver for machines where netlink can't be used: one `ipset` process for each read and each step. */
 export function commandIpsetDriver(namespace?: Namespace): IpsetDriver {
@@ -15,7 +18,16 @@ export function commandIpsetDriver(namespace?: Namespace): IpsetDriver {
     },
     async apply(ops) {
       for (const op of ops) {
-        const restored = await runCommand('ipset', ['restore', '-exist'], { input: op.input, namespace });
+        const restore = () => runCommand('ipset', ['restore', '-exist'], { input: op.input, namespace });
+        let restored = await restore();
+        for (
+          let wait = 5;
+          !restored.ok && IN_USE.test(restored.fault.message) && wait <= BUSY_MS;
+          wait *= 2
+        ) {
+          await new Promise(resolve => setTimeout(resolve, wait));
+          restored = await restore();
+        }
         if (!restored.ok) return fail(driverFault(restored.fault, op));
       }
       return ok(undefined);

@@ -5,6 +5,7 @@ import {
   type Ipset,
   isOwnSet,
   type Op,
+  type SetPlan,
   temporarySetName,
 } from '@muslin/dataplane';
 import { type Family, fail, ok, type Result } from '@muslin/net';
@@ -40,6 +41,8 @@ export interface IpsetDriver extends Driver<ReadonlyMap<string, ActualSet>, Ipse
 const MEMBERS_PER_MESSAGE = 1000;
 /** What every ipset tool in use can show; later revisions only add options that Muslin does not need. */
 const REVISION_LIMIT = 6;
+/** The nft back end lets go of a removed rule's sets a moment after its commit. */
+export const BUSY_MS = 320;
 const FULL_TYPES = ['hash:net', 'hash:ip,port'] as const;
 
 /** The driver that speaks netlink: about 4 µs for one member, a few milliseconds for 10,000. */
@@ -75,11 +78,7 @@ export class NetlinkIpsetDriver implements IpsetDriver {
 
   async apply(steps: readonly IpsetStep[]): Promise<Result<void, DriverFault>> {
     for (const step of steps) {
-      const { plan, phase } = step;
-      let fault = await this.perform(
-        phase === 'before-rules' ? stepsBeforeRules(plan) : stepsAfterRules(plan),
-      );
-      for (const set of phase === 'before-rules' ? plan.replace : []) fault ??= await this.#replace(set);
+      const fault = await (step.phase === 'before-rules' ? this.#before(step.plan) : this.#after(step.plan));
       if (fault !== undefined) return fail(driverFault(fault, step));
     }
     return ok(undefined);
@@ -102,6 +101,21 @@ export class NetlinkIpsetDriver implements IpsetDriver {
 
   close(): void {
     this.#socket.close();
+  }
+
+  async #before(plan: SetPlan): Promise<NetlinkFault | undefined> {
+    let fault = await this.perform(stepsBeforeRules(plan));
+    for (const set of plan.replace) fault ??= await this.#replace(set);
+    return fault;
+  }
+
+  async #after(plan: SetPlan): Promise<NetlinkFault | undefined> {
+    let fault = await this.perform(stepsAfterRules(plan));
+    for (let wait = 5; fault?.code === 'IPSET_ERR_BUSY' && wait <= BUSY_MS; wait *= 2) {
+      await new Promise(resolve => setTimeout(resolve, wait));
+      fault = await this.perform(stepsAfterRules(plan));
+    }
+    return fault;
   }
 
   /** Takes a set's place without a gap; one of another type only where no rule uses the old one. */

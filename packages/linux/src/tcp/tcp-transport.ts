@@ -6,6 +6,7 @@ import { AF, bindToLink, encodeSocketAddress, openSocket, SOCK } from '../socket
 import { type SystemFault, systemFault } from '../system-calls.ts';
 import { systemCalls } from '../syscalls.ts';
 import { type AoKey, addAoKey } from './tcp-ao.ts';
+import { linkName } from './link-name.ts';
 import { type Md5Key, setMd5Key, setMinimumTtl, setTtl } from './tcp-options.ts';
 
 /** Time to live of one session, for GTSM (RFC 5082) and multihop peers. */
@@ -24,6 +25,8 @@ export interface DialPlan extends HopLimits {
   readonly source?: Ip;
   /** Interface that the session is bound to; needed for an IPv6 link-local peer. */
   readonly link?: string;
+  /** The same by ifindex. */
+  readonly scope?: number;
   /** TCP MD5 key (RFC 2385). */
   readonly md5?: string;
   /** TCP-AO key (RFC 5925); a kernel without it is a fault, never a weaker session. */
@@ -85,11 +88,12 @@ export class TcpTransport {
    * `error` events of the socket; a wrong key shows as silence, since the kernel drops what isn't signed.
    */
   dial(plan: DialPlan): Result<Socket, SystemFault> {
-    const made = inNamespace(this.#namespace, () => prepare(plan));
+    const made = inNamespace<Prepared, SystemFault>(this.#namespace, () => prepare(plan));
     if (!made.ok) return made;
-    const socket = new Socket({ fd: made.value });
+    const { fd, link } = made.value;
+    const socket = new Socket({ fd });
     socket.setNoDelay(true);
-    const { peer, port, link } = plan;
+    const { peer, port } = plan;
     const host = link === undefined ? formatIp(peer) : `${formatIp(peer)}%${link}`;
     // libuv looks up the interface of a link-local address when it connects, so that must happen inside the
     // namespace: a look-up of ours calls back there, and Node connects in the same breath.
@@ -124,9 +128,20 @@ function limit(fd: number, family: 4 | 6, limits: HopLimits): Result<void, Syste
   return !sent.ok || minimumTtl === undefined ? sent : setMinimumTtl(fd, family, minimumTtl);
 }
 
-function prepare(plan: DialPlan): Result<number, SystemFault> {
+interface Prepared {
+  readonly fd: number;
+  readonly link: string | undefined;
+}
+
+const ENODEV = 19;
+
+/** A socket on which everything is set but the connection, and the interface that it is bound to. */
+function prepare(plan: DialPlan): Result<Prepared, SystemFault> {
   const calls = systemCalls();
-  const { peer, source, link, md5, ao } = plan;
+  const { peer, source, scope, md5, ao } = plan;
+  const link = plan.link ?? (scope === undefined ? undefined : linkName(scope));
+  if (scope !== undefined && link === undefined)
+    return fail(systemFault('find interface', -ENODEV, `${scope}`));
   const { family } = peer;
   const made = openSocket(family === 4 ? AF.inet : AF.inet6, SOCK.stream, 0, [
     ['setsockopt SO_BINDTODEVICE', fd => bindToLink(fd, link)],
@@ -137,7 +152,7 @@ function prepare(plan: DialPlan): Result<number, SystemFault> {
   const keyed = md5 === undefined ? ok(undefined) : setMd5Key(fd, family, { peer, key: md5 });
   const authenticated = !keyed.ok || ao === undefined ? keyed : addAoKey(fd, { ...ao, peer });
   const limited = authenticated.ok ? limit(fd, family, plan) : authenticated;
-  if (limited.ok) return ok(fd);
+  if (limited.ok) return ok({ fd, link });
   calls.close(fd);
   return limited;
 }
