@@ -51,6 +51,8 @@ export interface ApiServer {
 }
 
 const BODY_LIMIT = 3 * 1024 * 1024;
+/** Bytes that may wait for one watcher. */
+const BACKLOG_LIMIT = 64 * 1024 * 1024;
 const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
 
 /** Starts an API server. Rejects when an address can't be bound or the data file can't be opened. */
@@ -203,7 +205,11 @@ class Shell {
     const timers: NodeJS.Timeout[] = [];
     let close = () => {};
     const running = reply.open({
-      line: text => response.write(`${text}\n`),
+      line: text => {
+        response.write(`${text}\n`);
+        // A client that does not read would fill our memory: it has to list again.
+        if (response.writableLength > BACKLOG_LIMIT) response.destroy();
+      },
       end: () => {
         for (const timer of timers) clearInterval(timer);
         this.#watches.delete(close);

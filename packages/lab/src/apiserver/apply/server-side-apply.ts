@@ -13,7 +13,7 @@ import * as faults from '../status.ts';
 import { badRequest, failure, refuse, type Status } from '../status.ts';
 import { difference, EMPTY, type FieldSet, intersection, isEmptySet, pathsOf, union } from './field-set.ts';
 import { appliedFields, isEntryOf, type Manager, managersOf, ownable } from './managed-fields.ts';
-import { compare, mergeApplied, removeFields } from './typed-value.ts';
+import { compare, fieldsOf, mergeApplied, removeFields } from './typed-value.ts';
 
 export interface Applied {
   readonly created: boolean;
@@ -54,7 +54,9 @@ export function applyObject(
   const live = ownable(kind, old);
   const merged = mergeApplied(live, ownable(kind, object), kind.schema);
   if (request.query.get('force') !== 'true') {
-    const fault = conflictFault(others, compare(live, merged, kind.schema).changed);
+    const changed = compare(live, merged, kind.schema).changed;
+    const free = record.manager === 'kubectl' ? lastAppliedFields(kind, old) : EMPTY;
+    const fault = conflictFault(others, difference(changed, free));
     if (fault !== undefined) return refuse(fault);
   }
   const kept = others.reduce<FieldSet>((all, { fields }) => union(all, fields), EMPTY);
@@ -76,6 +78,22 @@ function ownDoor(kind: Kind, object: KubeObject, subresource: string): KubeObjec
   const { status, metadata, ...rest } = object;
   if (subresource !== 'status') return { ...rest, metadata };
   return { metadata, ...(status === undefined ? {} : { status }) };
+}
+
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/**
+ * Fields that client-side apply set and nobody changed since: `kubectl apply --server-side` takes them over
+ * without a conflict (Kubernetes, Server-Side Apply, Upgrading from client-side apply).
+ */
+function lastAppliedFields(kind: Kind, old: KubeObject): FieldSet {
+  const parsed = parseText(old.metadata.annotations?.[LAST_APPLIED] ?? '', false);
+  if (!parsed.ok || !isObject(parsed.value)) return EMPTY;
+  const read = readFields(parsed.value, kind, 'Ignore');
+  if (!read.ok) return EMPTY;
+  const config = ownable(kind, read.value.object);
+  const { changed, removed } = compare(config, ownable(kind, old), kind.schema);
+  return difference(fieldsOf(config, kind.schema), union(changed, removed));
 }
 
 function without(metadata: unknown): KubeObject['metadata'] {

@@ -8,6 +8,7 @@ import {
 } from '../field-error.ts';
 import { at, type Json, type JsonObject, listAt, objectAt, sameJson, textAt } from '../json.ts';
 import type { KubeObject } from '../kube-object.ts';
+import { parseQuantity } from '../schema/quantity.ts';
 import type { Cause } from '../status.ts';
 import { builtIn } from './kind.ts';
 import { checkName } from './name.ts';
@@ -76,7 +77,7 @@ function complete(object: KubeObject): KubeObject {
 }
 
 function qosClass(object: KubeObject): string {
-  const all = listAt(object, 'spec', 'containers');
+  const all = [...listAt(object, 'spec', 'containers'), ...listAt(object, 'spec', 'initContainers')];
   const cells = all.flatMap(container =>
     ['cpu', 'memory'].map(name => {
       const limit = at(container, 'resources', 'limits', name);
@@ -84,7 +85,10 @@ function qosClass(object: KubeObject): string {
     }),
   );
   if (cells.every(cell => cell.request === undefined)) return 'BestEffort';
-  return cells.every(cell => cell.limit !== undefined && cell.limit === cell.request)
+  return cells.every(
+    cell =>
+      cell.limit !== undefined && parseQuantity(String(cell.limit)) === parseQuantity(String(cell.request)),
+  )
     ? 'Guaranteed'
     : 'Burstable';
 }

@@ -22,7 +22,11 @@ const projection = shape({
   secret: shape({ name: 'string', items, optional: 'bool' }),
   configMap: shape({ name: 'string', items, optional: 'bool' }),
   downwardAPI: shape({ items: downward }),
-  serviceAccountToken: shape({ audience: 'string', expirationSeconds: 'int64', 'path!': 'string' }),
+  serviceAccountToken: shape({
+    audience: 'string',
+    expirationSeconds: withDefault({ type: 'integer', format: 'int64' }, 3600),
+    'path!': 'string',
+  }),
   clusterTrustBundle: shape({
     name: 'string',
     signerName: 'string',

@@ -10,7 +10,7 @@ const TYPES = {
   bool: { type: 'boolean' },
   time: { type: 'string', format: 'date-time' },
   bytes: { type: 'string', format: 'byte' },
-  quantity: { 'x-kubernetes-int-or-string': true },
+  quantity: { 'x-kubernetes-int-or-string': true, format: 'quantity' },
   intOrString: { 'x-kubernetes-int-or-string': true },
   any: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
   'string[]': { type: 'array', items: { type: 'string' }, 'x-kubernetes-list-type': 'atomic' },
@@ -22,7 +22,10 @@ const TYPES = {
     'x-kubernetes-patch-strategy': 'merge',
   },
   map: { type: 'object', additionalProperties: { type: 'string' } },
-  quantities: { type: 'object', additionalProperties: { 'x-kubernetes-int-or-string': true } },
+  quantities: {
+    type: 'object',
+    additionalProperties: { 'x-kubernetes-int-or-string': true, format: 'quantity' },
+  },
 } as const satisfies Record<string, Schema>;
 
 type Fields = Readonly<Record<string, Schema | keyof typeof TYPES>>;

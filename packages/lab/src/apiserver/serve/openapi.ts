@@ -37,11 +37,19 @@ function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('hex').toUpperCase().slice(0, 32);
 }
 
+/** Types that kubectl explain names rather than spells out. */
+const INT_OR_STRING = 'io.k8s.apimachinery.pkg.util.intstr.IntOrString';
+const QUANTITY = 'io.k8s.apimachinery.pkg.api.resource.Quantity';
+const SHARED: Readonly<Record<string, Json>> = {
+  [INT_OR_STRING]: { oneOf: [{ type: 'integer' }, { type: 'string' }], format: 'int-or-string' },
+  [QUANTITY]: { oneOf: [{ type: 'string' }, { type: 'number' }] },
+};
+
 const documents = new WeakMap<Kind, JsonObject>();
 
 function documentText(place: string, kinds: readonly Kind[]): string {
   const paths: Record<string, Json> = {};
-  const schemas: Record<string, Json> = {};
+  const schemas: Record<string, Json> = { ...SHARED };
   for (const kind of kinds) {
     const name = schemaName(kind);
     schemas[name] = schemaOf(kind);
@@ -81,7 +89,10 @@ function gvk(kind: Kind, name = kind.kind): JsonObject {
 function schemaOf(kind: Kind): JsonObject {
   let found = documents.get(kind);
   if (found === undefined) {
-    found = { ...(publicSchema(kind.schema) as JsonObject), 'x-kubernetes-group-version-kind': [gvk(kind)] };
+    found = {
+      ...(publicSchema(kind.schema, kind.builtIn) as JsonObject),
+      'x-kubernetes-group-version-kind': [gvk(kind)],
+    };
     documents.set(kind, found);
   }
   return found;
@@ -123,21 +134,28 @@ function patchContent(kind: Kind): JsonObject {
 }
 
 /** A schema as OpenAPI documents show it: int-or-string is spelled out, our own marks are left out. */
-function publicSchema(schema: Schema): Json {
+function publicSchema(schema: Schema, builtIn: boolean): Json {
+  if (builtIn && schema['x-kubernetes-int-or-string'] === true) {
+    return {
+      allOf: [{ $ref: `#/components/schemas/${schema.format === 'quantity' ? QUANTITY : INT_OR_STRING}` }],
+    };
+  }
   const out: Record<string, Json> = {};
   for (const [key, value] of Object.entries(schema)) {
     if (key === 'x-muslin-keep-empty') continue;
     out[key] = value as Json;
   }
-  if (schema['x-kubernetes-int-or-string'] === true)
-    Object.assign(out, { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] });
+  if (schema['x-kubernetes-int-or-string'] === true) {
+    out['oneOf'] = [{ type: 'integer' }, { type: 'string' }];
+    out['format'] = 'int-or-string';
+  }
   if (schema.properties !== undefined) {
     out['properties'] = Object.fromEntries(
-      Object.entries(schema.properties).map(([name, child]) => [name, publicSchema(child)]),
+      Object.entries(schema.properties).map(([name, child]) => [name, publicSchema(child, builtIn)]),
     );
   }
-  if (schema.items !== undefined) out['items'] = publicSchema(schema.items);
+  if (schema.items !== undefined) out['items'] = publicSchema(schema.items, builtIn);
   if (typeof schema.additionalProperties === 'object')
-    out['additionalProperties'] = publicSchema(schema.additionalProperties);
+    out['additionalProperties'] = publicSchema(schema.additionalProperties, builtIn);
   return out;
 }

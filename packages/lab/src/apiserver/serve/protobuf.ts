@@ -65,6 +65,16 @@ const serviceSpec: Message = {
   23: ['trafficDistribution', 'string'],
 };
 
+const attributes: Message = {
+  1: ['namespace', 'string'],
+  2: ['verb', 'string'],
+  3: ['group', 'string'],
+  4: ['version', 'string'],
+  5: ['resource', 'string'],
+  6: ['subresource', 'string'],
+  7: ['name', 'string'],
+};
+
 /** The messages that `kubectl create`, `expose` and `delete` send in protobuf (k8s.io/api core/v1/generated.proto). */
 const MESSAGES: Readonly<Record<string, Message>> = {
   Namespace: { 1: ['metadata', metadata], 2: ['spec', { 1: ['finalizers', 'string', 'list'] }] },
@@ -88,6 +98,11 @@ const MESSAGES: Readonly<Record<string, Message>> = {
     4: ['automountServiceAccountToken', 'bool'],
   },
   Service: { 1: ['metadata', metadata], 2: ['spec', serviceSpec] },
+  SelfSubjectReview: { 1: ['metadata', metadata] },
+  SelfSubjectAccessReview: {
+    1: ['metadata', metadata],
+    2: ['spec', { 1: ['resourceAttributes', attributes] }],
+  },
   DeleteOptions: {
     1: ['gracePeriodSeconds', 'int'],
     2: ['preconditions', { 1: ['uid', 'string'], 2: ['resourceVersion', 'string'] }],

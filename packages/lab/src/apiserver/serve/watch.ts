@@ -93,7 +93,7 @@ class Watch implements RunningWatch {
       this.#from = from;
       for (const event of missed) this.#deliver(event);
     }
-    this.#stop = store.subscribe(event => this.#deliver(event));
+    this.#stop = store.subscribe(event => this.#deliver(event), this.#kind.storage);
   }
 
   bookmark(): void {

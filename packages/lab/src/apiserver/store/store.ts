@@ -2,6 +2,8 @@ import type { KubeObject } from '../kube-object.ts';
 import { withMetadata } from '../kube-object.ts';
 import { History } from './history.ts';
 
+type Listener = (event: StoreEvent) => void;
+
 /** One write as everybody sees it. `previous` is what the write replaced. */
 export interface StoreEvent {
   readonly revision: number;
@@ -34,7 +36,8 @@ export function keyOf(namespace: string, name: string): string {
 export class Store {
   readonly history: History;
   readonly #tables = new Map<string, Table>();
-  readonly #listeners = new Set<(event: StoreEvent) => void>();
+  /** By storage; '' hears everything. */
+  readonly #listeners = new Map<string, Set<Listener>>();
   readonly #journal: Journal | undefined;
   #revision: number;
 
@@ -101,10 +104,16 @@ export class Store {
     return object;
   }
 
-  /** Calls `listener` for each later write, in order, before the write returns. Gives back the end of it. */
-  subscribe(listener: (event: StoreEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  /**
+   * Calls `listener` for each later write, in order, before the write returns. Gives back the end of it.
+   * With a storage it only hears of that one: a thousand watches cost a write nothing that they don't care for.
+   */
+  subscribe(listener: Listener, storage = ''): () => void {
+    const listeners = this.#listeners.get(storage) ?? new Set();
+    this.#listeners.set(storage, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+    };
   }
 
   /**
@@ -135,7 +144,9 @@ export class Store {
 
   #publish(event: StoreEvent): void {
     this.history.add(event);
-    for (const listener of [...this.#listeners]) listener(event);
+    for (const storage of [event.storage, '']) {
+      for (const listener of [...(this.#listeners.get(storage) ?? [])]) listener(event);
+    }
   }
 }
 
