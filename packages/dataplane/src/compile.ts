@@ -5,7 +5,10 @@ import { endpointChain } from './compile/endpoint-chain.ts';
 import { dispatchChain, FILTER_HOOKS, FROM_CHAIN, TO_CHAIN } from './compile/filter.ts';
 import { policyChain } from './compile/policy-chains.ts';
 import { type PolicyWithChain, type TierChain, tierChain } from './compile/tier-chain.ts';
-import { type Chain, reachable, type Ruleset } from './ir/ruleset.ts';
+import { type Chain, reachable, type Ruleset, type TableName } from './ir/ruleset.ts';
+
+/** The tables that `compile` writes to, always all of them: whoever reads back must read these. */
+export const COMPILED_TABLES: readonly TableName[] = ['raw', 'filter', 'nat'];
 
 /**
  * The rules that enforce a `NodeState` in one family.

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { CHAIN_NAME_MAX, CHAIN_PREFIX, chainName, isOwnChain } from './chain-name.ts';
-export { compile } from './compile.ts';
+export { COMPILED_TABLES, compile } from './compile.ts';
 export { NODE_CONFIG_DEFAULTS, type NodeConfig } from './compile/config.ts';
 export { endpointChainName } from './compile/endpoint-chain.ts';
 export { ALL_POOLS, MASQUERADE_POOLS } from './compile/nat.ts';

@@ -1,8 +1,9 @@
-import type { ActivePolicy, NodeState, TierPlan } from '@muslin/api';
+import type { ActivePolicy, EndpointPlan, NodeState, TierPlan } from '@muslin/api';
 import { type Ip, mustIp, mustPrefix } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  COMPILED_TABLES,
   compile,
   evaluate,
   IPTABLES_LIMITS,
@@ -11,6 +12,7 @@ import {
   NFT_LIMITS,
   type NodeConfig,
   type Packet,
+  workloadInterfaceName,
 } from '../src/index.ts';
 import { meaning } from './meaning.ts';
 import { ADDRESSES, configOf, family, nodeState, packetIn } from './world.ts';
@@ -87,6 +89,9 @@ const chainsOf = (s: NodeState, config = configOf(4)) =>
   compile(s, config).tables.get('filter')?.chains ?? new Map();
 
 describe('the shape of compiled rules', () => {
+  it('has every table, so that what is stale in one is found', () => {
+    expect([...compile(state([], []), configOf(4)).tables.keys()]).toEqual(COMPILED_TABLES);
+  });
   it('shares one chain per policy and per list of policies between endpoints', () => {
     const chains = chainsOf(state([policy('knp/a/p')], [[tier('knp/a/p')], [tier('knp/a/p')]]));
     expect([...chains.keys()].filter(name => name.startsWith('msl-pi-'))).toEqual(['msl-pi-knp/a/p']);
@@ -143,6 +148,34 @@ describe('the shape of compiled rules', () => {
     expect(chains?.get('msl-from-msl00000000001')?.rules).toMatchObject([
       { matches: [], action: { kind: 'drop' } },
     ]);
+  });
+  it('nests no deeper than nftables allows, and compares few interfaces, on a full node (NFT_JUMP_STACK_SIZE 16)', () => {
+    const plans = Array.from({ length: 400 }, (_, i) => `pod/ns/pod-${i}`);
+    const one = state(
+      [policy('knp/a/p', { egress: [{ action: 'Allow', source: {}, destination: {}, path: 'x' }] })],
+      [[]],
+    );
+    const template = one.endpoints.get('pod/a/one') as EndpointPlan;
+    const tiers = { ingress: [tier('knp/a/p')], egress: [tier('knp/a/p')] };
+    const full: NodeState = {
+      ...one,
+      endpoints: new Map(plans.map(key => [key, { ...template, key, tiers }])),
+    };
+    const config: NodeConfig = { ...configOf(4), interfaceOf: key => workloadInterfaceName('ns', key) };
+    const filter = lower(compile(full, config), IPTABLES_LIMITS).tables.get('filter');
+    const depth = (name: string): number =>
+      1 +
+      Math.max(
+        0,
+        ...(filter?.chains.get(name)?.rules ?? []).map(({ action }) =>
+          'chain' in action ? depth(action.chain) : 0,
+        ),
+      );
+    expect(1 + Math.max(...[...(filter?.hooks.values() ?? [])].map(depth))).toBeLessThanOrEqual(12);
+    const byInterface = [...(filter?.chains.values() ?? [])].map(
+      chain => chain.rules.filter(rule => rule.matches[0]?.kind === 'in-interface').length,
+    );
+    expect(Math.max(...byInterface)).toBeLessThanOrEqual(16);
   });
   it('masquerades only from natOutgoing pools to outside all pools', () => {
     const config: NodeConfig = {

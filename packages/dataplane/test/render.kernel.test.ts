@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   afterTablePlan,
+  COMPILED_TABLES,
   compile,
   desiredSets,
   emptyTable,
@@ -28,8 +29,6 @@ import {
 } from '../src/index.ts';
 import { KernelRoom } from './kernel-room.ts';
 import { configOf, nodeState } from './world.ts';
-
-const TABLES: readonly TableName[] = ['raw', 'filter', 'nat'];
 
 /** Rules that were there before us, with everything that could be mistaken for ours. */
 const FOREIGN: Readonly<Record<TableName, string>> = {
@@ -155,7 +154,7 @@ describe.each(['nft', 'legacy'] as const)('rules in the kernel by iptables-%s', 
     });
 
     it('go without a trace when nothing is desired', () => {
-      const nothing = TABLES.map(
+      const nothing = COMPILED_TABLES.map(
         (table): RenderedTable => ({ family, table, chains: new Map(), hooks: new Map() }),
       );
       bring(family, { sets: new Map(), tables: nothing });

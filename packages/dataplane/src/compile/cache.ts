@@ -8,7 +8,7 @@ import { rawRules } from './raw.ts';
 import type { TierChain } from './tier-chain.ts';
 
 /** What was compiled for a value before; inputs are immutable, so identity says whether it still holds. */
-export interface DirectionCache {
+interface DirectionCache {
   readonly policies: WeakMap<ActivePolicy, Chain>;
   readonly tiers: WeakMap<TierPlan, { readonly of: readonly Chain[]; readonly result: TierChain }>;
   readonly endpoints: WeakMap<

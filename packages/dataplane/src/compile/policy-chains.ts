@@ -6,8 +6,8 @@ import type { Marks, NodeConfig } from './config.ts';
 import { compileRule, type RuleActions } from './rule.ts';
 
 /** Chains that end a policy: mark the packet and return to whoever asked the policy. */
-export const ALLOW_CHAIN = 'msl-allow';
-export const PASS_CHAIN = 'msl-pass';
+const ALLOW_CHAIN = 'msl-allow';
+const PASS_CHAIN = 'msl-pass';
 
 /** The two chains that say a verdict by mark bit. */
 export function verdictChains(marks: Marks): readonly Chain[] {
@@ -22,7 +22,7 @@ export function verdictChains(marks: Marks): readonly Chain[] {
  * What rule actions do. Ingress is asked last, so its Allow is final; after egress the destination's ingress is
  * still to be asked, so its Allow is a mark bit. `goto` keeps it to one kernel rule per policy rule.
  */
-export function actionsOf(direction: Direction, logPrefix: string): RuleActions {
+function actionsOf(direction: Direction, logPrefix: string): RuleActions {
   const allow: Action = direction === 'ingress' ? { kind: 'accept' } : { kind: 'goto', chain: ALLOW_CHAIN };
   return {
     Allow: allow,

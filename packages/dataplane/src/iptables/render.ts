@@ -55,7 +55,7 @@ export function renderTables(ruleset: Ruleset): readonly RenderedTable[] {
 }
 
 /** Renders one lowered chain. */
-export function renderChain(chain: Chain, family: Family): RenderedChain {
+function renderChain(chain: Chain, family: Family): RenderedChain {
   let rendered = caches[family].get(chain);
   if (rendered === undefined) {
     const rules: RenderedRule[] = [];
