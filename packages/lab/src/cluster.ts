@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type AnyObject, KubeClient, loadKubeconfig, RESOURCES, type Resource } from '@muslin/kube';
@@ -94,7 +95,7 @@ export class Cluster {
     const { control } = this.topology;
     mkdirSync(`${this.folder}/api`, { recursive: true });
     const tokens = `${this.folder}/api/tokens`;
-    if (!existsSync(tokens)) writeFileSync(tokens, '', { mode: 0o600 });
+    if (!existsSync(tokens)) writeFileSync(tokens, tokenFile(), { mode: 0o600 });
     const fd = listenIn(control, API_PORT);
     const log = `${this.folder}/api/server.log`;
     writeFileSync(log, '');
@@ -103,14 +104,9 @@ export class Cluster {
       command: ourProgram(
         `${ROOT}/packages/lab/src/apiserver/main.ts`,
         ...['--listen', `127.0.0.1:${this.#apiPort}`, '--listen-fd', '3', '--san', control.ip],
-        ...[
-          '--kubeconfig',
-          this.kubeconfig,
-          '--data',
-          `${this.folder}/api/state.db`,
-          '--cert-dir',
-          `${this.folder}/api`,
-        ],
+        ...['--token-file', tokens, '--service-cidr', this.topology.serviceCidr],
+        ...['--kubeconfig', this.kubeconfig, '--cert-dir', `${this.folder}/api`],
+        ...['--data', `${this.folder}/api/state.db`],
       ),
     });
     // Our copy would keep the port open when the server dies.
@@ -126,11 +122,13 @@ export class Cluster {
     const server = /server: https:\/\/127\.0\.0\.1:(\d+)/.exec(config);
     if (server === null) throw new Error('the API server wrote a kubeconfig without a loopback address');
     this.#apiPort = Number(server[1]);
-    writeFileSync(
-      this.#nodeKubeconfig,
-      config.replace(server[0], `server: https://${control.ip}:${API_PORT}`),
-      { mode: 0o600 },
-    );
+    const [admin = '', ours = ''] = readFileSync(tokens, 'utf8')
+      .split('\n')
+      .map(line => line.split(',')[0]);
+    const inside = config
+      .replace(server[0], `server: https://${control.ip}:${API_PORT}`)
+      .replace(admin, ours);
+    writeFileSync(this.#nodeKubeconfig, inside, { mode: 0o600 });
   }
 
   async startRouter(): Promise<void> {
@@ -330,6 +328,16 @@ export class Cluster {
     const why = child.alive() ? 'is not ready' : `ended with ${await child.ended}`;
     throw new Error(`${name} ${why}; its last lines:\n${child.tail()}`);
   }
+}
+
+/** kube-apiserver's static token file: the admin's token, then the one that Muslin's own processes bear. */
+function tokenFile(): string {
+  const token = () => randomBytes(16).toString('hex');
+  return [
+    `${token()},admin,admin,"system:masters"`,
+    `${token()},system:serviceaccount:kube-system:muslin,muslin,"system:serviceaccounts"`,
+    '',
+  ].join('\n');
 }
 
 /** The resource of an object by its apiVersion and kind; throws for kinds that the lab does not know. */
