@@ -61,6 +61,15 @@ n2     192.0.2.1     64512   Mesh     Established   3h      3          2        
     expect(ran.stdout.split('\n')).toHaveLength(3);
   });
 
+  it('is summed up for each node by get', async () => {
+    const ran = await muslinctl(['get', 'bgpns', '--kubeconfig', api.kubeconfig]);
+    expect(ran.stdout).toBe(`\
+NAME   ROUTERID    ASN     ESTABLISHED   ROUTES   UPDATED
+n1     192.0.2.1   64512   1/2           3        2s
+n2     192.0.2.1   64512   1/1           3        2s
+`);
+  });
+
   it('gives the same as data', async () => {
     expect(JSON.parse((await peers('n2', '-o', 'json')).stdout)).toEqual([
       {

@@ -10,7 +10,7 @@ export interface Ran {
   readonly stderr: string;
 }
 
-export const NOW = new Date('2026-03-01T12:00:00Z');
+const NOW = new Date('2026-03-01T12:00:00Z');
 
 /** Runs a command line in this process, without a terminal, at a fixed instant. */
 export async function muslinctl(

@@ -83,6 +83,7 @@ describe('muslinctl verdict', () => {
     [['--files', '/nowhere', '--flows', '-'], /^error: \/nowhere: no such file or folder\n$/],
     [['--files', shop.path, '--flows', '/nowhere'], /^error: --flows \/nowhere: no such file or folder\n$/],
     [['--files', shop.path, '--flows', shop.path], /a folder, not a file of flows/],
+    [['--files', '-', '--flows', '-'], /standard input holds either the flows or the files/],
     [['--flows', '-'], /required option '-f, --files <paths\.\.\.>' not specified/],
     [['--files', shop.path, '--flows', '-', '--pod-cidr', 'x'], /--pod-cidr: "x" is not an IP prefix/],
   ])('ends with 2 for %j', async (argv, stderr) => {
@@ -102,6 +103,27 @@ describe('muslinctl verdict', () => {
     });
     expect(on.code).toBe(0);
     expect(on.stderr).toContain('warning: left out: ');
+  });
+
+  it('reads files from standard input when the flows come from elsewhere', async () => {
+    using flows = folder({ 'f.jsonl': '{"from":"shop/web-1","to":"shop/db-1","port":5432}' });
+    const argv = ['verdict', '--files', '-', '--flows', `${flows.path}/f.jsonl`];
+    expect(JSON.parse((await muslinctl(argv, { stdin: SHOP })).stdout)).toMatchObject({
+      verdict: 'allow',
+      ingress: { file: '(standard input)', line: 20 },
+    });
+  });
+
+  it('does not take an empty folder for an empty cluster, nor leave out half a policy in silence', async () => {
+    using empty = folder({ 'values.yaml': 'replicas: 3' });
+    expect(await verdict('', empty.path)).toMatchObject({
+      code: 2,
+      stderr: `error: ${empty.path}: no Kubernetes objects there\n`,
+    });
+    using half = folder({ 'a.yaml': SHOP, 'b.yaml': 'apiVersion: v1\nkind: Pod\nspec: {}\n' });
+    expect((await verdict('', half.path)).stderr).toBe(
+      `warning: left out: ${half.path}/b.yaml:1: Pod without metadata\n`,
+    );
   });
 
   it('warns of policies that are not in effect', async () => {

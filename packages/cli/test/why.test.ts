@@ -22,7 +22,7 @@ egress of shop/web-1: allow - no policy isolates shop/web-1 for egress
 ingress of shop/db-1: deny - NetworkPolicy shop/db isolates shop/db-1, and no rule allows it
   tier default
     NetworkPolicy shop/db [shop.yaml:11]: no rule matches
-      - spec.ingress[0].from[0] [shop.yaml:18]: source 240.0.0.1 is not in 10.0.0.0/8
+      - spec.ingress[0].from[0] [shop.yaml:18]: source 251.64.0.1 is not in 10.0.0.0/8
       - spec.ingress[0].from[1] [shop.yaml:20]: port 5433 is not 5432
     end of tier: deny what no rule matched
 
@@ -42,7 +42,7 @@ Any one of these alone would allow it:
       'allow  shop/web-1 -> shop/db-1:5432/TCP  (ingress: NetworkPolicy shop/db allows it in spec.ingress[0].from[1])\n',
     );
     expect(shown(ran.stdout)).toContain(
-      '      * spec.ingress[0].from[1] [shop.yaml:20]: Allow, as source 240.0.0.1 is in app == "web" && projectcalico.org/namespace == "shop"\n',
+      '      * spec.ingress[0].from[1] [shop.yaml:20]: Allow, as source 251.64.0.1 is in app == "web" && projectcalico.org/namespace == "shop"\n',
     );
   });
 
@@ -89,7 +89,7 @@ Any one of these alone would allow it:
       ...{ verdict: 'deny', from: 'shop/web-1', to: 'shop/db-1', port: 5433, protocol: 'TCP' },
       paths: [
         {
-          packet: { source: '240.0.0.1', destination: '240.0.0.2', destinationPort: 5433 },
+          packet: { source: '251.64.0.1', destination: '251.64.0.2', destinationPort: 5433 },
           egress: { verdict: 'allow' },
           ingress: {
             verdict: 'deny',

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { ok, type Result } from '@muslin/net';
 import type { FileFault } from './file-fault.ts';
-import { isRecord } from './json.ts';
+import { isRecord, textAt } from './json.ts';
 import { jsonOffset, membersIn } from './json-locator.ts';
 import { linesIn, type Locator } from './place.ts';
 import { filesUnder, reasonOf } from './walk.ts';
@@ -25,11 +25,18 @@ export interface LoadedObject {
   readonly locate: Locator;
 }
 
+/** A document that is no object; `kind` when it claims to be one, but lacks metadata. */
+export interface SkippedDocument {
+  readonly file: string;
+  readonly line: number;
+  readonly kind?: string;
+}
+
 /** What the files hold. `skipped`: documents that are no Kubernetes objects (a `values.yaml`, a test's data). */
 export interface Loaded {
   readonly files: number;
   readonly objects: readonly LoadedObject[];
-  readonly skipped: readonly { readonly file: string; readonly line: number }[];
+  readonly skipped: readonly SkippedDocument[];
   readonly faults: readonly FileFault[];
 }
 
@@ -37,7 +44,7 @@ export interface Loaded {
 export async function loadFiles(paths: readonly string[], stdin?: string): Promise<Loaded> {
   const list = filesUnder(paths.filter(path => path !== '-'));
   const objects: LoadedObject[] = [];
-  const skipped: { readonly file: string; readonly line: number }[] = [];
+  const skipped: SkippedDocument[] = [];
   const faults: FileFault[] = [...list.faults];
   const take = async (file: string, text: string) => {
     const documents = await documentsOf(file, text);
@@ -52,7 +59,7 @@ export async function loadFiles(paths: readonly string[], stdin?: string): Promi
       }
       for (const { value, locate } of itemsOf(document)) {
         const object = rawObject(value);
-        if (object === undefined) skipped.push(locate(''));
+        if (object === undefined) skipped.push({ ...locate(''), ...kindOf(value) });
         else objects.push({ object, file, locate });
       }
     }
@@ -126,6 +133,11 @@ function rawObject(value: unknown): RawObject | undefined {
   if (!isRecord(value) || typeof value['kind'] !== 'string' || typeof value['apiVersion'] !== 'string')
     return undefined;
   return isRecord(value['metadata']) ? (value as unknown as RawObject) : undefined;
+}
+
+function kindOf(value: unknown): { readonly kind?: string } {
+  const kind = textAt(value, 'kind');
+  return kind === undefined || textAt(value, 'apiVersion') === undefined ? {} : { kind };
 }
 
 /** Looks breadth-first, so that the check itself needs no stack. */

@@ -1,6 +1,7 @@
 import { createReadStream, statSync } from 'node:fs';
 import { Judge } from '@muslin/policy';
 import type { Context } from '../context.ts';
+import { textOf } from '../files/text-of.ts';
 import { reasonOf } from '../files/walk.ts';
 import { readWorld } from '../world/offline-world.ts';
 import type { World } from '../world/world.ts';
@@ -17,11 +18,15 @@ const BATCH = 65_536;
 
 export async function judgeFlows(ctx: Context, input: Input): Promise<ExitCode> {
   const flows = input.text('flows') ?? '-';
+  const files = input.list('files');
+  if (flows === '-' && files.includes('-'))
+    return ctx.fail(2, 'standard input holds either the flows or the files, not both');
   const source = flows === '-' ? ctx.stdin() : openFile(flows);
   if (typeof source === 'string') return ctx.fail(2, `--flows ${flows}: ${source}`);
-  const world = await readWorld(input.list('files'), {
+  const world = await readWorld(files, {
     podCidrs: input.list('podCidr'),
     skipBroken: input.flag('skipBroken'),
+    ...(files.includes('-') && { stdin: await textOf(ctx.stdin()) }),
   });
   if (!world.ok) return ctx.fail(2, ...world.fault);
   warn(ctx, world.value);

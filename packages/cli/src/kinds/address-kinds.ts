@@ -14,7 +14,7 @@ export function shown(value: unknown): string | undefined {
 }
 
 /** `host:n1` names a node, `virtual:…` something that is none (calico.md §1.4 IPAMBlock). */
-export function nodeOfBlock(block: AnyObject): string | undefined {
+function nodeOfBlock(block: AnyObject): string | undefined {
   return textAt(block, 'spec', 'affinity')?.replace(/^host:/, '');
 }
 

@@ -2,7 +2,7 @@ import type { AnyObject, RESOURCES, Resource } from '@muslin/kube';
 import type { Column } from '../output/table.ts';
 
 /** Name of a resource in `RESOURCES` of @muslin/kube. */
-export type ResourceName = keyof typeof RESOURCES;
+type ResourceName = keyof typeof RESOURCES;
 
 /** One kind that `get` shows. */
 export interface KindRow {

@@ -1,5 +1,7 @@
 import type { AnyObject } from '@muslin/kube';
+import { BGP_NODE_STATUS, peersOfStatus } from '../bgp/node-status.ts';
 import { listAt, textAt, valueAt } from '../files/json.ts';
+import { formatAge } from '../output/age.ts';
 import { shown } from './address-kinds.ts';
 import { type KindRow, NAME } from './kind-row.ts';
 
@@ -7,6 +9,11 @@ const rules = (head: string, field: string) => ({
   head,
   cell: (filter: AnyObject) => listAt(filter, 'spec', field).length,
 });
+
+function establishedOf(status: AnyObject): string {
+  const peers = peersOfStatus(status);
+  return `${peers.filter(peer => peer.state === 'Established').length}/${peers.length}`;
+}
 
 /** Who speaks BGP with whom, and what passes. */
 export const ROUTING_KINDS: readonly KindRow[] = [
@@ -49,6 +56,19 @@ export const ROUTING_KINDS: readonly KindRow[] = [
       rules('NUMIMPORTV4', 'importV4'),
       rules('NUMEXPORTV6', 'exportV6'),
       rules('NUMIMPORTV6', 'importV6'),
+    ],
+  },
+  {
+    names: ['bgpnodestatuses', 'bgpnodestatus', 'bgpns'],
+    resources: [BGP_NODE_STATUS],
+    namespaced: false,
+    columns: (_, now) => [
+      NAME,
+      { head: 'ROUTERID', cell: object => textAt(object, 'status', 'routerID') },
+      { head: 'ASN', cell: object => shown(valueAt(object, 'status', 'asNumber')) },
+      { head: 'ESTABLISHED', cell: establishedOf },
+      { head: 'ROUTES', cell: object => shown(valueAt(object, 'status', 'routesLearned')) },
+      { head: 'UPDATED', cell: object => formatAge(textAt(object, 'status', 'lastUpdated'), now) },
     ],
   },
 ];

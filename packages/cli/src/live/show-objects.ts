@@ -52,7 +52,7 @@ export async function showObjects(
 const NAMESPACE: Column<AnyObject> = { head: 'NAMESPACE', cell: object => object.metadata.namespace };
 
 /** `ippool.projectcalico.org/default`, as kubectl names objects: kind and group, lower case. */
-export function typedName({ apiVersion = '', kind = '', metadata }: AnyObject): string {
+function typedName({ apiVersion = '', kind = '', metadata }: AnyObject): string {
   const group = apiVersion.includes('/') ? `.${apiVersion.slice(0, apiVersion.indexOf('/'))}` : '';
   return `${kind.toLowerCase()}${group}/${metadata.name ?? ''}`;
 }

@@ -12,11 +12,11 @@ import {
 } from '@muslin/net';
 
 /**
- * Where made-up addresses come from when nobody says: RFC 1112 §4 class E, and the discard-only block of RFC 6666.
+ * Where made-up addresses come from when nobody says: a part of class E (RFC 1112 §4) that nobody writes by chance, and the discard-only block of RFC 6666.
  * No cluster's policies speak of these apart from everything else, so what a rule says about addresses does not depend
  * on which ones were made up.
  */
-export const RESERVED: readonly Prefix[] = [mustPrefix('240.0.0.0/4'), mustPrefix('100::/64')];
+export const RESERVED: readonly Prefix[] = [mustPrefix('251.64.0.0/10'), mustPrefix('100::/64')];
 
 /** Hands out addresses that nothing in the given objects names. */
 export class SpareAddresses {

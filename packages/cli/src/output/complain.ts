@@ -25,7 +25,7 @@ export function warn(
 }
 
 /** `deploy/db.yaml:12: NetworkPolicy shop/db: spec.ingress[0]: must be …`. */
-export function formatFinding(finding: Finding, placeOf: World['placeOf']): string {
+function formatFinding(finding: Finding, placeOf: World['placeOf']): string {
   const { object, path, message } = finding;
   const place = placeOf(object, path);
   const name = `${object.kind} ${object.namespace ? `${object.namespace}/` : ''}${object.name}`;

@@ -7,7 +7,7 @@ export type OutputForm =
   | { readonly kind: 'custom-columns'; readonly columns: readonly CustomColumn[] };
 
 /** `HEAD:.spec.cidr`. */
-export interface CustomColumn {
+interface CustomColumn {
   readonly head: string;
   readonly path: string;
 }

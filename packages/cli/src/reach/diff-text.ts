@@ -36,7 +36,7 @@ export function countOf(rows: readonly ChangeRow[], change: ChangeRow['change'])
 }
 
 /** `3 connections lost, 1 gained`. */
-export function summaryText(rows: readonly ChangeRow[]): string {
+function summaryText(rows: readonly ChangeRow[]): string {
   const [lost, gained] = [countOf(rows, 'lost'), countOf(rows, 'gained')];
   if (lost + gained === 0) return 'No connections gained or lost.';
   return `${lost} ${lost === 1 ? 'connection' : 'connections'} lost, ${gained} gained.`;

@@ -16,7 +16,7 @@ export async function showDiff(ctx: Context, input: Input): Promise<ExitCode> {
   const given = parseAddresses(input.list('external'));
   if (!given.ok) return ctx.fail(2, given.fault);
   const [beforePath = '', afterPath = ''] = input.args;
-  const options = { podCidrs: input.list('podCidr'), skipBroken: input.flag('skipBroken') };
+  const options = { podCidrs: input.list('podCidr'), skipBroken: input.flag('skipBroken'), mayBeEmpty: true };
   const before = await readWorld([beforePath], options);
   if (!before.ok) return ctx.fail(2, ...before.fault);
   const after = await readWorld([afterPath], options);

@@ -16,6 +16,8 @@ export interface WorldOptions {
   readonly skipBroken: boolean;
   /** Text of standard input, when `-` is among the paths. */
   readonly stdin?: string;
+  /** Files without any object are a cluster without any, rather than a mistake. */
+  readonly mayBeEmpty?: boolean;
 }
 
 /** Reads folders and files into a snapshot. A file that cannot be read is a fault: answers without it could be wrong. */
@@ -27,17 +29,22 @@ export async function readWorld(
   if (!blocks.ok) return blocks;
   const loaded = await loadFiles(paths, options.stdin);
   if (loaded.faults.length > 0 && !options.skipBroken) return fail(loaded.faults.map(formatFileFault));
+  if (loaded.objects.length === 0 && !options.mayBeEmpty)
+    return fail([`${paths.join(', ')}: no Kubernetes objects there`]);
   return ok(worldOf(loaded, blocks.value));
 }
 
 /** Completes objects to what a cluster would hold, and normalises them. */
-export function worldOf(loaded: Loaded, blocks: readonly Prefix[] = RESERVED): World {
+function worldOf(loaded: Loaded, blocks: readonly Prefix[]): World {
   const index = new Map<string, LoadedObject>();
   const warnings = loaded.faults.map((fault: FileFault) => `left out: ${formatFileFault(fault)}`);
+  for (const { file, line, kind } of loaded.skipped)
+    if (kind !== undefined && kind !== 'Kustomization')
+      warnings.push(`left out: ${file}:${line}: ${kind} without metadata`);
   for (const item of loaded.objects) {
     const key = identityOf(item);
     const before = index.get(key);
-    if (before !== undefined)
+    if (before !== undefined && item.object.metadata.name !== undefined)
       warnings.push(
         `${nameOf(item)} is there twice (${lineOf(before)} and ${lineOf(item)}); the later one counts`,
       );

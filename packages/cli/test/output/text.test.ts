@@ -4,13 +4,13 @@ import { formatAge } from '../../src/output/age.ts';
 import { parseForm, valuesAtPath } from '../../src/output/form.ts';
 import { COLOURED, printable } from '../../src/output/paint.ts';
 import { didYouMean, nearest } from '../../src/output/suggest.ts';
-import { formatTable } from '../../src/output/table.ts';
+import { type Column, formatTable } from '../../src/output/table.ts';
 
 describe('a table', () => {
-  const columns = [
-    { head: 'NAME', cell: (row: readonly string[]) => row[0] },
-    { head: 'SIZE', cell: (row: readonly string[]) => row[1] },
-    { head: 'MORE', cell: (row: readonly string[]) => row[2], wide: true as const },
+  const columns: readonly Column<readonly string[]>[] = [
+    { head: 'NAME', cell: row => row[0] },
+    { head: 'SIZE', cell: row => row[1] },
+    { head: 'MORE', cell: row => row[2], wide: true },
   ];
 
   it('has columns three spaces apart and nothing at the end of a line', () => {
