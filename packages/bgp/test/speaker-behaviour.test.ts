@@ -1,0 +1,204 @@
+import { type Ip4, mustIp, mustPrefix } from '@muslin/net';
+import { describe, expect, test } from 'vitest';
+import { KEEPALIVE, type Output, Speaker } from '../src/index.ts';
+import { BytePeer } from './byte-peer.ts';
+import { VirtualNet } from './virtual-net.ts';
+
+const id = (text: string) => mustIp(text) as Ip4;
+
+/** A second peer of the same speaker. */
+function second(speaker: Speaker, n: number, remoteAs: number, config: object = {}): BytePeer {
+  const ip = `10.0.0.${n}`;
+  const peer = new BytePeer({ id: `p${n}`, remoteIp: mustIp(ip), remoteAs, ...config }, {}, speaker);
+  peer.open({ asNumber: remoteAs, id: ip });
+  peer.say(KEEPALIVE);
+  peer.sent.length = 0;
+  return peer;
+}
+
+const updates = (peer: BytePeer) => peer.sent.filter(m => m.kind === 'update');
+
+describe('route reflection (RFC 4456)', () => {
+  test('§8: a client route goes to clients and others, with ORIGINATOR_ID and CLUSTER_LIST', () => {
+    const client = new BytePeer(
+      { remoteAs: 65000, routeReflectorClient: true },
+      { clusterId: id('9.9.9.9') },
+    ).establish({ asNumber: 65000 });
+    const other = second(client.speaker, 3, 65000);
+    client.announce('192.0.2.0/24', []);
+    expect(client.speaker.advertised('p3')).toMatchObject([
+      { attributes: { originatorId: id('10.0.0.2'), clusterList: [id('9.9.9.9')], localPref: 100 } },
+    ]);
+    expect(client.speaker.advertised('probe')).toEqual([]);
+    expect(other.state).toBe('Established');
+  });
+
+  test('§8: a non-client route does not go to another non-client, and says so', () => {
+    const peer = new BytePeer({ remoteAs: 65000 }).establish({ asNumber: 65000 });
+    second(peer.speaker, 3, 65000);
+    peer.announce('192.0.2.0/24', []);
+    expect(peer.speaker.advertised('p3')).toEqual([]);
+    expect(peer.speaker.explain(mustPrefix('192.0.2.0/24')).withheld).toContainEqual({
+      peer: 'p3',
+      because: 'internal-to-internal',
+    });
+  });
+});
+
+describe('packing (RFC 4271 §9.2)', () => {
+  test('routes that share attributes share messages, up to the largest size', () => {
+    const peer = new BytePeer().establish();
+    const origins = (n: number) =>
+      Array.from({ length: n }, (_, i) => mustPrefix(`10.${i >> 8}.${i & 255}.0/24`));
+    for (const prefix of origins(3000)) peer.speaker.originate(prefix);
+    const late = second(peer.speaker, 3, 65002);
+    peer.take([]);
+    late.sent.length = 0;
+    late.take(peer.speaker.handle({ kind: 'bytes', connection: late.connection, bytes: refresh }, 0));
+    // 3000 routes of 4 octets at most 4096 octets a message, then the End-of-RIB.
+    expect(updates(late)).toHaveLength(4);
+  });
+
+  test('peers that are treated alike get the same bytes', () => {
+    const first = new BytePeer().establish();
+    const a = second(first.speaker, 3, 65002);
+    const b = second(first.speaker, 4, 65003);
+    const outputs: Output[] = first.speaker.originate(mustPrefix('10.9.0.0/16'));
+    const sends = outputs.filter(o => o.kind === 'send');
+    expect(sends).toHaveLength(3);
+    expect(new Set(sends.map(o => o.bytes)).size).toBe(1);
+    expect([a.state, b.state]).toEqual(['Established', 'Established']);
+  });
+});
+
+const refresh = Uint8Array.from([...new Array(16).fill(0xff), 0, 23, 5, 0, 1, 0, 1]);
+
+describe('back-pressure', () => {
+  test('a peer that does not read costs no memory beyond its queue, and gets the present state when it reads again', () => {
+    const feeder = new BytePeer({ keepaliveTime: 1 }).establish();
+    const { speaker } = feeder;
+    const slow = second(speaker, 3, 65002);
+    const backlog = (bytes: number) =>
+      slow.take(speaker.handle({ kind: 'backlog', connection: slow.connection, bytes }, 0));
+    backlog(2 << 20);
+    for (let round = 0; round < 50; round++) {
+      slow.take(speaker.originate(mustPrefix('10.9.0.0/16'), { med: round }));
+    }
+    slow.take(speaker.originate(mustPrefix('10.8.0.0/16')));
+    slow.take(speaker.withdraw(mustPrefix('10.8.0.0/16')));
+    expect(updates(slow)).toEqual([]);
+    expect(speaker.peers()[1]?.families[0]).toMatchObject({ queued: 2 });
+    // Keepalives still go out.
+    slow.take(speaker.handle({ kind: 'timer', id: 'first/keepalive/p3' }, 30_000));
+    expect(slow.sent).toEqual([KEEPALIVE]);
+    backlog(0);
+    expect(updates(slow)).toHaveLength(1);
+    expect(updates(slow)[0]).toMatchObject({ attributes: { med: 49 } });
+  });
+
+  test('a big table is produced in pieces as the peer reads', () => {
+    const feeder = new BytePeer().establish();
+    const { speaker } = feeder;
+    for (let i = 0; i < 60_000; i++) {
+      speaker.originate(mustPrefix(`10.${i >> 8}.${i & 255}.0/24`), { med: i });
+    }
+    const slow = second(speaker, 3, 65002);
+    let pieces = 0;
+    let total = 0;
+    for (; pieces < 20; pieces++) {
+      const outputs = slow.take(
+        speaker.handle({ kind: 'backlog', connection: slow.connection, bytes: 0 }, 0),
+      );
+      const bytes = outputs.reduce((n, o) => n + (o.kind === 'send' ? o.bytes.length : 0), 0);
+      expect(bytes).toBeLessThan(2 << 20);
+      total += bytes;
+      if (bytes === 0) break;
+    }
+    expect(pieces).toBeGreaterThan(1);
+    expect(total).toBeGreaterThan(2 << 20);
+    expect(speaker.peers()[1]?.families[0]).toMatchObject({ advertised: 60_000, queued: 0 });
+  });
+});
+
+describe('colliding connections (RFC 4271 §6.8)', () => {
+  test.each([0, 1, 2, 5, 20])(
+    'with %i ms between the calls one session survives, and only one was ever established',
+    gap => {
+      const net = new VirtualNet();
+      const a = net.add('a', '10.0.0.1', { asNumber: 1, routerId: id('10.0.0.1') });
+      const b = net.add('b', '10.0.0.2', { asNumber: 2, routerId: id('10.0.0.2') });
+      net.delay = from => (from === a ? 3 : 2);
+      net.point(b, a);
+      // b's first call fails; the next one meets a's.
+      net.run(10);
+      net.point(a, b);
+      net.run(gap);
+      net.run(20_000);
+      for (const host of [a, b]) {
+        expect(host.speaker.peers()[0]).toMatchObject({ state: 'Established', established: 1 });
+      }
+    },
+  );
+
+  test('many pairs that call each other at once all come up', () => {
+    const net = new VirtualNet();
+    net.delay = (from, to) => 1 + ((from.name.length + to.name.length * 3) % 4);
+    const hosts = Array.from({ length: 30 }, (_, i) => {
+      const ip = `10.0.1.${i + 1}`;
+      return net.add('h'.repeat(i + 1), ip, { asNumber: 64512, routerId: id(ip) });
+    });
+    hosts.forEach((host, i) => {
+      for (const other of hosts.slice(i + 1))
+        net.link(host, other, { remoteAs: 'internal' }, { remoteAs: 'internal' });
+    });
+    net.run(15_000);
+    const states = hosts.flatMap(h => h.speaker.peers().map(p => p.state));
+    expect(states).toHaveLength(30 * 29);
+    expect(new Set(states)).toEqual(new Set(['Established']));
+  });
+});
+
+describe('the speaker as a function', () => {
+  test('gives the same outputs for the same inputs', () => {
+    const run = () => {
+      const peer = new BytePeer({}, { seed: 7 }).establish();
+      peer.announce('10.1.0.0/16');
+      peer.take(peer.speaker.originate(mustPrefix('10.9.0.0/16')));
+      return JSON.stringify(peer.outputs.map(o => (o.kind === 'send' ? { ...o, bytes: [...o.bytes] } : o)));
+    };
+    expect(run()).toBe(run());
+  });
+
+  test('shares traffic over equal ways, weighted by link bandwidth when all tell it', () => {
+    const first = new BytePeer().establish();
+    const other = second(first.speaker, 3, 65002);
+    first.announce('192.0.2.0/24', [65001], { extendedCommunities: [[0x4004fde9, 0x4e6e6b28]] });
+    const before = other.outputs.length;
+    other.announce('192.0.2.0/24', [65002], { nextHop: { ip: mustIp('10.0.0.3') }, extendedCommunities: [[0x4004fdea, 0x4dee6b28]] });
+    const changes = other.outputs.slice(before);
+    expect(changes.find(o => o.kind === 'bestChanged')).toMatchObject({
+      source: 'ebgp',
+      nextHops: [
+        { ip: mustIp('10.0.0.2'), peer: 'probe', weight: 256 },
+        { ip: mustIp('10.0.0.3'), peer: 'p3', weight: 128 },
+      ],
+    });
+  });
+
+  test('forgets everything about a removed peer', () => {
+    const speaker = new Speaker({ asNumber: 1, routerId: id('1.1.1.1') });
+    const set = new Set<string>();
+    const note = (outputs: readonly Output[]) => {
+      for (const o of outputs) {
+        if (o.kind === 'setTimer') set.add(o.id);
+        if (o.kind === 'clearTimer') set.delete(o.id);
+      }
+    };
+    note(speaker.setPeer({ id: 'x', remoteIp: mustIp('10.0.0.2'), remoteAs: 2 }));
+    note(speaker.removePeer('x'));
+    expect([...set]).toEqual([]);
+    expect(
+      speaker.handle({ kind: 'connected', connection: 'out-1', localIp: mustIp('10.0.0.1') }, 0),
+    ).toEqual([]);
+  });
+});
