@@ -26,7 +26,7 @@ export const bgpPeer = calicoKind({
       nextHopMode: choice(['Auto', 'Self', 'Keep'], 'Next hop of what is advertised', 'Auto').optional(),
       keepOriginalNextHop: flag('Old form of nextHopMode Keep, for eBGP only', 'false').optional(),
       password: passwordSource('TCP-MD5 password of the session').optional(),
-      sourceAddress: choice(['UseNodeIP', 'None'], 'Address to connect from', 'UseNodeIP').optional(),
+      sourceAddress: choice(['UseNodeIP', 'None'], 'Own address of the session', 'UseNodeIP').optional(),
       maxRestartTime: duration('How long routes are kept while the peer restarts').optional(),
       keepaliveTime: duration('Time between keepalives', 'a third of the hold time').optional(),
       numAllowedLocalASNumbers: integer('How often the own AS number may appear in a path', {

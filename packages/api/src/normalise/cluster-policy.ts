@@ -5,7 +5,7 @@ import { type ClusterPorts, readAdminPorts, readClusterProtocols } from './clust
 import { finish, type Read } from './fact.ts';
 import type { Field } from './field.ts';
 import { type Header, readHeader } from './header.ts';
-import { policyRule } from './kubernetes-policy.ts';
+import { PEERS, policyRule } from './kubernetes-policy.ts';
 
 /** How one kind of policy.networking.k8s.io writes its rules. */
 interface Dialect {
@@ -90,7 +90,7 @@ function readRule(rule: Field, direction: Direction, dialect: Dialect): readonly
   const action = word === undefined ? undefined : dialect.actions[word];
   if (action === undefined && !rule.at('action').present)
     rule.at('action').invalid(`must be ${Object.keys(dialect.actions).join(' or ')}`);
-  const list = rule.at(direction === 'ingress' ? 'from' : 'to');
+  const list = rule.at(PEERS[direction]);
   const peers = list.items().map(peer => ({ path: peer.path, match: readClusterPeer(peer, direction) }));
   if (peers.length === 0) list.invalid('must have at least one peer');
   const { protocols, whole } = dialect.ports(rule);

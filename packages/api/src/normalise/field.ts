@@ -2,7 +2,7 @@ import type { ObjectRef } from '../model/policy.ts';
 import type { Finding } from '../model/snapshot.ts';
 
 /** Errors, and warnings, that are told about one object; nobody reads more, and a hostile object could have millions. */
-export const MAX_FINDINGS = 100;
+const MAX_FINDINGS = 100;
 
 /** Gathers what is wrong with one object, each thing once. */
 export class Report {

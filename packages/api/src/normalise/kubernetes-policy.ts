@@ -10,6 +10,9 @@ import { inNamespace, podsWhere, readLabelSelector } from './selector-field.ts';
 const TIER = 'default';
 const ORDER = 1_000;
 
+/** Which field of a rule lists its peers. */
+export const PEERS = { egress: 'to', ingress: 'from' } as const satisfies Record<Direction, string>;
+
 /** A NetworkPolicy (networking.k8s.io/v1). */
 export function readKubernetesPolicy(object: unknown): Read<Policy> {
   const header = readHeader(object, 'Namespaced');
@@ -72,7 +75,7 @@ function readDirections(spec: Field): ReadonlySet<Direction> {
 }
 
 function readRule(rule: Field, direction: Direction, namespace: string): readonly PolicyRule[] {
-  const list = rule.at(direction === 'ingress' ? 'from' : 'to').items();
+  const list = rule.at(PEERS[direction]).items();
   const protocols = readKubernetesPorts(rule.at('ports'));
   const peers =
     list.length === 0

@@ -1,7 +1,7 @@
 import type { Field } from './field.ts';
 
 /** IANA protocol numbers by the names that Kubernetes and Calico write. */
-export const PROTOCOL_NUMBER: ReadonlyMap<string, number> = new Map([
+const PROTOCOL_NUMBER: ReadonlyMap<string, number> = new Map([
   ['TCP', 6],
   ['UDP', 17],
   ['SCTP', 132],
