@@ -75,7 +75,8 @@ function* oneRound(
   const first = yield* way.fromOwn(own);
   if (first !== undefined) return first;
   const limit = request.config.maxBlocksPerHost;
-  if (request.config.autoAllocateBlocks && own.length >= limit) {
+  const capped = blockOwnerOf(request).type === 'host' && request.config.autoAllocateBlocks;
+  if (capped && own.length >= limit) {
     const message = `${request.node.name} has ${own.length} IPv${family} blocks, all full, and may have ${limit} (IPAMConfiguration maxBlocksPerHost)`;
     return fail({ code: 'block-limit', limit, tried: way.tried, message });
   }

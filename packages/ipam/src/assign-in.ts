@@ -1,5 +1,5 @@
 import { fail, formatPrefix, type Ip, ok, type Prefix, prefixCovers, type Result } from '@muslin/net';
-import { type Block, sameOwner } from './block.ts';
+import { addressesOf, type Block, sameOwner } from './block.ts';
 import { type AssignRefusal, type AssignRequest, assignFromBlock } from './block-assign.ts';
 import { blockFromSpec, blockToSpec } from './block-spec.ts';
 import { gaveUp, type IpamFault } from './fault.ts';
@@ -35,6 +35,10 @@ export function* assignIn(
     cooldownMs: request.config.cooldownMs,
     ...(ip === undefined ? {} : { ip }),
   };
+  const addressAt = (at: Ip, sequence: number | undefined): AllocatedAddress => {
+    const pool = request.pools.find(candidate => prefixCovers(candidate.cidr, cidr))?.name;
+    return { ip: at, block: cidr, pool, how, sequence };
+  };
   let raised = false;
   /** Ends without an address: what the handle said too much is taken back. */
   function* end(attempt: Attempt): Program<Result<Attempt, IpamFault>> {
@@ -48,6 +52,9 @@ export function* assignIn(
     const { object, value: block } = held.value;
     if (!foreign && !sameOwner(block.owner, blockOwnerOf(request)))
       return yield* end({ type: 'not-ours', block });
+    // A write whose answer was lost and that was sent again looks like a lost race: the address is already there.
+    const mine = i === 0 ? undefined : addressesOf(block).find(held => held.attribute.handleId === handleId);
+    if (mine !== undefined) return ok({ type: 'assigned', address: addressAt(mine.ip, mine.sequence) });
     const taken = assignFromBlock(block, wish, reservations, now);
     if (!taken.ok) return yield* end({ type: 'refused', refusal: taken.fault });
     if (!raised) {
@@ -56,9 +63,7 @@ export function* assignIn(
       raised = true;
     }
     if (yield* write('update', withSpec(object, blockToSpec(taken.value.block)))) {
-      const pool = request.pools.find(candidate => prefixCovers(candidate.cidr, cidr))?.name;
-      const { ip: assigned, sequence } = taken.value;
-      return ok({ type: 'assigned', address: { ip: assigned, block: cidr, pool, how, sequence } });
+      return ok({ type: 'assigned', address: addressAt(taken.value.ip, taken.value.sequence) });
     }
   }
   const lowered = yield* end({ type: 'gone' });

@@ -66,3 +66,4 @@ export {
   proveLeak,
   type Witnesses,
 } from './leak.ts';
+export { type ObjectClient, performWith } from './object-client.ts';

@@ -149,9 +149,17 @@ export class Explorer {
       next.push(after);
       // Death before the request was sent, and after it was performed: the answer is lost.
       if (node.crashes > 0 && seat.actor.mayCrash)
-        next.push(this.#crash(node, i), this.#crash({ ...node, world }, i));
+        next.push(this.#crash(node, i), this.#crash({ ...node, world }, i), this.#twice(node, i, seat));
     });
     return next;
+  }
+
+  /** The request is performed, its answer is lost, and it is sent again. */
+  #twice(node: Node, i: number, seat: Seat): Node {
+    const world = node.world.clone();
+    world.perform(seat.effect as Effect);
+    const input = world.perform(seat.effect as Effect);
+    return this.#stepped({ ...node, world, crashes: node.crashes - 1, died: true }, i, seat, input);
   }
 
   #begin(node: Node, i: number): Node {
