@@ -5,6 +5,7 @@ import { type IpsetDriver, NetlinkIpsetDriver } from './ipset/ipset-driver.ts';
 import type { Backend, IptablesDriver } from './iptables/iptables-driver.ts';
 import { keptIptablesDriver } from './iptables/kept-iptables-driver.ts';
 import type { Namespace } from './netns/namespace.ts';
+import { type NftDriver, nftDriver } from './nft/nft-driver.ts';
 import { RouteDriver } from './routes/route-driver.ts';
 import type { SystemFault } from './system-calls.ts';
 
@@ -12,6 +13,8 @@ import type { SystemFault } from './system-calls.ts';
 export interface KernelDoor {
   readonly sets: IpsetDriver;
   readonly tables: Readonly<Record<Family, IptablesDriver>>;
+  /** The nftables back end, for plans that render through it instead of `sets` and `tables`. */
+  readonly nft: Readonly<Record<Family, NftDriver>>;
   readonly routes: RouteDriver;
   /** Performs a plan in order and stops at the first fault; runs of route steps are tried as a whole. */
   apply(plan: Plan): Promise<Result<void, DriverFault>>;
@@ -35,7 +38,8 @@ export function openKernel(options: {
     4: keptIptablesDriver({ family: 4, backend, namespace }),
     6: keptIptablesDriver({ family: 6, backend, namespace }),
   };
-  const door = { sets: sets.value, tables, routes: routes.value };
+  const nft = { 4: nftDriver({ family: 4, namespace }), 6: nftDriver({ family: 6, namespace }) };
+  const door = { sets: sets.value, tables, nft, routes: routes.value };
   return ok({
     ...door,
     apply: plan => applyPlan(plan, door),
@@ -49,7 +53,7 @@ export function openKernel(options: {
 
 async function applyPlan(
   plan: Plan,
-  { sets, tables, routes }: Pick<KernelDoor, 'sets' | 'tables' | 'routes'>,
+  { sets, tables, nft, routes }: Omit<KernelDoor, 'apply' | 'close'>,
 ): Promise<Result<void, DriverFault>> {
   for (let i = 0; i < plan.length; ) {
     const op = plan[i] as Op;
@@ -73,8 +77,11 @@ async function applyPlan(
         if (!applied.ok) return fail(driverFault(applied.fault, op));
         break;
       }
-      case 'nft':
-        return fail({ code: 'unavailable', op, message: 'this door renders through iptables, not nft' });
+      case 'nft': {
+        const applied = await nft[op.family].apply([op]);
+        if (!applied.ok) return applied;
+        break;
+      }
       default:
         return op satisfies never;
     }
