@@ -1,5 +1,6 @@
 import type { Direction, PeerMatch } from '../model/policy.ts';
 import type { Selector } from '../model/selector.ts';
+import { NOTHING } from '../selector/normal-form.ts';
 import { readPrefixes } from './address-field.ts';
 import type { Field } from './field.ts';
 import { inNamespaces, podsWhere, readLabelSelector } from './selector-field.ts';
@@ -8,13 +9,13 @@ import { inNamespaces, podsWhere, readLabelSelector } from './selector-field.ts'
 export function readPodsOf(place: Field): Selector | undefined {
   const [namespaces, pods] = [place.at('namespaces'), place.at('pods')];
   if (namespaces.present && pods.present) place.invalid('must have namespaces or pods, not both');
-  if (namespaces.present) return podsWhere(undefined, inNamespaces(readLabelSelector(namespaces) ?? NONE));
+  if (namespaces.present) return podsWhere(undefined, inNamespaces(readLabelSelector(namespaces) ?? NOTHING));
   if (!pods.present) return undefined;
-  const where = inNamespaces(readLabelSelector(pods.at('namespaceSelector')) ?? NONE);
+  for (const part of ['namespaceSelector', 'podSelector'])
+    if (!pods.at(part).present) pods.at(part).invalid('must be given; {} means all');
+  const where = inNamespaces(readLabelSelector(pods.at('namespaceSelector')) ?? NOTHING);
   return podsWhere(readLabelSelector(pods.at('podSelector')), where);
 }
-
-const NONE: Selector = { op: 'not', of: { op: 'all' } };
 
 /**
  * A peer of a cluster policy (policy.networking.k8s.io); undefined, with a finding, when it can't be honoured and the

@@ -143,6 +143,11 @@ describe('ClusterNetworkPolicy v1alpha2', () => {
     ['priority 1001', { priority: 1001 }, 'spec.priority'],
     ['an empty subject', { subject: {} }, 'spec.subject'],
     ['a subject of both kinds', { subject: { namespaces: {}, pods: {} } }, 'spec.subject'],
+    [
+      'pods without namespaceSelector',
+      { ingress: [{ action: 'Accept', from: [{ pods: { podSelector: {} } }] }] },
+      'spec.ingress[0].from[0].pods.namespaceSelector',
+    ],
     ['no peers', { ingress: [{ action: 'Deny', from: [] }] }, 'spec.ingress[0].from'],
     ['the action Allow', { ingress: [{ action: 'Allow', from: anyone }] }, 'spec.ingress[0].action'],
     ['no action', { ingress: [{ from: anyone }] }, 'spec.ingress[0].action'],
