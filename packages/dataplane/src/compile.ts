@@ -2,7 +2,7 @@ import type { ActivePolicy, Direction, EndpointPlan, NodeState, PolicyKey, TierP
 import { type ConfigCache, cacheOf, sameList } from './compile/cache.ts';
 import type { NodeConfig } from './compile/config.ts';
 import { endpointChain } from './compile/endpoint-chain.ts';
-import { dispatchChain, FILTER_HOOKS, FROM_CHAIN, TO_CHAIN } from './compile/filter.ts';
+import { FILTER_HOOKS, fromChain, toChain } from './compile/filter.ts';
 import { policyChain } from './compile/policy-chains.ts';
 import { type PolicyWithChain, type TierChain, tierChain } from './compile/tier-chain.ts';
 import { type Chain, reachable, type Ruleset, type TableName } from './ir/ruleset.ts';
@@ -54,17 +54,16 @@ function addDirection(
     chains.set(chain.name, chain);
     entrances.set(interfaceName, chain.name);
   }
-  const fresh =
-    direction === 'egress'
-      ? dispatchChain(FROM_CHAIN, 'in', entrances)
-      : dispatchChain(TO_CHAIN, 'out', entrances);
+  const fresh = direction === 'egress' ? fromChain(config, entrances) : toChain(entrances);
   if (cached.dispatch === undefined || !sameDispatch(cached.dispatch, fresh)) cached.dispatch = fresh;
   return cached.dispatch;
 }
 
 function sameDispatch(a: Chain, b: Chain): boolean {
-  const [x, y] = [a.rules[0]?.action, b.rules[0]?.action];
-  if (x?.kind !== 'dispatch' || y?.kind !== 'dispatch') return x?.kind === y?.kind;
+  const [x, y] = [a, b].map(chain =>
+    chain.rules.map(rule => rule.action).find(action => action.kind === 'dispatch'),
+  );
+  if (x === undefined || y === undefined) return x === y;
   return (
     x.chains.size === y.chains.size && [...y.chains].every(([name, chain]) => x.chains.get(name) === chain)
   );

@@ -22,6 +22,8 @@ export function meaning(
     [131, 132, 133, 135, 136, 143].includes(packet.icmp.type);
   if (hook === 'INPUT' && link) return 'accept';
   if (ours(packet.in)) {
+    if (packet.protocol === 17 && packet.dport === config.vxlanPort) return 'drop';
+    if (packet.protocol === 4 && packet.family === 4 && !config.allowIpipFromPods) return 'drop';
     const sender = endpointAt(packet.in);
     if (sender === undefined || !sender.ips.some(ip => sameIp(ip, packet.src))) return 'drop';
     if (!allowed(state, sender, 'egress', packet)) return 'drop';

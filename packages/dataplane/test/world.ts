@@ -32,7 +32,7 @@ export const ADDRESSES: Readonly<Record<Family, readonly Ip[]>> = {
   4: ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.1.1', '10.9.0.1', '192.0.2.1', '203.0.113.200'].map(mustIp),
   6: ['fd00::1', 'fd00::2', 'fd00::3', 'fd00:0:0:1::1', 'fd00:9::1', '2001:db8::1', 'fe80::1'].map(mustIp),
 };
-export const PORTS = [1, 53, 80, 81, 443, 8080, 30000, 65535];
+export const PORTS = [1, 53, 80, 81, 443, 8080, 4789, 30000, 65535];
 const SETS = ['all()', "app == 'web'", '!has(app)', 'long '.repeat(30)];
 const PORT_SETS = ['web;tcp', 'dns;udp'];
 export const INTERFACES = ['msl00000000001', 'msl00000000002', 'msl0a000000003'];

@@ -16,6 +16,10 @@ export interface NodeConfig {
   readonly markMask: number;
   /** Begins what `Log` rules write. */
   readonly logPrefix: string;
+  /** UDP port that nodes decapsulate VXLAN on; undefined lets pods send to it. */
+  readonly vxlanPort: number | undefined;
+  /** Whether pods may send IP in IP. */
+  readonly allowIpipFromPods: boolean;
 }
 
 /** What is right for most nodes; only `family`, `pools` and `interfaceOf` have no good default. */
@@ -25,6 +29,9 @@ export const NODE_CONFIG_DEFAULTS = {
   /** Bits that kube-proxy (0xc000), Tailscale (0xff0000) and portmap (0x2000) leave alone. */
   markMask: 0x30000000,
   logPrefix: 'muslin-packet',
+  /** RFC 7348 §8. */
+  vxlanPort: 4789,
+  allowIpipFromPods: false,
 } as const satisfies Partial<NodeConfig>;
 
 /** The two bits that policy chains speak with. */

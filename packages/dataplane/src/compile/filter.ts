@@ -4,8 +4,8 @@ import type { Chain, HookName, Rule } from '../ir/ruleset.ts';
 import type { NodeConfig } from './config.ts';
 
 /** Chains that every node has. */
-export const FROM_CHAIN = 'msl-from';
-export const TO_CHAIN = 'msl-to';
+const FROM_CHAIN = 'msl-from';
+const TO_CHAIN = 'msl-to';
 const POD_CHAIN = 'msl-pod';
 const HOST_CHAIN = 'msl-to-host';
 
@@ -71,9 +71,35 @@ export function filterChains(config: NodeConfig): readonly Chain[] {
   ];
 }
 
-/** Who sent it, or whom it is for; an interface that nobody knows gets nothing through. */
-export function dispatchChain(name: string, by: 'in' | 'out', chains: ReadonlyMap<string, string>): Chain {
-  const dispatch: Rule[] =
-    chains.size === 0 ? [] : [when([], { kind: 'dispatch', by, name: `${name}-pods`, chains })];
-  return { name, rules: [...dispatch, when([], { kind: 'drop' }, 'unknown interface')] };
+/**
+ * What a pod could smuggle past every policy: a node that decapsulates takes the inner packet for one from
+ * another node (RFC 7348 §7).
+ */
+function tunnelRules(config: NodeConfig): readonly Rule[] {
+  const rules: Rule[] = [];
+  const { vxlanPort: port } = config;
+  if (port !== undefined) {
+    const toVtep: Match = { kind: 'destination-ports', ports: [{ first: port, last: port }] };
+    rules.push(when([{ kind: 'protocol', protocol: 17 }, toVtep], { kind: 'drop' }, 'VXLAN from a pod'));
+  }
+  if (!config.allowIpipFromPods && config.family === 4)
+    rules.push(when([{ kind: 'protocol', protocol: 4 }], { kind: 'drop' }, 'IP in IP from a pod'));
+  return rules;
+}
+
+/** Who sent it: an interface that nobody knows gets nothing through. */
+export function fromChain(config: NodeConfig, chains: ReadonlyMap<string, string>): Chain {
+  return { name: FROM_CHAIN, rules: [...tunnelRules(config), ...dispatchRules(FROM_CHAIN, 'in', chains)] };
+}
+
+/** Whom it is for: an interface that nobody knows gets nothing. */
+export function toChain(chains: ReadonlyMap<string, string>): Chain {
+  return { name: TO_CHAIN, rules: dispatchRules(TO_CHAIN, 'out', chains) };
+}
+
+function dispatchRules(name: string, by: 'in' | 'out', chains: ReadonlyMap<string, string>): readonly Rule[] {
+  const unknown = when([], { kind: 'drop' }, 'unknown interface');
+  return chains.size === 0
+    ? [unknown]
+    : [when([], { kind: 'dispatch', by, name: `${name}-pods`, chains }), unknown];
 }
