@@ -3,7 +3,7 @@ import { decodeMessage, encodeMessage, Framer, KEEPALIVE, PLAIN_OPTIONS, Speaker
 
 /**
  * Relays a table from feeders to a sink inside one process: bytes in, bytes out, no sockets.
- * Usage: relay.ts [prefixes=200000] [feeders=1] [sinks=1] [shape=real|packed] [inside|outside]
+ * Usage: relay.ts [prefixes=200000] [feeders=1] [sinks=1] [shape=real|packed] [inside|outside] [maxPaths=1]
  */
 const [prefixes = 200_000, feeders = 1, sinks = 1] = process.argv.slice(2, 5).map(Number);
 const packed = process.argv[5] === 'packed';
@@ -21,9 +21,29 @@ function makeStream(as: number): Uint8Array[] {
   let buffer: number[] = [];
   seed = 42;
   for (let done = 0; done < prefixes; ) {
-    const path = packed ? [as, 3356] : [as, ...Array.from({ length: 1 + random(4) }, () => 1000 + random(60000))];
+    const path = packed
+      ? [as, 3356]
+      : [as, ...Array.from({ length: 1 + random(4) }, () => 1000 + random(60000))];
     const octets = path.flatMap(n => [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255]);
-    const attributes = [0x40, 1, 1, 0, 0x40, 2, 2 + octets.length, 2, path.length, ...octets, 0x40, 3, 4, 10, 0, 0, 2];
+    const attributes = [
+      0x40,
+      1,
+      1,
+      0,
+      0x40,
+      2,
+      2 + octets.length,
+      2,
+      path.length,
+      ...octets,
+      0x40,
+      3,
+      4,
+      10,
+      0,
+      0,
+      2,
+    ];
     if (!packed) attributes.push(0xc0, 8, 8, 0, 1, random(256), random(256), 0, 2, random(256), random(256));
     if (inside) attributes.push(0x40, 5, 4, 0, 0, 0, 100);
     const nlri: number[] = [];
@@ -32,7 +52,18 @@ function makeStream(as: number): Uint8Array[] {
       nlri.push(24, 1 + (done >>> 16), (done >>> 8) & 255, done & 255);
     }
     const length = 23 + attributes.length + nlri.length;
-    buffer.push(...new Array(16).fill(255), length >> 8, length & 255, 2, 0, 0, attributes.length >> 8, attributes.length & 255, ...attributes, ...nlri);
+    buffer.push(
+      ...new Array(16).fill(255),
+      length >> 8,
+      length & 255,
+      2,
+      0,
+      0,
+      attributes.length >> 8,
+      attributes.length & 255,
+      ...attributes,
+      ...nlri,
+    );
     if (buffer.length > 60_000) {
       chunks.push(Uint8Array.from(buffer));
       buffer = [];
@@ -42,20 +73,31 @@ function makeStream(as: number): Uint8Array[] {
   return chunks;
 }
 
-const speaker = new Speaker({ asNumber: 65000, routerId: mustIp('10.0.0.1') as Ip4 });
+const maxPaths = Number(process.argv[7] ?? 1);
+const speaker = new Speaker({ asNumber: 65000, routerId: mustIp('10.0.0.1') as Ip4, maxPaths });
 
 function connect(index: number): string {
   const ip = mustIp(`10.0.${index >> 8}.${(index & 255) + 2}`) as Ip4;
   const asNumber = inside ? 65000 : 65001 + index;
   const connection = `in-${index}`;
-  speaker.setPeer({ id: `p${index}`, remoteIp: ip, remoteAs: asNumber, passive: true, gracefulRestartTime: 0, routeReflectorClient: inside });
+  speaker.setPeer({
+    id: `p${index}`,
+    remoteIp: ip,
+    remoteAs: asNumber,
+    passive: true,
+    gracefulRestartTime: 0,
+    routeReflectorClient: inside,
+  });
   speaker.handle({ kind: 'accepted', connection, localIp: mustIp('10.0.0.1'), remoteIp: ip }, 0);
   const capabilities = [
     { kind: 'multiprotocol', value: { afi: 1, safi: 1 } },
     { kind: 'fourOctetAs', value: asNumber },
   ] as const;
   const as2 = asNumber;
-  const open = encodeMessage({ kind: 'open', version: 4, asNumber: as2, holdTime: 180, identifier: ip, capabilities }, PLAIN_OPTIONS);
+  const open = encodeMessage(
+    { kind: 'open', version: 4, asNumber: as2, holdTime: 180, identifier: ip, capabilities },
+    PLAIN_OPTIONS,
+  );
   speaker.handle({ kind: 'bytes', connection, bytes: open }, 0);
   speaker.handle({ kind: 'bytes', connection, bytes: encodeMessage(KEEPALIVE, PLAIN_OPTIONS) }, 0);
   return connection;
@@ -85,15 +127,19 @@ const tell = (connection: string, bytes: Uint8Array) => {
   for (const target of sent) speaker.handle({ kind: 'backlog', connection: target, bytes: 0 }, 0);
 };
 for (let i = 0; i < Math.max(...streams.map(s => s.length)); i++) {
-  for (const [n, stream] of streams.entries()) if (stream[i] !== undefined) tell(sources[n] as string, stream[i]);
+  for (const [n, stream] of streams.entries())
+    if (stream[i] !== undefined) tell(sources[n] as string, stream[i]);
 }
 const relay = performance.now() - start;
 const used = process.cpuUsage(cpu);
-console.log(`relay ${prefixes} x ${feeders} -> ${sinks}: ${relay.toFixed(0)} ms, CPU ${((used.user + used.system) / 1000).toFixed(0)} ms, ${((relay * 1e6) / prefixes / feeders).toFixed(0)} ns per path, ${(out / 1e6).toFixed(1)} MB out, ${best} bests, RSS +${((process.memoryUsage().rss - before) / 1e6).toFixed(0)} MB`);
+console.log(
+  `relay ${prefixes} x ${feeders} -> ${sinks}: ${relay.toFixed(0)} ms, CPU ${((used.user + used.system) / 1000).toFixed(0)} ms, ${((relay * 1e6) / prefixes / feeders).toFixed(0)} ns per path, ${(out / 1e6).toFixed(1)} MB out, ${best} bests, RSS +${((process.memoryUsage().rss - before) / 1e6).toFixed(0)} MB`,
+);
 const framer = new Framer();
 framer.push(sample as Uint8Array);
 const frame = framer.next();
-if (frame === undefined || 'severity' in frame || !decodeMessage(frame, PLAIN_OPTIONS).ok) throw new Error('the last output is no message');
+if (frame === undefined || 'severity' in frame || !decodeMessage(frame, PLAIN_OPTIONS).ok)
+  throw new Error('the last output is no message');
 
 let t = performance.now();
 const late = connect(feeders + sinks);

@@ -81,7 +81,6 @@ const DEFERRAL_TIMER = 'speaker/deferral';
  */
 export class Speaker {
   #settings: SpeakerSettings;
-  readonly #maxPaths: number;
   readonly #rib: Rib;
   readonly #peers = new Map<PeerId, Peer>();
   readonly #bySlot = new Map<number, Peer>();
@@ -109,9 +108,8 @@ export class Speaker {
       honourGracefulShutdown: options.honourGracefulShutdown ?? true,
       restarting: options.restarting ?? false,
     };
-    this.#maxPaths = options.maxPaths ?? 16;
     this.#seed = (options.seed ?? options.routerId.bits) >>> 0;
-    this.#rib = new Rib(options.routerId);
+    this.#rib = new Rib(options.routerId, options.maxPaths ?? 16);
   }
 
   /** Adds a peer, or changes it: only what differs is touched, and a changed filter costs no session. */
@@ -310,7 +308,8 @@ export class Speaker {
       deliver: message => this.#deliver(peer(), message),
       ended: (reason, established) => this.#ended(peer(), reason, established),
       counted: (direction, message) => {
-        (direction === 'in' ? peer().messagesIn : peer().messagesOut)[message.kind]++;
+        const counts = direction === 'in' ? peer().messagesIn : peer().messagesOut;
+        counts[message.kind]++;
       },
     };
   }
@@ -522,7 +521,7 @@ export class Speaker {
     this.#reviewDeferral();
     const ready = ALL_FAMILIES.filter(family => !this.#deferred.has(family));
     this.#rib.flush(ready, send, best => {
-      this.#outputs.push(bestOutput(this.#rib, best, this.#maxPaths));
+      this.#outputs.push(bestOutput(this.#rib, best));
     });
     for (const family of this.#endings.splice(0)) this.#outputs.push({ kind: 'converged', family });
     for (const peer of this.#peers.values()) {

@@ -174,7 +174,10 @@ describe('the speaker as a function', () => {
     const other = second(first.speaker, 3, 65002);
     first.announce('192.0.2.0/24', [65001], { extendedCommunities: [[0x4004fde9, 0x4e6e6b28]] });
     const before = other.outputs.length;
-    other.announce('192.0.2.0/24', [65002], { nextHop: { ip: mustIp('10.0.0.3') }, extendedCommunities: [[0x4004fdea, 0x4dee6b28]] });
+    other.announce('192.0.2.0/24', [65002], {
+      nextHop: { ip: mustIp('10.0.0.3') },
+      extendedCommunities: [[0x4004fdea, 0x4dee6b28]],
+    });
     const changes = other.outputs.slice(before);
     expect(changes.find(o => o.kind === 'bestChanged')).toMatchObject({
       source: 'ebgp',

@@ -76,6 +76,7 @@ export class AttributeTable {
     this.#live++;
     // Nobody holds it yet: swept unless somebody retains it.
     this.#dying.push(id);
+    this.#values.set(id, attributes);
     return id;
   }
 
@@ -240,7 +241,7 @@ function hashBytes(bytes: Uint8Array): number {
 }
 
 /** Copies a full column into a longer one. */
-export function grown<T extends Uint8Array | Uint16Array | Uint32Array | Int32Array>(old: T, longer: T): T {
+export function grown<T extends Uint8Array | Uint32Array | Int32Array | Float64Array>(old: T, longer: T): T {
   longer.set(old);
   return longer;
 }

@@ -2,6 +2,7 @@ import type { RouteFamily } from '../wire/route-family.ts';
 import type { AttributeTable } from './attribute-table.ts';
 import { grown } from './attribute-table.ts';
 import { type Candidate, type Decision, decide } from './decision.ts';
+import { PathChoice } from './path-choice.ts';
 import { PathTable } from './path-table.ts';
 import type { PeerTable } from './peer-table.ts';
 import { PrefixTable } from './prefix-table.ts';
@@ -24,17 +25,20 @@ export class FamilyRib {
   #pins = new Int32Array(256);
   #bestAttributes = new Int32Array(256);
   #bestSlot = new Int32Array(256);
-  #equalOf = new Map<number, string>();
+  /** Fingerprint of the ways that share traffic; 0 for one way. */
+  #bestSet: Float64Array = new Float64Array(256);
+  readonly #choice: PathChoice;
   #dirty: number[] = [];
   readonly #received: number[] = [];
   readonly #accepted: number[] = [];
 
-  constructor(family: RouteFamily, attributes: AttributeTable, peers: PeerTable) {
+  constructor(family: RouteFamily, attributes: AttributeTable, peers: PeerTable, maxPaths: number) {
     this.family = family;
     this.prefixes = new PrefixTable(family);
     this.#attributes = attributes;
     this.#peers = peers;
     this.paths = new PathTable(attributes);
+    this.#choice = new PathChoice(attributes, this.paths, peers, maxPaths);
   }
 
   /** Routes received from a slot. */
@@ -155,26 +159,24 @@ export class FamilyRib {
   }
 
   /** Decides all dirty prefixes; gives them, and through `changed` those whose best (or ECMP set) changed. */
-  settle(changed: (entry: number, decision: readonly number[]) => void): readonly number[] {
+  settle(changed: (entry: number, equal: readonly number[]) => void): readonly number[] {
     const settled = this.#dirty;
     this.#dirty = [];
     for (const entry of settled) {
       this.#isDirty[entry] = 0;
-      const equal = this.#decide(entry);
-      const best = equal[0] ?? 0;
+      const best = this.#choice.choose(this.#head[entry] as number);
+      const { equal } = this.#choice;
       this.best[entry] = best;
       const attributes = best === 0 ? 0 : (this.paths.accepted[best] as number);
       const slot = best === 0 ? 0 : (this.paths.slot[best] as number);
-      const set =
-        equal.length > 1 ? equal.map(p => `${this.paths.accepted[p]}@${this.paths.slot[p]}`).join() : '';
+      const set = equal.length > 1 ? this.#fingerprint(equal) : 0;
       const same = this.#bestAttributes[entry] === attributes && this.#bestSlot[entry] === slot;
-      if (same && set === (this.#equalOf.get(entry) ?? '')) continue;
+      if (same && this.#bestSet[entry] === set) continue;
       this.#attributes.retain(attributes);
       this.#attributes.release(this.#bestAttributes[entry] as number);
       this.#bestAttributes[entry] = attributes;
       this.#bestSlot[entry] = slot;
-      if (set === '') this.#equalOf.delete(entry);
-      else this.#equalOf.set(entry, set);
+      this.#bestSet[entry] = set;
       changed(entry, equal);
     }
     return settled;
@@ -200,11 +202,17 @@ export class FamilyRib {
     return list;
   }
 
-  #decide(entry: number): readonly number[] {
-    const list = this.#competing(entry);
-    if (list.length < 2) return list;
-    const { equal } = decide(list.map(path => this.#candidate(path)));
-    return equal.map(i => list[i] as number);
+  /** 53 bits over attribute sets and sources: two sets that differ look alike once in 10^16. */
+  #fingerprint(equal: readonly number[]): number {
+    let low = 0x811c9dc5;
+    let high = 0x9747b28c;
+    for (const path of equal) {
+      low = Math.imul(low ^ (this.paths.accepted[path] as number), 0x01000193);
+      low = Math.imul(low ^ (this.paths.slot[path] as number), 0x01000193);
+      high = Math.imul(high ^ (this.paths.slot[path] as number), 0x85ebca6b);
+      high = Math.imul((high ^ (high >>> 13)) + (this.paths.accepted[path] as number), 0xc2b2ae35);
+    }
+    return 1 + (low >>> 0) * 0x100000 + (high >>> 12);
   }
 
   #candidate(path: number): Candidate {
@@ -258,5 +266,6 @@ export class FamilyRib {
     this.#pins = grown(this.#pins, new Int32Array(size));
     this.#bestAttributes = grown(this.#bestAttributes, new Int32Array(size));
     this.#bestSlot = grown(this.#bestSlot, new Int32Array(size));
+    this.#bestSet = grown(this.#bestSet, new Float64Array(size));
   }
 }

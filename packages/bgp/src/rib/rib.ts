@@ -32,9 +32,10 @@ export class Rib {
   readonly #groups: PerFamily<Map<string, UpdateGroup>> = perFamily(() => new Map());
   readonly #groupOf: PerFamily<Map<number, UpdateGroup>> = perFamily(() => new Map());
 
-  constructor(routerId: Ip4) {
+  /** `maxPaths`: how many equally good paths may share the traffic of a prefix. */
+  constructor(routerId: Ip4, maxPaths = 16) {
     this.peers = new PeerTable(routerId);
-    this.families = perFamily(family => new FamilyRib(family, this.attributes, this.peers));
+    this.families = perFamily(family => new FamilyRib(family, this.attributes, this.peers, maxPaths));
   }
 
   /** Adds or replaces a route of the speaker's own. */

@@ -1,5 +1,5 @@
 import { ByteWriter } from '@muslin/net';
-import { writeAttribute, writeAttributes } from '../wire/attributes.ts';
+import { type PathAttributes, writeAttribute, writeAttributes } from '../wire/attributes.ts';
 import { HEADER_LENGTH } from '../wire/framer.ts';
 import { writeMpReachHead } from '../wire/mp-reach.ts';
 import { nlriSize, writeNlri } from '../wire/nlri.ts';
@@ -30,13 +30,11 @@ export class UpdatePacker {
   /** Appends announcements of prefixes that share an attribute set. */
   announce(attributes: number, entries: readonly number[]): void {
     const value = this.#attributes.value(attributes);
-    const { nextHop, ...rest } = value;
+    const { nextHop } = value;
     if (nextHop === undefined) throw new Error('an announced route has a next hop');
     const { family } = this.#prefixes;
     const plain = family === 'ipv4-unicast' && nextHop.ip.family === 4;
-    this.#block.reset();
-    writeAttributes(this.#block, plain ? value : rest, this.#options);
-    const block = this.#block.finish();
+    const block = this.#attributeBytes(attributes, value, plain);
     const out = this.#out;
     for (let next = 0; next < entries.length; ) {
       const start = this.#begin();
@@ -107,6 +105,15 @@ export class UpdatePacker {
     const bytes = this.#out.finish();
     this.#out.reset();
     return bytes;
+  }
+
+  /** The attributes as this peer reads them; for IPv4 between four-octet speakers they are stored like that. */
+  #attributeBytes(id: number, value: PathAttributes, plain: boolean): Uint8Array {
+    if (plain && this.#options.fourOctetAs) return this.#attributes.raw(id);
+    const { nextHop: _, ...rest } = value;
+    this.#block.reset();
+    writeAttributes(this.#block, plain ? value : rest, this.#options);
+    return this.#block.finish();
   }
 
   #begin(): number {

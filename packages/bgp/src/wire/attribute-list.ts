@@ -35,7 +35,7 @@ export function readAttributes(bytes: Uint8Array, options: WireOptions): Result<
   const reader = new ByteReader(bytes);
   const list: AttributeList = { attributes: {}, faults: [], reachSeen: false, otherSeen: false };
   const unknown: UnknownAttribute[] = [];
-  const seen = new Set<number>();
+  const seen: number[] = [];
   while (reader.left > 0) {
     const start = reader.offset;
     const flags = reader.u8();
@@ -51,7 +51,7 @@ export function readAttributes(bytes: Uint8Array, options: WireOptions): Result<
       });
       break;
     }
-    if (seen.has(code)) {
+    if (seen.includes(code)) {
       if (code === 14 || code === 15) {
         return fail(updateFault(1, `attribute ${code} appears twice`, 'RFC 7606 §3 g'));
       }
@@ -63,7 +63,7 @@ export function readAttributes(bytes: Uint8Array, options: WireOptions): Result<
       });
       continue;
     }
-    seen.add(code);
+    seen.push(code);
     if (code === 14) list.reachSeen = true;
     if (code !== 15) list.otherSeen = true;
     const whole = bytes.subarray(start, reader.offset);
@@ -124,7 +124,7 @@ function readAttribute(
     kind === 'nextHop' && value.length !== 4
       ? fail(`has ${value.length} octets instead of 4`)
       : row.decode(value, options);
-  if (parsed.ok) Object.assign(list.attributes, { [kind]: parsed.value });
+  if (parsed.ok) (list.attributes as Record<string, unknown>)[kind] = parsed.value;
   else {
     list.faults.push({
       severity: row.malformed,

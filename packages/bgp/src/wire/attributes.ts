@@ -1,4 +1,4 @@
-import { type ByteReader, ByteWriter, fail, formatIp, type Ip4, ip4, ok } from '@muslin/net';
+import { type ByteReader, type ByteWriter, fail, formatIp, type Ip4, ip4, ok } from '@muslin/net';
 import {
   type AttributeRow,
   attribute,
@@ -163,8 +163,6 @@ export function writeAttribute(writer: ByteWriter, flags: number, code: number, 
   writer.bytes(value);
 }
 
-const scratch = new ByteWriter(512);
-
 /** Writes all attributes in the order of their codes; unknown ones come last. */
 export function writeAttributes(writer: ByteWriter, attributes: PathAttributes, options: WireOptions): void {
   const written = options.fourOctetAs ? attributes : withFourOctetCopies(attributes);
@@ -172,12 +170,32 @@ export function writeAttributes(writer: ByteWriter, attributes: PathAttributes, 
     const value = written[kind];
     if (value === undefined) continue;
     const row = attributeRow(kind);
-    scratch.reset();
-    row.encode(value, scratch, options);
     const flags = (row.optional ? FLAG.optional : 0) | (row.transitive ? FLAG.transitive : 0);
-    writeAttribute(writer, flags, row.code, scratch.view());
+    writeRow(writer, flags, row, value, options);
   }
   for (const attr of attributes.unknown ?? []) writeAttribute(writer, attr.flags, attr.code, attr.bytes);
+}
+
+/** Writes a value in place; its length is put in afterwards, in two octets only when it needs them. */
+function writeRow(
+  writer: ByteWriter,
+  flags: number,
+  row: AttributeRow<unknown>,
+  value: unknown,
+  options: WireOptions,
+): void {
+  const start = writer.length;
+  writer.u8(flags).u8(row.code).u8(0);
+  row.encode(value, writer, options);
+  const length = writer.length - start - 3;
+  if (length <= 255) {
+    writer.patch8(start + 2, length);
+    return;
+  }
+  const all = writer.u8(0).view();
+  all.copyWithin(start + 4, start + 3, all.length - 1);
+  writer.patch8(start, flags | FLAG.extended);
+  writer.patch16(start + 2, length);
 }
 
 /** Adds AS4_PATH and AS4_AGGREGATOR where a two-octet speaker only sees AS_TRANS (RFC 6793 §4.2.2). */

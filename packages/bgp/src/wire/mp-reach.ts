@@ -1,6 +1,6 @@
 import { ByteReader, type ByteWriter, fail, ok, type Result } from '@muslin/net';
 import type { AttributeFault } from './fault.ts';
-import { type NextHop, nextHopFromBytes, nextHopToBytes } from './next-hop.ts';
+import { type NextHop, nextHopFromBytes, writeNextHop } from './next-hop.ts';
 import { type NlriBlock, nlriFault } from './nlri.ts';
 import type { WireOptions } from './options.ts';
 import { familyOfCodes, familyRow, type RouteFamily } from './route-family.ts';
@@ -71,6 +71,9 @@ export function readMpUnreach(
 /** Writes MP_REACH_NLRI up to where the routes start. */
 export function writeMpReachHead(writer: ByteWriter, family: RouteFamily, nextHop: NextHop): void {
   const { afi, safi } = familyRow(family);
-  const hop = nextHopToBytes(nextHop);
-  writer.u16(afi).u8(safi).u8(hop.length).bytes(hop).u8(0);
+  writer.u16(afi).u8(safi).u8(0);
+  const start = writer.length;
+  writeNextHop(nextHop, writer);
+  writer.patch8(start - 1, writer.length - start);
+  writer.u8(0);
 }

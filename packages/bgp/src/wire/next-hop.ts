@@ -1,4 +1,13 @@
-import { fail, formatIp, type Ip, type Ip6, ipFromBytes, ipToBytes, ok, type Result } from '@muslin/net';
+import {
+  type ByteWriter,
+  fail,
+  formatIp,
+  type Ip,
+  type Ip6,
+  ipFromBytes,
+  ok,
+  type Result,
+} from '@muslin/net';
 import { badLength, attribute, WELL_KNOWN } from './attribute-row.ts';
 
 /** Where packets go; `linkLocal` is the second address that IPv6 peers on one link send along (RFC 2545 §3). */
@@ -25,14 +34,15 @@ export function nextHopFromBytes(bytes: Uint8Array): Result<NextHop, string> {
   return ok({ ip });
 }
 
-/** Writes a next hop as in MP_REACH_NLRI. */
-export function nextHopToBytes(hop: NextHop): Uint8Array {
-  const first = ipToBytes(hop.ip);
-  if (hop.linkLocal === undefined) return first;
-  const bytes = new Uint8Array(32);
-  bytes.set(first);
-  bytes.set(ipToBytes(hop.linkLocal), 16);
-  return bytes;
+/** Writes a next hop as in MP_REACH_NLRI: 4, 16 or 32 octets. */
+export function writeNextHop(hop: NextHop, writer: ByteWriter): void {
+  writeIp(hop.ip, writer);
+  if (hop.linkLocal !== undefined) writeIp(hop.linkLocal, writer);
+}
+
+function writeIp(ip: Ip, writer: ByteWriter): void {
+  if (ip.family === 4) writer.u32(ip.bits);
+  else for (const word of ip.words) writer.u32(word);
 }
 
 function hostFault(ip: Ip): string | undefined {
@@ -57,8 +67,6 @@ export const nextHopRow = attribute<NextHop>({
   ...WELL_KNOWN,
   malformed: 'withdraw',
   decode: bytes => nextHopFromBytes(bytes),
-  encode: (hop, writer) => {
-    writer.bytes(nextHopToBytes(hop));
-  },
+  encode: writeNextHop,
   show: showNextHop,
 });
