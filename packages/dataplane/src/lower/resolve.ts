@@ -2,6 +2,7 @@ import { type Family, familyOf } from '@muslin/net';
 import type { Match } from '../ir/match.ts';
 import type { InterfaceMatch } from '../ir/matches/interface.ts';
 import { type ConntrackState, ICMP_PROTOCOL, PORT_PROTOCOLS } from '../ir/packet.ts';
+import { MEMBER_PROTOCOL } from '../ir/set-lookup.ts';
 import { outermost } from '../outermost.ts';
 
 /** The matches of a rule with what can be known beforehand taken out; undefined when they can never all hold. */
@@ -57,11 +58,15 @@ function resolveProtocol(matches: readonly Match[], family: Family): readonly Ma
     if (match.kind === 'protocol') fate = constant(match, match.protocol === protocol);
     else if (match.kind === 'icmp' && protocol !== icmp) fate = constant(match, false);
     else if (isPorts(match) && !PORT_PROTOCOLS.has(protocol)) fate = constant(match, false);
+    // nft 1.0.6 crashes when it lists a rule that asks another protocol for its ports.
+    else if (isPortSet(match) && !MEMBER_PROTOCOL.has(protocol)) fate = constant(match, false);
     if (fate === 'never') return undefined;
     if (fate !== 'always') kept.push(fate);
   }
   return kept;
 }
+
+const isPortSet = (match: Match) => match.kind === 'set' && match.key.includes(',');
 
 /** Whether this is a match on port numbers. */
 export function isPorts(
