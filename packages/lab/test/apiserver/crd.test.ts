@@ -242,7 +242,7 @@ describe('an object of a definition', () => {
     expect([body.status, body.metadata.generation]).toEqual([undefined, 1]);
   });
 
-  it.each<readonly [string, object, string, (readonly object[])?]>([
+  it.each<readonly [string, object, string]>([
     ['a required field', {}, `[spec.order: Required value${UNCHECKED}`],
     [
       'unique list keys',
@@ -498,12 +498,33 @@ describe('rules', () => {
       },
     ]);
   });
+  it('that would cost too much are refused with the definition', async () => {
+    const nested = (more: object) => ({
+      type: 'object',
+      properties: { list: { type: 'array', items: { type: 'integer' }, ...more } },
+      'x-kubernetes-validations': [{ rule: 'self.list.all(a, self.list.all(b, a + b >= 0))' }],
+    });
+    const { code, body } = await rig.call('POST', CRDS, definition('costs', 'Cost', nested({})));
+    expect([code, body.message]).toEqual([
+      422,
+      expect.stringContaining(
+        'properties[spec].x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)',
+      ),
+    ]);
+    expect(
+      (await rig.call('POST', `${CRDS}?dryRun=All`, definition('costs', 'Cost', nested({ maxItems: 100 }))))
+        .code,
+    ).toBe(201);
+  });
   it('that would loop for too long are refused at once', async () => {
     const rule = 'self.list.all(a, self.list.all(b, self.list.all(c, a + b + c >= 0)))';
+    const properties = { list: { type: 'array', items: { type: 'integer' }, maxItems: 101 } };
     await serve(
       definition('loops', 'Loop', { type: 'object', properties, 'x-kubernetes-validations': [{ rule }] }),
     );
-    const list = Array.from({ length: 500 }, (_, i) => i);
+    const list = Array.from({ length: 101 }, (_, i) => i);
+    const last = { metadata: { name: 'y' }, spec: { list: list.slice(0, 50) } };
+    expect((await rig.call('POST', '/apis/example.io/v1/namespaces/default/loops', last)).code).toBe(201);
     const start = Date.now();
     const { code, body } = await rig.call('POST', '/apis/example.io/v1/namespaces/default/loops', {
       metadata: { name: 'x' },

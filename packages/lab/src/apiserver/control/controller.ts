@@ -8,6 +8,8 @@ import type { StoreEvent } from '../store/store.ts';
 export interface Controller {
   start(api: Api): void;
   react(api: Api, event: StoreEvent): void;
+  /** After a batch of writes: the place for work that is worth doing once for many. */
+  finish?(api: Api): void;
 }
 
 /** Feeds writes to controllers, later than the write itself so that writers see their own state first. */
@@ -45,6 +47,7 @@ export class ControlLoop {
       this.#queue = [];
       for (const event of events)
         for (const controller of this.#controllers) controller.react(this.#api, event);
+      for (const controller of this.#controllers) controller.finish?.(this.#api);
     });
   }
 }

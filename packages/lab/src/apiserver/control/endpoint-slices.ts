@@ -18,24 +18,31 @@ const SLICE_LIMIT = 1000;
 
 /** Keeps EndpointSlices of Services with a selector, as kube-controller-manager does. */
 export class EndpointSlices implements Controller {
+  /** Keys of services to look at after the batch. */
+  readonly #stale = new Set<string>();
+
   start(api: Api): void {
     for (const [, service] of api.store.list(SERVICES)) settle(api, service);
   }
 
   react(api: Api, event: StoreEvent): void {
     if (event.storage === SERVICES) {
-      const service = api.store.get(SERVICES, event.key);
-      if (service !== undefined) settle(api, service);
-      else removeSlices(api, event.object, () => true);
+      if (event.type === 'DELETED') removeSlices(api, event.object, () => true);
+      else this.#stale.add(event.key);
     } else if (event.storage === PODS) {
-      for (const [, service] of api.store.list(SERVICES)) {
-        if (
-          selects(service, event.object) ||
-          (event.previous !== undefined && selects(service, event.previous))
-        ) {
-          settle(api, service);
-        }
+      for (const [key, service] of api.store.list(SERVICES)) {
+        const was = event.previous !== undefined && selects(service, event.previous);
+        if (was || selects(service, event.object)) this.#stale.add(key);
       }
+    }
+  }
+
+  finish(api: Api): void {
+    const keys = [...this.#stale];
+    this.#stale.clear();
+    for (const key of keys) {
+      const service = api.store.get(SERVICES, key);
+      if (service !== undefined) settle(api, service);
     }
   }
 }

@@ -1,38 +1,61 @@
-import { fieldInvalid } from '../field-error.ts';
+import { fieldForbidden, fieldInvalid } from '../field-error.ts';
 import type { Cause } from '../status.ts';
 import { compileRule } from './cel.ts';
+import { DEFINITION_BUDGET, estimateCost, mostElements, RULE_BUDGET } from './cel-cost.ts';
 import type { Schema } from './schema.ts';
 
-/** Breaches of x-kubernetes-validations in a schema: every rule must be CEL, and say something when it fails. */
+/** Breaches of x-kubernetes-validations: every rule must be CEL, say something sensible, and be cheap enough. */
 export function checkRules(schema: Schema, path: string): readonly Cause[] {
   const causes: Cause[] = [];
+  const total = walk(schema, path, 1, causes);
+  if (total > DEFINITION_BUDGET) {
+    const what = 'x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema';
+    causes.push(fieldForbidden(path, `${what} ${excess(total / DEFINITION_BUDGET)}`));
+  }
+  return causes;
+}
+
+function excess(factor: number): string {
+  const times = factor > 100 ? 'more than 100x' : `${factor.toFixed(1)}x`;
+  const advice =
+    'try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared';
+  return `exceeds budget by factor of ${times} (${advice})`;
+}
+
+/** @param count how many values the schema node can have in one object. Returns the cost of all rules below. */
+function walk(schema: Schema, path: string, count: number, causes: Cause[]): number {
+  let total = 0;
   schema['x-kubernetes-validations']?.forEach((rule, i) => {
     const here = `${path}.x-kubernetes-validations[${i}]`;
     const compiled = compileRule(rule.rule);
-    if (!compiled.ok)
+    if (!compiled.ok) {
       causes.push(fieldInvalid(`${here}.rule`, { rule: rule.rule }, `compilation failed: ${compiled.fault}`));
+    } else {
+      const cost = count * estimateCost(compiled.value.run.ast, schema);
+      total += cost;
+      if (cost > RULE_BUDGET) {
+        causes.push(fieldForbidden(`${here}.rule`, `estimated rule cost ${excess(cost / RULE_BUDGET)}`));
+      }
+    }
     if (rule.message?.includes('\n')) {
       causes.push(fieldInvalid(`${here}.message`, rule.message, 'message must not contain line breaks'));
     }
-    if (rule.messageExpression !== undefined) {
-      const message = compileRule(rule.messageExpression);
-      if (!message.ok) {
-        causes.push(
-          fieldInvalid(
-            `${here}.messageExpression`,
-            { messageExpression: rule.messageExpression },
-            `messageExpression compilation failed: ${message.fault}`,
-          ),
-        );
-      }
+    if (rule.messageExpression === undefined) return;
+    const message = compileRule(rule.messageExpression);
+    if (!message.ok) {
+      const why = `messageExpression compilation failed: ${message.fault}`;
+      causes.push(
+        fieldInvalid(`${here}.messageExpression`, { messageExpression: rule.messageExpression }, why),
+      );
     }
   });
   for (const [name, child] of Object.entries(schema.properties ?? {})) {
-    causes.push(...checkRules(child, `${path}.properties[${name}]`));
+    total += walk(child, `${path}.properties[${name}]`, count, causes);
   }
+  const inner = count * mostElements(schema);
   if (typeof schema.additionalProperties === 'object') {
-    causes.push(...checkRules(schema.additionalProperties, `${path}.additionalProperties`));
+    total += walk(schema.additionalProperties, `${path}.additionalProperties`, inner, causes);
   }
-  if (schema.items !== undefined) causes.push(...checkRules(schema.items, `${path}.items`));
-  return causes;
+  if (schema.items !== undefined) total += walk(schema.items, `${path}.items`, inner, causes);
+  return total;
 }
