@@ -1,37 +1,13 @@
 import type { Pool } from '@muslin/api';
-import {
-  comparePrefix,
-  fail,
-  type Family,
-  formatPrefix,
-  ok,
-  type Prefix,
-  prefixCovers,
-  type Result,
-} from '@muslin/net';
-import { type Affinity, affinityFromSpec } from './affinity.ts';
-import { type Attempt, assignIn } from './assign-in.ts';
-import { type Block, isEmpty, sameOwner } from './block.ts';
-import { blockFromSpec, formatOwner } from './block-spec.ts';
-import { claimAffinity } from './claim-affinity.ts';
+import { fail, type Family, type Result } from '@muslin/net';
 import { gaveUp, type IpamFault, type Reason } from './fault.ts';
-import { freeBlockCandidates } from './free-blocks.ts';
 import type { Program } from './machine.ts';
 import { choosePools } from './pool-choice.ts';
-import { releaseAffinity } from './release-affinity.ts';
-import { type AllocatedAddress, type AllocationRequest, blockOwnerOf, type How } from './request.ts';
-import { listAll } from './store.ts';
-
-/** Another node's empty block may be taken over when it was claimed longer ago than this. */
-const EMPTY_FOR_MS = 60_000;
-
-/** New blocks tried for one address before giving up: others claim at the same time. */
-const MOST_CLAIMS = 64;
+import { type AllocatedAddress, type AllocationRequest, blockOwnerOf } from './request.ts';
+import { Ways } from './ways.ts';
 
 /** Times that the world is looked at again because it changed underway. */
 const MOST_ROUNDS = 8;
-
-type Found = Result<AllocatedAddress, IpamFault> | undefined;
 
 /**
  * Finds an address of a family: in the node's own blocks, else in a new block, else in another node's empty block
@@ -57,10 +33,10 @@ export function* assignAny(
       message: `no IPPool gives this an IPv${family} address`,
     });
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const way = new Way(request, family, pools, tried);
-    const found = yield* oneRound(request, family, pools, way);
+    const ways = new Ways(request, family, pools, tried);
+    const found = yield* oneRound(request, family, pools, ways);
     // What was listed has changed meanwhile, so a refusal would be about a world that is past.
-    if (found.ok || !way.moved) return found;
+    if (found.ok || !ways.moved) return found;
   }
   return fail(gaveUp(`an IPv${family} address for ${request.handleId}`, tried));
 }
@@ -69,188 +45,22 @@ function* oneRound(
   request: AllocationRequest,
   family: Family,
   pools: readonly Pool[],
-  way: Way,
+  ways: Ways,
 ): Program<Result<AllocatedAddress, IpamFault>> {
-  const own = yield* way.ownAffinities();
-  const first = yield* way.fromOwn(own);
+  const own = yield* ways.ownAffinities();
+  const first = yield* ways.fromOwn(own);
   if (first !== undefined) return first;
   const limit = request.config.maxBlocksPerHost;
   const capped = blockOwnerOf(request).type === 'host' && request.config.autoAllocateBlocks;
   if (capped && own.length >= limit) {
     const message = `${request.node.name} has ${own.length} IPv${family} blocks, all full, and may have ${limit} (IPAMConfiguration maxBlocksPerHost)`;
-    return fail({ code: 'block-limit', limit, tried: way.tried, message });
+    return fail({ code: 'block-limit', limit, tried: ways.tried, message });
   }
-  const blocks = yield* way.allBlocks();
+  const blocks = yield* ways.allBlocks();
   const found =
-    (yield* way.fromNew(blocks)) ?? (yield* way.fromTakeOver(blocks)) ?? (yield* way.fromBorrowing(blocks));
+    (yield* ways.fromNew(blocks)) ??
+    (yield* ways.fromTakeOver(blocks)) ??
+    (yield* ways.fromBorrowing(blocks));
   const message = `the IPPools ${pools.map(p => p.name).join(', ')} have no free address left for this node`;
-  return found ?? fail({ code: 'exhausted', tried: way.tried, message });
-}
-
-/** The ways to an address of one family, in one place because they share what was asked and what was tried. */
-class Way {
-  readonly #request: AllocationRequest;
-  readonly #family: Family;
-  readonly #pools: readonly Pool[];
-  readonly #tried: Reason[];
-  /** Whether something that was seen was found changed when it was used. */
-  moved = false;
-
-  constructor(request: AllocationRequest, family: Family, pools: readonly Pool[], tried: Reason[]) {
-    this.#request = request;
-    this.#family = family;
-    this.#pools = pools;
-    this.#tried = tried;
-  }
-
-  /** What was tried so far. */
-  get tried(): readonly Reason[] {
-    return [...this.#tried];
-  }
-
-  /** The owner's affinities of this family, whatever their pool: they all count against the cap. */
-  *ownAffinities(): Program<readonly Affinity[]> {
-    const owner = blockOwnerOf(this.#request);
-    const listed = yield* listAll(
-      { type: 'list', kind: 'BlockAffinity', node: owner.name },
-      affinityFromSpec,
-    );
-    return listed
-      .map(held => held.value)
-      .filter(affinity => sameOwner(affinity.owner, owner) && !affinity.deleted)
-      .filter(affinity => affinity.cidr.ip.family === this.#family);
-  }
-
-  /** Confirmed blocks first; then claims that were begun and never finished. */
-  *fromOwn(affinities: readonly Affinity[]): Program<Found> {
-    const usable = affinities
-      .filter(({ cidr }) => this.#placeOf(cidr) >= 0)
-      .sort((a, b) => this.#placeOf(a.cidr) - this.#placeOf(b.cidr) || comparePrefix(a.cidr, b.cidr));
-    for (const { cidr } of usable.filter(affinity => affinity.state === 'confirmed')) {
-      const found = yield* this.#assign(cidr, 'own-block', false);
-      // The affinity says ours and there is no block: claiming it again makes one.
-      if (found === 'gone') {
-        const again = yield* this.#claimAndAssign(cidr, 'own-block');
-        if (again !== undefined) return again;
-      } else if (found !== undefined) return found;
-    }
-    for (const { cidr } of usable.filter(affinity => affinity.state !== 'confirmed')) {
-      const found = yield* this.#claimAndAssign(cidr, 'own-block');
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  }
-
-  *allBlocks(): Program<readonly Block[]> {
-    const blocks: Block[] = [];
-    for (const pool of this.#pools) {
-      const listed = yield* listAll({ type: 'list', kind: 'IPAMBlock', within: pool.cidr }, blockFromSpec);
-      blocks.push(...listed.map(held => held.value).filter(block => prefixCovers(pool.cidr, block.cidr)));
-    }
-    return blocks;
-  }
-
-  *fromNew(blocks: readonly Block[]): Program<Found> {
-    const { config, reservations, node } = this.#request;
-    if (!config.autoAllocateBlocks) {
-      this.#note('IPAMConfiguration', 'autoAllocateBlocks is false: no new block');
-      return undefined;
-    }
-    const existing = blocks.map(block => block.cidr);
-    for (const pool of this.#pools) {
-      let claims = 0;
-      for (const cidr of freeBlockCandidates(pool, existing, node.name, reservations)) {
-        if (claims++ >= MOST_CLAIMS) break;
-        const found = yield* this.#claimAndAssign(cidr, 'new-block');
-        if (found !== undefined) return found;
-      }
-      if (claims === 0) this.#note(pool.name, 'has no free block left');
-    }
-    return undefined;
-  }
-
-  *fromTakeOver(blocks: readonly Block[]): Program<Found> {
-    const { config, now } = this.#request;
-    if (!config.autoAllocateBlocks) return undefined;
-    for (const { cidr, owner, claimedAt, ...rest } of blocks) {
-      if (owner?.type !== 'host' || sameOwner(owner, blockOwnerOf(this.#request))) continue;
-      if (!isEmpty({ cidr, owner, claimedAt, ...rest })) continue;
-      // Without a time it is unknown how long its owner has had it.
-      if (!(now - Date.parse(claimedAt ?? '') > EMPTY_FOR_MS)) continue;
-      const given = yield* releaseAffinity(cidr, owner, true, { now, cooldownMs: config.cooldownMs });
-      if (!given.ok) {
-        this.#note(formatPrefix(cidr), given.fault.message);
-        continue;
-      }
-      this.#note(formatPrefix(cidr), `taken over from ${formatOwner(owner)}, where it was empty`);
-      const found = yield* this.#claimAndAssign(cidr, 'taken-over');
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  }
-
-  *fromBorrowing(blocks: readonly Block[]): Program<Found> {
-    if (this.#request.config.strictAffinity) {
-      this.#note('IPAMConfiguration', 'strictAffinity is true: nothing is borrowed from other nodes');
-      return undefined;
-    }
-    const owner = blockOwnerOf(this.#request);
-    const lenders = blocks
-      .filter(
-        block => block.owner?.type !== 'virtual' && !block.strictAffinity && !sameOwner(block.owner, owner),
-      )
-      .filter(
-        block => block.unallocated.length > 0 || block.attributes.some(a => a.releasedAt !== undefined),
-      );
-    for (const { cidr } of lenders.sort((a, b) => b.unallocated.length - a.unallocated.length)) {
-      const found = yield* this.#assign(cidr, 'borrowed', true);
-      if (found !== undefined && found !== 'gone') return found;
-    }
-    return undefined;
-  }
-
-  *#claimAndAssign(cidr: Prefix, how: How): Program<Found> {
-    const { now, config } = this.#request;
-    const claimed = yield* claimAffinity(cidr, blockOwnerOf(this.#request), now, config.strictAffinity);
-    if (!claimed.ok) {
-      this.moved ||= claimed.fault.code === 'claimed';
-      this.#note(formatPrefix(cidr), claimed.fault.message);
-      return undefined;
-    }
-    const found = yield* this.#assign(cidr, how, false);
-    return found === 'gone' ? undefined : found;
-  }
-
-  *#assign(cidr: Prefix, how: How, foreign: boolean): Program<Found | 'gone'> {
-    const attempt = yield* assignIn(this.#request, cidr, how, foreign);
-    if (!attempt.ok) {
-      this.#note(formatPrefix(cidr), attempt.fault.message);
-      return undefined;
-    }
-    if (attempt.value.type === 'assigned') return ok(attempt.value.address);
-    this.#note(formatPrefix(cidr), whyNot(attempt.value));
-    this.moved ||= attempt.value.type === 'gone';
-    return attempt.value.type === 'gone' ? 'gone' : undefined;
-  }
-
-  #placeOf(cidr: Prefix): number {
-    return this.#pools.findIndex(pool => prefixCovers(pool.cidr, cidr));
-  }
-
-  #note(at: string, why: string): void {
-    this.#tried.push({ at, why });
-  }
-}
-
-function whyNot(attempt: Exclude<Attempt, { type: 'assigned' }>): string {
-  switch (attempt.type) {
-    case 'refused':
-      return attempt.refusal.message;
-    case 'gone':
-      return 'the block was deleted meanwhile';
-    case 'not-ours':
-      return `belongs to ${attempt.block.owner === undefined ? 'nobody' : formatOwner(attempt.block.owner)}`;
-    default:
-      return attempt satisfies never;
-  }
+  return found ?? fail({ code: 'exhausted', tried: ways.tried, message });
 }

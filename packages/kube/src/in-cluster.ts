@@ -5,7 +5,7 @@ import type { ConfigFault, Connection } from './connection.ts';
 import { type KubeconfigOptions, loadKubeconfig } from './kubeconfig.ts';
 
 /** Where a pod finds its service account (Kubernetes "Accessing the API from within a Pod"). */
-export const SERVICE_ACCOUNT_DIRECTORY = '/var/run/secrets/kubernetes.io/serviceaccount';
+const SERVICE_ACCOUNT_DIRECTORY = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** What tells a pod where the API server is. */
 export interface InClusterOptions {

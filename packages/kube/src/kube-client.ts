@@ -2,7 +2,8 @@ import { fail, ok, type Result } from '@muslin/net';
 import { type Clock, systemClock } from './clock.ts';
 import type { Connection } from './connection.ts';
 import { Deadline } from './deadline.ts';
-import { faultFromAnswer, type KubeFault, localFault } from './kube-fault.ts';
+import { parseBody, readList, readRefusal, readText } from './answer-body.ts';
+import type { KubeFault } from './kube-fault.ts';
 import { type KubeList, type KubeObject, nameOf, type ObjectName } from './kube-object.ts';
 import {
   type DeleteOptions,
@@ -15,9 +16,8 @@ import {
   watchParameters,
   writeParameters,
 } from './query.ts';
-import { joinBytes } from './lines.ts';
 import { apiVersionOf, pathOf, type Resource, type ResourcePath } from './resource.ts';
-import { type HttpAnswer, type HttpRequest, networkFault, Transport } from './transport.ts';
+import { type HttpRequest, Transport } from './transport.ts';
 import { type WatchStream, watchStream } from './watch-stream.ts';
 
 /** How long to wait, and when to give up. */
@@ -186,7 +186,7 @@ export class KubeClient {
     const request = this.#request({ method: 'GET', path, query: watchParameters(query) }, deadline.signal);
     const sent = await this.#transport.send(request);
     if (!sent.ok || sent.value.status !== 200) {
-      const fault = sent.ok ? await this.#refusal(name, sent.value) : sent.fault;
+      const fault = sent.ok ? await readRefusal(name, sent.value, this.#maxBytes) : sent.fault;
       deadline.end();
       return fail(deadline.explain(fault));
     }
@@ -201,8 +201,8 @@ export class KubeClient {
       const sent = await this.#transport.send(this.#request(request, deadline.signal));
       if (!sent.ok) return fail(deadline.explain(sent.fault));
       if (sent.value.status < 200 || sent.value.status > 299)
-        return fail(deadline.explain(await this.#refusal(name, sent.value)));
-      const body = await this.#read(name, sent.value);
+        return fail(deadline.explain(await readRefusal(name, sent.value, this.#maxBytes)));
+      const body = await readText(name, sent.value, this.#maxBytes);
       return body.ok ? parseBody(name, sent.value, body.value) : fail(deadline.explain(body.fault));
     } finally {
       deadline.end();
@@ -242,74 +242,8 @@ export class KubeClient {
       },
     };
   }
-
-  async #read(name: string, answer: HttpAnswer): Promise<Result<string, KubeFault>> {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    try {
-      for await (const chunk of answer.body) {
-        size += chunk.length;
-        if (size > this.#maxBytes)
-          return fail(localFault('TooLarge', name, `the answer is longer than ${this.#maxBytes} bytes`));
-        chunks.push(chunk);
-      }
-    } catch (error) {
-      return fail(networkFault(name, error));
-    }
-    return ok(new TextDecoder().decode(joinBytes(chunks, size)));
-  }
-
-  async #refusal(name: string, answer: HttpAnswer): Promise<KubeFault> {
-    const text = await this.#read(name, answer);
-    const wait = Number.parseFloat(String(answer.headers['retry-after'] ?? ''));
-    const retryAfter = Number.isFinite(wait) ? wait : undefined;
-    return faultFromAnswer(name, answer.status, text.ok ? jsonOr(text.value) : '', retryAfter);
-  }
 }
 
 function at(name: ObjectName, options: { readonly subresource?: string }): ResourcePath {
   return options.subresource === undefined ? name : { ...name, subresource: options.subresource };
-}
-
-function jsonOr(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
-}
-
-function parseBody(name: string, answer: HttpAnswer, text: string): Result<unknown, KubeFault> {
-  if (!String(answer.headers['content-type'] ?? '').includes('json')) return ok(text);
-  try {
-    return ok(JSON.parse(text));
-  } catch {
-    return fail(
-      localFault('Unreachable', name, 'the answer is not the JSON that it claims to be', 'BadJson'),
-    );
-  }
-}
-
-/** Believes only what is a list: an empty answer of some proxy must not look like an empty cluster. */
-function readList<T>(name: string, value: unknown): Result<KubeList<T>, KubeFault> {
-  const list = (typeof value === 'object' && value !== null ? value : {}) as {
-    readonly kind?: unknown;
-    readonly items?: readonly T[] | null;
-    readonly metadata?: { resourceVersion?: unknown; continue?: string; remainingItemCount?: number };
-  };
-  const version = list.metadata?.resourceVersion;
-  const items = list.items ?? [];
-  if (
-    typeof list.kind !== 'string' ||
-    !list.kind.endsWith('List') ||
-    !Array.isArray(items) ||
-    typeof version !== 'string'
-  )
-    return fail(localFault('Unreachable', name, 'the answer is not a Kubernetes list', 'BadList'));
-  return ok({
-    items,
-    resourceVersion: version,
-    next: list.metadata?.continue || undefined,
-    remaining: list.metadata?.remainingItemCount,
-  });
 }

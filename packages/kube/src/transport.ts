@@ -115,7 +115,7 @@ export class Transport {
 }
 
 /** Reads an answer to its end and drops it, so that its connection can be used again. */
-export async function discard(answer: HttpAnswer): Promise<void> {
+async function discard(answer: HttpAnswer): Promise<void> {
   try {
     for await (const _ of answer.body);
   } catch {
@@ -136,5 +136,7 @@ export function networkFault(request: string, error: unknown): KubeFault {
       `the server's certificate is not trusted (${reason}): check certificate-authority`,
       reason,
     );
-  return localFault('Unreachable', request, message === '' ? reason : message, reason);
+  // OpenSSL's texts span lines and name source files.
+  const why = /EPROTO|ERR_SSL/.test(reason) ? `TLS handshake failed (${reason})` : message.split('\n', 1)[0];
+  return localFault('Unreachable', request, why || reason, reason);
 }
