@@ -96,6 +96,13 @@ export class Speaker {
   readonly #converged = new Set<RouteFamily>();
   readonly #endings: RouteFamily[] = [];
 
+  readonly #send: SendBytes = (slot, bytes) => {
+    const peer = this.#bySlot.get(slot);
+    if (peer?.live === undefined) return;
+    this.#outputs.push({ kind: 'send', connection: peer.live.connection.id, bytes });
+    peer.unsent += bytes.length;
+  };
+
   constructor(options: SpeakerOptions) {
     this.#now = options.now ?? 0;
     this.#deferralTime = options.deferralTime ?? DEFERRAL_TIME;
@@ -399,9 +406,7 @@ export class Speaker {
     const { live } = peer;
     if (live === undefined) return;
     if (message.kind === 'route-refresh') {
-      const family = familyOfCodes(message.afi, message.safi);
-      if (family !== undefined && message.subtype === 0)
-        this.#rib.group(family, peer.slot)?.refresh(peer.slot);
+      this.#refresh(peer, live.negotiated, message);
       return;
     }
     for (const fault of message.faults) {
@@ -414,6 +419,20 @@ export class Speaker {
       dropStale(peer, this.#rib, complete);
     } else this.#rib.receive(peer.slot, message, live.importTreatment);
     this.#checkLimits(peer);
+  }
+
+  /** RFC 2918 §4, RFC 7313 §4: the peer asks for our routes, or brackets its own. */
+  #refresh(peer: Peer, negotiated: Negotiated, message: RouteRefreshMessage): void {
+    const family = familyOfCodes(message.afi, message.safi);
+    if (family === undefined || !negotiated.families[family]) return;
+    if (message.subtype === 0) {
+      const { enhancedRefresh } = negotiated;
+      this.#rib.group(family, peer.slot)?.refresh(peer.slot, enhancedRefresh ? this.#send : undefined);
+    } else if (message.subtype === 1 && negotiated.enhancedRefresh) {
+      if (this.#rib.families[family].markStale(peer.slot) === 0) return;
+      peer.stale.add(family);
+      this.#timers.set(timerId(peer.config.id, 'peer', 'stale'), this.#now + STALE_TIME * 1000);
+    } else if (message.subtype === 2) dropStale(peer, this.#rib, family);
   }
 
   #checkLimits(peer: Peer): void {
@@ -512,20 +531,14 @@ export class Speaker {
 
   /** Lets everything that this call changed take effect, and hands the outputs out. */
   #finish(): Output[] {
-    const send = (slot: number, bytes: Uint8Array): void => {
-      const peer = this.#bySlot.get(slot);
-      if (peer?.live === undefined) return;
-      this.#outputs.push({ kind: 'send', connection: peer.live.connection.id, bytes });
-      peer.unsent += bytes.length;
-    };
     this.#reviewDeferral();
     const ready = ALL_FAMILIES.filter(family => !this.#deferred.has(family));
-    this.#rib.flush(ready, send, best => {
+    this.#rib.flush(ready, this.#send, best => {
       this.#outputs.push(bestOutput(this.#rib, best));
     });
     for (const family of this.#endings.splice(0)) this.#outputs.push({ kind: 'converged', family });
     for (const peer of this.#peers.values()) {
-      if (peer.live !== undefined) this.#drain(peer, ready, send);
+      if (peer.live !== undefined) this.#drain(peer, ready);
       this.#noteState(peer);
     }
     this.#rib.sweep();
@@ -534,12 +547,12 @@ export class Speaker {
     return outputs;
   }
 
-  #drain(peer: Peer, ready: readonly RouteFamily[], send: SendBytes): void {
+  #drain(peer: Peer, ready: readonly RouteFamily[]): void {
     for (const family of ready) {
       const group = this.#rib.group(family, peer.slot);
       const member = group?.member(peer.slot);
       if (group === undefined || member === undefined || member.inStep) continue;
-      while (peer.unsent < HIGH_BACKLOG && !group.drain(peer.slot, DRAIN_STEP, send)) {}
+      while (peer.unsent < HIGH_BACKLOG && !group.drain(peer.slot, DRAIN_STEP, this.#send)) {}
     }
     this.#pause(peer);
   }

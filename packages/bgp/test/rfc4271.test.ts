@@ -257,6 +257,32 @@ describe('ROUTE-REFRESH (RFC 2918, RFC 7313)', () => {
     expect(peer.farewell).toBe(`7/1 ${[...bytes].map(b => b.toString(16).padStart(2, '0')).join('')}`);
   });
 
+  const enhanced: Capability[] = [
+    { kind: 'multiprotocol', value: { afi: 1, safi: 1 } },
+    { kind: 'routeRefresh', value: true },
+    { kind: 'enhancedRefresh', value: true },
+    { kind: 'fourOctetAs', value: 65001 },
+  ];
+
+  test('RFC 7313 §4: what we send again stands between a beginning and an end', () => {
+    const peer = new BytePeer().establish({ capabilities: enhanced });
+    peer.take(peer.speaker.originate(mustPrefix('10.9.0.0/16')));
+    peer.sent.length = 0;
+    peer.write(raw(5, hex('00010001')));
+    expect(peer.sent.map(m => (m.kind === 'route-refresh' ? m.subtype : m.kind))).toEqual([1, 'update', 2]);
+  });
+
+  test('RFC 7313 §4: what the peer does not send again is gone at the end', () => {
+    const peer = new BytePeer().establish({ capabilities: enhanced });
+    peer.announce('10.1.0.0/16');
+    peer.announce('10.2.0.0/16');
+    peer.write(raw(5, hex('00010101')));
+    peer.announce('10.2.0.0/16');
+    expect(peer.speaker.routes('ipv4-unicast')).toHaveLength(2);
+    peer.write(raw(5, hex('00010201')));
+    expect(peer.speaker.routes('ipv4-unicast').map(r => r.prefix)).toEqual([mustPrefix('10.2.0.0/16')]);
+  });
+
   test('for a family that was not agreed on is ignored', () => {
     const peer = new BytePeer().establish();
     peer.write(raw(5, hex('00190046')));

@@ -20,6 +20,7 @@ import { ALL_FAMILIES, unicastOf } from '../src/wire/route-family.ts';
 import { type SpecPeer, type SpecRoute, specifyAdvertised, specifyBest } from './rib-specification.ts';
 
 const routerId = mustIp('10.0.0.1') as Ip4;
+const ALL = 1000;
 const noneV4 = packNlri('ipv4-unicast', []);
 
 const PREFIXES = [
@@ -158,7 +159,9 @@ class World {
   drain(slot: number, limit: number): void {
     for (const family of ALL_FAMILIES) {
       const group = this.rib.group(family, slot);
-      if (group?.member(slot)?.paused === false) group.drain(slot, limit, this.send);
+      if (group?.member(slot)?.paused !== false) continue;
+      // A refresh that waited for the first routes begins when they are through.
+      if (!group.drain(slot, limit, this.send) && limit === ALL) group.drain(slot, limit, this.send);
     }
     this.rib.sweep();
   }
@@ -233,7 +236,7 @@ class World {
     for (const { source, up } of this.members) {
       if (!up) continue;
       this.pause(source.slot, false);
-      this.drain(source.slot, 1000);
+      this.drain(source.slot, ALL);
     }
     const peers = this.specification();
     const best = new Map([...specifyBest(peers)].map(([text, path]) => [text, path.source.slot]));

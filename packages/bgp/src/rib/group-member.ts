@@ -5,8 +5,10 @@ export class GroupMember {
   readonly slot: number;
   /** The peer's socket is full: nothing is sent until it drains. */
   paused = false;
-  /** An End-of-RIB follows when the queue is empty. */
-  endOfRibDue = false;
+  /** What follows when the queue is empty: the first routes are complete, or a refresh is (RFC 4724 §2, RFC 7313 §4). */
+  marker: 'none' | 'end-of-rib' | 'end-of-refresh' = 'none';
+  /** A refresh was asked for while the first routes were still on their way (RFC 7313 §4). */
+  refreshAgain = false;
   readonly #rib: FamilyRib;
   /** Prefix → whether the peer may have an older route for it. */
   readonly #queue = new Map<number, boolean>();
@@ -23,7 +25,7 @@ export class GroupMember {
 
   /** Whether changes can be sent at once. */
   get inStep(): boolean {
-    return !this.paused && this.#queue.size === 0 && !this.endOfRibDue;
+    return !this.paused && this.#queue.size === 0 && this.marker === 'none';
   }
 
   /** Notes that a prefix must be sent. `hadIt` counts only when the prefix was not queued yet. */

@@ -54,6 +54,7 @@ export class UpdateGroup {
     const member = new GroupMember(slot, this.#rib);
     this.#members.set(slot, member);
     this.#queueAll(member, false);
+    member.marker = 'end-of-rib';
   }
 
   /** Takes a peer over from another group: only what differs from what it has is queued. */
@@ -62,7 +63,8 @@ export class UpdateGroup {
     this.#members.set(slot, member);
     const old = from.member(slot);
     member.paused = old?.paused ?? false;
-    member.endOfRibDue = old?.endOfRibDue ?? false;
+    member.marker = old?.marker ?? 'none';
+    member.refreshAgain = old?.refreshAgain ?? false;
     this.#ensure();
     for (let entry = 1; entry < this.#rib.prefixes.end; entry++) {
       const waiting = old?.waiting(entry);
@@ -73,10 +75,23 @@ export class UpdateGroup {
     from.leave(slot);
   }
 
-  /** Queues everything again, as a ROUTE-REFRESH asks (RFC 2918 §4). */
-  refresh(slot: number): void {
+  /**
+   * Queues everything again, as a ROUTE-REFRESH asks (RFC 2918 §4). With `send` the peer is told where the refresh
+   * begins and ends, so that it can drop what was not in it (RFC 7313 §4).
+   */
+  refresh(slot: number, send?: SendBytes): void {
     const member = this.#members.get(slot);
-    if (member !== undefined) this.#queueAll(member, true);
+    if (member === undefined) return;
+    if (member.marker === 'end-of-rib') {
+      member.refreshAgain = true;
+      return;
+    }
+    if (send !== undefined) {
+      this.#packer.refreshMark(1);
+      send(slot, this.#packer.take());
+    }
+    this.#queueAll(member, true);
+    member.marker = send === undefined ? 'none' : 'end-of-refresh';
   }
 
   leave(slot: number): void {
@@ -168,21 +183,22 @@ export class UpdateGroup {
     if (withdraw.length > 0) this.#packer.withdraw(withdraw);
     for (const [attributes, list] of announce) this.#packer.announce(attributes, list);
     const done = member.behind === 0;
-    if (done && member.endOfRibDue) {
-      member.endOfRibDue = false;
-      this.#packer.endOfRib();
-    }
+    if (done && member.marker === 'end-of-rib') this.#packer.endOfRib();
+    if (done && member.marker === 'end-of-refresh') this.#packer.refreshMark(2);
+    if (done) member.marker = 'none';
     const bytes = this.#packer.take();
     if (bytes.length > 0) send(slot, bytes);
     for (const { entry } of entries) this.#rib.unpin(entry);
-    return done;
+    if (!done || !member.refreshAgain) return done;
+    member.refreshAgain = false;
+    this.refresh(slot, send);
+    return false;
   }
 
   #queueAll(member: GroupMember, hadIt: boolean): void {
     for (let entry = 1; entry < this.#rib.prefixes.end; entry++) {
       if (this.advertised(member.slot, entry) !== 0) member.queue(entry, hadIt);
     }
-    member.endOfRibDue = true;
   }
 
   #ensure(): void {

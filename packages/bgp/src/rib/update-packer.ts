@@ -1,6 +1,7 @@
 import { ByteWriter } from '@muslin/net';
 import { type PathAttributes, writeAttribute, writeAttributes } from '../wire/attributes.ts';
 import { HEADER_LENGTH } from '../wire/framer.ts';
+import { encodeMessage } from '../wire/message.ts';
 import { writeMpReachHead } from '../wire/mp-reach.ts';
 import { nlriSize, writeNlri } from '../wire/nlri.ts';
 import type { WireOptions } from '../wire/options.ts';
@@ -98,6 +99,12 @@ export class UpdatePacker {
       writeAttribute(this.#out, 0x80, 15, this.#block.view());
     }
     this.#out.patch16(start + 16, this.#out.length - start);
+  }
+
+  /** Appends the ROUTE-REFRESH that begins (1) or ends (2) a refresh (RFC 7313 §3.2). */
+  refreshMark(subtype: 1 | 2): void {
+    const { afi, safi } = familyRow(this.#prefixes.family);
+    this.#out.bytes(encodeMessage({ kind: 'route-refresh', afi, safi, subtype }, this.#options));
   }
 
   /** What was appended since the last call. */
