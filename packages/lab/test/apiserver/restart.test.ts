@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -140,6 +141,29 @@ describe('the program', () => {
     expect(Number(next.metadata.resourceVersion)).toBeGreaterThan(Number(after.metadata.resourceVersion));
     const goodbye = ended(second);
     second.kill('SIGTERM');
+    expect(await goodbye).toBe(0);
+  });
+  it('serves on a socket that was handed over', async () => {
+    const listening = createServer();
+    await new Promise<void>(resolve => listening.listen(0, '127.0.0.1', resolve));
+    const { fd } = (listening as unknown as { _handle: { fd: number } })._handle;
+    const flags = [
+      '--conditions=@muslin/source',
+      '--disable-warning=ExperimentalWarning',
+      MAIN,
+      '--listen-fd',
+      '3',
+    ];
+    const child = spawn(process.execPath, [...flags, '--kubeconfig', join(dir, 'kubeconfig')], {
+      stdio: ['ignore', 'pipe', 'inherit', fd],
+    });
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    expect(await ready(child)).toBe((listening.address() as AddressInfo).port);
+    listening.close();
+    expect((await call('GET', '/version')).major).toBe('1');
+    const goodbye = ended(child);
+    child.kill('SIGTERM');
     expect(await goodbye).toBe(0);
   });
   it.each([
