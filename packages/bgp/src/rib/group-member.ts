@@ -8,7 +8,7 @@ export class GroupMember {
   /** What follows when the queue is empty: the first routes are complete, or a refresh is (RFC 4724 §2, RFC 7313 §4). */
   marker: 'none' | 'end-of-rib' | 'end-of-refresh' = 'none';
   /** A refresh was asked for while the first routes were still on their way (RFC 7313 §4). */
-  refreshAgain = false;
+  refreshAgain: 'no' | 'plain' | 'bracketed' = 'no';
   readonly #rib: FamilyRib;
   /** Prefix → whether the peer may have an older route for it. */
   readonly #queue = new Map<number, boolean>();

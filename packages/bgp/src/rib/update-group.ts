@@ -64,7 +64,7 @@ export class UpdateGroup {
     const old = from.member(slot);
     member.paused = old?.paused ?? false;
     member.marker = old?.marker ?? 'none';
-    member.refreshAgain = old?.refreshAgain ?? false;
+    member.refreshAgain = old?.refreshAgain ?? 'no';
     this.#ensure();
     for (let entry = 1; entry < this.#rib.prefixes.end; entry++) {
       const waiting = old?.waiting(entry);
@@ -83,7 +83,7 @@ export class UpdateGroup {
     const member = this.#members.get(slot);
     if (member === undefined) return;
     if (member.marker === 'end-of-rib') {
-      member.refreshAgain = true;
+      member.refreshAgain = send === undefined ? 'plain' : 'bracketed';
       return;
     }
     if (send !== undefined) {
@@ -189,9 +189,10 @@ export class UpdateGroup {
     const bytes = this.#packer.take();
     if (bytes.length > 0) send(slot, bytes);
     for (const { entry } of entries) this.#rib.unpin(entry);
-    if (!done || !member.refreshAgain) return done;
-    member.refreshAgain = false;
-    this.refresh(slot, send);
+    if (!done || member.refreshAgain === 'no') return done;
+    const bracketed = member.refreshAgain === 'bracketed';
+    member.refreshAgain = 'no';
+    this.refresh(slot, bracketed ? send : undefined);
     return false;
   }
 
