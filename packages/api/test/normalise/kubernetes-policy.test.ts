@@ -285,7 +285,8 @@ test('a staged one is the same but staged; staged for deletion it says nothing',
     key: 'sknp/ns/p',
     value: { staged: true, ingress: [{ action: 'Allow' }] },
   });
-  expect(staged({ stagedAction: 'Delete' })).toEqual({ facts: [], findings: [] });
+  for (const stagedAction of ['Delete', 'Ignore'])
+    expect(staged({ stagedAction })).toEqual({ facts: [], findings: [] });
 });
 
 test('selectors of equal meaning are written the same', () => {

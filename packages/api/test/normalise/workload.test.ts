@@ -33,6 +33,13 @@ describe('a Pod', () => {
     expect(endpoint({})).toMatchObject({ node: undefined, serviceAccount: 'default', ips: [], ports: [] });
   });
 
+  test('without a namespace is in default, as kubectl would put it', () => {
+    expect(endpoint({ metadata: { namespace: undefined } })).toMatchObject({
+      key: 'pod/default/p',
+      namespace: 'default',
+    });
+  });
+
   test.each(['Succeeded', 'Failed'])(
     'in phase %s is no endpoint, though its address is still written (S30)',
     phase => {
