@@ -13,7 +13,6 @@ export type { Action, Verdict } from './ir/action.ts';
 export { type AnyMatch, evaluateMatch, type Match, negate } from './ir/match.ts';
 export type { SetKey } from './ir/matches/set.ts';
 export {
-  type AddressType,
   type ConntrackState,
   ICMP_PROTOCOL,
   type Packet,

@@ -67,7 +67,7 @@ describe('rules as iptables reads them', () => {
       { kind: 'mark', value: 0x80000000, mask: 0xc0000000, not: true },
       '-m mark ! --mark 0x80000000/0xc0000000',
     ],
-    [{ kind: 'address-type', side: 'dst', type: 'LOCAL' }, '-m addrtype --dst-type LOCAL'],
+    [{ kind: 'local-address', side: 'dst' }, '-m addrtype --dst-type LOCAL'],
     [{ kind: 'reverse-path', not: true }, '-m rpfilter --invert'],
   ])('%j is %s', (match, expected, family = 4) => {
     expect(textOf({ matches: [match], action: accept }, family)).toBe(`${expected} -j ACCEPT`);

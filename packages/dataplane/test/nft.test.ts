@@ -70,7 +70,7 @@ describe('rules as nft reads them', () => {
       { kind: 'mark', value: 0x80000000, mask: 0xc0000000, not: true },
       'meta mark & 0xc0000000 != 0x80000000',
     ],
-    [{ kind: 'address-type', side: 'dst', type: 'LOCAL' }, 'fib daddr type local'],
+    [{ kind: 'local-address', side: 'dst' }, 'fib daddr type local'],
     [{ kind: 'reverse-path', not: true }, 'fib saddr . iif oif missing'],
   ])('%j is %s', (match, expected, family = 4) => {
     expect(textOf({ matches: [match], action: { kind: 'accept' } }, family)).toBe(`${expected} accept`);

@@ -50,7 +50,7 @@ const packetsOf = (family: Family): fc.Arbitrary<readonly Packet[]> => {
         protocol: 17,
         ctState: 'NEW',
         mark: 0,
-        srcType: 'LOCAL',
+        srcLocal: true,
       }),
     );
   return fc.array(packet, { minLength: 40, maxLength: 40 });

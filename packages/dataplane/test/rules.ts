@@ -33,11 +33,7 @@ const leaf: fc.Arbitrary<Match> = fc
         states: fc.subarray(['NEW', 'ESTABLISHED', 'INVALID'] as const),
       }),
       fc.record({ kind: fc.constant('mark'), value: fc.constantFrom(0, 1), mask: fc.constant(1) }),
-      fc.record({
-        kind: fc.constant('address-type'),
-        side: fc.constantFrom('src', 'dst'),
-        type: fc.constantFrom('LOCAL', 'UNICAST'),
-      }),
+      fc.record({ kind: fc.constant('local-address'), side: fc.constantFrom('src', 'dst') }),
     ),
     not,
   )

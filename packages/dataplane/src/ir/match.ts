@@ -1,10 +1,10 @@
 import type { Family } from '@muslin/net';
 import { type MatchRow, unless } from './match-row.ts';
 import { type AddressMatch, addressRow } from './matches/address.ts';
-import { type AddressTypeMatch, addressTypeRow } from './matches/address-type.ts';
 import { type ConntrackMatch, conntrackRow } from './matches/conntrack.ts';
 import { type IcmpTypeMatch, icmpRow } from './matches/icmp.ts';
 import { type InterfaceMatch, interfaceRow } from './matches/interface.ts';
+import { type LocalAddressMatch, localAddressRow } from './matches/local-address.ts';
 import { type MarkMatch, markRow } from './matches/mark.ts';
 import { type PortsMatch, portsRow } from './matches/ports.ts';
 import { type ProtocolMatch, protocolRow } from './matches/protocol.ts';
@@ -30,7 +30,7 @@ export type Match =
   | IcmpTypeMatch
   | ConntrackMatch
   | MarkMatch
-  | AddressTypeMatch
+  | LocalAddressMatch
   | ReversePathMatch
   | AnyMatch;
 
@@ -60,7 +60,7 @@ const MATCHES: { readonly [K in Match['kind']]: MatchRow<Extract<Match, { kind: 
   icmp: icmpRow,
   conntrack: conntrackRow,
   mark: markRow,
-  'address-type': addressTypeRow,
+  'local-address': localAddressRow,
   'reverse-path': reversePathRow,
   any: anyRow,
 };

@@ -3,9 +3,6 @@ import type { Family, Ip } from '@muslin/net';
 /** What connection tracking says of a packet. */
 export type ConntrackState = 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID' | 'UNTRACKED';
 
-/** What the routing table says of an address. */
-export type AddressType = 'LOCAL' | 'UNICAST' | 'BROADCAST' | 'MULTICAST';
-
 /** A packet as netfilter sees it in the filter table: after DNAT, before SNAT. */
 export interface Packet {
   readonly family: Family;
@@ -25,9 +22,9 @@ export interface Packet {
   readonly ctState: ConntrackState;
   /** Unsigned 32 bits. */
   readonly mark: number;
-  /** Absent means UNICAST. */
-  readonly srcType?: AddressType;
-  readonly dstType?: AddressType;
+  /** Whether the address is the node's own; absent means no. */
+  readonly srcLocal?: boolean;
+  readonly dstLocal?: boolean;
   /** Whether the route back to `src` leaves by `in`; absent means yes. */
   readonly reversePath?: boolean;
 }
