@@ -59,12 +59,30 @@ function run(command, args, env = {}) {
   return done.error === undefined && done.status === 0;
 }
 
+/** Whether node_modules holds what the lock file names, as a plain `npm install` leaves it too. */
+function isInstalled() {
+  const packagesOf = file => JSON.parse(readFileSync(join(root, file), 'utf8')).packages;
+  try {
+    const there = packagesOf('node_modules/.package-lock.json');
+    return Object.entries(packagesOf('package-lock.json')).every(
+      ([path, { version, optional, link }]) =>
+        !path.startsWith('node_modules/') || link || optional || there[path]?.version === version,
+    );
+  } catch {
+    return false;
+  }
+}
+
 function ensureModules() {
   const lock = createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex');
   const stamp = join(root, 'node_modules', '.muslin-lock');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+  if (isInstalled() && existsSync(join(root, 'node_modules/.bin/node'))) {
+    writeFileSync(stamp, lock);
+    return;
+  }
   say('installing npm packages (npm ci)');
   const npm = process.env.npm_execpath;
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];

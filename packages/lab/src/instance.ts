@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { execa } from 'execa';
 import { identify, isAlive, type ProcessId, signal } from './process-id.ts';
 import { namespacePrefix } from './topology.ts';
@@ -45,7 +54,9 @@ export function wasKept(id: string): boolean {
 /** Takes the folder for this process (or for nobody, with `kept`). */
 export function claim(id: string, kept = false): string {
   const folder = folderOf(id);
-  mkdirSync(`${folder}/pids`, { recursive: true, mode: 0o700 });
+  // Others may pass through to the router's folder; every secret below has a mode of its own.
+  mkdirSync(`${folder}/pids`, { recursive: true, mode: 0o711 });
+  for (const path of [RUN, folder]) chmodSync(path, 0o711);
   const record: InstanceRecord = { id, owner: kept ? undefined : identify(process.pid) };
   writeFileSync(`${folder}/lab.json.new`, JSON.stringify(record));
   renameSync(`${folder}/lab.json.new`, `${folder}/lab.json`);

@@ -40,7 +40,7 @@ export function frr({ topology, folder }: RouterPlace): Router {
       netns: topology.tor.netns,
       command: [
         `/usr/lib/frr/${name}`,
-        ...['-u', 'root', '-g', 'root', '--vty_socket', folder, '-z', `${folder}/zserv.api`],
+        ...['--vty_socket', folder, '-z', `${folder}/zserv.api`],
         ...[
           '-i',
           `${folder}/${name}.pid`,
@@ -61,6 +61,8 @@ export function frr({ topology, folder }: RouterPlace): Router {
       mkdirSync(folder, { recursive: true });
       writeFileSync(`${folder}/bgpd.conf`, frrConfig(topology));
       writeFileSync(`${folder}/zebra.conf`, 'hostname tor\n');
+      // FRR gives up root and then makes its sockets here.
+      await execa('chown', ['-R', 'frr:frr', folder]);
       daemon('zebra');
       await new Promise(resolve => setTimeout(resolve, 300));
       return daemon('bgpd');

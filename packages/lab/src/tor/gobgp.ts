@@ -75,11 +75,13 @@ export function gobgp({ topology, folder }: RouterPlace): Router {
     },
     async routes(): Promise<readonly RouterRoute[]> {
       const table = (await ask('global', 'rib', '-a', 'ipv4')) as
-        | Record<string, readonly { attrs?: readonly { type: number; nexthop?: string }[] }[]>
+        | Record<string, readonly { best?: boolean; attrs?: readonly { type: number; nexthop?: string }[] }[]>
         | undefined;
       return Object.entries(table ?? {}).map(([prefix, paths]) => ({
         prefix,
-        nextHops: paths.flatMap(path => (path.attrs ?? []).flatMap(attribute => attribute.nexthop ?? [])),
+        nextHops: paths
+          .filter(path => path.best)
+          .flatMap(path => (path.attrs ?? []).flatMap(attribute => attribute.nexthop ?? [])),
       }));
     },
   };
