@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { loadFiles, MAX_FILE_BYTES } from '../src/files/load.ts';
+import { MAX_DOCUMENT } from '../src/files/yaml-documents.ts';
 import { folder } from './folder.ts';
 
 const pod = (name: string) => `apiVersion: v1\nkind: Pod\nmetadata:\n  name: ${name}\n`;
@@ -62,7 +63,29 @@ describe('documents', () => {
     const typed =
       '{"kind":"PodList","apiVersion":"v1","items":[{"metadata":{"name":"e"}},{"metadata":{"name":"f"}}]}';
     expect((await load(typed)).objects.map(({ object }) => object.kind)).toEqual(['Pod', 'Pod']);
+    const bare = 'kind: PodList\napiVersion: v1\nitems:\n- metadata: {name: h}\n- metadata: {name: i}\n';
+    expect((await load(bare)).objects.map(({ object }) => object.kind)).toEqual(['Pod', 'Pod']);
     expect(names(await load(`- ${pod('g').replaceAll('\n', '\n  ')}`))).toEqual(['g']);
+  });
+
+  it('of more than 4 MiB are refused, unless they are lists', async () => {
+    const big = `${pod('a')}data: "${'x'.repeat(MAX_DOCUMENT)}"\n`;
+    expect((await load(big)).faults).toMatchObject([{ code: 'too-big' }]);
+    const item = `  - apiVersion: v1\n    kind: Pod\n    metadata:\n      name: x\n      notes: |\n        - a\n        ${'x'.repeat(100_000)}\n`;
+    const list = await load(`apiVersion: v1\nkind: List\nitems:\n${item.repeat(50)}`);
+    expect(list.faults).toEqual([]);
+    expect(list.objects).toHaveLength(50);
+    expect(list.objects[49]?.locate('metadata.name').line).toBe(3 + 49 * 7 + 4);
+  });
+
+  it('with many keys take no longer than they should, and a key twice is a fault', async () => {
+    const keys = Array.from({ length: 20_000 }, (_, i) => `  k${i}: 1\n`).join('');
+    const before = process.cpuUsage();
+    expect((await load(`${pod('a')}data:\n${keys}`)).objects).toHaveLength(1);
+    expect(process.cpuUsage(before).user / 1e6).toBeLessThan(3);
+    expect((await load(`${pod('a')}data:\n${keys}  k7: 2\n`)).faults).toMatchObject([
+      { code: 'not-yaml', line: 20_006, message: 'not YAML: the key "k7" is there twice' },
+    ]);
   });
 
   it('say which line an item of a long list starts on', async () => {

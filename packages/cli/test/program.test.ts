@@ -77,9 +77,14 @@ describe('the command line', () => {
 describe('the process', () => {
   const start = (...given: string[]) =>
     new Promise<{ code: number; stdout: string; stderr: string }>(done => {
-      execFile(process.execPath, [...argv, ...given], { timeout: 20_000 }, (error, stdout, stderr) => {
-        done({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-      });
+      execFile(
+        process.execPath,
+        [...argv, ...given],
+        { timeout: 20_000, env: {} },
+        (error, stdout, stderr) => {
+          done({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+        },
+      );
     });
 
   it('prints its own output and nothing else, without colours in a pipe', async () => {
@@ -121,7 +126,7 @@ describe('the process', () => {
     const ran = spawnSync(
       process.execPath,
       ['--import', `data:text/javascript,${encodeURIComponent(spy)}`, ...argv, ...given],
-      { encoding: 'utf8' },
+      { encoding: 'utf8', env: { PATH: process.env['PATH'] } },
     );
     const loaded = ran.stderr.slice(ran.stderr.indexOf('LOADED '));
     expect(loaded).toContain('/cli/src/program.ts');

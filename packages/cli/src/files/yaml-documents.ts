@@ -1,4 +1,4 @@
-import { type Document, LineCounter, parseAllDocuments } from 'yaml';
+import { type Document, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
 import { fail, ok, type Result } from '@muslin/net';
 import type { FileFault } from './file-fault.ts';
 import type { Locator } from './place.ts';
@@ -11,11 +11,13 @@ export interface FileDocument {
   readonly locate: Locator;
 }
 
+/** The parser's trees are some hundred times as large as the text. Lists are read item by item, so few come near. */
+export const MAX_DOCUMENT = 4 * 1024 * 1024;
 /** Far above what people write, far below what a bomb of nested aliases needs. */
 const MAX_ALIASES = 10_000;
 
-/** `merge`: `<<` works in the YAML 1.1 that kubectl reads. Duplicate keys are a fault, as they are for the API server. */
-const OPTIONS = { merge: true, uniqueKeys: true, prettyErrors: false, logLevel: 'silent' } as const;
+/** `merge`: `<<` works in the YAML 1.1 that kubectl reads. `uniqueKeys` takes quadratic time, so we look ourselves. */
+const OPTIONS = { merge: true, uniqueKeys: false, prettyErrors: false, logLevel: 'silent' } as const;
 
 /** All documents of a YAML stream; empty ones are left out. */
 export function yamlDocuments(file: string, text: string): Result<readonly FileDocument[], FileFault> {
@@ -31,6 +33,11 @@ export function yamlDocuments(file: string, text: string): Result<readonly FileD
 function parsePart(file: string, part: YamlPart): Result<readonly FileDocument[], FileFault> {
   const bad = (code: FileFault['code'], message: string, line = part.line) =>
     fail({ code, file, line, message });
+  if (part.text.length > MAX_DOCUMENT)
+    return bad(
+      'too-big',
+      `one YAML document of ${part.text.length} characters; the limit is ${MAX_DOCUMENT}: write several, or JSON`,
+    );
   const found: FileDocument[] = [];
   try {
     const { documents, lines } = parse(part);
@@ -42,6 +49,13 @@ function parsePart(file: string, part: YamlPart): Result<readonly FileDocument[]
           `not YAML: ${error.message}`,
           part.line + lines.linePos(error.pos[0]).line - 1,
         );
+      const twice = repeatedKey(document.contents);
+      if (twice !== undefined)
+        return bad(
+          'not-yaml',
+          `not YAML: the key ${JSON.stringify(twice.key)} is there twice`,
+          part.line + lines.linePos(twice.at).line - 1,
+        );
       const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
       if (value !== null && value !== undefined) found.push({ value, locate: locatorOf(file, part, i) });
     }
@@ -52,6 +66,28 @@ function parsePart(file: string, part: YamlPart): Result<readonly FileDocument[]
     if (cause instanceof ReferenceError) return bad('too-many-aliases', `not YAML: ${cause.message}`);
     throw cause;
   }
+}
+
+/** Duplicate keys are a fault (YAML 1.2 §3.2.1.1), as the API server would see only one of the values. */
+function repeatedKey(node: unknown): { readonly key: string; readonly at: number } | undefined {
+  if (isSeq(node)) return firstOf(node.items, repeatedKey);
+  if (!isMap(node)) return undefined;
+  const seen = new Set<unknown>();
+  return firstOf(node.items, ({ key, value }) => {
+    if (!isScalar(key)) return repeatedKey(value);
+    // Merge keys may repeat.
+    if (seen.has(key.value) && key.value !== '<<') return { key: String(key.value), at: key.range?.[0] ?? 0 };
+    seen.add(key.value);
+    return repeatedKey(value);
+  });
+}
+
+function firstOf<T, R>(items: readonly T[], find: (item: T) => R | undefined): R | undefined {
+  for (const item of items) {
+    const found = find(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function parse(part: YamlPart): { readonly documents: readonly Document[]; readonly lines: LineCounter } {

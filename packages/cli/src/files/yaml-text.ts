@@ -3,13 +3,11 @@ export interface YamlPart {
   readonly text: string;
   /** From 1. */
   readonly line: number;
-  /** It is one item of the `items` of a list that was taken apart: what the list says of itself. */
-  readonly inList?: true;
 }
 
 /**
  * Takes a YAML stream apart at its document markers (YAML 1.2 §9.1.2: `---` at the start of a line can be nothing
- * else), and a document that lists its `items` at the left margin, as `kubectl get -o yaml` writes it, into those.
+ * else), and a List, as `kubectl get -o yaml` writes it, into its `items`.
  * Small parts keep the parser's trees small, whatever the size of the file.
  */
 export function yamlParts(text: string): readonly YamlPart[] {
@@ -33,22 +31,26 @@ function cut(text: string, marker: RegExp, line: number): readonly YamlPart[] {
   return parts;
 }
 
-const LIST_HEAD = /^items:[ \t]*\r?\n(?=- )/m;
+const LIST_HEAD = /^items:[ \t]*\r?\n(?=( *)- )/m;
 
-/** An alias in one item may name an anchor in another, so a list that has any stays whole. */
+/**
+ * A typed list (`PodList`) stays whole, as its items have their kind from it; so does one with aliases, as those may
+ * name an anchor in another item.
+ */
 function listItems(document: YamlPart): readonly YamlPart[] {
   const { text, line } = document;
   const head = LIST_HEAD.exec(text);
-  if (head === null || !/^kind: *\w*List *$/m.test(text) || /[:-] +[&*]\w/.test(text)) return [document];
+  if (head === null || !/^kind: *List *$/m.test(text) || /[:-] +[&*]\w/.test(text)) return [document];
   const start = head.index + head[0].length;
   const rest = text.slice(start);
   const tail = /^[A-Za-z]/m.exec(rest);
   const body = tail === null ? rest : rest.slice(0, tail.index);
   const firstLine = line + (text.slice(0, start).match(/\n/g)?.length ?? 0);
-  return cut(body, /^- /gm, firstLine).map(part => ({
+  // What lies deeper, block scalars included, is indented more, so such a line can only begin an item.
+  const indent = head[1] ?? '';
+  return cut(body, new RegExp(`^${indent}- `, 'gm'), firstLine).map(part => ({
     // The dash becomes a space, so that the item stands alone with its columns kept.
-    text: part.text.replace(/^- /, '  '),
+    text: part.text.replace(/^ *- /, `${indent}  `),
     line: part.line,
-    inList: true as const,
   }));
 }

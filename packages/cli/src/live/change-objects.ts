@@ -3,6 +3,7 @@ import { fail, ok, type Result } from '@muslin/net';
 import type { Context } from '../context.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { connect } from './connect.ts';
+import { faultText } from './fault-text.ts';
 import { findTarget, type Target, writableResources } from './target-kind.ts';
 import { FIELD_MANAGER } from './write-actions.ts';
 import { count } from './write-files.ts';
@@ -48,7 +49,7 @@ export function deleteObjects(ctx: Context, input: Input, dryRun: boolean): Prom
     async (client, { resource, object }) => {
       const answer = await client.delete(resource, named(object), { dryRun });
       if (answer.ok || (tolerant && answer.fault.code === 'NotFound')) return ok(undefined);
-      return fail(answer.fault.message);
+      return fail(faultText(answer.fault));
     },
   );
 }
@@ -74,7 +75,7 @@ export function patchObject(ctx: Context, input: Input, dryRun: boolean): Promis
         dryRun,
         fieldManager: FIELD_MANAGER,
       });
-      return answer.ok ? answer : fail(answer.fault.message);
+      return answer.ok ? answer : fail(faultText(answer.fault));
     },
   );
 }

@@ -3,6 +3,7 @@ import type { Context } from '../context.ts';
 import { recordAt } from '../files/json.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { changeObjects, named } from './change-objects.ts';
+import { faultText } from './fault-text.ts';
 import { FIELD_MANAGER } from './write-actions.ts';
 
 /** A label to set, or to take away (null). */
@@ -32,7 +33,7 @@ export function labelObjects(ctx: Context, input: Input): Promise<ExitCode> {
         );
       const patch = { type: 'merge', body: { metadata: { labels } } } as const;
       const answer = await client.patch(resource, named(object), patch, { fieldManager: FIELD_MANAGER });
-      return answer.ok ? answer : fail(answer.fault.message);
+      return answer.ok ? answer : fail(faultText(answer.fault));
     },
   );
 }

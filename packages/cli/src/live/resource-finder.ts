@@ -1,6 +1,17 @@
 import { apiVersionOf, discover, type KubeClient, RESOURCES, type Resource } from '@muslin/kube';
 import { fail, ok, type Result } from '@muslin/net';
 
+/** The sentence for a type of object that the server does not know. */
+export function notServed({
+  apiVersion,
+  kind,
+}: {
+  readonly apiVersion: string;
+  readonly kind: string;
+}): string {
+  return `the server does not serve ${kind} of ${apiVersion}: is its CRD installed?`;
+}
+
 /** Tells where the server keeps objects of a type; asks for its list of types only when that is needed. */
 export class ResourceFinder {
   readonly #client: KubeClient;
@@ -22,7 +33,7 @@ export class ResourceFinder {
       for (const resource of served.value) this.#add(resource);
       return this.find(apiVersion, kind);
     }
-    return fail(`the server does not serve ${kind} of ${apiVersion}: is its CRD installed?`);
+    return fail(notServed({ apiVersion, kind }));
   }
 
   #add(resource: Resource): void {

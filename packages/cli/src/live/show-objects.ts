@@ -26,7 +26,8 @@ export async function showObjects(
   switch (form.kind) {
     case 'json':
     case 'yaml': {
-      const value = single ? objects[0] : { apiVersion: 'v1', kind: 'List', items: objects };
+      const items = objects.map(readable);
+      const value = single ? items[0] : { apiVersion: 'v1', kind: 'List', items };
       ctx.stdout(form.kind === 'json' ? `${JSON.stringify(value, null, 2)}\n` : await yamlText(value));
       return;
     }
@@ -47,6 +48,18 @@ export async function showObjects(
       ctx.stdout(formatTable(objects, shown, { wide: form.kind === 'wide' }));
     }
   }
+}
+
+/** As people read objects: what it is first, and without the server's own bookkeeping, which kubectl hides too. */
+function readable(object: AnyObject): object {
+  const { apiVersion, kind, metadata, spec, status, ...rest } = object;
+  const { name, namespace, labels, annotations, ...more } = metadata;
+  const { managedFields: _, ...shown } = more as Readonly<Record<string, unknown>>;
+  return {
+    ...{ apiVersion, kind },
+    metadata: { name, namespace, labels, annotations, ...shown },
+    ...{ spec, ...rest, status },
+  };
 }
 
 const NAMESPACE: Column<AnyObject> = { head: 'NAMESPACE', cell: object => object.metadata.namespace };

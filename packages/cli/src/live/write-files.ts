@@ -6,7 +6,8 @@ import { formatPlace } from '../files/place.ts';
 import { textOf } from '../files/text-of.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { connect } from './connect.ts';
-import { ResourceFinder } from './resource-finder.ts';
+import { faultText, isNotServed } from './fault-text.ts';
+import { notServed, ResourceFinder } from './resource-finder.ts';
 import { WRITE_ACTIONS, type WriteFlags } from './write-actions.ts';
 
 /** Sends every object of `--files` to the server, in order; one that fails does not stop the others. */
@@ -85,7 +86,8 @@ function placed(object: LoadedObject['object'], namespaced: boolean, home: strin
 /** One line for each field that the server names, else one for the object. */
 function faultTexts(item: LoadedObject, fault: KubeFault): readonly string[] {
   const causes = fault.details?.causes ?? [];
-  if (causes.length === 0 || fault.code !== 'Invalid') return [complaint(item, fault.message)];
+  if (isNotServed(fault)) return [complaint(item, notServed(item.object))];
+  if (causes.length === 0 || fault.code !== 'Invalid') return [complaint(item, faultText(fault))];
   return causes.map(({ field = '', message = '' }) => complaint(item, `${field}: ${message}`, field));
 }
 

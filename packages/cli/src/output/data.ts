@@ -12,5 +12,5 @@ export async function writeData(
 /** YAML without aliases or folded lines, as kubectl writes it. */
 export async function yamlText(value: unknown): Promise<string> {
   const { stringify } = await import('yaml');
-  return stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 });
+  return stringify(value, { aliasDuplicateObjects: false, lineWidth: 0, keepUndefined: false });
 }

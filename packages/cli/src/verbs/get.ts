@@ -16,9 +16,9 @@ export const get: Verb = {
 blocks, blockaffinities, ipamhandles, ipamconfigurations, bgppeers (bp), bgpconfigurations (bgpconfig),
 bgpfilters (bf), bgpnodestatuses (bgpns), networkpolicies (np, pol; of Kubernetes and of Calico),
 globalnetworkpolicies (gnp), clusternetworkpolicies (cnp), tiers, stagednetworkpolicies (snp),
-stagedglobalnetworkpolicies (sgnp), stagedkubernetesnetworkpolicies (sknp), networksets (netset), globalnetworksets (gns),
-hostendpoints (hep), felixconfigurations (felixconfig), clusterinformations (clusterinfo),
-kubecontrollersconfigurations (kcc), caliconodestatuses (nodestatus).
+stagedglobalnetworkpolicies (sgnp), stagedkubernetesnetworkpolicies (sknp), networksets (netset),
+globalnetworksets (gns), hostendpoints (hep), felixconfigurations (felixconfig), clusterinformations
+(clusterinfo), kubecontrollersconfigurations (kcc), caliconodestatuses (nodestatus).
 
 Exit code: 0 found, 1 a name is not there or the cluster did not answer, 2 bad usage.`,
   examples: [
