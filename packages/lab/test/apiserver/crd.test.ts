@@ -1,5 +1,11 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Any, type Event, eventually, type Rig, startRig } from './rig.ts';
+
+/** What is applied to a cluster before Muslin. */
+const DEFINITIONS = fileURLToPath(new URL('../../../../crds', import.meta.url));
 
 let rig: Rig;
 beforeAll(async () => {
@@ -174,6 +180,16 @@ describe('a definition', () => {
     const { code, body } = await rig.call('POST', CRDS, definition('bars', 'Bar', spec));
     expect([code, body.message]).toEqual([422, expect.stringMatching(message)]);
   });
+  it.each(readdirSync(DEFINITIONS).filter(name => name.endsWith('.yaml')))(
+    'of this repository is accepted: %s',
+    async name => {
+      const yaml = readFileSync(join(DEFINITIONS, name), 'utf8');
+      const { code, body } = await rig.call('POST', `${CRDS}?dryRun=All&fieldValidation=Strict`, yaml, {
+        'content-type': 'application/yaml',
+      });
+      expect([code, body.message]).toEqual([201, undefined]);
+    },
+  );
   it('is established and then served and discovered', async () => {
     const made = await rig.call('POST', CRDS, fooDefinition);
     expect(made.code).toBe(201);

@@ -4,6 +4,7 @@ import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired } from '../
 import { isList, isObject, type Json, type JsonObject } from '../json.ts';
 import type { Cause } from '../status.ts';
 import { addKubernetesLibrary } from './cel-library.ts';
+import { escapeName } from './cel-types.ts';
 import { nesting } from './cel-cost.ts';
 import { fieldSchema, type Schema, type ValidationRule } from './schema.ts';
 
@@ -175,22 +176,6 @@ function largest(value: Json): number {
     (most, item) => Math.max(most, item === undefined ? 0 : largest(item)),
     all.length,
   );
-}
-
-const RESERVED = new Set(
-  'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(
-    ' ',
-  ),
-);
-
-/** Property names that are no CEL identifiers are escaped (CRD docs, "Escaping"). */
-function escapeName(name: string): string {
-  if (RESERVED.has(name)) return `__${name}__`;
-  return name
-    .replaceAll('__', '__underscores__')
-    .replaceAll('.', '__dot__')
-    .replaceAll('-', '__dash__')
-    .replaceAll('/', '__slash__');
 }
 
 /** JSON as CEL sees it by its schema: integers as int, other numbers as double, date-times as timestamps. */

@@ -2,12 +2,13 @@ import { fieldForbidden, fieldInvalid } from '../field-error.ts';
 import type { Cause } from '../status.ts';
 import { compileRule } from './cel.ts';
 import { DEFINITION_BUDGET, estimateCost, mostElements, RULE_BUDGET } from './cel-cost.ts';
+import { typeFault } from './cel-types.ts';
 import type { Schema } from './schema.ts';
 
 /** Breaches of x-kubernetes-validations: every rule must be CEL, say something sensible, and be cheap enough. */
 export function checkRules(schema: Schema, path: string): readonly Cause[] {
   const causes: Cause[] = [];
-  const total = walk(schema, path, 1, causes);
+  const total = walk(schema, path, 1, causes, true);
   if (total > DEFINITION_BUDGET) {
     const what = 'x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema';
     causes.push(fieldForbidden(path, `${what} ${excess(total / DEFINITION_BUDGET)}`));
@@ -23,13 +24,14 @@ function excess(factor: number): string {
 }
 
 /** @param count how many values the schema node can have in one object. Returns the cost of all rules below. */
-function walk(schema: Schema, path: string, count: number, causes: Cause[]): number {
+function walk(schema: Schema, path: string, count: number, causes: Cause[], root = false): number {
   let total = 0;
   schema['x-kubernetes-validations']?.forEach((rule, i) => {
     const here = `${path}.x-kubernetes-validations[${i}]`;
     const compiled = compileRule(rule.rule);
-    if (!compiled.ok) {
-      causes.push(fieldInvalid(`${here}.rule`, { rule: rule.rule }, `compilation failed: ${compiled.fault}`));
+    const fault = compiled.ok ? typeFault(rule.rule, rule, schema, root) : compiled.fault;
+    if (fault !== undefined || !compiled.ok) {
+      causes.push(fieldInvalid(`${here}.rule`, { rule: rule.rule }, `compilation failed: ${fault}`));
     } else {
       const cost = count * estimateCost(compiled.value.run.ast, schema);
       total += cost;
