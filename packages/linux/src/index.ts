@@ -75,7 +75,7 @@ export {
   type KernelRouteType,
   replaceRouteRequest,
 } from './rtnetlink/routes.ts';
-export { openRouteSocket } from './rtnetlink/rtnetlink.ts';
+export { openRouteSocket } from './rtnetlink/route-socket.ts';
 export { addRule, deleteRule, listRules, type RoutingRule } from './rtnetlink/rules.ts';
 export type { SystemCalls, SystemFault } from './system-calls.ts';
 export { systemCalls } from './syscalls.ts';
@@ -119,3 +119,4 @@ export {
 } from './conntrack/conntrack-driver.ts';
 export type { FlowTuple } from './conntrack/flow-attributes.ts';
 export { serveStatus, type StatusPages } from './status-server.ts';
+export { type LoggedPacket, type PacketLogOptions, watchPacketLog } from './nflog/packet-log.ts';

@@ -161,9 +161,10 @@ const ffi = require('node:ffi'), fs = require('node:fs');
 const counter = new Uint8Array(8);
 const { poll, recv, __errno_location } = SIGNATURES;
 const c = ffi.dlopen(null, { poll, recv, __errno_location }).functions;
-const EAGAIN = 11, EINTR = 4, DATAGRAMS = 256, TICK_MS = 500;
+const EAGAIN = 11, EINTR = 4, ENOBUFS = 105, DATAGRAMS = 256, TICK_MS = 500;
 const buffer = new Uint8Array(1 << 18);
 const fds = [];
+const broken = [];
 function drain(fd) {
   const datagrams = [];
   let fault = 0;
@@ -173,6 +174,7 @@ function drain(fd) {
     const errno = ffi.getInt32(c.__errno_location());
     if (errno === EINTR) continue;
     if (errno !== EAGAIN) fault = errno;
+    if (errno !== EAGAIN && errno !== ENOBUFS) broken.push(fd);
     break;
   }
   if (datagrams.length > 0 || fault !== 0) parentPort.postMessage({ fd, datagrams, fault }, datagrams.map(datagram => datagram.buffer));
@@ -181,7 +183,7 @@ for (;;) {
   for (let command; (command = receiveMessageOnPort(parentPort)) !== undefined; ) {
     const { watch, forget, stop } = command.message;
     if (watch !== undefined) fds.push(watch);
-    if (forget !== undefined) { fds.splice(fds.indexOf(forget), 1); parentPort.postMessage({ forgotten: forget }); }
+    if (forget !== undefined) { if (fds.includes(forget)) fds.splice(fds.indexOf(forget), 1); parentPort.postMessage({ forgotten: forget }); }
     if (stop) process.exit(0);
   }
   const table = new Uint8Array((fds.length + 1) * 8), view = new DataView(table.buffer);
@@ -189,5 +191,6 @@ for (;;) {
   if (c.poll(table, BigInt(fds.length + 1), TICK_MS) <= 0) continue;
   if (view.getInt16(6, true) !== 0) fs.readSync(workerData.wake, counter);
   fds.forEach((fd, i) => { if (view.getInt16(i * 8 + 14, true) !== 0) drain(fd); });
+  while (broken.length > 0) fds.splice(fds.indexOf(broken.pop()), 1);
 }
 `;

@@ -19,6 +19,7 @@ import {
 } from '../src/netlink/message-reader.ts';
 import { NetlinkWriter } from '../src/netlink/message-writer.ts';
 import { errnoOf, netlinkFault } from '../src/netlink/netlink-fault.ts';
+import { decodePacket } from '../src/nflog/packet-log.ts';
 import { decodeAddress } from '../src/rtnetlink/addresses.ts';
 import { decodeLink } from '../src/rtnetlink/links.ts';
 import { decodeNeighbour } from '../src/rtnetlink/neighbours.ts';
@@ -33,6 +34,7 @@ const DECODERS = {
   decodeRoute,
   decodeRule,
   decodeFlow,
+  decodePacket,
   readListedPart,
 };
 
@@ -95,7 +97,7 @@ describe('no bytes make a decoder throw', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 40 }), fc.uint8Array({ maxLength: 120 }), (type, payload) => {
         decode({ type, flags: 0, sequence: 0, payload });
-        decode({ type: 256, flags: 0, sequence: 0, payload });
+        for (const subsystem of [1 << 8, 4 << 8]) decode({ type: subsystem, flags: 0, sequence: 0, payload });
       }),
       { numRuns: 1000 },
     );

@@ -1,9 +1,21 @@
 import { execFile } from 'node:child_process';
 import { writeFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { changeLink, type KernelEvent, netlinkIn, RouteDriver, watchKernel, watchLinks } from '@muslin/linux';
+import {
+  changeLink,
+  type KernelEvent,
+  netlinkIn,
+  RouteDriver,
+  watchKernel,
+  watchLinks,
+  inNamespace,
+  systemCalls,
+} from '@muslin/linux';
 import { ip4, mustIp, prefix } from '@muslin/net';
 import { afterAll, expect, test } from 'vitest';
+import { EventPoller } from '../src/netlink/event-poller.ts';
+import { openNetlinkFd } from '../src/netlink/netlink-socket.ts';
+import { RTNLGRP } from '../src/rtnetlink/message-types.ts';
 import { addRouteRequest, deleteRouteRequest } from '../src/rtnetlink/routes.ts';
 import { join, must, rooms, until } from './sandbox.ts';
 
@@ -50,6 +62,30 @@ test('twenty thousand changes arrive in order while the main thread is busy', as
   expect(changes.lastIndexOf('put')).toBe(9_999);
   watch.stop();
   watch.stop();
+});
+
+test('events that the buffer could not hold are a loss, and the watch goes on', async () => {
+  const fd = must(
+    inNamespace(a.namespace, () => openNetlinkFd(0, { groups: [RTNLGRP.ipv4Route], nonBlocking: true })),
+  );
+  const SO_RCVBUFFORCE = 33;
+  systemCalls().setSocketOption(fd, 1, SO_RCVBUFFORCE, 4096);
+  const all = Array.from({ length: 1000 }, (_, i) => route(i));
+  socket.askAll(all.map(addRouteRequest));
+  const losses: number[] = [];
+  let heard = 0;
+  const poller = new EventPoller();
+  const { stop } = poller.watch(fd, {
+    onDatagrams: datagrams => (heard += datagrams.length),
+    onLoss: errno => losses.push(errno),
+  });
+  const ENOBUFS = 105;
+  await until(() => losses.includes(ENOBUFS));
+  const before = heard;
+  socket.ask(deleteRouteRequest(route(0)));
+  await until(() => heard > before);
+  stop();
+  socket.askAll(all.map(deleteRouteRequest));
 });
 
 test('several watches of several namespaces live side by side, and a stopped one hears nothing', async () => {
@@ -108,7 +144,7 @@ function runProgram(
   const file = `${here}watching-program-${process.pid}.ts`;
   writeFileSync(
     file,
-    `import { watchLinks } from '@muslin/linux';
+    `import { watchLinks, inNamespace, systemCalls } from '@muslin/linux';
 const made = watchLinks(() => {});
 if (!made.ok) throw new Error(made.fault.message);
 ${tail}`,

@@ -14,6 +14,9 @@ type FromWorker =
   | { readonly fd: number; readonly datagrams: readonly Uint8Array[]; readonly fault: number }
   | { readonly forgotten: number };
 
+const ENOBUFS = 105;
+/** Long enough that a machine on which workers can't run is not kept busy. */
+const RESTART_MS = 1000;
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
 
 /**
@@ -26,11 +29,13 @@ export class EventPoller {
   readonly #leaving = new Set<number>();
   #worker: Worker | undefined;
   #wake = -1;
+  /** The worker died and will be started again soon, with every watched socket. */
+  #waiting = false;
 
   /** Takes over the descriptor: it is read until `stop` is called, and then closed. */
   watch(fd: number, watcher: Watcher): { readonly stop: () => void } {
     this.#watchers.set(fd, watcher);
-    this.#start().postMessage({ watch: fd });
+    if (!this.#waiting) this.#start().postMessage({ watch: fd });
     this.#signal();
     let watched = true;
     const stop = () => {
@@ -111,12 +116,17 @@ export class EventPoller {
     this.#worker = undefined;
     for (const fd of this.#leaving) systemCalls().close(fd);
     this.#leaving.clear();
-    const watchers = [...this.#watchers];
-    if (watchers.length === 0) return;
-    if (error !== undefined) process.emitWarning(`netlink event worker restarted: ${error.message}`);
-    for (const [fd, watcher] of watchers) {
+    if (this.#watchers.size === 0) return;
+    if (error !== undefined) process.emitWarning(`netlink event worker starts again: ${error.message}`);
+    this.#waiting = true;
+    setTimeout(() => this.#resume(), RESTART_MS).unref();
+  }
+
+  #resume(): void {
+    this.#waiting = false;
+    for (const [fd, watcher] of this.#watchers) {
       this.#start().postMessage({ watch: fd });
-      watcher.onLoss(105);
+      watcher.onLoss(ENOBUFS);
     }
     this.#signal();
   }

@@ -152,8 +152,7 @@ export class NetlinkSocket implements Disposable {
   /**
    * Sends a dump request and decodes each answer at once (its payload is only valid inside `decode`, which
    * skips by returning undefined). Starts again when the kernel says that the table changed meanwhile
-   * (NLM_F_DUMP_INTR); after eight interrupted attempts the last one's answer counts as the truth of a
-   * moving target and the fault is `EINTR`.
+   * (NLM_F_DUMP_INTR); when that happens eight times in a row the fault is `EINTR`: try later.
    */
   dump<T>(
     request: NetlinkRequest,
@@ -217,6 +216,15 @@ export class NetlinkSocket implements Disposable {
     return systemCalls().send(this.#fd, this.#writer.view(), 0);
   }
 
+  /** The length of the next datagram, or a negated errno. A socket with a time limit may be interrupted. */
+  #receive(): number {
+    for (;;) {
+      const length = systemCalls().recv(this.#fd, this.#datagram, 0);
+      if (length === -EAGAIN) return -ETIMEDOUT;
+      if (length !== -EINTR) return length;
+    }
+  }
+
   /** Sends the written batch and reads answers until the last request's. Returns a negated errno if it broke. */
   #exchange(
     base: number,
@@ -226,8 +234,8 @@ export class NetlinkSocket implements Disposable {
     const sent = this.#send();
     if (sent < 0) return sent;
     for (;;) {
-      const length = systemCalls().recv(this.#fd, this.#datagram, 0);
-      if (length < 0) return length === -EAGAIN ? -ETIMEDOUT : length;
+      const length = this.#receive();
+      if (length < 0) return length;
       for (const message of readMessages(this.#datagram.subarray(0, length))) {
         const index = (message.sequence - base) >>> 0;
         if (index >= count || message.type !== NLMSG.error) continue;
@@ -248,13 +256,12 @@ export class NetlinkSocket implements Disposable {
     if (sent < 0) return { fault: this.#broken(sent, request), interrupted: false };
     let interrupted = false;
     for (;;) {
-      const length = systemCalls().recv(this.#fd, this.#datagram, 0);
+      const length = this.#receive();
       if (length === -ENOBUFS) {
         interrupted = true;
         continue;
       }
-      if (length < 0)
-        return { fault: this.#broken(length === -EAGAIN ? -ETIMEDOUT : length, request), interrupted };
+      if (length < 0) return { fault: this.#broken(length, request), interrupted };
       for (const message of readMessages(this.#datagram.subarray(0, length))) {
         if (message.sequence !== sequence) continue;
         if ((message.flags & NLM.dumpInterrupted) !== 0) interrupted = true;

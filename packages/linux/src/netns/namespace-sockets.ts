@@ -1,6 +1,6 @@
 import type { Ip, Result } from '@muslin/net';
 import { NETLINK, NetlinkSocket } from '../netlink/netlink-socket.ts';
-import { openRouteSocket } from '../rtnetlink/rtnetlink.ts';
+import { openRouteSocket } from '../rtnetlink/route-socket.ts';
 import { AF, bindToLink, encodeSocketAddress, openSocket, SO, SOCK, SOL } from '../sockets.ts';
 import type { SystemFault } from '../system-calls.ts';
 import { systemCalls } from '../syscalls.ts';
