@@ -66,4 +66,3 @@ export {
   proveLeak,
   type Witnesses,
 } from './leak.ts';
-export { type ObjectClient, performWith } from './object-client.ts';

@@ -28,14 +28,18 @@ export function ipamStore(
         const done = await client.listAll<AnyObject>(RESOURCES[effect.kind]);
         return done.ok
           ? { type: 'listed', objects: done.value.items.map(o => toStored(effect.kind, o)) }
-          : inputOf(done.fault);
+          : { type: 'failed', message: done.fault.message };
       }
       case 'create':
       case 'update': {
         const { kind, metadata, spec } = effect.object;
         const object = { metadata, spec } as AnyObject;
         const done = await client[effect.type]<AnyObject>(RESOURCES[kind], object);
-        return done.ok ? { type: 'written', object: toStored(kind, done.value) } : inputOf(done.fault);
+        if (done.ok) return { type: 'written', object: toStored(kind, done.value) };
+        // Nothing to create in: the kind itself is not served.
+        if (effect.type === 'create' && done.fault.code === 'NotFound')
+          return { type: 'failed', message: done.fault.message };
+        return inputOf(done.fault);
       }
       case 'delete': {
         const { kind, name, resourceVersion } = effect;
