@@ -250,6 +250,21 @@ describe('Reflector', () => {
     await until(() => events.length === 3);
     expect(said()).toEqual(['upsert a', 'synced', 'delete a']);
   });
+  it('lists and watches only the namespace, labels and fields asked for', async () => {
+    reflect([list('1', [], 'more'), list('1', []), hang], {
+      namespace: 'web',
+      labelSelector: 'app=x',
+      fieldSelector: 'spec.nodeName=n1',
+      pageSize: 2,
+    });
+    await until(() => server.seen.length === 3);
+    for (const seen of server.seen) {
+      expect(seen.path).toBe('/api/v1/namespaces/web/configmaps');
+      expect(seen.query.get('labelSelector')).toBe('app=x');
+      expect(seen.query.get('fieldSelector')).toBe('spec.nodeName=n1');
+    }
+    expect(server.seen[0]?.query.get('limit')).toBe('2');
+  });
   it('says nothing after stop, and stop closes the open watch', async () => {
     reflect([list('10', []), hang]);
     await until(() => server.seen.length === 2);
