@@ -549,6 +549,26 @@ describe('rules', () => {
     expect([code, body.message]).toEqual([422, expect.stringContaining('call cost exceeds limit')]);
     expect(Date.now() - start).toBeLessThan(500);
   });
+  it('may be about the name and the kind', async () => {
+    const body = definition('singles', 'Single', { type: 'object' });
+    const schema = body.spec.versions[0].schema.openAPIV3Schema;
+    schema.properties.metadata = { type: 'object', properties: { name: { ...text, maxLength: 7 } } };
+    schema.required = ['apiVersion', 'kind', 'metadata'];
+    schema['x-kubernetes-validations'] = [
+      { rule: "self.metadata.name == 'default' && self.kind == 'Single'" },
+    ];
+    await serve(body);
+    const path = '/apis/example.io/v1/namespaces/default/singles';
+    expect((await rig.call('POST', path, { metadata: { name: 'default' } })).code).toBe(201);
+    expect((await rig.call('POST', path, { metadata: { name: 'other' } })).body.details.causes[0].field).toBe(
+      '<nil>',
+    );
+    const long = await rig.call('POST', path, { metadata: { name: 'much-too-long' } });
+    expect(long.body.details.causes[0]).toMatchObject({
+      reason: 'FieldValueTooLong',
+      field: 'metadata.name',
+    });
+  });
   it('say what messageExpression says', async () => {
     const rules = [{ rule: 'self.count > 3', messageExpression: "'count is ' + string(self.count)" }];
     await serve(definition('says', 'Say', { type: 'object', properties, 'x-kubernetes-validations': rules }));

@@ -225,6 +225,16 @@ describe('kubectl', () => {
     expect(await ok("get cm csa -o jsonpath='{.data}'")).toBe('{"z":"2"}');
   });
 
+  it('applies a full pod on the server, and again without a change', async () => {
+    const pod = POD.replace('name: web,', 'name: ssa,');
+    await ok('apply --server-side -f -', pod);
+    const version = "get pod ssa -o jsonpath='{.metadata.resourceVersion}'";
+    const before = await ok(version);
+    await ok('apply --server-side -f -', pod);
+    expect(await ok(version)).toBe(before);
+    await ok('delete pod ssa');
+  });
+
   it('explains fields', async () => {
     expect(await ok('explain netpol.spec.ingress.ports')).toMatch(
       /endPort\s+<integer>[\s\S]*port\s+<IntOrString>/,

@@ -139,6 +139,13 @@ describe('the program', () => {
     expect((await call('GET', '/apis/example.io/v1/ties/t')).spec).toEqual({ colour: 'red' });
     const next = await call('POST', '/api/v1/namespaces/default/configmaps', { metadata: { name: 'later' } });
     expect(Number(next.metadata.resourceVersion)).toBeGreaterThan(Number(after.metadata.resourceVersion));
+    const rival = start('--data', join(dir, 'data.sqlite'));
+    let said = '';
+    rival.stderr?.on('data', (chunk: Buffer) => {
+      said += chunk;
+    });
+    expect(await ended(rival)).toBe(2);
+    expect(said).toBe("The server can't start: database is locked.\n");
     const goodbye = ended(second);
     second.kill('SIGTERM');
     expect(await goodbye).toBe(0);

@@ -31,7 +31,7 @@ export function kindsOf(definition: KubeObject): readonly Kind[] {
           ...own.properties,
           apiVersion: { type: 'string' },
           kind: { type: 'string' },
-          metadata: objectMeta,
+          metadata: withNameRule(own.properties?.['metadata']),
         },
       };
       const hasStatus = isObject(at(version, 'subresources', 'status'));
@@ -64,6 +64,18 @@ export function kindsOf(definition: KubeObject): readonly Kind[] {
           : {},
       } satisfies Kind;
     });
+}
+
+/** A definition may restrict names, and nothing else of metadata (CRD docs, "Specifying a structural schema"). */
+function withNameRule(metadata: Schema | undefined): Schema {
+  const { name, generateName } = metadata?.properties ?? {};
+  if (name === undefined && generateName === undefined) return objectMeta;
+  const properties = {
+    ...objectMeta.properties,
+    ...(name === undefined ? {} : { name }),
+    ...(generateName === undefined ? {} : { generateName }),
+  };
+  return { ...objectMeta, properties };
 }
 
 /** Without columns of its own a kind shows its age. */

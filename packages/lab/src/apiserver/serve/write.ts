@@ -5,6 +5,7 @@ import { recordWrite } from '../apply/managed-fields.ts';
 import { fieldInvalid } from '../field-error.ts';
 import { sameJson } from '../json.ts';
 import type { Kind } from '../kinds/kind.ts';
+import { withTypeMeta } from '../kinds/stored-form.ts';
 import { type KubeObject, type Metadata, timeText, withMetadata } from '../kube-object.ts';
 import { checkValidations } from '../schema/cel.ts';
 import { validate } from '../schema/validate.ts';
@@ -111,11 +112,13 @@ function checkObject(
     ...(old === undefined ? [] : (kind.strategy.validateUpdate?.(object, old) ?? [])),
   ];
   if (kind.builtIn) return own;
-  const shape = validate(object, kind.schema);
+  const whole = withTypeMeta(kind, object);
+  const before = old === undefined ? undefined : withTypeMeta(kind, old);
+  const shape = validate(whole, kind.schema);
   const blocked = shape.some(cause => BLOCKING.has(cause.reason));
   const rules = blocked
     ? [fieldInvalid('<nil>', null, UNCHECKED)]
-    : checkValidations(object, old, kind.schema);
+    : checkValidations(whole, before, kind.schema);
   return [...shape, ...rules, ...own];
 }
 

@@ -9,10 +9,11 @@ export interface DataFile {
   close(): void;
 }
 
-/** Opens or makes the file. Throws what SQLite throws when the path can't be used. */
+/** Opens or makes the file, for one server at a time. Throws what SQLite throws when that can't be done. */
 export function openDataFile(path: string): DataFile {
   const db = new DatabaseSync(path);
   db.exec(`
+    PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
     CREATE TABLE IF NOT EXISTS object (storage TEXT, key TEXT, json TEXT NOT NULL, PRIMARY KEY (storage, key)) WITHOUT ROWID;
@@ -21,25 +22,34 @@ export function openDataFile(path: string): DataFile {
   `);
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
+  const rollback = db.prepare('ROLLBACK');
   const put = db.prepare('INSERT OR REPLACE INTO object VALUES (?, ?, ?)');
   const remove = db.prepare('DELETE FROM object WHERE storage = ? AND key = ?');
   const stamp = db.prepare('UPDATE revision SET value = ?');
   const rows = db.prepare('SELECT storage, key, json FROM object').all();
   const revision = db.prepare('SELECT value FROM revision').get();
+  const transact = (step: () => void) => {
+    begin.run();
+    try {
+      step();
+      commit.run();
+    } catch (cause) {
+      rollback.run();
+      throw cause;
+    }
+  };
   return {
     journal: {
-      put(storage, key, object, at) {
-        begin.run();
-        put.run(storage, key, JSON.stringify(object));
-        stamp.run(at);
-        commit.run();
-      },
-      remove(storage, key, at) {
-        begin.run();
-        remove.run(storage, key);
-        stamp.run(at);
-        commit.run();
-      },
+      put: (storage, key, object, at) =>
+        transact(() => {
+          put.run(storage, key, JSON.stringify(object));
+          stamp.run(at);
+        }),
+      remove: (storage, key, at) =>
+        transact(() => {
+          remove.run(storage, key);
+          stamp.run(at);
+        }),
     },
     saved: {
       revision: Number(revision?.['value'] ?? 1),
