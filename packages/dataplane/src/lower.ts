@@ -73,6 +73,12 @@ function lowerChain(chain: Chain, family: Family, limits: Limits): LoweredChain 
         out.push({ ...rule, matches: way.matches, action });
         return;
       }
+      if (isFinal(action)) {
+        const back = way.except.map((matches): Rule => ({ matches, action: { kind: 'return' } }));
+        const chain = keep([...back, { matches: [], action }]);
+        out.push({ ...rule, matches: way.matches, action: { kind: 'jump', chain } });
+        return;
+      }
       const miss = next();
       const body = [
         ...way.except.map(matches => ({ matches, action: miss })),
@@ -120,7 +126,12 @@ function lowerChain(chain: Chain, family: Family, limits: Limits): LoweredChain 
 
 /** After these the rules that follow in the chain are not asked. */
 function leaves(action: Action): boolean {
-  return ['accept', 'drop', 'return', 'goto', 'masquerade'].includes(action.kind);
+  return isFinal(action) || action.kind === 'return' || action.kind === 'goto';
+}
+
+/** After these nothing of ours is asked any more. */
+function isFinal(action: Action): boolean {
+  return action.kind === 'accept' || action.kind === 'drop' || action.kind === 'masquerade';
 }
 
 function sameRule(a: Rule, b: Rule | undefined): boolean {

@@ -14,6 +14,7 @@ import {
   type Packet,
   workloadInterfaceName,
 } from '../src/index.ts';
+import { depthOf } from './depth.ts';
 import { meaning } from './meaning.ts';
 import { ADDRESSES, configOf, family, nodeState, packetIn } from './world.ts';
 
@@ -163,15 +164,7 @@ describe('the shape of compiled rules', () => {
     };
     const config: NodeConfig = { ...configOf(4), interfaceOf: key => workloadInterfaceName('ns', key) };
     const filter = lower(compile(full, config), IPTABLES_LIMITS).tables.get('filter');
-    const depth = (name: string): number =>
-      1 +
-      Math.max(
-        0,
-        ...(filter?.chains.get(name)?.rules ?? []).map(({ action }) =>
-          'chain' in action ? depth(action.chain) : 0,
-        ),
-      );
-    expect(1 + Math.max(...[...(filter?.hooks.values() ?? [])].map(depth))).toBeLessThanOrEqual(12);
+    expect(depthOf(compile(full, config), IPTABLES_LIMITS)).toBeLessThanOrEqual(12);
     const byInterface = [...(filter?.chains.values() ?? [])].map(
       chain => chain.rules.filter(rule => rule.matches[0]?.kind === 'in-interface').length,
     );
