@@ -3,4 +3,11 @@ import { run } from './program.ts';
 import { VERBS } from './verbs/table.ts';
 
 const argv = process.argv.slice(2);
-process.exitCode = await run(argv, processContext(argv), VERBS);
+const ctx = processContext(argv);
+try {
+  process.exitCode = await run(argv, ctx, VERBS);
+} catch (cause) {
+  // Verbs tell what goes wrong as values, so this is ours; the stack is for whoever mends it.
+  process.exitCode = ctx.fail(2, 'muslinctl has a bug, sorry; please report it with the lines below');
+  ctx.stderr(`${cause instanceof Error ? cause.stack : String(cause)}\n`);
+}

@@ -57,6 +57,25 @@ export const EXTERNAL: VerbOption = {
   repeats: true,
 };
 
+/** What the verbs that write read. */
+export const OBJECTS: VerbOption = {
+  ...FILES_MANY,
+  summary: 'folders and files of YAML or JSON objects, or - for standard input',
+};
+
+export const DRY_RUN: VerbOption = {
+  flags: '--dry-run',
+  summary: 'let the server check it, and change nothing',
+};
+
+export const SKIP_EMPTY: VerbOption = {
+  flags: '--skip-empty',
+  summary: 'no objects in the files is no error',
+};
+
+/** Ends the help of every verb that writes. */
+export const WRITE_CODES = 'Exit code: 0 all done, 1 the server refused something, 2 bad usage or input.';
+
 /** Options of every verb, before or after it. */
 export const GLOBAL: readonly VerbOption[] = [
   {

@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import type { Context } from './context.ts';
 import { normaliseArgv } from './argv.ts';
 import { GLOBAL } from './options.ts';
+import { VERSION } from './version.ts';
 import type { ExitCode, Input, Verb, VerbOption } from './verb.ts';
 
 /** What `--help` says about groups of verbs with two words. */
@@ -18,6 +19,7 @@ export async function run(argv: readonly string[], ctx: Context, verbs: readonly
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
+    .version(VERSION, '--version', 'show the version of muslinctl')
     .exitOverride()
     .helpCommand(false)
     .showHelpAfterError(false);

@@ -53,6 +53,13 @@ describe('the command line', () => {
     expect((await muslinctl(['version', '--kubeconfig', '/nowhere'])).code).toBe(1);
   });
 
+  it('takes global options before the verb too', async () => {
+    expect((await muslinctl(['--kubeconfig', '/nowhere/config', 'get', 'nodes'])).stderr).toContain(
+      '/nowhere/config',
+    );
+    expect((await muslinctl(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
   it('completes verbs, options, choices and kinds', async () => {
     const words = async (...typed: string[]) =>
       (await muslinctl(['__complete', '--', ...typed])).stdout

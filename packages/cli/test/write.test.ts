@@ -119,6 +119,11 @@ error: ${files.path}/pools.yaml:11: IPPool b: spec.blockSize: must be between 20
       stderr: 'error: bgppeer "rot" is not there\n',
     });
     expect(ran.writes).toMatchObject([{ method: 'DELETE', path: `${calico}/bgppeers/tor` }]);
+    expect(await run(['delete', 'bgppeer', 'rot', '-s'])).toMatchObject({
+      code: 0,
+      stdout: 'Successfully deleted 0 resource(s)\n',
+      stderr: '',
+    });
   });
 
   it('ask the server only, with --dry-run', async () => {

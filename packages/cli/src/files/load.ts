@@ -26,7 +26,7 @@ export interface LoadedObject {
 }
 
 /** A document that is no object; `kind` when it claims to be one, but lacks metadata. */
-export interface SkippedDocument {
+interface SkippedDocument {
   readonly file: string;
   readonly line: number;
   readonly kind?: string;

@@ -5,19 +5,27 @@ import type { ExitCode, Input } from '../verb.ts';
 import { connect } from './connect.ts';
 import { faultText } from './fault-text.ts';
 import { findTarget, type Target, writableResources } from './target-kind.ts';
-import { FIELD_MANAGER } from './write-actions.ts';
+import { FIELD_MANAGER, type WriteFlags } from './write-actions.ts';
 import { count } from './write-files.ts';
+
+/** Which objects of a kind to change. */
+interface WantedTargets {
+  readonly names: readonly string[];
+  /** One that is not there is left out in silence. */
+  readonly mayBeMissing?: boolean;
+}
 
 /** Runs `change` on each named object of a kind; complaints don't stop the others. */
 export async function changeObjects(
   ctx: Context,
   input: Input,
-  names: readonly string[],
+  wanted: WantedTargets,
   done: (kinds: readonly string[]) => string,
   change: (client: KubeClient, target: Target) => Promise<Result<unknown, string>>,
 ): Promise<ExitCode> {
   const resources = writableResources(input.args[0] ?? '');
   if (!resources.ok) return ctx.fail(2, resources.fault);
+  const { names, mayBeMissing } = wanted;
   if (names.length === 0) return ctx.fail(2, 'name at least one object');
   const client = await connect(ctx, input);
   if (!client.ok) return ctx.fail(1, client.fault);
@@ -27,11 +35,15 @@ export async function changeObjects(
     const complaints: string[] = [];
     for (const name of names) {
       const target = await findTarget(client.value, resources.value, name, namespace);
-      const answer = target.ok ? await change(client.value, target.value) : target;
-      if (answer.ok && target.ok) kinds.push(target.value.resource.kind);
-      else if (!answer.ok) complaints.push(answer.fault);
+      if (!target.ok) {
+        if (target.fault.code !== 'missing' || !mayBeMissing) complaints.push(target.fault.message);
+        continue;
+      }
+      const answer = await change(client.value, target.value);
+      if (answer.ok) kinds.push(target.value.resource.kind);
+      else complaints.push(answer.fault);
     }
-    if (kinds.length > 0) ctx.stdout(`${done(kinds)}\n`);
+    if (kinds.length > 0 || complaints.length === 0) ctx.stdout(`${done(kinds)}\n`);
     return complaints.length === 0 ? 0 : ctx.fail(1, ...complaints);
   } finally {
     await client.value.close();
@@ -39,12 +51,15 @@ export async function changeObjects(
 }
 
 /** `muslinctl delete KIND NAME...` */
-export function deleteObjects(ctx: Context, input: Input, dryRun: boolean): Promise<ExitCode> {
-  const tolerant = input.flag('skipNotExists');
+export function deleteObjects(
+  ctx: Context,
+  input: Input,
+  { dryRun, tolerant }: WriteFlags,
+): Promise<ExitCode> {
   return changeObjects(
     ctx,
     input,
-    input.args.slice(1),
+    { names: input.args.slice(1), mayBeMissing: tolerant },
     kinds => `Successfully deleted ${count(kinds)}`,
     async (client, { resource, object }) => {
       const answer = await client.delete(resource, named(object), { dryRun });
@@ -61,10 +76,10 @@ export function patchObject(ctx: Context, input: Input, dryRun: boolean): Promis
   return changeObjects(
     ctx,
     input,
-    input.args.slice(1, 2),
+    { names: input.args.slice(1, 2) },
     kinds => `Successfully patched ${count(kinds)}`,
     async (client, { resource, object }) => {
-      // Custom resources know no strategic merge, which is what calicoctl calls its default for them too.
+      // Custom resources know no strategic merge.
       const type = input.text('type') ?? (resource.group.includes('.') ? 'merge' : 'strategic');
       const patch = (
         type === 'json'

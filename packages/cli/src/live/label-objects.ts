@@ -20,7 +20,7 @@ export function labelObjects(ctx: Context, input: Input): Promise<ExitCode> {
   return changeObjects(
     ctx,
     input,
-    [name],
+    { names: [name] },
     ([kind]) => `Successfully ${verb} label ${keys} on ${kind} ${name}`,
     async (client, { resource, object }) => {
       const now = recordAt(object, 'metadata', 'labels');

@@ -1,12 +1,19 @@
 import { type AnyObject, type KubeClient, type KubeFault, type Resource, resourceName } from '@muslin/kube';
 import { fail, ok, type Result } from '@muslin/net';
 import { kindNamed, unknownKind } from '../kinds/kinds.ts';
+import { faultText } from './fault-text.ts';
 import { resourcesOf } from './find-objects.ts';
 
 /** One object that a verb is to change. */
 export interface Target {
   readonly resource: Resource;
   readonly object: AnyObject;
+}
+
+/** Why there is no one object to change. */
+export interface TargetFault {
+  readonly code: 'missing' | 'ambiguous' | 'refused';
+  readonly message: string;
 }
 
 /** The resources that a word names for writing. Some kinds are shown but not kept, such as workload endpoints. */
@@ -24,7 +31,7 @@ export async function findTarget(
   resources: readonly Resource[],
   name: string,
   namespace: string,
-): Promise<Result<Target, string>> {
+): Promise<Result<Target, TargetFault>> {
   const found: Target[] = [];
   let last: KubeFault | undefined;
   for (const resource of resources) {
@@ -39,10 +46,12 @@ export async function findTarget(
   if (target !== undefined && other === undefined) return ok(target);
   if (target !== undefined) {
     const names = found.map(({ resource }) => resourceName(resource)).join(' or ');
-    return fail(`${name} is there several times: say ${names}`);
+    return fail({ code: 'ambiguous', message: `${name} is there several times: say ${names}` });
   }
-  if (last !== undefined && last.code !== 'NotFound') return fail(last.message);
+  if (last !== undefined && last.code !== 'NotFound')
+    return fail({ code: 'refused', message: faultText(last) });
   const [resource] = resources;
   const where = resource?.namespaced ? ` in namespace ${namespace}` : '';
-  return fail(`${resource?.kind.toLowerCase()} ${JSON.stringify(name)} is not there${where}`);
+  const message = `${resource?.kind.toLowerCase()} ${JSON.stringify(name)} is not there${where}`;
+  return fail({ code: 'missing', message });
 }

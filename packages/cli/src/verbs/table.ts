@@ -1,15 +1,20 @@
 import type { Verb } from '../verb.ts';
+import { apply } from './apply.ts';
 import { bgpPeers } from './bgp-peers.ts';
 import { completeVerb } from './complete.ts';
 import { completion } from './completion.ts';
+import { create } from './create.ts';
+import { remove } from './delete.ts';
 import { diff } from './diff.ts';
 import { get } from './get.ts';
+import { label } from './label.ts';
+import { patch } from './patch.ts';
 import { reach } from './reach.ts';
+import { replace } from './replace.ts';
 import { validate } from './validate.ts';
 import { verdict } from './verdict.ts';
 import { version } from './version.ts';
 import { why } from './why.ts';
-import { apply, create, label, patch, remove, replace } from './write.ts';
 
 /** Every verb, in the order of `--help`. */
 export const VERBS: readonly Verb[] = [

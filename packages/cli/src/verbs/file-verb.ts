@@ -1,0 +1,25 @@
+import { DRY_RUN, NAMESPACE, OBJECTS, SKIP_EMPTY, WRITE_CODES } from '../options.ts';
+import type { Verb, VerbOption } from '../verb.ts';
+
+/** A verb that does one thing to every object of some files. */
+export function fileVerb(
+  name: 'create' | 'apply' | 'replace',
+  summary: string,
+  options: readonly VerbOption[] = [],
+): Verb {
+  return {
+    name,
+    args: '',
+    options: [{ ...OBJECTS, required: true }, NAMESPACE, ...options, DRY_RUN, SKIP_EMPTY],
+    summary,
+    details: WRITE_CODES,
+    examples: [`muslinctl ${name} -f pools.yaml`, `kustomize build . | muslinctl ${name} -f -`],
+    async run(ctx, input) {
+      const { writeFiles } = await import('../live/write-files.ts');
+      return writeFiles(ctx, input, name, {
+        dryRun: input.flag('dryRun'),
+        tolerant: input.flag('skipExists'),
+      });
+    },
+  };
+}
