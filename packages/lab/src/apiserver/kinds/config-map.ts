@@ -13,7 +13,8 @@ export function isConfigKey(text: string): boolean {
   return text.length <= 253 && KEY.test(text);
 }
 
-const binary = { type: 'object', additionalProperties: { type: 'string', format: 'byte' } };
+/** A map of base64 texts. */
+export const binary = { type: 'object', additionalProperties: { type: 'string', format: 'byte' } };
 
 /** ConfigMap v1. */
 export const configMap = builtIn({
@@ -53,45 +54,5 @@ export const configMap = builtIn({
             },
           ]
         : [],
-  },
-});
-
-/** Secret v1: stringData is written into data, in base64. */
-export const secret = builtIn({
-  kind: 'Secret',
-  plural: 'secrets',
-  schema: objectSchema('Secret holds secret data of a certain type.', {
-    data: binary,
-    stringData: 'map',
-    immutable: 'bool',
-    type: { type: 'string', default: 'Opaque' },
-  }),
-  selectable: { type: object => (typeof object['type'] === 'string' ? object['type'] : '') },
-  columns: [
-    NAME_COLUMN,
-    { name: 'Type', type: 'string', read: object => object['type'] ?? '' },
-    { name: 'Data', type: 'string', read: object => Object.keys(objectAt(object, 'data')).length },
-    AGE_COLUMN,
-  ],
-  strategy: {
-    complete: object => {
-      const { stringData, ...rest } = object;
-      if (!isObject(stringData)) return object;
-      const encoded = Object.entries(stringData).map(([key, value]) => [
-        key,
-        Buffer.from(String(value)).toString('base64'),
-      ]);
-      return {
-        ...rest,
-        metadata: object.metadata,
-        data: { ...objectAt(object, 'data'), ...Object.fromEntries(encoded) },
-      };
-    },
-    validate: object =>
-      Object.keys(objectAt(object, 'data')).flatMap(key =>
-        isConfigKey(key) ? [] : [fieldInvalid(`data[${key}]`, key, KEY_RULE)],
-      ),
-    validateUpdate: (next, old) =>
-      next['type'] === old['type'] ? [] : [fieldInvalid('type', next['type'], 'field is immutable')],
   },
 });

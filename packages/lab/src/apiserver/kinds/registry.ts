@@ -1,7 +1,7 @@
 import type { KubeObject } from '../kube-object.ts';
 import type { Store } from '../store/store.ts';
 import { coreEvent, event } from './event.ts';
-import { configMap, secret } from './config-map.ts';
+import { configMap } from './config-map.ts';
 import { kindsOf } from './custom-kind.ts';
 import { customResourceDefinition } from './custom-resource-definition.ts';
 import { endpointSlice } from './endpoint-slice.ts';
@@ -11,6 +11,7 @@ import { namespace } from './namespace.ts';
 import { networkPolicy } from './network-policy.ts';
 import { node } from './node.ts';
 import { pod } from './pod.ts';
+import { secret } from './secret.ts';
 import { service } from './service.ts';
 import { serviceAccount } from './service-account.ts';
 

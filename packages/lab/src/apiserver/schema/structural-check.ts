@@ -111,8 +111,7 @@ function checkNode(schema: Schema, path: string, place: Place, causes: Cause[]):
 }
 
 function whereIs(path: string): string {
-  if (path.endsWith('.items')) return 'array items';
-  return path.endsWith('.additionalProperties') ? 'object fields' : 'object fields';
+  return path.endsWith('.items') ? 'array items' : 'object fields';
 }
 
 function checkPattern(schema: Schema, path: string, causes: Cause[]): void {
