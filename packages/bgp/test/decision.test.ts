@@ -77,7 +77,9 @@ describe('the decision process (RFC 4271 §9.1, RFC 4456 §9)', () => {
       fc.property(
         fc.array(candidate, { minLength: 1, maxLength: 8 }),
         fc.infiniteStream(number(1000)),
-        (candidates, stream) => {
+        (drawn, stream) => {
+          // No two paths of a prefix share peer and path identifier.
+          const candidates = drawn.map((c, pathId) => ({ ...c, pathId }));
           const shuffled = candidates
             .map(c => [stream.next().value as number, c] as const)
             .sort(([x], [y]) => x - y)

@@ -80,7 +80,7 @@ describe('graceful restart (RFC 4724)', () => {
       expect(b.fib.has('10.1.0.0/24')).toBe(graceful);
       const expected = graceful
         ? 'the peer closed the connection'
-        : 'the peer ended the session: Cease: Hard Reset (6/9)';
+        : 'the peer ended the session: Cease: Hard Reset (6/9): Cease: Administrative Shutdown (6/2) “upgrade”';
       expect(b.speaker.peers()[0]?.lastError).toBe(expected);
     }
   });

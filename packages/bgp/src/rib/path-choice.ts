@@ -1,6 +1,7 @@
 import type { AttributeTable } from './attribute-table.ts';
 import type { PathTable } from './path-table.ts';
 import type { PeerTable } from './peer-table.ts';
+import { compareAddress } from './rib-peer.ts';
 
 /**
  * The decision process of `decision.ts` over columns, without making objects: it runs for every change of every
@@ -97,7 +98,7 @@ export class PathChoice {
       ((t.originatorId[x] as number) || this.#peers.get(p).routerId.bits) -
         ((t.originatorId[y] as number) || this.#peers.get(q).routerId.bits) ||
       (t.clusterLength[x] as number) - (t.clusterLength[y] as number) ||
-      this.#peers.addressRank(p) - this.#peers.addressRank(q) ||
+      compareAddress(this.#peers.get(p), this.#peers.get(q)) ||
       (pathId[a] as number) - (pathId[b] as number)
     );
   }

@@ -9,6 +9,9 @@ import { familyRow } from '../wire/route-family.ts';
 import type { AttributeTable } from './attribute-table.ts';
 import type { PrefixTable } from './prefix-table.ts';
 
+/** Octets beside the attributes: header, lengths, MP_REACH_NLRI with a 32-octet next hop, one IPv6 route with identifier. */
+const ROOM = HEADER_LENGTH + 4 + 4 + 37 + 21;
+
 /** Packs routes of one family into as few UPDATE messages as fit (RFC 4271 §9.2). */
 export class UpdatePacker {
   readonly #attributes: AttributeTable;
@@ -23,9 +26,13 @@ export class UpdatePacker {
     this.#options = options;
   }
 
-  /** Whether the attributes and one route fit into a message. */
-  fits(attributes: number): boolean {
-    return this.#attributes.raw(attributes).length + 64 + HEADER_LENGTH <= this.#options.maxLength;
+  /** Whether the attributes and the longest route fit into a message. */
+  fits(id: number): boolean {
+    // A stored set grows at most by AS4_PATH and the head of MP_REACH_NLRI.
+    if (this.#attributes.raw(id).length * 2 + ROOM <= this.#options.maxLength) return true;
+    const value = this.#attributes.value(id);
+    const plain = value.nextHop?.ip.family === 4;
+    return this.#attributeBytes(id, value, plain).length + ROOM <= this.#options.maxLength;
   }
 
   /** Appends announcements of prefixes that share an attribute set. */

@@ -49,9 +49,28 @@ export interface Peer {
   readonly stale: Set<RouteFamily>;
 }
 
-/** Counters at zero. */
-export function noMessages(): Record<Message['kind'], number> {
+function noMessages(): Record<Message['kind'], number> {
   return { open: 0, update: 0, notification: 0, keepalive: 0, 'route-refresh': 0 };
+}
+
+/** A peer that has done nothing yet. */
+export function newPeer(slot: number, config: FullPeerConfig, sessions: PeerSessions, now: number): Peer {
+  return {
+    slot,
+    config,
+    sessions,
+    live: undefined,
+    state: 'Idle',
+    since: now,
+    lastError: undefined,
+    connectError: undefined,
+    established: 0,
+    messagesIn: noMessages(),
+    messagesOut: noMessages(),
+    faults: { withdraw: 0, discard: 0, last: undefined },
+    unsent: 0,
+    stale: new Set(),
+  };
 }
 
 /** What a session of this peer needs to know; `forwarding`: the kernel kept our routes since the last session. */

@@ -43,7 +43,7 @@ function viewFamily(peer: Peer, rib: Rib, family: RouteFamily): FamilyView {
     received: table.receivedCount(peer.slot),
     accepted: table.acceptedCount(peer.slot),
     advertised: group?.advertisedCount(peer.slot) ?? 0,
-    stale: table.staleCount(peer.slot),
+    stale: peer.stale.has(family) ? table.staleCount(peer.slot) : 0,
     queued: group?.member(peer.slot)?.behind ?? 0,
     endOfRib: peer.live?.endOfRib.has(family) ?? false,
   };

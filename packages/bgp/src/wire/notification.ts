@@ -48,6 +48,10 @@ export function shutdownText(message: NotificationMessage): string | undefined {
 
 /** A NOTIFICATION in words. */
 export function notificationText(message: NotificationMessage): string {
+  // RFC 8538 §3.1: a hard reset carries the error that it stands for.
+  if (message.code === ERROR_CODES.cease.code && message.subcode === 9 && message.data.length >= 2) {
+    return `${errorText(message.code, message.subcode)}: ${notificationText(decodeNotification(message.data.subarray(0, 260)))}`;
+  }
   const text = shutdownText(message);
   return errorText(message.code, message.subcode) + (text === undefined ? '' : ` “${text}”`);
 }

@@ -1,0 +1,37 @@
+import { ALL_FAMILIES, type RouteFamily } from '../wire/route-family.ts';
+import { mustWaitFor } from './graceful-restart.ts';
+import type { Peer } from './peer.ts';
+
+/** The families that a restarted speaker does not decide yet, because peers have still to tell what they have (RFC 4724 §4.1). */
+export class RestartDeferral {
+  readonly #waiting: Set<RouteFamily>;
+
+  constructor(restarting: boolean) {
+    this.#waiting = new Set(restarting ? ALL_FAMILIES : []);
+  }
+
+  /** Whether nothing is waited for. */
+  get over(): boolean {
+    return this.#waiting.size === 0;
+  }
+
+  /** Families that are decided and sent. */
+  ready(): readonly RouteFamily[] {
+    return ALL_FAMILIES.filter(family => !this.#waiting.has(family));
+  }
+
+  /** Looks at the peers again; gives the families that need not wait any longer. */
+  review(peers: readonly Peer[]): readonly RouteFamily[] {
+    if (peers.length === 0) return [];
+    const done = [...this.#waiting].filter(family => !peers.some(peer => mustWaitFor(peer, family)));
+    for (const family of done) this.#waiting.delete(family);
+    return done;
+  }
+
+  /** Time is up. */
+  giveUp(): readonly RouteFamily[] {
+    const done = [...this.#waiting];
+    this.#waiting.clear();
+    return done;
+  }
+}
