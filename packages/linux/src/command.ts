@@ -1,5 +1,4 @@
 import { fail, ok, type Result } from '@muslin/net';
-import { execa } from 'execa';
 import { inNamespace, type Namespace } from './netns/namespace.ts';
 import type { SystemFault } from './system-calls.ts';
 
@@ -31,6 +30,8 @@ export async function runCommand(
   options: CommandOptions = {},
 ): Promise<Result<string, CommandFault | SystemFault>> {
   const { input = '', timeoutMs = 30_000, namespace } = options;
+  // Loaded on first use: it takes 60 ms, which programs that never spawn need not wait for.
+  const { execa } = await import('execa');
   // execa spawns before it returns, so the child is born in the namespace.
   const start = () =>
     execa(file, args, {

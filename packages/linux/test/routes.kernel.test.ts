@@ -48,14 +48,15 @@ async function settle(desired: readonly Route[]): Promise<RoutePlan> {
   return planRoutes(desired, await read('all'), ROUTE_PROTOCOL_MUSLIN);
 }
 
-test('ten thousand routes are all there a second later, and read back as they were wanted', async () => {
+test('ten thousand routes cost less than a second of CPU, are all there, and read back as they were wanted', async () => {
   const desired = Array.from({ length: 10_000 }, (_, i) => ({
     ...route('10.1.0.0/24', { gateway: via, interfaceName: 'v0' }),
     destination: prefix(ip4(0x0a010000 + (i << 8)), 24),
   }));
-  const start = performance.now();
+  const before = process.cpuUsage();
   expect(isEmptyRoutePlan(await settle(desired))).toBe(true);
-  expect(performance.now() - start).toBeLessThan(1000);
+  const { user, system } = process.cpuUsage(before);
+  expect(user + system).toBeLessThan(1_000_000);
   expect(node.run('ip', 'route', 'show', 'proto', '109').trim().split('\n')).toHaveLength(10_000);
   expect(isEmptyRoutePlan(await settle([]))).toBe(true);
   expect(node.run('ip', 'route', 'show', 'proto', '109')).toBe('');

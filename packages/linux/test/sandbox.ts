@@ -34,6 +34,7 @@ export interface Room {
   ip(...args: readonly string[]): any[];
 }
 
+const IP = 'ip';
 let count = 0;
 
 /** Makes namespaces with fresh names. Call the second value in `afterAll`. */
@@ -45,7 +46,7 @@ export function rooms(amount: number): readonly [readonly Room[], () => void] {
     const name = `msl-t-lx-${process.pid}-${count++}`;
     const namespace = must(createNamespace(name));
     const run = (file: string, ...args: readonly string[]) =>
-      execFileSync('ip', ['netns', 'exec', name, file, ...args], {
+      execFileSync(IP, ['netns', 'exec', name, file, ...args], {
         encoding: 'utf8',
         stdio: ['ignore', 'pipe', 'pipe'],
       });
@@ -77,11 +78,11 @@ export function join(left: Room, right: Room): void {
   });
 }
 
-/** Waits until a condition holds, at most two seconds. */
+/** Waits until a condition holds, at most ten seconds. */
 export async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 2000;
+  const end = Date.now() + 10_000;
   while (!condition()) {
-    if (Date.now() > end) throw new Error('it did not happen within two seconds');
+    if (Date.now() > end) throw new Error('it did not happen within ten seconds');
     await new Promise(resolve => setTimeout(resolve, 5));
   }
 }

@@ -125,7 +125,7 @@ export function decodeFlow(message: NetlinkMessage): Flow | undefined {
 }
 
 /** Whether a flow is one that the filter means. */
-export function matches(flow: Flow, filter: FlowFilter): boolean {
+function matches(flow: Flow, filter: FlowFilter): boolean {
   const { family, address, protocol } = filter;
   const { original, reply } = flow;
   if (family !== undefined && original.source.family !== family) return false;

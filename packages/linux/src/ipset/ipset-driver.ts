@@ -43,7 +43,7 @@ const MEMBERS_PER_MESSAGE = 1000;
 const REVISION_LIMIT = 6;
 /** The nft back end lets go of a removed rule's sets a moment after its commit. */
 export const BUSY_MS = 320;
-const FULL_TYPES = ['hash:net', 'hash:ip,port'] as const;
+const KNOWN_TYPES = ['hash:net', 'hash:ip,port'] as const;
 
 /** The driver that speaks netlink: about 4 µs for one member, a few milliseconds for 10,000. */
 export class NetlinkIpsetDriver implements IpsetDriver {
@@ -183,7 +183,7 @@ export class NetlinkIpsetDriver implements IpsetDriver {
       type = part?.type ?? type;
       family = part?.family ?? family;
       maxelem = part?.maxelem ?? maxelem;
-      if (!FULL_TYPES.some(known => known === type)) return undefined;
+      if (!KNOWN_TYPES.some(known => known === type)) return undefined;
       eachAttribute(part?.members ?? new Uint8Array(), 0, (_, value) => {
         const member = readMember(value, family);
         if (member !== undefined) members.add(formatMember(member));

@@ -20,7 +20,7 @@ const PROTOCOL_VERSION = 7;
 export const NFGEN = 4;
 
 /** Commands (IPSET_CMD_*). */
-export const CMD = {
+const CMD = {
   create: 2,
   destroy: 3,
   flush: 4,

@@ -18,7 +18,7 @@ const INPUTS_PER_PROCESS = 10_000;
 /**
  * A driver that keeps one restore process and feeds it: about 1 ms for a small change with the nft back end,
  * where a new process needs 7 to 30, and nothing to fork from a large parent. After a refused input the next one
- * starts a new process. Restores run one after the other. Without stdbuf(1) it starts a process for each.
+ * starts a new process. Restores run one after the other. Close it, since the process keeps its namespace alive. Without stdbuf(1) it starts a process for each.
  */
 export function keptIptablesDriver(options: IptablesOptions): IptablesDriver {
   const { family, backend, namespace, timeoutMs = TIMEOUT_MS } = options;

@@ -11,8 +11,11 @@ export type RestoreOutcome =
   | { readonly outcome: 'not-installed' }
   | { readonly outcome: 'too-slow' };
 
+/** Makes a program's output come line by line although it goes to a pipe (coreutils). */
+const LINE_BUFFERED = 'stdbuf';
 /** How stdbuf ends when the program is not there. */
 const NOT_FOUND = 127;
+const CLOSE_MS = 2000;
 
 interface Waiting {
   readonly ack: string;
@@ -52,7 +55,7 @@ export class RestoreProcess {
     args: readonly string[],
     namespace: Namespace | undefined,
   ): Result<RestoreProcess, SystemFault> {
-    const start = () => spawn('stdbuf', ['-oL', program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const start = () => spawn(LINE_BUFFERED, ['-oL', program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
     const started = inNamespace<{ readonly child: ReturnType<typeof start> }, never>(namespace, () =>
       ok({ child: start() }),
     );
@@ -94,11 +97,17 @@ export class RestoreProcess {
     });
   }
 
-  /** Ends the process after what it was fed. */
+  /** Ends the process after what it was fed; one that does not end is killed. */
   close(): Promise<void> {
     if (!this.#alive) return Promise.resolve();
     this.#holdNode(true);
-    const closed = new Promise<void>(resolve => this.#child.once('close', () => resolve()));
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), CLOSE_MS);
+    const closed = new Promise<void>(resolve =>
+      this.#child.once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      }),
+    );
     this.#child.stdin?.end();
     return closed;
   }

@@ -10,7 +10,7 @@ const HEADER = 8;
 const IFA_F = { noDad: 0x02, tentative: 0x40, noPrefixRoute: 0x200 } as const;
 
 /** Address attributes (IFA_*). */
-export const ADDRESS_ATTRIBUTES = {
+const ADDRESS_ATTRIBUTES = {
   address: ip(1),
   local: ip(2),
   label: text(3),

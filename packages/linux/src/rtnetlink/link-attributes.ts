@@ -15,7 +15,7 @@ import {
 } from '../netlink/attribute.ts';
 
 /** IFLA_INFO_DATA of a vxlan device (IFLA_VXLAN_*). */
-export const VXLAN_ATTRIBUTES = {
+const VXLAN_ATTRIBUTES = {
   device: u32(3),
   vni: u32(1),
   local: ip(4),

@@ -13,7 +13,7 @@ const NUD = { noArp: 0x40, permanent: 0x80 } as const;
 const NTF = { self: 0x02, proxy: 0x08 } as const;
 
 /** Neighbour attributes (NDA_*). */
-export const NEIGHBOUR_ATTRIBUTES = { destination: ip(1), mac: mac(2), master: u32(9) } as const;
+const NEIGHBOUR_ATTRIBUTES = { destination: ip(1), mac: mac(2), master: u32(9) } as const;
 
 /**
  * An entry of a neighbour table.

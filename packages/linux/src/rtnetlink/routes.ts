@@ -11,7 +11,7 @@ const HEADER = 12;
 const CLONED = 0x200;
 
 /** Route types (RTN_*). */
-export const ROUTE_TYPE = {
+const ROUTE_TYPE = {
   unicast: 1,
   local: 2,
   broadcast: 3,

@@ -12,7 +12,7 @@ const TO_TABLE = 1;
 const INVERT = 2;
 
 /** Rule attributes (FRA_*). */
-export const RULE_ATTRIBUTES = {
+const RULE_ATTRIBUTES = {
   destination: ip(1),
   source: ip(2),
   inputLink: text(3),

@@ -64,6 +64,6 @@ export function setMinimumTtl(fd: number, family: Family, ttl: number): Result<v
 }
 
 /** The result of a setsockopt call. */
-export function done(call: string, result: number): Result<void, SystemFault> {
+function done(call: string, result: number): Result<void, SystemFault> {
   return result < 0 ? fail(systemFault(call, result)) : ok(undefined);
 }
