@@ -66,7 +66,7 @@ function probeUdp(
   timeoutMs: number,
   message: string,
 ): Promise<Seen> {
-  const fd = openIn(netns, namespace => udpSocketIn(namespace, mustIp('0.0.0.0'), 0));
+  const fd = openIn(netns, namespace => udpSocketIn(namespace, mustIp('0.0.0.0'), freshPort()));
   return new Promise(resolve => {
     const socket = createSocket('udp4');
     const end = (seen: Seen) => {
@@ -76,9 +76,22 @@ function probeUdp(
     };
     const timer = setTimeout(() => end(SILENT), timeoutMs);
     socket.on('error', () => end({ outcome: 'refused', answer: '' }));
-    socket.on('message', data => end({ outcome: 'open', answer: data.toString() }));
+    socket.on('message', (data, from) => {
+      if (from.address === ip && from.port === port) end({ outcome: 'open', answer: data.toString() });
+    });
     socket.bind({ fd }, () => socket.send(message, port, ip));
   });
+}
+
+let lastPort = 20_000 + Math.floor(Math.random() * 40_000);
+
+/**
+ * A source port that no recent probe had. To connection tracking a datagram from a port that was allowed a minute
+ * ago belongs to that old exchange; a probe asks about new ones.
+ */
+function freshPort(): number {
+  lastPort = lastPort >= 60_000 ? 20_000 : lastPort + 1;
+  return lastPort;
 }
 
 function openIn(
