@@ -1,6 +1,7 @@
 import {
   type ActualSet,
   afterTablePlan,
+  COMPILED_TABLES,
   type DriverFault,
   emptyTable,
   type Op,
@@ -18,9 +19,6 @@ import {
 import type { KernelDoor } from '@muslin/linux';
 import { type Family, fail, ok, type Result } from '@muslin/net';
 import type { Desired } from '../core/agent-core.ts';
-
-/** Tables that we write to. */
-const TABLES: readonly TableName[] = ['filter', 'nat'];
 
 /** What the kernel holds, as read or as known from our own writes. */
 export interface Actual {
@@ -46,7 +44,7 @@ export class Kernel {
   /** Reads everything of ours. */
   async read(): Promise<Result<Actual, DriverFault>> {
     const tables = new Map<string, SavedTable>();
-    const saves = this.#families.flatMap(family => TABLES.map(table => ({ family, table })));
+    const saves = this.#families.flatMap(family => COMPILED_TABLES.map(table => ({ family, table })));
     const texts = await Promise.all(saves.map(({ family, table }) => this.#door.tables[family].read(table)));
     for (const [i, { family, table }] of saves.entries()) {
       const text = texts[i];
