@@ -135,6 +135,8 @@ describe('documents', () => {
     const loaded = await load(`${pod('a')}---\n${pod('b')}  name: twice\n`);
     expect(loaded.faults).toMatchObject([{ code: 'not-yaml', line: 10 }]);
     const half = await load('{"apiVersion": "v1",\n "kind": \n', 'x.json');
+    const data = await load('{"from":"a/b"}\n{"from":"c/d"}\n', 'flows.json');
+    expect(data).toMatchObject({ faults: [], skipped: [{ line: 2 }] });
     expect(half.faults).toMatchObject([{ code: 'not-yaml' }]);
   });
 

@@ -2,6 +2,7 @@ import { execFile, spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { normaliseArgv } from '../src/argv.ts';
+import { run } from '../src/program.ts';
 import { VERBS } from '../src/verbs/table.ts';
 import { muslinctl } from './test-context.ts';
 
@@ -42,6 +43,28 @@ describe('the command line', () => {
       expect(verb.examples.length).toBeGreaterThan(0);
       expect(ran.stdout).toContain(verb.examples[0]);
       expect(ran.stdout.split('\n').filter(line => line.length > 120)).toEqual([]);
+    }
+  });
+
+  it('understands every example that it gives', async () => {
+    const ran: string[] = [];
+    const recorded = VERBS.map(verb => ({
+      ...verb,
+      run: async () => {
+        ran.push(verb.name);
+        return 0 as const;
+      },
+    }));
+    for (const { name, examples } of VERBS) {
+      for (const example of examples) {
+        const command = /muslinctl ([^|>)]*)/.exec(example)?.[1] ?? '';
+        const words = [...command.matchAll(/'([^']*)'|(\S+)/g)].map(
+          ([, quoted, plain]) => quoted ?? plain ?? '',
+        );
+        const silent = { stdout: () => {}, stderr: () => {} } as unknown as Parameters<typeof run>[1];
+        expect([example, await run(words, silent, recorded)]).toEqual([example, 0]);
+        expect(ran.at(-1)).toBe(name);
+      }
     }
   });
 

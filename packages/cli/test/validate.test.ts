@@ -60,11 +60,14 @@ describe('muslinctl validate', () => {
   });
 
   it('ends with 2 for a file that is no YAML, and for one without objects', async () => {
-    using files = folder({ 'a.yaml': 'a: [' });
+    using files = folder({ 'a.yaml': 'apiVersion: [' });
     const ran = await muslinctl(['validate', '-f', files.path]);
     expect(ran.code).toBe(2);
     expect(ran.stderr).toMatch(/a\.yaml:1: not YAML: /);
     expect((await muslinctl(['validate', '-f', '-'], { stdin: 'replicas: 3' })).code).toBe(2);
+    using data = folder({ 'a.yaml': 'a: [' });
+    const named = await muslinctl(['validate', '-f', `${data.path}/a.yaml`]);
+    expect(named.stderr).toMatch(/a\.yaml:1: not YAML: /);
   });
 
   it('shows text of a hostile file without letting it at the terminal', async () => {

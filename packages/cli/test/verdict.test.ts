@@ -80,7 +80,10 @@ describe('muslinctl verdict', () => {
   });
 
   it.each([
-    [['--files', '/nowhere', '--flows', '-'], /^error: \/nowhere: no such file or folder\n$/],
+    [
+      ['--files', '/nowhere', '--flows', '-'],
+      /^error: \/nowhere: no such file or folder\nerror: --skip-broken leaves out what cannot be read\n$/,
+    ],
     [['--files', shop.path, '--flows', '/nowhere'], /^error: --flows \/nowhere: no such file or folder\n$/],
     [['--files', shop.path, '--flows', shop.path], /a folder, not a file of flows/],
     [['--files', '-', '--flows', '-'], /standard input holds either the flows or the files/],
@@ -93,7 +96,7 @@ describe('muslinctl verdict', () => {
   });
 
   it('stops at a broken file, as answers without it could be wrong, unless told to go on', async () => {
-    using files = folder({ 'shop.yaml': SHOP, 'x.yaml': 'a: [1,\nb: }' });
+    using files = folder({ 'shop.yaml': SHOP, 'x.yaml': 'apiVersion: [1,\nb: }' });
     const flow = '{"from":"shop/web-1","to":"shop/db-1","port":5432}';
     const ran = await verdict(flow, files.path);
     expect(ran.code).toBe(2);

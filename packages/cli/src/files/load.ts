@@ -40,16 +40,22 @@ export interface Loaded {
   readonly faults: readonly FileFault[];
 }
 
+/** What standard input is called in messages and places. */
+const STANDARD_INPUT = '(standard input)';
+
 /** Reads all objects of the given folders and files; `-` is standard input, which the caller has read. */
 export async function loadFiles(paths: readonly string[], stdin?: string): Promise<Loaded> {
   const list = filesUnder(paths.filter(path => path !== '-'));
   const objects: LoadedObject[] = [];
   const skipped: SkippedDocument[] = [];
   const faults: FileFault[] = [...list.faults];
+  const named = new Set([...paths, STANDARD_INPUT]);
   const take = async (file: string, text: string) => {
     const documents = await documentsOf(file, text);
     if (!documents.ok) {
-      faults.push(documents.fault);
+      // A broken file of a folder that claims to hold no object is somebody's data, not a manifest.
+      if (named.has(file) || text.includes('apiVersion')) faults.push(documents.fault);
+      else skipped.push({ file, line: documents.fault.line ?? 1 });
       return;
     }
     for (const document of documents.value) {
@@ -69,7 +75,7 @@ export async function loadFiles(paths: readonly string[], stdin?: string): Promi
     if (typeof text === 'string') await take(file, text);
     else faults.push(text);
   }
-  if (stdin !== undefined && paths.includes('-')) await take('(standard input)', stdin);
+  if (stdin !== undefined && paths.includes('-')) await take(STANDARD_INPUT, stdin);
   return { files: list.files.length, objects, skipped, faults };
 }
 

@@ -27,7 +27,7 @@ export function filesUnder(paths: readonly string[]): FileList {
     let folder: boolean;
     try {
       real = realpathSync(path);
-      const stat = statSync(real);
+      const stat = statSync(path);
       folder = stat.isDirectory();
       if (!folder && !stat.isFile() && !given) return;
     } catch (cause) {

@@ -28,7 +28,8 @@ export async function readWorld(
   const blocks = podBlocks(options.podCidrs);
   if (!blocks.ok) return blocks;
   const loaded = await loadFiles(paths, options.stdin);
-  if (loaded.faults.length > 0 && !options.skipBroken) return fail(loaded.faults.map(formatFileFault));
+  if (loaded.faults.length > 0 && !options.skipBroken)
+    return fail([...loaded.faults.map(formatFileFault), '--skip-broken leaves out what cannot be read']);
   if (loaded.objects.length === 0 && !options.mayBeEmpty)
     return fail([`${paths.join(', ')}: no Kubernetes objects there`]);
   return ok(worldOf(loaded, blocks.value));
