@@ -157,6 +157,11 @@ export class Speaker {
       case 'backlog':
         this.#backlog(input.connection, input.bytes);
         break;
+      case 'nextHop': {
+        const cost = input.cost === 'unreachable' ? Number.POSITIVE_INFINITY : input.cost;
+        this.#rib.setNextHopCost(input.ip, cost);
+        break;
+      }
       case 'peerDown': {
         const peer = this.#peers.get(input.peer);
         if (peer !== undefined) this.#stop(peer, cease(10), input.message, 1);

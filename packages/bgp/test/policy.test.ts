@@ -193,3 +193,22 @@ describe('next hop modes', () => {
     expect(advertisedHop(mode, internal)).toBe(last);
   });
 });
+
+describe('a next hop (RFC 4271 §9.1.2.1)', () => {
+  test('that is not reachable takes its routes out at once, and brings them back', () => {
+    const from = new BytePeer().establish();
+    const { speaker } = from;
+    const ip = mustIp('10.0.0.2');
+    from.announce('192.0.2.0/24');
+    const changed = (cost: number | 'unreachable') =>
+      from
+        .take(speaker.handle({ kind: 'nextHop', ip, cost }, 0))
+        .map(o => (o.kind === 'bestChanged' ? o.source : o.kind));
+    expect(changed('unreachable')).toEqual(['none']);
+    expect(speaker.explain(mustPrefix('192.0.2.0/24')).lost).toMatchObject([
+      { lostBecause: 'next-hop-unreachable' },
+    ]);
+    expect(changed(0)).toEqual(['ebgp']);
+    expect(changed(7)).toEqual([]);
+  });
+});

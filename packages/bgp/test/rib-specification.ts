@@ -1,4 +1,4 @@
-import { compareIp, formatPrefix, type Prefix } from '@muslin/net';
+import { compareIp, formatIp, formatPrefix, type Prefix } from '@muslin/net';
 import type { PathAttributes } from '../src/index.ts';
 import { type ExportTreatment, exportRoute } from '../src/rib/export-rules.ts';
 import { type ImportTreatment, importRoute } from '../src/rib/import-rules.ts';
@@ -20,6 +20,9 @@ export interface SpecPeer {
   readonly received: readonly SpecRoute[];
 }
 
+/** Cost to reach a next hop, by its text; 0 where nothing is told. */
+export type Costs = ReadonlyMap<string, number>;
+
 interface Path {
   readonly source: RibPeer;
   readonly route: SpecRoute;
@@ -29,20 +32,24 @@ interface Path {
 const ORIGIN = { igp: 0, egp: 1, incomplete: 2 } as const;
 
 /** What the routing tables mean: the best path of each prefix, as a function of all that is known (RFC 4271 §9.1). */
-export function specifyBest(peers: readonly SpecPeer[]): Map<string, Path> {
+export function specifyBest(peers: readonly SpecPeer[], costs: Costs): Map<string, Path> {
   const best = new Map<string, Path>();
   for (const [text, paths] of pathsByPrefix(peers)) {
-    const [winner] = chooseAmong(paths);
+    const [winner] = chooseAmong(paths, costs);
     if (winner !== undefined) best.set(text, winner);
   }
   return best;
 }
 
 /** What each peer must have been told: prefix → attributes (RFC 4271 §9.1.3, §9.2). */
-export function specifyAdvertised(peers: readonly SpecPeer[], to: SpecPeer): Map<string, PathAttributes> {
+export function specifyAdvertised(
+  peers: readonly SpecPeer[],
+  costs: Costs,
+  to: SpecPeer,
+): Map<string, PathAttributes> {
   const told = new Map<string, PathAttributes>();
   if (to.exportTreatment === undefined) return told;
-  for (const [text, { source, route, attributes }] of specifyBest(peers)) {
+  for (const [text, { source, route, attributes }] of specifyBest(peers, costs)) {
     if (source.slot === to.source.slot) continue;
     const sent = exportRoute(to.exportTreatment, attributes, source, route.prefix);
     if (sent.ok) told.set(text, sent.value);
@@ -67,8 +74,9 @@ function pathsByPrefix(peers: readonly SpecPeer[]): Map<string, Path[]> {
 }
 
 /** RFC 4271 §9.1.2.2 with RFC 4456 §9, step by step as the text has it. */
-function chooseAmong(all: readonly Path[]): Path[] {
-  let left = [...all];
+function chooseAmong(all: readonly Path[], costs: Costs): Path[] {
+  const cost = ({ attributes: { nextHop } }: Path) => (nextHop && costs.get(formatIp(nextHop.ip))) ?? 0;
+  let left = all.filter(path => cost(path) < Number.POSITIVE_INFINITY);
   const lowest = (key: (path: Path) => number) => {
     const best = Math.min(...left.map(key));
     left = left.filter(path => key(path) === best);
@@ -81,6 +89,7 @@ function chooseAmong(all: readonly Path[]): Path[] {
   const med = (p: Path) => p.attributes.med ?? 0;
   left = left.filter(m => !left.some(n => from(m) === from(n) && med(n) < med(m)));
   lowest(p => (p.source.kind === 'ibgp' ? 1 : 0));
+  lowest(cost);
   lowest(p => (p.attributes.originatorId ?? p.source.routerId).bits);
   lowest(p => p.attributes.clusterList?.length ?? 0);
   left.sort((a, b) => compareIp(a.source.address, b.source.address) || a.route.pathId - b.route.pathId);

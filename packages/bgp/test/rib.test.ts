@@ -1,4 +1,4 @@
-import { formatPrefix, type Ip4, ip4, mustIp, mustPrefix, type Prefix } from '@muslin/net';
+import { formatIp, formatPrefix, type Ip4, ip4, mustIp, mustPrefix, type Prefix } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -103,6 +103,7 @@ class World {
   readonly own = new Map<string, SpecRoute>();
   readonly members: Member[] = [];
   readonly fib = new Map<string, number>();
+  readonly costs = new Map<string, number>();
 
   constructor() {
     const kinds = [
@@ -239,10 +240,10 @@ class World {
       this.drain(source.slot, ALL);
     }
     const peers = this.specification();
-    const best = new Map([...specifyBest(peers)].map(([text, path]) => [text, path.source.slot]));
+    const best = new Map([...specifyBest(peers, this.costs)].map(([text, path]) => [text, path.source.slot]));
     expect(sorted(this.fib)).toEqual(sorted(best));
     for (const [i, member] of this.members.entries()) {
-      const expected = specifyAdvertised(peers, peers[i + 1] as SpecPeer);
+      const expected = specifyAdvertised(peers, this.costs, peers[i + 1] as SpecPeer);
       expect(sorted(member.told)).toEqual(sorted(expected));
       const listed = ALL_FAMILIES.reduce(
         (n, f) => n + (this.rib.group(f, member.source.slot)?.advertisedCount(member.source.slot) ?? 0),
@@ -329,6 +330,10 @@ const operation = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(fc.constant('pause' as const), nat(5), nat(1), attributesOf, nat(0)) },
   { weight: 4, arbitrary: fc.tuple(fc.constant('drain' as const), nat(5), nat(3), attributesOf, nat(0)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('refresh' as const), nat(5), nat(0), attributesOf, nat(0)) },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(fc.constant('cost' as const), nat(5), nat(3), attributesOf, nat(0)),
+  },
   { weight: 5, arbitrary: fc.tuple(fc.constant('flush' as const), nat(0), nat(0), attributesOf, nat(0)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('check' as const), nat(0), nat(0), attributesOf, nat(0)) },
 );
@@ -385,6 +390,13 @@ describe('the routing tables', () => {
             case 'refresh':
               for (const family of ALL_FAMILIES) world.rib.group(family, slot)?.refresh(slot);
               break;
+            case 'cost': {
+              const ip = ip4(0x0a0000f0 + (who % 4));
+              const cost = [0, 1, 5, Number.POSITIVE_INFINITY][what] as number;
+              world.costs.set(formatIp(ip), cost);
+              world.rib.setNextHopCost(ip, cost);
+              break;
+            }
             case 'flush':
               world.flush();
               break;

@@ -1,22 +1,11 @@
-import { ByteWriter } from '@muslin/net';
+import { ByteWriter, formatIp, type Ip, sameIp } from '@muslin/net';
 import { asPathLength, neighbourAs } from '../wire/as-path.ts';
 import { ORIGINS, type PathAttributes, writeAttributes } from '../wire/attributes.ts';
-import { WELL_KNOWN_COMMUNITIES } from '../wire/community.ts';
 import { PLAIN_OPTIONS } from '../wire/options.ts';
 import { readStoredAttributes } from './stored-attributes.ts';
 
 /** LOCAL_PREF of a route that carries none (RFC 4271 §9.1.1 leaves it to policy; 100 is what everybody uses). */
 export const DEFAULT_LOCAL_PREF = 100;
-
-/** Bits that say which well-known communities a set holds. */
-export const MARK = { noExport: 1, noAdvertise: 2, noExportSubconfed: 4, gracefulShutdown: 8 } as const;
-
-const MARKS = new Map<number, number>([
-  [WELL_KNOWN_COMMUNITIES['no-export'], MARK.noExport],
-  [WELL_KNOWN_COMMUNITIES['no-advertise'], MARK.noAdvertise],
-  [WELL_KNOWN_COMMUNITIES['no-export-subconfed'], MARK.noExportSubconfed],
-  [WELL_KNOWN_COMMUNITIES['graceful-shutdown'], MARK.gracefulShutdown],
-]);
 
 /**
  * Every attribute set once. A set is kept as bytes in one arena, and what the decision compares is kept in columns,
@@ -32,8 +21,8 @@ export class AttributeTable {
   /** ORIGINATOR_ID, 0 when absent. */
   originatorId: Uint32Array = new Uint32Array(256);
   clusterLength: Uint32Array = new Uint32Array(256);
-  /** Bits of `MARK`. */
-  marks: Uint8Array = new Uint8Array(256);
+  /** Cost to the next hop; Infinity when it is not reachable. */
+  cost: Float64Array = new Float64Array(256);
 
   #references = new Int32Array(256);
   #hash = new Int32Array(256);
@@ -50,6 +39,8 @@ export class AttributeTable {
   readonly #dying: number[] = [];
   readonly #values = new Map<number, PathAttributes>();
   readonly #writer = new ByteWriter(1024);
+  /** Only next hops that somebody told us about; all others cost nothing. */
+  readonly #costs = new Map<string, number>();
 
   /** Number of distinct sets held. */
   get size(): number {
@@ -96,6 +87,18 @@ export class AttributeTable {
     return this.#arena.subarray(start, start + (this.#size[id] as number));
   }
 
+  /** Sets what it costs to reach a next hop: 0 is the default, Infinity takes its routes out (RFC 4271 §9.1.2.1). */
+  setCost(ip: Ip, cost: number): void {
+    const text = formatIp(ip);
+    if (cost === 0) this.#costs.delete(text);
+    else this.#costs.set(text, cost);
+    for (let id = 1; id < this.#ids; id++) {
+      if (this.#size[id] === 0) continue;
+      const hop = this.value(id).nextHop;
+      if (hop !== undefined && sameIp(hop.ip, ip)) this.cost[id] = cost;
+    }
+  }
+
   retain(id: number): void {
     if (id !== 0) this.#references[id]! += 1;
   }
@@ -136,7 +139,7 @@ export class AttributeTable {
     this.neighbourAs = grown(this.neighbourAs, new Uint32Array(size));
     this.originatorId = grown(this.originatorId, new Uint32Array(size));
     this.clusterLength = grown(this.clusterLength, new Uint32Array(size));
-    this.marks = grown(this.marks, new Uint8Array(size));
+    this.cost = grown(this.cost, new Float64Array(size));
     this.#references = grown(this.#references, new Int32Array(size));
     this.#hash = grown(this.#hash, new Int32Array(size));
     this.#start = grown(this.#start, new Uint32Array(size));
@@ -181,9 +184,11 @@ export class AttributeTable {
     this.neighbourAs[id] = neighbourAs(path);
     this.originatorId[id] = a.originatorId?.bits ?? 0;
     this.clusterLength[id] = a.clusterList?.length ?? 0;
-    let marks = 0;
-    for (const community of a.communities ?? []) marks |= MARKS.get(community) ?? 0;
-    this.marks[id] = marks;
+    this.cost[id] = this.#costs.size === 0 || a.nextHop === undefined ? 0 : this.#costOf(a.nextHop.ip);
+  }
+
+  #costOf(ip: Ip): number {
+    return this.#costs.get(formatIp(ip)) ?? 0;
   }
 
   #find(bytes: Uint8Array, hash: number): number {

@@ -148,6 +148,11 @@ export class FamilyRib {
     for (let entry = 1; entry < this.prefixes.end; entry++) if (this.prefixes.has(entry)) this.touch(entry);
   }
 
+  /** Whether packets can get to the path's next hop. */
+  isReachable(path: number): boolean {
+    return this.#attributes.cost[this.paths.accepted[path] as number] !== Number.POSITIVE_INFINITY;
+  }
+
   /** Keeps a prefix number alive while a queue refers to it. */
   pin(entry: number): void {
     this.#pins[entry]! += 1;
@@ -197,7 +202,7 @@ export class FamilyRib {
     const list: number[] = [];
     const { paths } = this;
     for (let path = this.#head[entry] as number; path !== 0; path = paths.next[path] as number) {
-      if (paths.accepted[path] !== 0) list.push(path);
+      if (paths.accepted[path] !== 0 && this.isReachable(path)) list.push(path);
     }
     return list;
   }
@@ -229,7 +234,7 @@ export class FamilyRib {
       med: a.med[id] as number,
       neighbourAs: a.neighbourAs[id] as number,
       internal: peer.kind === 'ibgp' ? 1 : 0,
-      cost: 0,
+      cost: a.cost[id] as number,
       routerId: (a.originatorId[id] as number) || peer.routerId.bits,
       clusterLength: a.clusterLength[id] as number,
       addressRank: this.#peers.addressRank(slot),

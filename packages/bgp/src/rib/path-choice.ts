@@ -27,10 +27,12 @@ export class PathChoice {
   /** Chooses among the paths of a list; gives the best or 0. */
   choose(head: number): number {
     const { accepted, next } = this.#paths;
+    const { cost } = this.#attributes;
     const left = this.#left;
     left.length = 0;
     for (let path = head; path !== 0; path = next[path] as number) {
-      if (accepted[path] === 0) continue;
+      const id = accepted[path] as number;
+      if (id === 0 || cost[id] === Number.POSITIVE_INFINITY) continue;
       const order = left.length === 0 ? 0 : this.#compareFirst(path, left[0] as number);
       if (order > 0) continue;
       if (order < 0) left.length = 0;
@@ -40,6 +42,7 @@ export class PathChoice {
     if (left.length > 1) {
       this.#dropHigherMed();
       this.#dropInternal();
+      this.#dropFarther();
       if (this.#most === 1) left[0] = left.reduce((a, b) => (this.#compareLast(a, b) <= 0 ? a : b));
       else left.sort((a, b) => this.#compareLast(a, b));
     }
@@ -85,6 +88,17 @@ export class PathChoice {
     if (left.every(path => outside(path) === first)) return;
     let kept = 0;
     for (const path of left) if (outside(path)) left[kept++] = path;
+    left.length = kept;
+  }
+
+  #dropFarther(): void {
+    const left = this.#left;
+    const { accepted } = this.#paths;
+    const { cost } = this.#attributes;
+    let least = Number.POSITIVE_INFINITY;
+    for (const path of left) least = Math.min(least, cost[accepted[path] as number] as number);
+    let kept = 0;
+    for (const path of left) if (cost[accepted[path] as number] === least) left[kept++] = path;
     left.length = kept;
   }
 

@@ -1,4 +1,4 @@
-import { ip4, ip6, type Ip4, type Prefix, prefix as makePrefix } from '@muslin/net';
+import { type Ip, ip4, ip6, type Ip4, type Prefix, prefix as makePrefix } from '@muslin/net';
 import type { PathAttributes } from '../wire/attributes.ts';
 import { type NlriBlock, NlriWalk, packNlri } from '../wire/nlri.ts';
 import {
@@ -90,6 +90,12 @@ export class Rib {
         paths.stale[path] = stale;
       }
     }
+  }
+
+  /** Tells what it costs to reach a next hop; Infinity: it can't be reached (RFC 4271 §9.1.2.1). */
+  setNextHopCost(ip: Ip, cost: number): void {
+    this.attributes.setCost(ip, cost);
+    for (const family of ALL_FAMILIES) this.families[family].touchAll();
   }
 
   /** Starts, or changes, what a peer is sent for a family. */

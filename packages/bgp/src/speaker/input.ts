@@ -31,5 +31,10 @@ export type Input =
    * was sent to, and again whenever it drains. Beyond a limit the speaker stops producing UPDATEs for that peer.
    */
   | { readonly kind: 'backlog'; readonly connection: ConnectionId; readonly bytes: number }
+  /**
+   * What the kernel, or the cluster, knows about a next hop. Routes over one that can't be reached are not used, and
+   * so are withdrawn from others at once (RFC 4271 §9.1.2.1). Every next hop costs 0 until told otherwise.
+   */
+  | { readonly kind: 'nextHop'; readonly ip: Ip; readonly cost: number | 'unreachable' }
   /** BFD, or a link monitor, says that the peer is gone (RFC 9384). */
   | { readonly kind: 'peerDown'; readonly peer: PeerId; readonly message: string };

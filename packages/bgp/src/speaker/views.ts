@@ -133,7 +133,8 @@ export function explainPrefix(rib: Rib, prefix: Prefix, peers: readonly Peer[]):
     lost.push({ ...view(i), lostBecause: reason, words: reasonText(reason) });
   });
   for (let path = table.head(entry); path !== 0; path = table.paths.next[path] as number) {
-    const exclusion = EXCLUSIONS[table.paths.exclusion[path] as number];
+    const excluded = EXCLUSIONS[table.paths.exclusion[path] as number];
+    const exclusion = excluded === 'none' && !table.isReachable(path) ? 'next-hop-unreachable' : excluded;
     if (exclusion === undefined || exclusion === 'none') continue;
     const route = viewPath(rib, family, path, table.paths.received[path] as number);
     lost.push({ ...route, lostBecause: exclusion, words: EXCLUSION_WORDS[exclusion] });
