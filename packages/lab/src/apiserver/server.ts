@@ -51,6 +51,8 @@ export interface ApiServer {
 }
 
 const BODY_LIMIT = 3 * 1024 * 1024;
+/** Milliseconds; setTimeout takes more as none at all. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 /** Bytes that may wait for one watcher. */
 const BACKLOG_LIMIT = 64 * 1024 * 1024;
 const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
@@ -224,10 +226,13 @@ class Shell {
     if (reply.bookmarks) timers.push(setInterval(() => running.bookmark(), this.#bookmarkInterval));
     const seconds = reply.timeoutSeconds ?? 1800 * (1 + this.#api.random());
     timers.push(
-      setTimeout(() => {
-        if (reply.bookmarks) running.bookmark();
-        running.close();
-      }, seconds * 1000),
+      setTimeout(
+        () => {
+          if (reply.bookmarks) running.bookmark();
+          running.close();
+        },
+        Math.min(seconds * 1000, LONGEST_TIMER),
+      ),
     );
   }
 }

@@ -50,7 +50,7 @@ function detailsOf(subject: Subject, name: string, kind: string, extra: JsonObje
 }
 
 /** `foos.example.io`, or `configmaps` in the core group. */
-export function qualified(subject: Subject): string {
+function qualified(subject: Subject): string {
   return subject.group === '' ? subject.plural : `${subject.plural}.${subject.group}`;
 }
 

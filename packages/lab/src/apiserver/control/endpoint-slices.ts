@@ -54,7 +54,7 @@ function selects(service: KubeObject, pod: KubeObject): boolean {
 }
 
 /** What the slices of a service should hold, keyed by name. */
-export function wantedSlices(
+function wantedSlices(
   service: KubeObject,
   pods: readonly KubeObject[],
   zoneOf: (node: string) => string,

@@ -104,7 +104,7 @@ export const customResourceDefinition = builtIn({
 });
 
 /** The version that objects are stored in. */
-export function storageVersion(definition: KubeObject): string {
+function storageVersion(definition: KubeObject): string {
   const found = listAt(definition, 'spec', 'versions').find(item => at(item, 'storage') === true);
   return textAt(found, 'name');
 }

@@ -8,7 +8,7 @@ type Step =
   | { readonly kind: 'filter'; readonly path: readonly string[]; readonly value: string };
 
 const STEP =
-  /\.\.?([A-Za-z0-9_\-\\.]*?[A-Za-z0-9_-])(?=[.[]|$)|\[(-?\d+)\]|\[(\*)\]|\.(\*)|\['((?:[^'\\]|\\.)*)'\]|\[\?\(\s*@((?:\.[\w-]+)+)\s*==\s*(?:"([^"]*)"|'([^']*)'|(\w+))\s*\)\]/y;
+  /\.([^.[\]*?()'"\s]+)|\[(-?\d+)\]|\[(\*)\]|\.(\*)|\['((?:[^'\\]|\\.)*)'\]|\[\?\(\s*@((?:\.[\w-]+)+)\s*==\s*(?:"([^"]*)"|'([^']*)'|(\w+))\s*\)\]/y;
 
 /** Parses the simple JSONPath of printer columns: fields, indexes, `[*]` and `[?(@.a=="b")]`. */
 export function parseJsonPath(text: string): readonly Step[] | undefined {

@@ -115,7 +115,7 @@ function checkPort(item: Json, path: string): readonly Cause[] {
 }
 
 /** IANA_SVC_NAME as apimachinery checks it (RFC 6335 §5.1). */
-export function portNameFaults(name: string): readonly string[] {
+function portNameFaults(name: string): readonly string[] {
   if (name.length > 15) return ['must be no more than 15 characters'];
   const faults: string[] = [];
   if (!/^[-a-z0-9]+$/.test(name)) {
@@ -153,7 +153,7 @@ function checkIpBlock(block: JsonObject, path: string): readonly Cause[] {
 }
 
 /** A CIDR by the strict rules for new objects, or why it is none. */
-export function readCidr(text: string): Prefix | string {
+function readCidr(text: string): Prefix | string {
   const slash = text.indexOf('/');
   const address = slash < 0 ? text : text.slice(0, slash);
   const bits = text.slice(slash + 1);

@@ -8,7 +8,7 @@ import { tableHead, tableRow } from '../table/table.ts';
 import { JSON_TYPE } from './request.ts';
 
 /** The form in which a client wants objects. */
-export type Form = 'object' | 'table' | 'metadata';
+type Form = 'object' | 'table' | 'metadata';
 
 export interface Presentation {
   readonly form: Form;
@@ -54,7 +54,7 @@ export function choosePresentation(accept: string, query: URLSearchParams): Resu
   );
 }
 
-export function partialMetadata(object: KubeObject): JsonObject {
+function partialMetadata(object: KubeObject): JsonObject {
   return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata };
 }
 
