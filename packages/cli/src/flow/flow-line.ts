@@ -31,24 +31,25 @@ export function parseFlowLine(line: string): Result<FlowLine, FlowLineFault> {
     return fail({ from: null, to: null, message: 'not JSON' });
   }
   if (!isRecord(value)) return fail({ from: null, to: null, message: 'not a JSON object' });
-  const field = (name: string) => (Object.hasOwn(value, name) ? value[name] : undefined) ?? undefined;
-  const [fromText, toText] = [textOf(field('from')), textOf(field('to'))];
+  // A copy without a prototype: only what the line itself says counts.
+  const own: Readonly<Record<string, unknown>> = Object.assign(Object.create(null), value);
+  const { from: fromField, to: toField, port, protocol: protocolField } = own;
+  const [fromText, toText] = [textOf(fromField), textOf(toField)];
   const bad = (message: string) => fail({ from: fromText, to: toText, message });
-  if (fromText === null) return bad('"from" must be "namespace/pod" or an IP address');
-  if (toText === null) return bad('"to" must be "namespace/pod" or an IP address');
+  if (fromText === null) return bad('from must be "namespace/pod" or an IP address');
+  if (toText === null) return bad('to must be "namespace/pod" or an IP address');
   const from = parseFlowEnd(fromText, undefined);
   if (!from.ok) return bad(`from: ${from.fault}`);
   if (from.value.kind === 'service') return bad('from: a Service opens no connections; name a pod');
   const to = parseFlowEnd(toText, undefined);
   if (!to.ok) return bad(`to: ${to.fault}`);
-  const named = field('protocol') ?? 'TCP';
+  const named = protocolField ?? 'TCP';
   const protocol = typeof named === 'string' ? protocolNumber(named) : undefined;
-  if (protocol === undefined) return bad(`"protocol" must be TCP, UDP or SCTP, not ${JSON.stringify(named)}`);
-  const port = field('port');
+  if (protocol === undefined) return bad(`protocol must be TCP, UDP or SCTP, not ${JSON.stringify(named)}`);
   if (!hasPorts(protocol)) return ok({ from: from.value, to: to.value, fromText, toText, protocol });
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65535)
     return bad(
-      `"port" must be a number from 1 to 65535${port === undefined ? '' : `, not ${JSON.stringify(port)}`}`,
+      `port must be a number from 1 to 65535${port === undefined ? '' : `, not ${JSON.stringify(port)}`}`,
     );
   return ok({ from: from.value, to: to.value, fromText, toText, port, protocol });
 }

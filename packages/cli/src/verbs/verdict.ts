@@ -1,6 +1,9 @@
 import { FILES_MANY, POD_CIDR, SKIP_BROKEN } from '../options.ts';
 import type { Verb } from '../verb.ts';
 
+const FLOW = JSON.stringify({ from: 'ns/pod', to: 'ns/pod', port: 80, protocol: 'TCP' });
+const ASKED = JSON.stringify({ from: 'shop/web', to: 'shop/db', port: 5432 });
+
 /** Answers many flows from files alone: for CI, where no cluster is. */
 export const verdict: Verb = {
   name: 'verdict',
@@ -16,7 +19,7 @@ export const verdict: Verb = {
     SKIP_BROKEN,
   ],
   summary: 'judge flows against the policies in files, one JSON answer a line',
-  details: `A flow is {"from":"ns/pod","to":"ns/pod","port":80,"protocol":"TCP"}; either end may be an IP address, "to" also
+  details: `A flow is ${FLOW}; either end may be an IP address, "to" also
 "svc/ns/name", and the protocol is TCP when it is left out. An answer repeats it with "verdict" (allow, deny or error)
 and, for both ends, what decided, why, and in which line of which file.
 
@@ -26,7 +29,7 @@ namespace that is only used exists, with the label kubernetes.io/metadata.name.
 Exit code: 0 when every flow has an answer, 1 when a line got "error", 2 when files or options can't be used.`,
   examples: [
     'muslinctl verdict --files deploy/ --flows flows.jsonl',
-    `echo '{"from":"shop/web","to":"shop/db","port":5432}' | muslinctl verdict --files deploy/ --flows -`,
+    `echo '${ASKED}' | muslinctl verdict --files deploy/ --flows -`,
   ],
   async run(ctx, input) {
     const { judgeFlows } = await import('../flow/judge-flows.ts');
