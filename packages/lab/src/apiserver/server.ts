@@ -207,8 +207,8 @@ class Shell {
     const timers: NodeJS.Timeout[] = [];
     let close = () => {};
     const running = reply.open({
-      line: text => {
-        response.write(`${text}\n`);
+      line: bytes => {
+        response.write(bytes);
         // A client that does not read would fill our memory: it has to list again.
         if (response.writableLength > BACKLOG_LIMIT) response.destroy();
       },

@@ -24,8 +24,8 @@ export interface Reply {
 
 /** Where a running watch writes. */
 export interface WatchSink {
-  /** One JSON text without its line end. */
-  line(text: string): void;
+  /** One JSON text with its line end. */
+  line(bytes: Uint8Array): void;
   end(): void;
 }
 

@@ -2,6 +2,7 @@ import { ok, type Result } from '@muslin/net';
 import type { Api } from '../api.ts';
 import { jsonText } from '../json.ts';
 import { apiVersionOf, type Kind } from '../kinds/kind.ts';
+import { objectText } from '../kinds/stored-form.ts';
 import type { KubeObject } from '../kube-object.ts';
 import { withMetadata } from '../kube-object.ts';
 import { gone, refuse, type Status } from '../status.ts';
@@ -53,6 +54,26 @@ export function watchObjects(
   });
 }
 
+type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
+
+function lineOf(type: string, object: string): Buffer {
+  return Buffer.from(`{"type":"${type}","object":${object}}\n`);
+}
+
+const lines = new WeakMap<
+  KubeObject,
+  { readonly type: EventType; readonly kind: Kind; readonly bytes: Buffer }
+>();
+
+/** The bytes of an event, made once for all who watch: a write to a thousand watches is a thousand sends, no more. */
+function sharedLine(type: EventType, kind: Kind, object: KubeObject): Buffer {
+  const known = lines.get(object);
+  if (known?.type === type && known.kind === kind) return known.bytes;
+  const bytes = lineOf(type, objectText(kind, object));
+  lines.set(object, { type, kind, bytes });
+  return bytes;
+}
+
 /** One running watch: remembers only how far it is. */
 class Watch implements RunningWatch {
   readonly #api: Api;
@@ -86,7 +107,7 @@ class Watch implements RunningWatch {
       const missed = store.history.since(from);
       if (missed === undefined) {
         const status = gone(`too old resource version: ${from} (${store.history.oldest})`);
-        this.#sink.line(`{"type":"ERROR","object":${jsonText(status)}}`);
+        this.#sink.line(lineOf('ERROR', jsonText(status)));
         this.#finish();
         return;
       }
@@ -125,10 +146,14 @@ class Watch implements RunningWatch {
     }
   }
 
-  #send(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject): void {
+  #send(type: EventType, object: KubeObject): void {
+    if (this.#presentation.form === 'object') {
+      this.#sink.line(sharedLine(type, this.#kind, object));
+      return;
+    }
     const text = presentOne(this.#kind, object, this.#presentation, this.#api.now(), !this.#hasHead);
     this.#hasHead = true;
-    this.#sink.line(`{"type":"${type}","object":${text}}`);
+    this.#sink.line(lineOf(type, text));
   }
 
   #sendBookmark(annotations: Readonly<Record<string, string>> | undefined): void {
@@ -144,6 +169,6 @@ class Watch implements RunningWatch {
         : form === 'metadata'
           ? { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata }
           : { kind: this.#kind.kind, apiVersion: apiVersionOf(this.#kind), metadata };
-    this.#sink.line(`{"type":"BOOKMARK","object":${jsonText(object)}}`);
+    this.#sink.line(lineOf('BOOKMARK', jsonText(object)));
   }
 }
