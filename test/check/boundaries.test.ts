@@ -30,6 +30,19 @@ describe('the boundary check', () => {
     expect(judge(file, text)).toHaveLength(1);
   });
 
+  it('does not read texts as imports', () => {
+    const text =
+      "const side = egress ? 'from' : 'to';\nconst said = `taken from '`;\nlog('export it from', 'zod');";
+    expect(judge('packages/policy/src/a.ts', text)).toEqual([]);
+  });
+
+  it('reads imports that go over several lines', () => {
+    expect(
+      judge('packages/policy/src/a.ts', "import {\n  type A,\n  b,\n} from '@muslin/bgp';"),
+    ).toHaveLength(1);
+    expect(judge('packages/policy/src/a.ts', "export type * from '@muslin/bgp';")).toHaveLength(1);
+  });
+
   it('does not read comments as imports', () => {
     expect(judge('packages/net/src/a.ts', "/** import x from 'zod' */\n// from 'zod'\nexport {};")).toEqual(
       [],

@@ -8,7 +8,9 @@ export interface Violation {
   readonly message: string;
 }
 
-const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)(['"])([^'"\n]+)\1/g;
+/** `import … from 'x'` and `export … from 'x'` over any lines, `import 'x'`, and `import('x')` anywhere. */
+const IMPORT =
+  /(?:^[ \t]*(?:import|export)\b[^'"`;()]*?\bfrom\s*|^[ \t]*import\s*|\bimport\s*\(\s*)(['"])([^'"\n]+)\1/gm;
 
 /**
  * Judges every import of the sources `packages/<room>/src/**` (path → text) against the rooms.
