@@ -1,4 +1,4 @@
-import { flips, Judge } from '@muslin/policy';
+import { type Edit, flips, Judge } from '@muslin/policy';
 import type { Context } from '../context.ts';
 import { warn } from '../output/complain.ts';
 import { writeData } from '../output/data.ts';
@@ -35,10 +35,19 @@ export async function explainFlow(ctx: Context, input: Input): Promise<ExitCode>
     paint: ctx.paint,
     placeOf: world.placeOf,
   };
-  const edits = flips(snapshot, said.value.flow);
+  const edits = advisable(flips(snapshot, said.value.flow));
   const form = input.text('output');
   if (form === 'json' || form === 'yaml')
     await writeData(ctx, form, whyData(said.value, edits, frame, world));
   else ctx.stdout(whyText(said.value, edits, frame));
   return said.value.answer === 'allow' ? 0 : 1;
+}
+
+/**
+ * What says the intent in a policy comes first. A label is the smaller edit, but changes who the pod is to every
+ * policy; and a policy that is gone takes all of its rules along.
+ */
+function advisable(edits: readonly Edit[]): readonly Edit[] {
+  const rank = ({ kind }: Edit) => (kind === 'change-label' ? 1 : kind === 'remove-policy' ? 2 : 0);
+  return edits.toSorted((a, b) => rank(a) - rank(b));
 }

@@ -25,7 +25,7 @@ export interface WhyFrame {
   readonly placeOf: World['placeOf'];
 }
 
-/** Smallest first, so the first few are the ones to think of. */
+/** The best come first. */
 const MAX_EDITS = 5;
 
 /** The verdict in one line, then what both ends asked, in order, each with where it stands. */
@@ -49,7 +49,7 @@ export function whyText(explanation: Explanation, edits: readonly Edit[], frame:
     lines.push('', `Any one of these alone would ${answer === 'allow' ? 'deny' : 'allow'} it:`);
     for (const { text } of edits.slice(0, MAX_EDITS)) lines.push(`  - ${printable(text)}`);
     if (edits.length > MAX_EDITS)
-      lines.push(frame.paint.dim(`  (and ${edits.length - MAX_EDITS} larger ones; -o yaml lists all)`));
+      lines.push(frame.paint.dim(`  (and ${edits.length - MAX_EDITS} more; -o yaml lists all)`));
   }
   return `${lines.join('\n')}\n`;
 }
