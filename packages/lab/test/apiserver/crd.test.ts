@@ -445,6 +445,27 @@ describe('an object of a definition', () => {
   });
 });
 
+describe('a watch', () => {
+  it('follows the changes of a definition, and ends with it', async () => {
+    const body = definition('waves', 'Wave', { type: 'object', properties: { a: text } });
+    await serve(body);
+    const path = '/apis/example.io/v1/namespaces/default/waves';
+    const watching = rig.watch(`${path}?watch=true`, () => false);
+    await rig.call('POST', path, { metadata: { name: 'one' }, spec: { a: '1', b: '1' } });
+    const { body: stored } = await rig.call('GET', `${CRDS}/waves.example.io`);
+    stored.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.b = { ...text, default: 'd' };
+    expect((await rig.call('PUT', `${CRDS}/waves.example.io`, stored)).code).toBe(200);
+    await rig.call('POST', path, { metadata: { name: 'two' }, spec: { b: '2' } });
+    await rig.call('DELETE', `${CRDS}/waves.example.io`);
+    expect((await watching).map(({ type, object }) => [type, object.metadata.name, object.spec])).toEqual([
+      ['ADDED', 'one', { a: '1' }],
+      ['ADDED', 'two', { b: '2' }],
+      ['DELETED', 'one', { a: '1', b: 'd' }],
+      ['DELETED', 'two', { b: '2' }],
+    ]);
+  });
+});
+
 describe('rules', () => {
   const RULES: readonly (readonly [rule: string, good: object, bad: object])[] = [
     ['!has(self.cidr) || isCIDR(self.cidr)', { cidr: '10.0.0.0/8' }, { cidr: '10.0.0.0' }],

@@ -42,11 +42,10 @@ export class Registry {
     for (const [, object] of store.list(customResourceDefinition.storage)) this.#learn(object);
     this.#index();
     store.subscribe(event => {
-      if (event.storage !== customResourceDefinition.storage) return;
       if (event.type === 'DELETED') this.#custom.delete(event.object.metadata.name ?? '');
       else this.#learn(event.object);
       this.#index();
-    });
+    }, customResourceDefinition.storage);
   }
 
   /** Grows when the set of kinds may have changed; tells caches (ETag, OpenAPI hash) apart. */

@@ -1,6 +1,7 @@
 import { ok, type Result } from '@muslin/net';
 import type { Api } from '../api.ts';
 import { jsonText } from '../json.ts';
+import { customResourceDefinition } from '../kinds/custom-resource-definition.ts';
 import { apiVersionOf, type Kind } from '../kinds/kind.ts';
 import { objectText } from '../kinds/stored-form.ts';
 import type { KubeObject } from '../kube-object.ts';
@@ -77,11 +78,11 @@ function sharedLine(type: EventType, kind: Kind, object: KubeObject): Buffer {
 /** One running watch: remembers only how far it is. */
 class Watch implements RunningWatch {
   readonly #api: Api;
-  readonly #kind: Kind;
+  #kind: Kind;
   readonly #selection: Selection;
   readonly #presentation: Presentation;
   readonly #sink: WatchSink;
-  #stop: (() => void) | undefined;
+  readonly #subscriptions: (() => void)[] = [];
   #hasHead = false;
   #from = 0;
   #ended = false;
@@ -114,7 +115,18 @@ class Watch implements RunningWatch {
       this.#from = from;
       for (const event of missed) this.#deliver(event);
     }
-    this.#stop = store.subscribe(event => this.#deliver(event), this.#kind.storage);
+    const { builtIn, storage } = this.#kind;
+    this.#subscriptions.push(store.subscribe(event => this.#deliver(event), storage));
+    if (builtIn) return;
+    this.#subscriptions.push(store.subscribe(() => this.#refresh(), customResourceDefinition.storage));
+  }
+
+  /** After a definition changed, objects read by its new schema; a watch ends with its kind. */
+  #refresh(): void {
+    const { group, version, plural } = this.#kind;
+    const now = this.#api.registry.find(group, version, plural);
+    if (now === undefined) this.#finish();
+    else this.#kind = now;
   }
 
   bookmark(): void {
@@ -128,7 +140,7 @@ class Watch implements RunningWatch {
   #finish(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#stop?.();
+    for (const stop of this.#subscriptions) stop();
     this.#sink.end();
   }
 
