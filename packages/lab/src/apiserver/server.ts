@@ -148,6 +148,7 @@ class Shell {
       if (size <= BODY_LIMIT) chunks.push(chunk);
     });
     incoming.on('error', () => response.destroy());
+    response.on('error', () => response.destroy());
     incoming.on('end', () => {
       if (size > BODY_LIMIT) {
         const why = `Request entity too large: limit is ${BODY_LIMIT}`;

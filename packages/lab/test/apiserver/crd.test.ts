@@ -466,6 +466,25 @@ describe('a watch', () => {
   });
 });
 
+describe('a stricter definition', () => {
+  it('leaves alone what updates leave alone', async () => {
+    const body = definition('ratchets', 'Ratchet', { type: 'object', properties: { a: text, b: text } });
+    await serve(body);
+    const path = '/apis/example.io/v1/namespaces/default/ratchets';
+    await rig.call('POST', path, { metadata: { name: 'r' }, spec: { a: 'long', b: 'x' } });
+    const { body: stored } = await rig.call('GET', `${CRDS}/ratchets.example.io`);
+    const { properties } = stored.spec.versions[0].schema.openAPIV3Schema.properties.spec;
+    properties.a = { ...text, maxLength: 2, 'x-kubernetes-validations': [{ rule: "self != 'long'" }] };
+    expect((await rig.call('PUT', `${CRDS}/ratchets.example.io`, stored)).code).toBe(200);
+    expect((await rig.call('PATCH', `${path}/r`, { spec: { b: 'y' } }, MERGE)).body.spec).toEqual({
+      a: 'long',
+      b: 'y',
+    });
+    expect((await rig.call('PATCH', `${path}/r`, { spec: { a: 'longer' } }, MERGE)).code).toBe(422);
+    expect((await rig.call('POST', path, { metadata: { name: 's' }, spec: { a: 'long' } })).code).toBe(422);
+  });
+});
+
 describe('rules', () => {
   const RULES: readonly (readonly [rule: string, good: object, bad: object])[] = [
     ['!has(self.cidr) || isCIDR(self.cidr)', { cidr: '10.0.0.0/8' }, { cidr: '10.0.0.0' }],

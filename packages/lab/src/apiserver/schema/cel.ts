@@ -1,12 +1,13 @@
 import { Environment, type ParseResult } from '@marcbachmann/cel-js';
 import { fail, ok, type Result } from '@muslin/net';
 import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired } from '../field-error.ts';
-import { isList, isObject, type Json, type JsonObject } from '../json.ts';
+import { isList, isObject, type Json, type JsonObject, sameJson } from '../json.ts';
 import type { Cause } from '../status.ts';
 import { addKubernetesLibrary } from './cel-library.ts';
 import { escapeName } from './cel-types.ts';
 import { nesting } from './cel-cost.ts';
 import { fieldSchema, type Schema, type ValidationRule } from './schema.ts';
+import { partnerOf } from './validate.ts';
 
 const environment = addKubernetesLibrary(
   new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false }),
@@ -71,7 +72,7 @@ export function checkValidations(
   if (isList(value) && schema.items !== undefined) {
     const items = schema.items;
     value.forEach((item, i) => {
-      causes.push(...checkValidations(item, partner(item, old, schema), items, `${path}[${i}]`));
+      causes.push(...checkValidations(item, partnerOf(item, old, schema), items, `${path}[${i}]`));
     });
   } else if (isObject(value)) {
     for (const [name, child] of Object.entries(value)) {
@@ -97,13 +98,6 @@ function hasRules(schema: Schema): boolean {
   return found;
 }
 
-/** The item of the old list with the same keys: only list-type map can be followed through an update. */
-function partner(item: Json, old: Json | undefined, schema: Schema): Json | undefined {
-  if (!isList(old) || schema['x-kubernetes-list-type'] !== 'map' || !isObject(item)) return undefined;
-  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-  return old.find(other => isObject(other) && keys.every(key => other[key] === item[key]));
-}
-
 function checkRule(
   rule: ValidationRule,
   value: Json,
@@ -118,6 +112,8 @@ function checkRule(
   if (!program.ok) return fieldInvalid(field, shown, `rule compile error: ${program.fault}`);
   const { run, transition, depth } = program.value;
   if (transition && old === undefined && rule.optionalOldSelf !== true) return undefined;
+  // What an update leaves alone may stay as it is (KEP-4008, ratcheting).
+  if (!transition && old !== undefined && sameJson(value, old)) return undefined;
   if (depth > 0 && largest(value) ** depth > STEP_LIMIT) {
     return fieldInvalid(field, shown, `call cost exceeds limit for rule: ${rule.rule}`);
   }

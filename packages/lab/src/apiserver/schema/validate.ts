@@ -12,14 +12,18 @@ import type { Cause } from '../status.ts';
 import { hasFormat } from './format.ts';
 import { fieldSchema, type Schema } from './schema.ts';
 
-/** Every breach of a structural schema, worded as apiextensions does. `path` is '' at the root. */
-export function validate(value: Json, schema: Schema, path = ''): readonly Cause[] {
+/**
+ * Every breach of a structural schema, worded as apiextensions does. `path` is '' at the root.
+ * @param old the value before an update: what it left alone may stay as it is (KEP-4008, ratcheting)
+ */
+export function validate(value: Json, schema: Schema, path = '', old?: Json): readonly Cause[] {
   const causes: Cause[] = [];
-  check(value, schema, path, causes);
+  check(value, schema, path, causes, old);
   return causes;
 }
 
-function check(value: Json, schema: Schema, path: string, causes: Cause[]): void {
+function check(value: Json, schema: Schema, path: string, causes: Cause[], old: Json | undefined): void {
+  if (old !== undefined && sameJson(value, old)) return;
   if (value === null) {
     if (schema.nullable !== true && (schema.type !== undefined || schema['x-kubernetes-int-or-string'])) {
       causes.push(typeError(value, schema.type ?? 'integer,string', path));
@@ -38,8 +42,8 @@ function check(value: Json, schema: Schema, path: string, causes: Cause[]): void
   }
   if (typeof value === 'string') checkText(value, schema, path, causes);
   else if (typeof value === 'number') checkNumber(value, schema, path, causes);
-  else if (isList(value)) checkList(value, schema, path, causes);
-  else if (isObject(value)) checkObject(value, schema, path, causes);
+  else if (isList(value)) checkList(value, schema, path, causes, old);
+  else if (isObject(value)) checkObject(value, schema, path, causes, old);
   checkJunctors(value, schema, path, causes);
 }
 
@@ -116,7 +120,13 @@ function checkNumber(value: number, schema: Schema, path: string, causes: Cause[
   if (multipleOf !== undefined && value % multipleOf !== 0) say(`a multiple of ${multipleOf}`);
 }
 
-function checkList(value: readonly Json[], schema: Schema, path: string, causes: Cause[]): void {
+function checkList(
+  value: readonly Json[],
+  schema: Schema,
+  path: string,
+  causes: Cause[],
+  old: Json | undefined,
+): void {
   const { maxItems, minItems, items } = schema;
   if (maxItems !== undefined && value.length > maxItems)
     causes.push(fieldTooMany(path, value.length, maxItems));
@@ -137,8 +147,15 @@ function checkList(value: readonly Json[], schema: Schema, path: string, causes:
       if (seen.has(text)) causes.push(fieldDuplicate(`${path}[${i}]`, identity));
       seen.add(text);
     }
-    if (items !== undefined) check(item, items, `${path}[${i}]`, causes);
+    if (items !== undefined) check(item, items, `${path}[${i}]`, causes, partnerOf(item, old, schema));
   });
+}
+
+/** The item of the old list with the same keys: only list-type map can be followed through an update. */
+export function partnerOf(item: Json, old: Json | undefined, schema: Schema): Json | undefined {
+  if (!isList(old) || schema['x-kubernetes-list-type'] !== 'map' || !isObject(item)) return undefined;
+  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
+  return old.find(other => isObject(other) && keys.every(key => other[key] === item[key]));
 }
 
 /** What makes a list item unique (x-kubernetes-list-type set or map); undefined when nothing does. */
@@ -151,7 +168,13 @@ function identityOf(item: Json, schema: Schema): Json | undefined {
   ) as JsonObject;
 }
 
-function checkObject(value: JsonObject, schema: Schema, path: string, causes: Cause[]): void {
+function checkObject(
+  value: JsonObject,
+  schema: Schema,
+  path: string,
+  causes: Cause[],
+  old: Json | undefined,
+): void {
   const names = Object.keys(value).filter(name => value[name] !== undefined);
   const below = (name: string) => (path === '' ? name : `${path}.${name}`);
   for (const name of schema.required ?? []) {
@@ -171,7 +194,9 @@ function checkObject(value: JsonObject, schema: Schema, path: string, causes: Ca
   }
   for (const name of names) {
     const child = fieldSchema(schema, name);
-    if (child !== undefined) check(value[name] as Json, child, below(name), causes);
+    if (child !== undefined) {
+      check(value[name] as Json, child, below(name), causes, isObject(old) ? old[name] : undefined);
+    }
   }
 }
 

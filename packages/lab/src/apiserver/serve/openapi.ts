@@ -2,39 +2,54 @@ import { createHash } from 'node:crypto';
 import type { Api } from '../api.ts';
 import type { Json, JsonObject } from '../json.ts';
 import type { Kind } from '../kinds/kind.ts';
+import type { Registry } from '../kinds/registry.ts';
 import type { Schema } from '../schema/schema.ts';
 import { PATCH_TYPES } from './patch.ts';
 import { type Reply, replyJson, replyText } from './request.ts';
 
-/** GET /openapi/v3 and the documents below it; undefined for a group version that is not served. */
-export function serveOpenApi(api: Api, path: string): Reply | undefined {
+interface Document {
+  readonly text: string;
+  readonly hash: string;
+}
+
+/** Documents of one state of the registry; kubectl asks for them with every apply. */
+const known = new WeakMap<
+  Registry,
+  { readonly generation: number; readonly documents: ReadonlyMap<string, Document> }
+>();
+
+function documentsOf(registry: Registry): ReadonlyMap<string, Document> {
+  const found = known.get(registry);
+  if (found?.generation === registry.generation) return found.documents;
   const groups = new Map<string, Kind[]>();
-  for (const kind of api.registry.all()) {
+  for (const kind of registry.all()) {
     const place = kind.group === '' ? `api/${kind.version}` : `apis/${kind.group}/${kind.version}`;
     groups.set(place, [...(groups.get(place) ?? []), kind]);
   }
-  if (path === '/openapi/v3') {
-    const paths = Object.fromEntries(
-      [...groups].map(([place, kinds]) => [
-        place,
-        { serverRelativeURL: `/openapi/v3/${place}?hash=${hashOf(documentText(place, kinds))}` },
-      ]),
-    );
-    return replyJson(200, { paths });
+  const documents = new Map<string, Document>();
+  for (const [place, kinds] of groups) {
+    const text = documentText(place, kinds);
+    const hash = createHash('sha256').update(text).digest('hex').toUpperCase().slice(0, 32);
+    documents.set(place, { text, hash });
   }
-  const place = path.replace(/^\/openapi\/v3\//, '');
-  const kinds = groups.get(place);
-  if (kinds === undefined) return undefined;
-  const text = documentText(place, kinds);
-  const reply = replyText(200, text);
-  return {
-    ...reply,
-    headers: { ...reply.headers, etag: `"${hashOf(text)}"`, 'cache-control': 'public, immutable' },
-  };
+  known.set(registry, { generation: registry.generation, documents });
+  return documents;
 }
 
-function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex').toUpperCase().slice(0, 32);
+/** GET /openapi/v3 and the documents below it; undefined for a group version that is not served. */
+export function serveOpenApi(api: Api, path: string): Reply | undefined {
+  const documents = documentsOf(api.registry);
+  if (path === '/openapi/v3') {
+    const paths = [...documents].map(
+      ([place, { hash }]) => [place, { serverRelativeURL: `/openapi/v3/${place}?hash=${hash}` }] as const,
+    );
+    return replyJson(200, { paths: Object.fromEntries(paths) });
+  }
+  const document = documents.get(path.replace(/^\/openapi\/v3\//, ''));
+  if (document === undefined) return undefined;
+  const reply = replyText(200, document.text);
+  const headers = { ...reply.headers, etag: `"${document.hash}"`, 'cache-control': 'public, immutable' };
+  return { ...reply, headers };
 }
 
 /** Types that kubectl explain names rather than spells out. */
@@ -45,7 +60,7 @@ const SHARED: Readonly<Record<string, Json>> = {
   [QUANTITY]: { oneOf: [{ type: 'string' }, { type: 'number' }] },
 };
 
-const documents = new WeakMap<Kind, JsonObject>();
+const schemas = new WeakMap<Kind, JsonObject>();
 
 function documentText(place: string, kinds: readonly Kind[]): string {
   const paths: Record<string, Json> = {};
@@ -87,13 +102,13 @@ function gvk(kind: Kind, name = kind.kind): JsonObject {
 }
 
 function schemaOf(kind: Kind): JsonObject {
-  let found = documents.get(kind);
+  let found = schemas.get(kind);
   if (found === undefined) {
     found = {
       ...(publicSchema(kind.schema, kind.builtIn) as JsonObject),
       'x-kubernetes-group-version-kind': [gvk(kind)],
     };
-    documents.set(kind, found);
+    schemas.set(kind, found);
   }
   return found;
 }

@@ -114,7 +114,7 @@ function checkObject(
   if (kind.builtIn) return own;
   const whole = withTypeMeta(kind, object);
   const before = old === undefined ? undefined : withTypeMeta(kind, old);
-  const shape = validate(whole, kind.schema);
+  const shape = validate(whole, kind.schema, '', before);
   const blocked = shape.some(cause => BLOCKING.has(cause.reason));
   const rules = blocked
     ? [fieldInvalid('<nil>', null, UNCHECKED)]
