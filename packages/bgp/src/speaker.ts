@@ -21,7 +21,7 @@ import { type Connection, PeerSessions, type Session, type SessionHost } from '.
 import { PeerSet } from './speaker/peer-set.ts';
 import type { PeerView } from './speaker/peer-view.ts';
 import { RestartDeferral } from './speaker/restart-deferral.ts';
-import { RouteExchange } from './speaker/route-exchange.ts';
+import { type LimitBroken, RouteExchange } from './speaker/route-exchange.ts';
 import type { Explanation, RouteView } from './speaker/route-view.ts';
 import { TimerBook } from './speaker/timer-book.ts';
 import { DEFERRAL_TIMER, timerId, timerParts } from './speaker/timer-id.ts';
@@ -252,7 +252,10 @@ export class Speaker {
       if (before.enabled) this.#stop(peer, cease(2, config.shutdownText), shutDownWords(config.shutdownText));
     } else if (!before.enabled) peer.sessions.start();
     else if (needsReset(changes)) this.#stop(peer, cease(6), 'the configuration changed', 0);
-    else {
+    else if (peer.held && peer.live === undefined) {
+      peer.held = false;
+      peer.sessions.start();
+    } else {
       this.#exchange.retreat(peer, this.#settings);
       this.#checkLimit(peer);
     }
@@ -288,7 +291,7 @@ export class Speaker {
       established: (negotiated, connection) => this.#established(peer(), negotiated, connection),
       deliver: message => {
         const broken = this.#exchange.deliver(peer(), message, this.#now);
-        if (broken !== undefined) this.#stop(peer(), cease(1), broken.message, broken.restartAfter);
+        if (broken !== undefined) this.#hold(peer(), broken);
       },
       ended: (reason, established) => this.#ended(peer(), reason, established),
       counted: (direction, message) => {
@@ -307,7 +310,8 @@ export class Speaker {
   #accept(input: Extract<Input, { readonly kind: 'accepted' }>): void {
     const { connection } = input;
     const peer = this.#peers.at(input.remoteIp, input.interface);
-    if (peer?.config.enabled) {
+    const idle = peer?.sessions.leading.state.name === 'Idle';
+    if (peer?.config.enabled && !(peer.held && idle)) {
       this.#peers.own(connection, peer);
       this.#touched.add(peer);
       peer.sessions.accepted(connection, input.localIp);
@@ -360,6 +364,7 @@ export class Speaker {
   }
 
   #established(peer: Peer, negotiated: Negotiated, connection: Connection): void {
+    peer.held = false;
     this.#exchange.established(peer, negotiated, connection, this.#settings, this.#now);
     this.#configure(peer);
   }
@@ -372,7 +377,12 @@ export class Speaker {
 
   #checkLimit(peer: Peer): void {
     const broken = this.#exchange.brokenLimit(peer);
-    if (broken !== undefined) this.#stop(peer, cease(1), broken.message, broken.restartAfter);
+    if (broken !== undefined) this.#hold(peer, broken);
+  }
+
+  #hold(peer: Peer, broken: LimitBroken): void {
+    this.#stop(peer, cease(1), broken.message, broken.restartAfter);
+    peer.held = true;
   }
 
   #send(slot: number, bytes: Uint8Array): void {

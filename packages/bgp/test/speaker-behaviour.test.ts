@@ -205,3 +205,100 @@ describe('the speaker as a function', () => {
     ).toEqual([]);
   });
 });
+
+describe('a changed configuration', () => {
+  const world = (config: object = {}) => {
+    const net = new VirtualNet();
+    const a = net.add('a', '10.0.0.1', { asNumber: 1, routerId: id('10.0.0.1') });
+    const b = net.add('b', '10.0.0.2', { asNumber: 2, routerId: id('10.0.0.2') });
+    net.link(a, b, { gracefulRestartTime: 0, ...config }, { gracefulRestartTime: 0 });
+    net.perform(b, b.speaker.originate(mustPrefix('10.1.0.0/16')));
+    net.perform(b, b.speaker.originate(mustPrefix('10.2.0.0/16')));
+    net.run(5000);
+    const peer = () => a.speaker.peers()[0];
+    return { net, a, b, peer };
+  };
+
+  test('of what was negotiated makes a new session at once', () => {
+    const { net, a, b, peer } = world();
+    net.point(a, b, { gracefulRestartTime: 0, holdTime: 30 });
+    expect(peer()).toMatchObject({ state: 'Idle', lastError: 'the configuration changed' });
+    net.run(5000);
+    expect(peer()).toMatchObject({ state: 'Established', holdTime: 30, established: 2 });
+    expect(b.speaker.peers()[0]?.lastError).toMatch(/Other Configuration Change/);
+  });
+
+  test('to disabled and back ends the session and starts it again', () => {
+    const { net, a, b, peer } = world();
+    net.point(a, b, { gracefulRestartTime: 0, enabled: false, shutdownText: 'drain' });
+    net.run(120_000);
+    expect(peer()).toMatchObject({ state: 'Idle', lastError: 'shut down by the operator: drain' });
+    expect(a.fib.size).toBe(0);
+    net.point(a, b, { gracefulRestartTime: 0 });
+    net.run(70_000);
+    expect(peer()).toMatchObject({ state: 'Established' });
+    expect(a.fib.size).toBe(2);
+  });
+
+  const most = (restart: object = {}) => ({
+    prefixLimit: { 'ipv4-unicast': { most: 1, ...restart } },
+    passive: true,
+  });
+
+  test('after too many prefixes the session comes back when it was said to, not before', () => {
+    const { net, a, peer } = world(most({ restartAfter: 300 }));
+    expect(peer()).toMatchObject({ state: 'Idle', established: 1 });
+    expect(a.fib.size).toBe(0);
+    net.run(290_000);
+    expect(peer()).toMatchObject({ state: 'Idle', established: 1 });
+    net.run(80_000);
+    expect(peer()).toMatchObject({
+      established: 2,
+      lastError: 'the peer sent 2 ipv4-unicast routes, 1 are allowed',
+    });
+  });
+
+  test('after too many prefixes it needs an operator otherwise, who raises the limit', () => {
+    const { net, a, b, peer } = world(most());
+    net.run(3_600_000);
+    expect(peer()).toMatchObject({ state: 'Idle', established: 1 });
+    net.point(a, b, { gracefulRestartTime: 0, ...most({ most: 10 }) });
+    net.run(70_000);
+    expect(peer()).toMatchObject({ state: 'Established', established: 2 });
+    expect(a.fib.size).toBe(2);
+  });
+
+  test('of the peer address finds the peer at its new place', () => {
+    const { net, a, b, peer } = world();
+    const c = net.add('c', '10.0.0.3', { asNumber: 3, routerId: id('10.0.0.3') });
+    net.perform(a, a.speaker.setPeer({ id: b.name, remoteIp: c.ip, remoteAs: 3 }, net.now));
+    net.point(c, a);
+    net.run(10_000);
+    expect(peer()).toMatchObject({ state: 'Established', remoteAs: 3 });
+    expect(a.speaker.peerAt(b.ip)).toBeUndefined();
+  });
+
+  test('that removes a peer takes its routes away', () => {
+    const { net, a, b, peer } = world();
+    net.perform(a, a.speaker.removePeer(b.name));
+    net.run(100);
+    expect(a.fib.size).toBe(0);
+    expect(peer()).toBeUndefined();
+  });
+});
+
+describe('a link-local session (RFC 2545 §3, RFC 8950)', () => {
+  test('sends its link-local address beside the global one, and carries IPv4 over it', () => {
+    const net = new VirtualNet();
+    const a = net.add('a', 'fe80::1', { asNumber: 1, routerId: id('10.0.0.1') });
+    const b = net.add('b', 'fe80::2', { asNumber: 2, routerId: id('10.0.0.2') });
+    net.link(a, b, { nextHopSelf: { ipv6: mustIp('fd00::1') as never } });
+    net.perform(a, a.speaker.originate(mustPrefix('fd00:1::/64')));
+    net.perform(a, a.speaker.originate(mustPrefix('10.1.0.0/24')));
+    net.run(5000);
+    const hops = b.log.flatMap(o => (o.kind === 'bestChanged' ? o.nextHops : []));
+    expect(hops).toHaveLength(2);
+    for (const hop of hops)
+      expect(hop).toMatchObject({ ip: mustIp('fd00::1'), linkLocal: mustIp('fe80::1') });
+  });
+});

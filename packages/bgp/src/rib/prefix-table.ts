@@ -63,7 +63,7 @@ export class PrefixTable {
     }
     this.lengths[entry] = length;
     this.#live++;
-    if (++this.#filled * 2 > this.#slots.length) this.#rehash(entry);
+    if (++this.#filled * 2 > this.#slots.length) this.#rehash();
     else this.#place(entry);
     return entry;
   }
@@ -123,7 +123,7 @@ export class PrefixTable {
     this.#slots[slot] = entry;
   }
 
-  #rehash(_added: number): void {
+  #rehash(): void {
     let size = 512;
     while (size < (this.#live + 1) * 4) size *= 2;
     this.#slots = new Int32Array(size);

@@ -1,6 +1,6 @@
 import { type Ip, ip4, ip6, type Ip4, type Prefix, prefix as makePrefix } from '@muslin/net';
 import type { PathAttributes } from '../wire/attributes.ts';
-import { type NlriBlock, NlriWalk, packNlri } from '../wire/nlri.ts';
+import { type NlriBlock, NlriWalk } from '../wire/nlri.ts';
 import {
   ALL_FAMILIES,
   type PerFamily,
@@ -193,9 +193,4 @@ export class Rib {
     group.dispose();
     this.#groups[family].delete(treatmentKey(group.treatment));
   }
-}
-
-/** Packs one prefix for tests and tools. */
-export function blockOf(prefix: Prefix): NlriBlock {
-  return packNlri(unicastOf(prefix.ip.family), [{ prefix, pathId: 0 }]);
 }

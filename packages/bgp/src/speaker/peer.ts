@@ -1,4 +1,4 @@
-import type { Ip4 } from '@muslin/net';
+import type { Ip, Ip4 } from '@muslin/net';
 import type { ExportTreatment } from '../rib/export-rules.ts';
 import type { ImportTreatment } from '../rib/import-rules.ts';
 import { formatIp } from '@muslin/net';
@@ -7,7 +7,7 @@ import type { Negotiated } from '../session/negotiation.ts';
 import type { SessionConfig } from '../session/session-config.ts';
 import type { StateName } from '../session/session-state.ts';
 import type { Message } from '../wire/message.ts';
-import type { NextHop } from '../wire/next-hop.ts';
+import { isLinkLocal } from '../wire/next-hop.ts';
 import type { RouteFamily } from '../wire/route-family.ts';
 import type { FullPeerConfig } from './peer-config.ts';
 import type { Connection, PeerSessions } from './peer-sessions.ts';
@@ -47,6 +47,8 @@ export interface Peer {
   /** Octets given to the shell that the kernel may not have taken. */
   unsent: number;
   readonly stale: Set<RouteFamily>;
+  /** It broke its prefix limit: while Idle its calls are refused too, or it would be back at once. */
+  held: boolean;
 }
 
 function noMessages(): Record<Message['kind'], number> {
@@ -70,6 +72,7 @@ export function newPeer(slot: number, config: FullPeerConfig, sessions: PeerSess
     faults: { withdraw: 0, discard: 0, last: undefined },
     unsent: 0,
     stale: new Set(),
+    held: false,
   };
 }
 
@@ -135,20 +138,28 @@ export function exportTreatmentOf(
   negotiated: Negotiated,
   connection: Connection,
 ): ExportTreatment {
-  const self: { 4?: NextHop; 6?: NextHop } = {};
-  if (config.nextHopSelf.ipv4 !== undefined) self[4] = { ip: config.nextHopSelf.ipv4 };
-  if (config.nextHopSelf.ipv6 !== undefined) self[6] = { ip: config.nextHopSelf.ipv6 };
-  if (connection.localIp !== undefined) self[connection.localIp.family] ??= { ip: connection.localIp };
   return {
     external: negotiated.external,
     localAs: negotiated.localAs,
     client: config.routeReflectorClient && !negotiated.external,
     clusterId: config.clusterId ?? settings.clusterId,
     nextHop: config.nextHop,
-    self,
+    self: selfNextHops(config, connection.localIp),
     role: negotiated.external ? config.role : undefined,
     policy: config.exportPolicy,
     wire: negotiated.send,
+  };
+}
+
+/** Our addresses as next hop: the configured ones first, else the session's own; on a link both (RFC 2545 §3). */
+function selfNextHops(config: FullPeerConfig, localIp: Ip | undefined): ExportTreatment['self'] {
+  const { ipv4, ipv6 } = config.nextHopSelf;
+  const own4 = ipv4 ?? (localIp?.family === 4 ? localIp : undefined);
+  const own6 = ipv6 ?? (localIp?.family === 6 ? localIp : undefined);
+  const linkLocal = localIp?.family === 6 && isLinkLocal(localIp) ? localIp : undefined;
+  return {
+    ...(own4 !== undefined && { 4: { ip: own4 } }),
+    ...(own6 !== undefined && { 6: { ip: own6, ...(linkLocal !== undefined && { linkLocal }) } }),
   };
 }
 

@@ -28,7 +28,7 @@ export function nextHopFromBytes(bytes: Uint8Array): Result<NextHop, string> {
   const wrong = hostFault(ip);
   if (wrong !== undefined) return fail(`is ${formatIp(ip)}, ${wrong}`);
   const second = bytes.length === 32 ? ipFromBytes(bytes.subarray(16)) : undefined;
-  if (second?.family === 6 && (second.words[0] & 0xffc00000) >>> 0 === 0xfe800000) {
+  if (second?.family === 6 && isLinkLocal(second)) {
     return ok({ ip, linkLocal: second });
   }
   return ok({ ip });
@@ -43,6 +43,11 @@ export function writeNextHop(hop: NextHop, writer: ByteWriter): void {
 function writeIp(ip: Ip, writer: ByteWriter): void {
   if (ip.family === 4) writer.u32(ip.bits);
   else for (const word of ip.words) writer.u32(word);
+}
+
+/** Whether an address means something on one link only (RFC 4291 §2.5.6). */
+export function isLinkLocal(ip: Ip6): boolean {
+  return (ip.words[0] & 0xffc00000) >>> 0 === 0xfe800000;
 }
 
 function hostFault(ip: Ip): string | undefined {
