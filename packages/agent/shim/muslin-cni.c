@@ -45,13 +45,19 @@ static void put(const void *bytes, size_t count) {
 
 /* The config's cniVersion, for error answers; only digits and dots can come out. */
 static const char *cni_version(void) {
-  static char version[16] = "1.1.0";
+  static char version[16];
   const char *at = strstr(input, "\"cniVersion\"");
-  size_t n = 0;
-  if (at == NULL || (at = strchr(at + 12, ':')) == NULL || (at = strchr(at, '"')) == NULL) return version;
-  for (at++; n + 1 < sizeof version && ((*at >= '0' && *at <= '9') || *at == '.'); at++) version[n++] = *at;
+  if (at == NULL) return "1.1.0";
+  at += strlen("\"cniVersion\"");
+  at += strspn(at, " \t\r\n");
+  if (*at++ != ':') return "1.1.0";
+  at += strspn(at, " \t\r\n");
+  if (*at++ != '"') return "1.1.0";
+  size_t n = strspn(at, "0123456789.");
+  if (n == 0 || n >= sizeof version || at[n] != '"') return "1.1.0";
+  memcpy(version, at, n);
   version[n] = 0;
-  return n > 0 ? version : "1.1.0";
+  return version;
 }
 
 static int refuse(int code, const char *message, const char *details) {
@@ -148,26 +154,42 @@ static int ask_agent(int fd, int *code) {
   return 0;
 }
 
-/* Keeps a DEL for the agent's return: written whole, synced, then renamed into place. */
+/* Makes the folder of kept DELs with all that it lies in. */
+static void make_queue(void) {
+  char path[sizeof queue_path];
+  strcpy(path, queue_path);
+  for (char *at = strchr(path + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
+    *at = 0;
+    mkdir(path, 0755);
+    *at = '/';
+  }
+  mkdir(path, 0700);
+}
+
+/* Keeps a DEL for the agent's return: written whole, synced, then renamed into place. errno says why not. */
 static int queue_request(void) {
   char temporary[768], final[768];
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   snprintf(temporary, sizeof temporary, "%s/.%ld.%09ld.%d", queue_path, (long)now.tv_sec, now.tv_nsec, (int)getpid());
   snprintf(final, sizeof final, "%s/%ld.%09ld.%d.del", queue_path, (long)now.tv_sec, now.tv_nsec, (int)getpid());
-  mkdir(queue_path, 0700);
+  make_queue();
   int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return -1;
+  errno = ENOSPC;
   int good = write(fd, request, request_size) == (ssize_t)request_size && fsync(fd) == 0;
+  int why = errno;
   close(fd);
   if (good && rename(temporary, final) == 0) return 0;
+  if (good) why = errno;
   unlink(temporary);
+  errno = why;
   return -1;
 }
 
 int main(void) {
   const char *command = getenv("CNI_COMMAND");
-  if (command == NULL) {
+  if (command == NULL || *command == 0) {
     fprintf(stderr, "Muslin CNI plugin; supports CNI versions 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0\n");
     return 0;
   }

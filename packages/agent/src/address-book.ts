@@ -18,6 +18,11 @@ export interface AddressFault {
 /** Gives and takes back addresses in the cluster's blocks. */
 export interface AddressBook {
   assign(request: AddressRequest): Promise<Result<readonly Ip[], AddressFault>>;
-  /** Takes back everything that the container has. Nothing to take back is fine. */
-  release(containerId: string, network: string): Promise<Result<void, AddressFault>>;
+  /**
+   * Takes back everything that the container has; nothing to take back is fine. Once it returns this will happen,
+   * even if the API server is away and this process dies: it waits a little for it to be done, not until it is.
+   */
+  release(containerId: string, network: string): Promise<void>;
+  /** The same without any wait. */
+  releaseLater(containerId: string, network: string): void;
 }

@@ -1,9 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { DEFAULT_IPAM_CONFIG, ipamConfigFromSpec } from '@muslin/ipam';
-import type { KubeClient } from '@muslin/kube';
+import type { AnyObject, KubeClient } from '@muslin/kube';
 import {
+  ConntrackDriver,
   detectBackend,
   findLink,
+  listAddresses,
   listLinks,
   listRoutes,
   type NetlinkSocket,
@@ -13,29 +15,33 @@ import {
   serveStatus,
   sysctl,
 } from '@muslin/linux';
-import type { Family } from '@muslin/net';
+import { type Family, parsePrefix, type Prefix } from '@muslin/net';
 import type { Logger } from 'pino';
 import { answerTo, serveCni } from './cni/cni-server.ts';
+import { DelQueue } from './cni/del-queue.ts';
 import { AgentCore } from './core/agent-core.ts';
 import { ownBlocks } from './core/own-blocks.ts';
 import { EnforcedSince } from './enforced-since.ts';
-import { Enforcer } from './kernel/enforcer.ts';
-import { Kernel } from './kernel/kernel.ts';
 import { clusterAddresses } from './ipam/cluster-addresses.ts';
+import { Enforcer } from './kernel/enforcer.ts';
+import { type Cut, FlowCutter } from './kernel/flow-cutter.ts';
+import { Kernel } from './kernel/kernel.ts';
+import { LinkRemover } from './kernel/link-remover.ts';
 import { agentMetrics } from './metrics.ts';
 import type { AgentOptions } from './options.ts';
+import { findOrphans } from './pod/orphan-links.ts';
+import { PodCache } from './pod/pod-cache.ts';
 import { PodNetwork } from './pod/pod-network.ts';
 import { SandboxStore } from './pod/sandbox-store.ts';
-
 import { watchCluster } from './watches.ts';
-import type { AnyObject } from '@muslin/kube';
 
 /** A running agent. */
 export interface Agent {
   stop(): Promise<void>;
 }
 
-const CNI_NETWORK = 'k8s-pod-network';
+/** Watches that are silent for longer make `/v1/status` say that the node is not ready; nothing stops serving. */
+const STALE_MS = 60_000;
 
 /** Joins the core with the kernel, the API server and the plugin's socket. Throws when the node can't serve at all. */
 export async function startAgent(options: AgentOptions, client: KubeClient, log: Logger): Promise<Agent> {
@@ -50,17 +56,38 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   const socket = openRouteSocket();
   if (!socket.ok) throw new Error(socket.fault.message);
   const netlink = socket.value;
+  const tracker = ConntrackDriver.open();
+  if (!tracker.ok) throw new Error(tracker.fault.message);
 
   const core = new AgentCore({ node: options.node, families, endpointToHostAction: 'Accept' });
   const kernel = new Kernel(door.value, families);
   const since = new EnforcedSince();
   const metrics = agentMetrics();
   const blocks = new Map<string, AnyObject>();
-  const pods = new Map<string, AnyObject>();
+  const namespaces = new Map<string, AnyObject>();
+  const reservations = new Map<string, readonly Prefix[]>();
+  const pods = new PodCache();
+  const links = new LinkRemover(netlink);
   let mark = since.mark();
   let ipamConfig = DEFAULT_IPAM_CONFIG;
   let ready = false;
+  let unrouted: ReadonlyMap<string, string> = new Map();
+  let lastCut: Cut | undefined;
 
+  const cutter = new FlowCutter({
+    tracker: tracker.value,
+    nodeAddresses: () => {
+      const listed = listAddresses(netlink);
+      return listed.ok ? listed.value.map(address => address.ip) : [];
+    },
+    onCut: cut => {
+      lastCut = cut;
+      metrics.judged.observe(cut.ms / 1000);
+      metrics.cut.inc(cut.cut);
+      if (cut.cut > 0) log.info(cut, 'established connections that policy denies by now were cut');
+    },
+    onFault: message => log.error(message),
+  });
   const enforcer = new Enforcer({
     core,
     kernel,
@@ -71,11 +98,16 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     onRound: round => {
       const now = performance.timeOrigin + performance.now();
       since.enforced(mark, now);
+      if (!ready && options.established === 'cut') pickUpNothing(log);
       ready = true;
       metrics.rounds.observe(round.ms / 1000);
       metrics.endpoints.set(round.desired.state.endpoints.size);
       metrics.policies.set(round.desired.state.policies.size);
       if (round.steps > 0) log.debug({ steps: round.steps, ms: Math.round(round.ms) }, 'kernel changed');
+      for (const [place, why] of round.unrouted)
+        if (unrouted.get(place) !== why) log.error({ place, why }, 'a route could not be set');
+      unrouted = round.unrouted;
+      if (options.established === 'cut') cutter.enforced(round.desired.state, round.desired.stateVersion);
     },
     onFault: (fault, waitMs) => {
       metrics.faults.inc();
@@ -90,7 +122,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     stateDir: options.stateDir,
     snapshot: () => core.snapshot,
     config: () => ipamConfig,
-    reservations: () => [],
+    reservations: () => [...reservations.values()].flat(),
+    namespaceAnnotations: name => namespaces.get(name)?.metadata.annotations ?? {},
     log: line => log.warn(line),
   });
   const network = new PodNetwork({
@@ -99,57 +132,76 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     sandboxes,
     addresses,
     netlink,
-    enforce: () => enforcer.enforce(),
+    removeLink: name => links.remove(name),
+    // Before the first round there is nothing that could be waited for: whatever is gone is not put in.
+    enforce: () => (enforcer.started ? enforcer.enforce() : Promise.resolve()),
+    forgetFlows: ips => cutter.forget(ips),
+    audit: async () => (ready ? missingParts(await enforcer.audit()) : undefined),
+    unrouted: hostInterface => unrouted.get(hostInterface),
     ready: () => ready,
-    cachedPod: pod => pods.get(`${pod.namespace}/${pod.name}`),
+    pods,
     mtu: () => underlayMtu(netlink),
     log: line => log.warn(line),
   });
-  await network.restore(CNI_NETWORK);
+  await network.restore();
+  await removeOrphans(netlink, links, sandboxes, log);
 
   const watches = watchCluster(
     client,
     ({ kind, object, gone, policyKey }) => {
       since.saw(kind, object, policyKey, gone);
-      const { namespace, name = '' } = object.metadata;
-      if (kind === 'IPAMBlock') {
-        if (gone) blocks.delete(name);
-        else blocks.set(name, object);
-        core.tell({ type: 'blocks', blocks: ownBlocks(blocks.values(), options.node) });
-      } else if (kind === 'IPAMConfiguration') {
-        ipamConfig = gone ? DEFAULT_IPAM_CONFIG : ipamConfigFromSpec(object['spec']);
-      } else {
-        if (kind === 'Pod') {
-          if (gone) pods.delete(`${namespace}/${name}`);
-          else pods.set(`${namespace}/${name}`, object);
-        }
-        core.tell(gone ? { type: 'gone', object } : { type: 'object', object });
+      const { name = '' } = object.metadata;
+      switch (kind) {
+        case 'IPAMBlock':
+          if (gone) blocks.delete(name);
+          else blocks.set(name, object);
+          core.tell({ type: 'blocks', blocks: ownBlocks(blocks.values(), options.node) });
+          break;
+        case 'IPAMConfiguration':
+          ipamConfig = gone ? DEFAULT_IPAM_CONFIG : ipamConfigFromSpec(object['spec']);
+          break;
+        case 'IPReservation':
+          if (gone) reservations.delete(name);
+          else reservations.set(name, reservedBy(object));
+          break;
+        default:
+          if (kind === 'Pod' && !pods.saw(object, gone)) return;
+          if (kind === 'Namespace') {
+            if (gone) namespaces.delete(name);
+            else namespaces.set(name, object);
+          }
+          core.tell(gone ? { type: 'gone', object } : { type: 'object', object });
       }
       enforcer.poke();
     },
-    (kind, fault) => log.warn({ kind, fault: fault.message }, 'watch broke; trying again'),
+    (kind, message) => log.warn({ kind }, message),
   );
-  watches.start();
-  void watches.whenSynced().then(() => {
+  watches.group.start();
+  void watches.group.whenSynced().then(() => {
     log.info('every watch is complete: enforcing');
     enforcer.start();
   });
 
   const serve = (request: Parameters<typeof network.handle>[0]) => network.handle(request);
   const cni = await serveCni(`${options.runDir}/cni.sock`, serve, line => log.error(line));
-  void replayQueue(
-    `${options.runDir}/cni-queue`,
-    bytes => answerTo(bytes, serve, line => log.error(line)),
-    log,
-  );
+  const queue = new DelQueue({
+    folder: options.cniQueue,
+    answer: bytes => answerTo(bytes, serve, line => log.error(line)),
+    log: line => log.warn(line),
+  });
+  queue.start();
   const status = await serveStatus(`${options.runDir}/agent.sock`, {
     '/healthz': () => 'ok\n',
     '/metrics': () => metrics.text(),
     '/v1/status': () => ({
       node: options.node,
-      ready,
+      ready: ready && !isStale(watches.group.staleSince),
       iptables: choice,
-      staleSince: watches.staleSince,
+      staleSince: watches.group.staleSince,
+      waitingFor: watches.missing(),
+      established: options.established,
+      lastCut,
+      unrouted: Object.fromEntries(unrouted),
       appliedThrough: since.appliedThrough,
       policies: since.policies,
       endpoints: [...core.locals.values()].map(local => local.key),
@@ -157,11 +209,13 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   });
   return {
     async stop() {
-      enforcer.stop();
-      addresses.stop();
       cni.close();
+      queue.stop();
+      cutter.stop();
+      addresses.stop();
       status.close();
-      await watches.stop();
+      await Promise.all([enforcer.stop(), watches.group.stop()]);
+      tracker.value.close();
       await kernel.close();
       netlink.close();
     },
@@ -199,19 +253,46 @@ function underlayMtu(netlink: NetlinkSocket): number {
   return mtus.length === 0 ? 1500 : Math.min(...mtus);
 }
 
-/** Serves the DELs that the executable kept while the agent was away. */
-async function replayQueue(
-  folder: string,
-  answer: (bytes: Buffer) => Promise<Buffer>,
+/**
+ * A connection that was cut must not come back by a packet of its other end, which would look like a new one that goes
+ * the other way: nothing is picked up in mid-stream. Needs the module that the rules load.
+ */
+function pickUpNothing(log: Logger): void {
+  const key = 'net/netfilter/nf_conntrack_tcp_loose';
+  const set = sysctl(undefined, key, 0);
+  if (!set.ok) log.warn({ key, fault: set.fault.message }, 'a kernel setting could not be made');
+}
+
+function isStale(since: number | undefined): boolean {
+  return since !== undefined && Date.now() - since > STALE_MS;
+}
+
+function missingParts(audit: Awaited<ReturnType<Enforcer['audit']>>): string | undefined {
+  if (!audit.ok) return `the kernel can't be read back: ${audit.fault.message}`;
+  if (audit.value.length === 0) return undefined;
+  const parts = [...new Set(audit.value.map(op => (op.kind === 'iptables' ? `table ${op.table}` : op.kind)))];
+  return `the kernel lacked parts of this node's rules, which are put back now: ${parts.join(', ')}`;
+}
+
+/** What an IPReservation keeps free; parts that can't be read reserve nothing. */
+function reservedBy(object: AnyObject): readonly Prefix[] {
+  const { reservedCIDRs = [] } = (object['spec'] ?? {}) as { reservedCIDRs?: readonly string[] };
+  return reservedCIDRs.flatMap(text => {
+    const prefix = parsePrefix(text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`);
+    return prefix.ok ? [prefix.value] : [];
+  });
+}
+
+/** Interfaces of pods that nobody knows of any more, once their pods are surely gone. */
+async function removeOrphans(
+  netlink: NetlinkSocket,
+  links: LinkRemover,
+  sandboxes: SandboxStore,
   log: Logger,
 ): Promise<void> {
-  if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)
-    .filter(file => file.endsWith('.del'))
-    .sort()) {
-    const path = `${folder}/${name}`;
-    const reply = await answer(readFileSync(path));
-    if (reply.subarray(0, 2).toString() === '0 ') rmSync(path, { force: true });
-    else log.warn({ path, answer: reply.toString().slice(0, 400) }, 'a kept DEL could not be served yet');
-  }
+  const owned = new Set(sandboxes.all().map(sandbox => sandbox.hostInterface));
+  const orphans = findOrphans(netlink, owned);
+  for (const orphan of orphans)
+    log.warn(orphan, orphan.removable ? 'removing an interface of a lost pod' : 'an interface has no sandbox');
+  await Promise.all(orphans.filter(o => o.removable).map(o => links.remove(o.name)));
 }

@@ -22,6 +22,17 @@ export function agentMetrics() {
       help: 'Policies that apply to pods of this node',
       registers,
     }),
+    judged: new Histogram({
+      name: 'muslin_agent_flows_judged_seconds',
+      help: 'Time to look at all tracked connections after a change of policy',
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
+      registers,
+    }),
+    cut: new Counter({
+      name: 'muslin_agent_flows_cut_total',
+      help: 'Established connections that were cut because a changed policy denies them',
+      registers,
+    }),
     text: () => registry.metrics(),
   };
 }

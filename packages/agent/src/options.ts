@@ -9,6 +9,10 @@ export interface AgentOptions {
   readonly runDir: string;
   /** Folder for what must outlive a restart of the node. */
   readonly stateDir: string;
+  /** Folder in which the CNI executable keeps DELs while no agent answers: the `queue=` of its .conf. */
+  readonly cniQueue: string;
+  /** What happens to connections that a policy denies by now. */
+  readonly established: 'cut' | 'keep';
   readonly iptables: 'auto' | 'nft' | 'legacy';
   /** Milliseconds between looks at what others may have changed. */
   readonly refreshMs: number;
@@ -19,6 +23,9 @@ export const USAGE = `muslin-agent --node NAME [options]
   --kubeconfig FILE     API server; default in-cluster, then KUBECONFIG
   --run-dir DIR         sockets (/run/muslin)
   --state-dir DIR       what must outlive a restart (/var/lib/muslin)
+  --cni-queue DIR       DELs that came while no agent ran, the queue= of the plugin's .conf
+                        (STATE-DIR/cni-queue)
+  --established WHAT    cut or keep connections that a changed policy denies (cut)
   --iptables BACKEND    auto, nft or legacy (auto)
   --refresh-ms N        how often to look for foreign changes of our rules (10000)
 `;
@@ -35,6 +42,8 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
         kubeconfig: text,
         'run-dir': text,
         'state-dir': text,
+        'cni-queue': text,
+        established: text,
         iptables: text,
         'refresh-ms': text,
       },
@@ -48,14 +57,20 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
   const iptables = values['iptables'] ?? 'auto';
   if (iptables !== 'auto' && iptables !== 'nft' && iptables !== 'legacy')
     return `--iptables takes auto, nft or legacy, not "${iptables}"`;
+  const established = values['established'] ?? 'cut';
+  if (established !== 'cut' && established !== 'keep')
+    return `--established takes cut or keep, not "${established}"`;
   const refreshMs = Number(values['refresh-ms'] ?? 10_000);
   if (!Number.isInteger(refreshMs) || refreshMs < 100)
     return '--refresh-ms takes a whole number of 100 or more';
+  const stateDir = (values['state-dir'] as string | undefined) ?? '/var/lib/muslin';
   return {
     node,
     kubeconfig: values['kubeconfig'] as string | undefined,
     runDir: (values['run-dir'] as string | undefined) ?? '/run/muslin',
-    stateDir: (values['state-dir'] as string | undefined) ?? '/var/lib/muslin',
+    stateDir,
+    cniQueue: (values['cni-queue'] as string | undefined) ?? `${stateDir}/cni-queue`,
+    established,
     iptables,
     refreshMs,
   };

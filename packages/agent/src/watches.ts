@@ -1,7 +1,8 @@
 import {
   type AnyObject,
-  type KubeClient,
+  apiVersionOf,
   type KubeFault,
+  type ListWatch,
   RESOURCES,
   Reflector,
   ReflectorGroup,
@@ -32,6 +33,7 @@ const WATCHED: Readonly<Record<string, Watched>> = {
   IPPool: { resource: RESOURCES.IPPool },
   IPAMConfiguration: { resource: RESOURCES.IPAMConfiguration },
   IPAMBlock: { resource: RESOURCES.IPAMBlock },
+  IPReservation: { resource: RESOURCES.IPReservation },
 };
 
 /** One object as a watch showed it. */
@@ -43,15 +45,22 @@ export interface Sighting {
   readonly policyKey: string | undefined;
 }
 
-/** Starts all watches. */
+/** All watches of the agent. */
+export interface ClusterWatches {
+  readonly group: ReflectorGroup;
+  /** Kinds of which no complete list was seen yet. */
+  missing(): readonly string[];
+}
+
+/** Prepares all watches; `group.start()` begins. */
 export function watchCluster(
-  client: KubeClient,
+  client: ListWatch,
   onSighting: (sighting: Sighting) => void,
-  onFault: (kind: string, fault: KubeFault) => void,
-): ReflectorGroup {
+  onFault: (kind: string, message: string) => void,
+): ClusterWatches {
   const reflectors = Object.entries(WATCHED).map(([kind, { resource, policy }]) => {
-    const apiVersion = resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
-    return new Reflector<AnyObject>(client, resource, {
+    const apiVersion = apiVersionOf(resource);
+    const reflector = new Reflector<AnyObject>(client, resource, {
       onEvent: event => {
         if (event.type === 'synced') return;
         const object = { ...event.object, apiVersion, kind: resource.kind };
@@ -60,8 +69,19 @@ export function watchCluster(
           policy === undefined ? undefined : [policy, namespace, name].filter(Boolean).join('/');
         onSighting({ kind, object, gone: event.type === 'delete', policyKey });
       },
-      onFault: fault => onFault(kind, fault),
+      onFault: fault => onFault(kind, explainFault(resource, fault)),
     });
+    return { kind, reflector };
   });
-  return new ReflectorGroup(reflectors);
+  return {
+    group: new ReflectorGroup(reflectors.map(({ reflector }) => reflector)),
+    missing: () => reflectors.filter(({ reflector }) => !reflector.synced).map(({ kind }) => kind),
+  };
+}
+
+/** A kind that is not served is the one fault that never passes by itself. */
+function explainFault(resource: Resource, fault: KubeFault): string {
+  if (fault.code !== 'NotFound') return `watch broke, trying again: ${fault.message}`;
+  const crd = `${resource.plural}.${resource.group}`;
+  return `the API server does not serve ${resource.kind} (${apiVersionOf(resource)}): install the CRD ${crd}; no pod can start before`;
 }

@@ -227,7 +227,7 @@ export class Cluster {
       '--socket',
       `${folder}/cni.sock`,
       '--queue',
-      `${folder}/cni-queue`,
+      `${folder}/state/cni-queue`,
     ]);
     const log = `${this.folder}/install-cni.log`;
     const child = startChild({

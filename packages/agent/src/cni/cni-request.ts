@@ -118,19 +118,24 @@ function readConfig(input: string, command: CniCommand): Result<CniConfig, CniFa
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
     return fail({ code: CNI_CODE.decodingFailure, message: 'the network configuration is no JSON object' });
   const fields = raw as Record<string, unknown>;
-  const version = fields['cniVersion'] ?? '0.1.0';
+  // Absent or empty means the first version (CNI 1.1 §Configuration format, libcni).
+  const version = fields['cniVersion'] || '0.1.0';
   if (typeof version !== 'string' || !/^\d+\.\d+\.\d+$/.test(version))
     return fail({ code: CNI_CODE.decodingFailure, message: 'cniVersion must be text such as "1.0.0"' });
   const known = CNI_VERSIONS.find(v => v === version);
-  const incompatible = (details: string) =>
-    fail({ code: CNI_CODE.incompatibleVersion, message: 'incompatible CNI versions', details });
   if (known === undefined)
-    return incompatible(`config is "${version}", plugin supports ${JSON.stringify(CNI_VERSIONS)}`);
+    return fail({
+      code: CNI_CODE.incompatibleVersion,
+      message: 'incompatible CNI versions',
+      details: `config is "${version}", plugin supports ${JSON.stringify(CNI_VERSIONS)}`,
+    });
   const since = SINCE[command];
   if (since !== undefined && compareVersions(known, since) < 0)
-    return incompatible(
-      `config version does not allow ${command}: it came with ${since}, the config says ${known}`,
-    );
+    return fail({
+      code: CNI_CODE.incompatibleVersion,
+      message: `config version does not allow ${command}`,
+      details: `${command} came with ${since}, the config says ${known}`,
+    });
   const name = fields['name'];
   if (typeof name !== 'string' || name === '')
     return fail({ code: CNI_CODE.invalidConfig, message: 'missing network name' });
@@ -150,24 +155,32 @@ function readConfig(input: string, command: CniCommand): Result<CniConfig, CniFa
       code: CNI_CODE.invalidConfig,
       message: 'mtu must be a whole number from 68 to 65535, or 0 for automatic',
     });
+  const attachments = readAttachments(fields['cni.dev/valid-attachments']);
+  // GC deletes what is not named: without a whole list it must not begin.
+  if (command === 'GC' && attachments === undefined)
+    return fail({
+      code: CNI_CODE.invalidConfig,
+      message: 'cni.dev/valid-attachments must be a list of {"containerID", "ifname"}',
+    });
   return ok({
     cniVersion: known,
     name,
     mtu: mtu ? (mtu as number) : undefined,
     prevResult: fields['prevResult'],
-    validAttachments: readAttachments(fields['cni.dev/valid-attachments']),
+    validAttachments: attachments ?? [],
     raw: fields,
   });
 }
 
-function readAttachments(value: unknown): CniConfig['validAttachments'] {
-  if (!Array.isArray(value)) return [];
-  return value.flatMap(entry => {
+function readAttachments(value: unknown): CniConfig['validAttachments'] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const attachments = value.map(entry => {
     const { containerID, ifname } = (entry ?? {}) as Record<string, unknown>;
     return typeof containerID === 'string' && typeof ifname === 'string'
-      ? [{ containerId: containerID, ifname }]
-      : [];
+      ? { containerId: containerID, ifname }
+      : undefined;
   });
+  return attachments.every(a => a !== undefined) ? attachments : undefined;
 }
 
 const KNOWN_ARGS = new Set([
@@ -191,7 +204,7 @@ function readArgs(text: string): Result<CniPod | undefined, CniFault> {
       });
     args.set(part.slice(0, equals), part.slice(equals + 1));
   }
-  const lenient = /^(1|t|true|TRUE|True)$/.test(args.get('IgnoreUnknown') ?? '');
+  const lenient = /^(1|t|T|true|TRUE|True)$/.test(args.get('IgnoreUnknown') ?? '');
   const unknown = [...args.keys()].filter(key => !KNOWN_ARGS.has(key));
   if (unknown.length > 0 && !lenient)
     return fail({ code: CNI_CODE.invalidEnvironment, message: `unknown args ${JSON.stringify(unknown)}` });

@@ -34,7 +34,8 @@ export function formatCniResult(result: CniResult, version: CniVersion): object 
   return {
     cniVersion: version,
     interfaces: [
-      { name: host.name, mac: host.mac, ...mtu },
+      // CNI 1.1 §Success: an empty sandbox says that it is the host's.
+      { name: host.name, mac: host.mac, ...mtu, sandbox: '' },
       { name: pod.name, mac: pod.mac, ...mtu, sandbox: pod.sandbox },
     ],
     ips: result.ips.map(ip => ({

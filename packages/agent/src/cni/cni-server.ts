@@ -63,6 +63,9 @@ export async function answerTo(
   if (!request.ok) return writeWireFault(request.fault, versionIn(wire.input));
   const { config, command } = request.value;
   const done = await handle(request.value).catch((error: unknown): Result<object | undefined, CniFault> => {
+    const { syscall, message } = error as NodeJS.ErrnoException;
+    // A full or broken disk is nobody's bug.
+    if (syscall !== undefined) return fail({ code: 5, message: `the Muslin agent can't keep its state: ${message}` });
     log(`CNI ${command}: ${(error as Error).stack}`);
     return fail({ code: 999, message: 'internal error of the Muslin agent; its log has the details' });
   });

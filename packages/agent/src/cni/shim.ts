@@ -2,23 +2,25 @@
  * The CNI executable in TypeScript, for images that were built without a compiler: same behaviour as
  * `shim/muslin-cni.c`, whose head describes the protocol. It imports nothing but Node, so that it starts fast.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import { createConnection } from 'node:net';
+import { getSystemErrorMessage } from 'node:util';
 
 const NAMES = [
-  ...[
-    'CNI_COMMAND',
-    'CNI_CONTAINERID',
-    'CNI_NETNS',
-    'CNI_IFNAME',
-    'CNI_ARGS',
-    'CNI_PATH',
-    'CNI_NETNS_OVERRIDE',
-  ],
-];
+  'CNI_COMMAND',
+  'CNI_CONTAINERID',
+  'CNI_NETNS',
+  'CNI_IFNAME',
+  'CNI_ARGS',
+  'CNI_PATH',
+  'CNI_NETNS_OVERRIDE',
+] as const;
 const VERSIONS = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'];
 const MAX_INPUT = 1 << 20;
 const ANSWER_MS = 120_000;
+/** Longest path of a unix socket (unix(7)); a longer one is ignored, as half a path would be another path. */
+const MAX_SOCKET = 107;
+const MAX_QUEUE = 511;
 
 interface ShimConf {
   readonly socket: string;
@@ -30,8 +32,8 @@ function readConf(path: string): ShimConf {
   let queue = '/var/lib/muslin/cni-queue';
   try {
     for (const line of readFileSync(path, 'utf8').split(/\r?\n/)) {
-      if (line.startsWith('socket=')) socket = line.slice(7);
-      if (line.startsWith('queue=')) queue = line.slice(6);
+      if (line.startsWith('socket=') && line.length <= 7 + MAX_SOCKET) socket = line.slice(7);
+      if (line.startsWith('queue=') && line.length <= 6 + MAX_QUEUE) queue = line.slice(6);
     }
   } catch {
     // Without a file the built-in places hold.
@@ -40,7 +42,7 @@ function readConf(path: string): ShimConf {
 }
 
 function refuse(input: string, code: number, msg: string, details = ''): number {
-  const cniVersion = /"cniVersion"\s*:\s*"([0-9.]+)"/.exec(input)?.[1] ?? '1.1.0';
+  const cniVersion = /"cniVersion"\s*:\s*"([0-9.]{1,15})"/.exec(input)?.[1] ?? '1.1.0';
   process.stdout.write(`${JSON.stringify({ cniVersion, code, msg, details })}\n`);
   return 1;
 }
@@ -48,7 +50,7 @@ function refuse(input: string, code: number, msg: string, details = ''): number 
 function buildRequest(input: Buffer): Buffer {
   const variables = NAMES.flatMap(name => {
     const value = process.env[name];
-    return value === undefined || value.length > 8000 ? [] : [`${name}=${value}\0`];
+    return value === undefined || Buffer.byteLength(value) > 8000 ? [] : [`${name}=${value}\0`];
   });
   return Buffer.concat([Buffer.from(`MSLCNI1\0${variables.join('')}\0`), input]);
 }
@@ -73,24 +75,43 @@ function askAgent(socket: string, request: Buffer): Promise<{ code: number; body
   });
 }
 
+/** Keeps a DEL for the agent's return: written whole, synced, then renamed into place. The value says why not. */
 function queueRequest(folder: string, request: Buffer): string | undefined {
-  const name = `${Math.floor(Date.now() / 1000)}.${process.hrtime.bigint() % 1_000_000_000n}.${process.pid}`;
+  const now = performance.timeOrigin + performance.now();
+  const [seconds, fraction = 0] = [Math.floor(now / 1000), Math.floor((now % 1000) * 1e6)];
+  const name = `${seconds}.${String(fraction).padStart(9, '0')}.${process.pid}`;
+  const half = `${folder}/.${name}`;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const fd = openSync(`${folder}/.${name}`, 'wx', 0o600);
-    writeSync(fd, request);
-    fsyncSync(fd);
-    closeSync(fd);
-    renameSync(`${folder}/.${name}`, `${folder}/${name}.del`);
+  } catch {
+    // Opening the file says it better.
+  }
+  try {
+    const fd = openSync(half, 'wx', 0o600);
+    try {
+      for (let sent = 0; sent < request.length; ) sent += writeSync(fd, request, sent);
+      fsyncSync(fd);
+      closeSync(fd);
+      renameSync(half, `${folder}/${name}.del`);
+    } catch (error) {
+      unlinkSync(half);
+      throw error;
+    }
     return undefined;
   } catch (error) {
-    return (error as Error).message;
+    return getSystemErrorMessage((error as NodeJS.ErrnoException).errno ?? 0);
   }
+}
+
+async function readInput(): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
 }
 
 async function main(): Promise<number> {
   const command = process.env['CNI_COMMAND'];
-  if (command === undefined) {
+  if (!command) {
     process.stderr.write(`Muslin CNI plugin; supports CNI versions ${VERSIONS.join(', ')}\n`);
     return 0;
   }
@@ -98,18 +119,8 @@ async function main(): Promise<number> {
     process.stdout.write(`${JSON.stringify({ cniVersion: '1.1.0', supportedVersions: VERSIONS })}\n`);
     return 0;
   }
-  let input: Buffer;
-  try {
-    input = readFileSync(0);
-  } catch (error) {
-    return refuse(
-      '',
-      5,
-      'cannot read the network configuration from standard input',
-      (error as Error).message,
-    );
-  }
-  if (input.length >= MAX_INPUT)
+  const input = await readInput().catch(() => undefined);
+  if (input === undefined || input.length >= MAX_INPUT)
     return refuse('', 5, 'cannot read the network configuration from standard input');
   const conf = readConf(`${process.env['MUSLIN_CNI_SELF'] ?? process.argv[1]}.conf`);
   const request = buildRequest(input);

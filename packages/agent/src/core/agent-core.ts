@@ -14,7 +14,7 @@ import {
   workloadRoute,
 } from '@muslin/dataplane';
 import type { Family, Prefix } from '@muslin/net';
-import { applyDelta, EMPTY_NODE_STATE, Graph } from '@muslin/policy';
+import { applyDelta, EMPTY_NODE_STATE, Graph, isEmptyDelta } from '@muslin/policy';
 import type { LocalEndpoint, OwnBlock } from './local-endpoint.ts';
 
 /** What the core is told. Facts, not orders: repeats and reversals are fine. */
@@ -28,6 +28,8 @@ export type AgentInput =
 /** All that the kernel of this node should hold for us: a value. */
 export interface Desired {
   readonly state: NodeState;
+  /** Grows whenever `state` changes: equal numbers mean equal states. */
+  readonly stateVersion: number;
   readonly tables: readonly RenderedTable[];
   /** By name, both families. */
   readonly sets: ReadonlyMap<string, Ipset>;
@@ -52,6 +54,7 @@ export class AgentCore {
   readonly #locals = new Map<EndpointKey, LocalEndpoint>();
   #blocks: readonly OwnBlock[] = [];
   #state: NodeState = EMPTY_NODE_STATE;
+  #stateVersion = 0;
   #configs: readonly NodeConfig[] | undefined;
 
   constructor(options: CoreOptions) {
@@ -99,7 +102,11 @@ export class AgentCore {
 
   /** What the kernel should hold now. Parts that did not change are the same objects as before. */
   desired(): Desired {
-    this.#state = applyDelta(this.#state, this.#graph.flush());
+    const delta = this.#graph.flush();
+    if (!isEmptyDelta(delta)) {
+      this.#state = applyDelta(this.#state, delta);
+      this.#stateVersion++;
+    }
     const sets = new Map<string, Ipset>();
     const tables: RenderedTable[] = [];
     for (const config of this.#nodeConfigs()) {
@@ -107,7 +114,7 @@ export class AgentCore {
       for (const [name, set] of desiredSets(this.#state.sets, lowered)) sets.set(name, set);
       for (const table of lowered.tables.keys()) tables.push(renderTable(lowered, table));
     }
-    return { state: this.#state, tables, sets, routes: this.#routes() };
+    return { state: this.#state, stateVersion: this.#stateVersion, tables, sets, routes: this.#routes() };
   }
 
   #routes(): readonly Route[] {

@@ -22,11 +22,15 @@ export interface ClusterAddressesOptions {
   /** The cluster as watches show it. */
   readonly snapshot: () => Snapshot;
   readonly config: () => IpamConfig;
+  /** Prefixes of all IPReservations. */
   readonly reservations: () => readonly Prefix[];
+  readonly namespaceAnnotations: (namespace: string) => Readonly<Record<string, string>>;
   readonly log: (line: string) => void;
 }
 
 const RETRY_MS = 2_000;
+/** How long a DEL waits for its addresses to be free. */
+const RELEASE_WAIT_MS = 3_000;
 
 /** Addresses from the cluster's blocks. One allocation of this node at a time: they would only fight for one block. */
 export function clusterAddresses(options: ClusterAddressesOptions): AddressBook & { stop(): void } {
@@ -38,39 +42,50 @@ export function clusterAddresses(options: ClusterAddressesOptions): AddressBook 
     turn = mine.catch(() => {});
     return mine;
   };
-  const releaseNow = (handleId: string) =>
-    inTurn(() =>
-      drive(releaseByHandle(handleId, { now: Date.now(), cooldownMs: options.config().cooldownMs }), store),
-    );
-  const retry = setInterval(() => {
-    for (const handleId of pending.all())
-      void releaseNow(handleId).then(done => {
-        if (done.ok) pending.delete(handleId);
-      });
-  }, RETRY_MS);
+  const attempt = (handleId: string) =>
+    inTurn(async () => {
+      // An ADD of the same container may have taken the promise back meanwhile.
+      if (!pending.has(handleId)) return undefined;
+      const { cooldownMs } = options.config();
+      const done = await drive(releaseByHandle(handleId, { now: Date.now(), cooldownMs }), store);
+      if (done.ok) pending.delete(handleId);
+      return done.ok ? undefined : done.fault;
+    });
+  let retrying = false;
+  const retryAll = async () => {
+    if (retrying) return;
+    retrying = true;
+    for (const handleId of pending.all()) if ((await attempt(handleId))?.code === 'store') break;
+    retrying = false;
+  };
+  const retry = setInterval(() => void retryAll(), RETRY_MS);
   retry.unref();
   return {
     stop: () => clearInterval(retry),
     async assign(request): Promise<Result<readonly Ip[], AddressFault>> {
       const made = requestOf(request, options);
       if (!made.ok) return fail({ code: 'no-address', message: made.fault });
-      const handleId = made.value.handleId;
-      // An earlier life of this sandbox may still wait to be released: that must not hit the new one.
-      pending.delete(handleId);
-      const done = await inTurn(() => drive(allocate(made.value), store));
+      const done = await inTurn(() => {
+        // An earlier life of this sandbox may still wait to be released: that must not hit the new one.
+        pending.delete(made.value.handleId);
+        return drive(allocate(made.value), store);
+      });
       if (!done.ok) return fail(addressFault(done.fault));
       return ok(done.value.addresses.map(address => address.ip));
     },
     async release(containerId, network) {
       const handleId = podHandleId(network, containerId);
-      const done = await releaseNow(handleId);
-      if (done.ok) {
-        pending.delete(handleId);
-        return ok(undefined);
-      }
-      options.log(`release of ${handleId} waits: ${done.fault.message}`);
       pending.add(handleId);
-      return ok(undefined);
+      const late = Symbol('late');
+      const { promise, resolve } = Promise.withResolvers<typeof late>();
+      const timer = setTimeout(() => resolve(late), RELEASE_WAIT_MS);
+      const fault = await Promise.race([attempt(handleId), promise]);
+      clearTimeout(timer);
+      if (fault === late) options.log(`release of ${handleId} goes on: the API server takes its time`);
+      else if (fault !== undefined) options.log(`release of ${handleId} waits: ${fault.message}`);
+    },
+    releaseLater(containerId, network) {
+      pending.add(podHandleId(network, containerId));
     },
   };
 }
@@ -83,7 +98,10 @@ function requestOf(
   const { pod, containerId, network } = request;
   const object = request.object as AnyObject;
   const namespace = snapshot.namespaces.get(pod.namespace);
-  const wishes = readWishes(object.metadata.annotations ?? {}, {});
+  const wishes = readWishes(
+    object.metadata.annotations ?? {},
+    options.namespaceAnnotations(pod.namespace),
+  );
   if (!wishes.ok) return wishes;
   const pools = [...snapshot.pools.values()];
   const usable = pools.filter(pool => !pool.disabled && pool.allowedUses.has('Workload'));

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -28,6 +29,10 @@ export class PendingReleases {
     return readdirSync(this.#folder)
       .filter(name => !name.endsWith('.new'))
       .map(name => readFileSync(`${this.#folder}/${name}`, 'utf8'));
+  }
+
+  has(handleId: string): boolean {
+    return existsSync(this.#path(handleId));
   }
 
   add(handleId: string): void {

@@ -1,4 +1,5 @@
-import type { DriverFault } from '@muslin/dataplane';
+import type { DriverFault, Plan } from '@muslin/dataplane';
+import { ok, type Result } from '@muslin/net';
 import type { AgentCore, Desired } from '../core/agent-core.ts';
 import type { Actual, Kernel } from './kernel.ts';
 
@@ -7,13 +8,15 @@ export interface Round {
   readonly desired: Desired;
   /** Steps performed; 0 when the kernel already held everything. */
   readonly steps: number;
+  /** Wanted routes that could not be set, by interface, and why. */
+  readonly unrouted: ReadonlyMap<string, string>;
   readonly ms: number;
 }
 
 /** What an enforcer needs. */
 export interface EnforcerOptions {
   readonly core: AgentCore;
-  readonly kernel: Kernel;
+  readonly kernel: Pick<Kernel, 'read' | 'plan' | 'apply'>;
   /** Called when a round has taken what the core knows: whatever is told later belongs to the next. */
   readonly onTaken: () => void;
   /** Called after each round that succeeded. */
@@ -33,16 +36,22 @@ const LAST_RETRY_MS = 5_000;
  */
 export class Enforcer {
   readonly #options: EnforcerOptions;
+  /** What the kernel holds as far as is known; undefined: read it before the next round. */
   #actual: Actual | undefined;
+  /** What the last good round brought about. */
+  #enforced: Desired | undefined;
+  #readAgain = false;
+  #audits: ((found: Result<Plan, DriverFault>) => void)[] = [];
   /** Counts requests; a round covers all that came before it began. */
   #asked = 0;
   #done = 0;
-  #running = false;
+  #running: Promise<void> | undefined;
   #started = false;
   #stopped = false;
   #waiters: { readonly upTo: number; readonly resolve: () => void }[] = [];
   #refresh: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
+  #wake: (() => void) | undefined;
 
   constructor(options: EnforcerOptions) {
     this.#options = options;
@@ -52,7 +61,7 @@ export class Enforcer {
   start(): void {
     this.#started = true;
     this.#refresh = setInterval(() => {
-      this.#actual = undefined;
+      this.#readAgain = true;
       this.#ask();
     }, this.#options.refreshMs);
     this.#refresh.unref();
@@ -74,22 +83,34 @@ export class Enforcer {
     this.#ask();
   }
 
-  stop(): void {
+  /**
+   * Reads the kernel back and gives the steps that were missing from what had been enforced: what others changed.
+   * They are put back at once. Waits for the first round.
+   */
+  audit(): Promise<Result<Plan, DriverFault>> {
+    return new Promise(resolve => {
+      this.#audits.push(resolve);
+      this.#ask();
+    });
+  }
+
+  /** Ends after the round that is under way; nobody who waits is answered any more. */
+  async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#refresh);
+    this.#wake?.();
+    await this.#running;
   }
 
   #ask(): number {
     const mine = ++this.#asked;
     // A batch of watch events arrives within one turn of the loop: take it whole.
-    if (this.#started && !this.#running) {
-      this.#running = true;
-      setImmediate(() => void this.#run());
-    }
+    if (this.#started && !this.#stopped) this.#running ??= this.#run();
     return mine;
   }
 
   async #run(): Promise<void> {
+    await new Promise(resolve => setImmediate(resolve));
     while (this.#done < this.#asked && !this.#stopped) {
       const covers = this.#asked;
       const fault = await this.#round();
@@ -99,20 +120,43 @@ export class Enforcer {
         const ready = this.#waiters.filter(waiter => waiter.upTo <= covers);
         this.#waiters = this.#waiters.filter(waiter => waiter.upTo > covers);
         for (const waiter of ready) waiter.resolve();
+        await this.#answerAudits();
         continue;
       }
       this.#actual = undefined;
       this.#options.onFault(fault, this.#retryMs);
-      await new Promise(resolve => setTimeout(resolve, this.#retryMs));
+      await this.#pause(this.#retryMs);
       this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
     }
-    this.#running = false;
+    this.#running = undefined;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async #answerAudits(): Promise<void> {
+    if (this.#audits.length === 0 || this.#enforced === undefined) return;
+    const waiting = this.#audits;
+    this.#audits = [];
+    const read = await this.#options.kernel.read();
+    if (read.ok) this.#actual = read.value;
+    const found = read.ok ? ok(this.#options.kernel.plan(this.#enforced, read.value)) : read;
+    if (!found.ok || found.value.length > 0) this.#asked++;
+    for (const resolve of waiting) resolve(found);
   }
 
   async #round(): Promise<DriverFault | undefined> {
     const { core, kernel, onRound } = this.#options;
     const started = performance.now();
-    if (this.#actual === undefined) {
+    if (this.#actual === undefined || this.#readAgain) {
+      this.#readAgain = false;
       const read = await kernel.read();
       if (!read.ok) return read.fault;
       this.#actual = read.value;
@@ -124,7 +168,9 @@ export class Enforcer {
     const applied = await kernel.apply(plan, desired, this.#actual);
     if (!applied.ok) return applied.fault;
     this.#actual = applied.value;
-    onRound({ desired, steps: plan.length, ms: performance.now() - started });
+    this.#enforced = desired;
+    const { unrouted } = applied.value;
+    onRound({ desired, steps: plan.length, unrouted, ms: performance.now() - started });
     return undefined;
   }
 }

@@ -17,7 +17,7 @@ import {
   type TableName,
 } from '@muslin/dataplane';
 import type { KernelDoor } from '@muslin/linux';
-import { type Family, fail, ok, type Result } from '@muslin/net';
+import { type Family, fail, formatPrefix, ok, type Result } from '@muslin/net';
 import type { Desired } from '../core/agent-core.ts';
 
 /** What the kernel holds, as read or as known from our own writes. */
@@ -27,6 +27,8 @@ export interface Actual {
   readonly sets: ReadonlyMap<string, ActualSet>;
   /** Everybody's routes of the main table: a plan must see whose place it would take. */
   readonly routes: readonly Route[];
+  /** Wanted routes that could not be set, by interface (of a blackhole: by prefix), and why. */
+  readonly unrouted: ReadonlyMap<string, string>;
 }
 
 const tableKey = (family: Family, table: TableName) => `${family} ${table}`;
@@ -56,7 +58,7 @@ export class Kernel {
     if (!sets.ok) return sets;
     const routes = await this.#door.routes.read();
     if (!routes.ok) return routes;
-    return ok({ tables, sets: sets.value, routes: routes.value });
+    return ok({ tables, sets: sets.value, routes: routes.value, unrouted: new Map() });
   }
 
   /** The steps from what is there to what is wanted. */
@@ -70,10 +72,12 @@ export class Kernel {
     });
   }
 
-  /** Performs the steps in order and stops at the first that is refused. Gives what the kernel holds afterwards. */
+  /**
+   * Performs the steps in order and stops at the first that is refused, except for routes: one pod whose interface
+   * was taken away must not keep policy from the others. Gives what the kernel holds afterwards.
+   */
   async apply(plan: Plan, desired: Desired, actual: Actual): Promise<Result<Actual, DriverFault>> {
-    const last = plan.filter(isFarewell);
-    const applied = await this.#door.apply(plan.filter(op => !isFarewell(op)));
+    const applied = await this.#door.apply(plan.filter(op => op.kind !== 'route' && !isFarewell(op)));
     if (!applied.ok) return applied;
     const tables = new Map(actual.tables);
     for (const op of plan)
@@ -81,17 +85,37 @@ export class Kernel {
         const key = tableKey(op.family, op.table);
         tables.set(key, afterTablePlan(op.plan, tables.get(key) ?? emptyTable(op.table)));
       }
-    const others = actual.routes.filter(route => route.protocol !== ROUTE_PROTOCOL_MUSLIN);
-    const routes = plan.some(op => op.kind === 'route') ? [...others, ...desired.routes] : actual.routes;
-    const freed = await this.#door.apply(last);
-    if (freed.ok) return ok({ tables, sets: desired.sets, routes });
+    const routed = await this.#applyRoutes(plan, desired, actual);
+    if (!routed.ok) return routed;
+    const freed = await this.#door.apply(plan.filter(isFarewell));
+    if (freed.ok) return ok({ tables, sets: desired.sets, ...routed.value });
     // The kernel frees replaced rules a moment later, and until then holds on to their sets. Nothing asks for
     // these sets any more, so the policy is in force; the next round tries again.
     const sets = await this.#door.sets.read();
     if (!sets.ok) return sets;
     const { create, replace, change } = planSets(desired.sets, sets.value);
     if (create.length + replace.length + change.length > 0) return freed;
-    return ok({ tables, sets: sets.value, routes });
+    return ok({ tables, sets: sets.value, ...routed.value });
+  }
+
+  async #applyRoutes(
+    plan: Plan,
+    desired: Desired,
+    actual: Actual,
+  ): Promise<Result<Pick<Actual, 'routes' | 'unrouted'>, DriverFault>> {
+    const { conflicts } = planRoutes(desired.routes, actual.routes, ROUTE_PROTOCOL_MUSLIN);
+    const unrouted = new Map(conflicts.map(({ wanted, message }) => [placeOf(wanted), message]));
+    const ops = plan.filter(op => op.kind === 'route');
+    if (ops.length === 0) return ok({ routes: actual.routes, unrouted });
+    const applied = await this.#door.routes.apply(ops);
+    if (applied.ok) {
+      const blocked = new Set(conflicts.map(({ wanted }) => wanted));
+      const others = actual.routes.filter(route => route.protocol !== ROUTE_PROTOCOL_MUSLIN);
+      return ok({ routes: [...others, ...desired.routes.filter(route => !blocked.has(route))], unrouted });
+    }
+    for (const { op, fault } of applied.fault.refused) unrouted.set(placeOf(op.route), fault.message);
+    const routes = await this.#door.routes.read();
+    return routes.ok ? ok({ routes: routes.value, unrouted }) : routes;
   }
 
   close(): Promise<void> {
@@ -101,4 +125,8 @@ export class Kernel {
 
 function isFarewell(op: Op): boolean {
   return op.kind === 'ipset' && op.phase === 'after-rules';
+}
+
+function placeOf({ interfaceName, destination }: Route): string {
+  return interfaceName ?? formatPrefix(destination);
 }

@@ -5,6 +5,8 @@ import {
   changeLinkRequest,
   listAddresses,
   listRoutes,
+  type KernelRoute,
+  listNeighbours,
   type Namespace,
   type NetlinkFault,
   type NetlinkRequest,
@@ -20,7 +22,7 @@ import {
   sysctl,
   type SystemFault,
 } from '@muslin/linux';
-import { fail, formatIp, hostPrefix, type Ip, mustPrefix, ok, type Result, sameIp } from '@muslin/net';
+import { fail, formatIp, hostPrefix, type Ip, mustPrefix, ok, type Result, sameIp, widthOf } from '@muslin/net';
 import { fstatSync } from 'node:fs';
 import { GATEWAY } from './gateway.ts';
 
@@ -67,6 +69,27 @@ function openPodNamespace(path: string): Result<Namespace, PodLinkFault> {
   return fail({ code: 'bad-namespace', message: `${path} is the node's own network namespace` });
 }
 
+/** Looks whether a cable could be plugged in, before anything is made: the namespace opens, the name is free. */
+export function examine(plan: Pick<PodLinkPlan, 'netns' | 'ifname'>): Result<void, PodLinkFault> {
+  const opened = openPodNamespace(plan.netns);
+  if (!opened.ok) return opened;
+  using namespace = opened.value;
+  const inside = netlinkIn(namespace);
+  if (!inside.ok) return fail(kernel(inside.fault));
+  using pod = inside.value;
+  return nameIsFree(pod, plan);
+}
+
+function nameIsFree(
+  pod: NetlinkSocket,
+  { ifname, netns }: Pick<PodLinkPlan, 'netns' | 'ifname'>,
+): Result<void, PodLinkFault> {
+  const taken = findLink(pod, ifname);
+  if (!taken.ok) return fail(kernel(taken.fault));
+  if (taken.value === undefined) return ok(undefined);
+  return fail({ code: 'interface-exists', message: `interface ${ifname} already exists in ${netns}` });
+}
+
 /**
  * Makes the veth, the addresses and the routes inside the pod. Everything or nothing: what was made is removed
  * when a later part fails. The host route is not made here: it belongs to the route plan.
@@ -78,13 +101,8 @@ export function plugIn(host: NetlinkSocket, plan: PodLinkPlan): Result<PodLink, 
   const inside = netlinkIn(namespace);
   if (!inside.ok) return fail(kernel(inside.fault));
   using pod = inside.value;
-  const taken = findLink(pod, plan.ifname);
-  if (!taken.ok) return fail(kernel(taken.fault));
-  if (taken.value !== undefined)
-    return fail({
-      code: 'interface-exists',
-      message: `interface ${plan.ifname} already exists in ${plan.netns}`,
-    });
+  const free = nameIsFree(pod, plan);
+  if (!free.ok) return free;
   const stale = findLink(host, plan.hostInterface);
   if (!stale.ok) return fail(kernel(stale.fault));
   // The name is derived from the pod: an older sandbox of the same pod left it behind.
@@ -119,8 +137,12 @@ function configure(
       message: `the veth pair of ${plan.hostInterface} vanished while it was set up`,
     });
   const sixes = plan.ips.some(ip => ip.family === 6);
-  // Duplicate address detection would hold an IPv6 address back for a second; nobody else can have it.
-  if (sixes) sysctl(namespace, `net/ipv6/conf/${plan.ifname}/accept_dad`, 0);
+  if (sixes) {
+    // Some runtimes switch IPv6 off in every new namespace.
+    sysctl(namespace, `net/ipv6/conf/${plan.ifname}/disable_ipv6`, 0);
+    // Duplicate address detection would hold an IPv6 address back for a second; nobody else can have it.
+    sysctl(namespace, `net/ipv6/conf/${plan.ifname}/accept_dad`, 0);
+  }
   for (const [key, value] of HOST_SETTINGS) {
     const set = sysctl(undefined, key.replace('IF', plan.hostInterface), value);
     // An absent file means a kernel without IPv6, say; what is absent can't do harm.
@@ -172,38 +194,65 @@ function podRequests(plan: PodLinkPlan, link: number): NetlinkRequest[] {
   ];
 }
 
-/** Removes the cable. Nothing to remove is fine. */
-export function unplug(host: NetlinkSocket, hostInterface: string): Result<void, PodLinkFault> {
-  const gone = deleteLink(host, hostInterface);
-  return gone.ok || gone.fault.code === 'ENODEV' ? ok(undefined) : fail(kernel(gone.fault));
+/**
+ * Compares the sandbox with what ADD made; each difference is a sentence (CNI CHECK). Routes that a later plugin
+ * changed are no difference, as long as there is a default route.
+ */
+export function inspect(host: NetlinkSocket, plan: PodLinkPlan & { readonly mac: string }): readonly string[] {
+  return [...inspectHost(host, plan), ...inspectPod(plan)];
 }
 
-/** Compares the sandbox with what ADD made; each difference is a sentence (CNI CHECK). */
-export function inspect(host: NetlinkSocket, plan: PodLinkPlan): readonly string[] {
-  const differences: string[] = [];
-  const outer = findLink(host, plan.hostInterface);
-  if (!outer.ok || outer.value === undefined)
-    differences.push(`the node lacks interface ${plan.hostInterface}`);
-  else if (!outer.value.up) differences.push(`interface ${plan.hostInterface} of the node is down`);
+function inspectHost(host: NetlinkSocket, { hostInterface, mtu, ips }: PodLinkPlan): readonly string[] {
+  const found = findLink(host, hostInterface);
+  if (!found.ok || found.value === undefined) return [`the node lacks interface ${hostInterface}`];
+  const link = found.value;
+  return [
+    ...(link.up ? [] : [`interface ${hostInterface} of the node is down`]),
+    ...(link.mac === GATEWAY.mac ? [] : [`interface ${hostInterface} has MAC ${link.mac}, not ${GATEWAY.mac}`]),
+    ...(link.mtu === mtu ? [] : [`interface ${hostInterface} has MTU ${link.mtu}, not ${mtu}`]),
+    ...ips.flatMap(ip => {
+      const routes = listRoutes(host, { family: ip.family, table: ROUTE_TABLE.main });
+      const whole = routes.ok && routes.value.some(route => leadsTo(route, ip, link.index));
+      return whole ? [] : [`the node has no route to ${formatIp(ip)} by ${hostInterface}`];
+    }),
+  ];
+}
+
+function leadsTo(route: KernelRoute, ip: Ip, link: number): boolean {
+  const { destination, hops } = route;
+  return destination.length === widthOf(ip.family) && sameIp(destination.ip, ip) && hops[0]?.link === link;
+}
+
+function inspectPod(plan: PodLinkPlan & { readonly mac: string }): readonly string[] {
   const opened = openPodNamespace(plan.netns);
-  if (!opened.ok) return [...differences, opened.fault.message];
+  if (!opened.ok) return [opened.fault.message];
   using namespace = opened.value;
   const inside = netlinkIn(namespace);
-  if (!inside.ok) return [...differences, inside.fault.message];
+  if (!inside.ok) return [inside.fault.message];
   using pod = inside.value;
-  const inner = findLink(pod, plan.ifname);
-  if (!inner.ok || inner.value === undefined)
-    return [...differences, `the pod lacks interface ${plan.ifname}`];
-  if (!inner.value.up) differences.push(`interface ${plan.ifname} of the pod is down`);
-  const addresses = listAddresses(pod, inner.value.index);
-  for (const ip of plan.ips)
-    if (!addresses.ok || !addresses.value.some(address => sameIp(address.ip, ip)))
-      differences.push(`interface ${plan.ifname} of the pod lacks address ${formatIp(ip)}`);
+  const found = findLink(pod, plan.ifname);
+  if (!found.ok || found.value === undefined) return [`the pod lacks interface ${plan.ifname}`];
+  const link = found.value;
+  const differences: string[] = [];
+  const name = `interface ${plan.ifname} of the pod`;
+  if (!link.up) differences.push(`${name} is down`);
+  if (link.mac !== plan.mac) differences.push(`${name} has MAC ${link.mac}, not ${plan.mac}`);
+  const addresses = listAddresses(pod, link.index);
+  for (const ip of plan.ips) {
+    const there = addresses.ok && addresses.value.some(address => sameIp(address.ip, ip));
+    if (!there) differences.push(`${name} lacks address ${formatIp(ip)}`);
+  }
   for (const family of [4, 6] as const) {
     if (!plan.ips.some(ip => ip.family === family)) continue;
     const routes = listRoutes(pod, { family, table: ROUTE_TABLE.main });
     if (!routes.ok || !routes.value.some(route => route.destination.length === 0))
       differences.push(`the pod lacks an IPv${family} default route`);
+    const gateway = GATEWAY[family];
+    const neighbours = listNeighbours(pod, family);
+    const known =
+      neighbours.ok &&
+      neighbours.value.some(n => n.kind === 'neighbour' && sameIp(n.ip, gateway) && n.mac === GATEWAY.mac);
+    if (!known) differences.push(`the pod lacks its gateway ${formatIp(gateway)} as a neighbour`);
   }
   return differences;
 }

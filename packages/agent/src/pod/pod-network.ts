@@ -1,8 +1,8 @@
 import { workloadInterfaceName } from '@muslin/dataplane';
 import type { KubeClient } from '@muslin/kube';
 import { RESOURCES, type AnyObject } from '@muslin/kube';
-import type { NetlinkSocket } from '@muslin/linux';
-import { fail, formatIp, mustIp, ok, type Result } from '@muslin/net';
+import { listLinks, type NetlinkSocket } from '@muslin/linux';
+import { fail, formatIp, type Ip, mustIp, ok, type Result } from '@muslin/net';
 import type { AddressBook } from '../address-book.ts';
 import { CNI_CODE, type CniFault } from '../cni/cni-fault.ts';
 import type { CniPod, CniRequest } from '../cni/cni-request.ts';
@@ -10,7 +10,8 @@ import { formatCniResult } from '../cni/cni-result.ts';
 import type { AgentCore } from '../core/agent-core.ts';
 import { endpointKeyOf } from '../core/local-endpoint.ts';
 import { GATEWAY } from './gateway.ts';
-import { inspect, plugIn, type PodLinkFault, unplug } from './pod-link.ts';
+import type { PodCache } from './pod-cache.ts';
+import { examine, inspect, plugIn, type PodLinkFault } from './pod-link.ts';
 import type { Sandbox, SandboxStore } from './sandbox-store.ts';
 
 /** What serving pods takes. */
@@ -21,12 +22,19 @@ export interface PodNetworkOptions {
   readonly addresses: AddressBook;
   /** Of the node's own namespace. */
   readonly netlink: NetlinkSocket;
+  /** Deletes a link of the node; nothing to delete is fine. */
+  readonly removeLink: (name: string) => Promise<Result<void, { readonly message: string }>>;
   /** Resolves when all that the core knows is in the kernel. */
   readonly enforce: () => Promise<void>;
+  /** Resolves when no connection of the addresses is tracked any more. */
+  readonly forgetFlows: (ips: readonly Ip[]) => Promise<void>;
+  /** What the kernel lacked of what had been enforced, as a sentence; undefined when nothing. */
+  readonly audit: () => Promise<string | undefined>;
+  /** Why the route to a pod's interface could not be set; undefined when it is there. */
+  readonly unrouted: (hostInterface: string) => string | undefined;
   /** Whether this agent knows the cluster's policies yet. */
   readonly ready: () => boolean;
-  /** The Pod as a watch last showed it. */
-  readonly cachedPod: (pod: CniPod) => AnyObject | undefined;
+  readonly pods: PodCache;
   /** MTU for pods when the configuration names none. */
   readonly mtu: () => number;
   readonly log: (line: string) => void;
@@ -35,7 +43,7 @@ export interface PodNetworkOptions {
 /** Longest wait for the kernel to hold a new pod's rules; then ADD fails and nothing of it stays. */
 const CONFIRM_MS = 20_000;
 
-/** Serves ADD, DEL and CHECK. One request at a time for each sandbox; different sandboxes go side by side. */
+/** Serves ADD, DEL, CHECK, GC and STATUS. One at a time for each sandbox; different sandboxes go side by side. */
 export class PodNetwork {
   readonly #options: PodNetworkOptions;
   readonly #turns = new Map<string, Promise<unknown>>();
@@ -46,10 +54,19 @@ export class PodNetwork {
 
   /** Serves one request of the CNI executable. */
   handle(request: CniRequest): Promise<Result<object | undefined, CniFault>> {
-    const key = `${request.containerId} ${request.ifname}`;
-    const before = this.#turns.get(key) ?? Promise.resolve();
-    const turn = before.then(() => this.#serve(request));
-    const settled = turn.catch(() => {});
+    const { command, containerId, ifname } = request;
+    // These two are about the node; GC takes the turn of each sandbox that it removes.
+    if (command === 'STATUS' || command === 'GC') return this.#serve(request);
+    return this.#inTurn(containerId, ifname, () => this.#serve(request));
+  }
+
+  #inTurn<T>(containerId: string, ifname: string, work: () => Promise<T>): Promise<T> {
+    const key = `${containerId} ${ifname}`;
+    const turn = (this.#turns.get(key) ?? Promise.resolve()).then(work);
+    const settled = turn.then(
+      () => {},
+      () => {},
+    );
     this.#turns.set(key, settled);
     void settled.then(() => {
       if (this.#turns.get(key) === settled) this.#turns.delete(key);
@@ -62,7 +79,7 @@ export class PodNetwork {
       case 'ADD':
         return this.#add(request);
       case 'DEL':
-        return this.#del(request.containerId, request.ifname, request.config.name);
+        return this.#del(request);
       case 'CHECK':
         return this.#check(request);
       case 'STATUS':
@@ -78,6 +95,7 @@ export class PodNetwork {
 
   async #add(request: CniRequest): Promise<Result<object, CniFault>> {
     const { containerId, ifname, netns, config } = request;
+    const { sandboxes, addresses, netlink } = this.#options;
     if (request.pod === undefined)
       return fail({
         code: CNI_CODE.invalidEnvironment,
@@ -88,71 +106,103 @@ export class PodNetwork {
         code: CNI_CODE.tryAgain,
         message: 'the Muslin agent does not know the cluster’s policies yet; try again',
       });
-    if (this.#options.sandboxes.get(containerId, ifname)?.state === 'ready')
+    const mine = sandboxes.ofContainer(containerId)[0];
+    if (mine !== undefined)
       return fail({
-        code: CNI_CODE.invalidNetns,
-        message: `container ${containerId} has its interface ${ifname} already`,
+        code: CNI_CODE.invalidEnvironment,
+        message: `container ${containerId} has its interface ${mine.ifname} already`,
       });
+    const free = examine({ netns, ifname });
+    if (!free.ok) return fail(cniFaultOf(free.fault));
     const found = await this.#findPod(request.pod);
     if (!found.ok) return found;
     const object = found.value;
     const pod = { namespace: request.pod.namespace, name: request.pod.name, uid: object.metadata.uid ?? '' };
-    const assigned = await this.#options.addresses.assign({ containerId, network: config.name, pod, object });
-    if (!assigned.ok) {
-      const code = assigned.fault.code === 'retry' ? CNI_CODE.tryAgain : CNI_CODE.noAddress;
-      return fail({ code, message: assigned.fault.message });
-    }
-    const ips = assigned.value;
     const mtu = config.mtu ?? this.#options.mtu();
     const hostInterface = workloadInterfaceName(pod.namespace, pod.name);
-    const sandbox: Sandbox = {
-      ...{ containerId, ifname, netns, hostInterface, pod, mtu },
-      ips: ips.map(formatIp),
-      podMac: '',
-      state: 'adding',
+    const displaced = await this.#displace(hostInterface);
+    if (!displaced.ok) return displaced;
+    const adding: Sandbox = {
+      ...{ containerId, ifname, netns, network: config.name, hostInterface, pod, mtu },
+      ...{ ips: [], podMac: '', state: 'adding' },
     };
-    this.#options.sandboxes.put(sandbox);
-    const made = plugIn(this.#options.netlink, { hostInterface, netns, ifname, ips, mtu });
-    if (!made.ok) {
-      await this.#del(containerId, ifname, config.name);
-      return fail(cniFaultOf(made.fault));
+    // Before anything is asked for or made: whoever restarts finds what to take back.
+    sandboxes.put(adding);
+    const giveUp = async (fault: CniFault) => {
+      await this.#takeBack(adding);
+      return fail(fault);
+    };
+    const assigned = await addresses.assign({ containerId, network: config.name, pod, object });
+    if (!assigned.ok) {
+      const code = assigned.fault.code === 'retry' ? CNI_CODE.tryAgain : CNI_CODE.noAddress;
+      return giveUp({ code, message: assigned.fault.message });
     }
+    const ips = assigned.value;
+    const made = plugIn(netlink, { hostInterface, netns, ifname, ips, mtu });
+    if (!made.ok) return giveUp(cniFaultOf(made.fault));
+    const { podMac } = made.value;
+    const sandbox: Sandbox = { ...adding, ips: ips.map(formatIp), podMac, state: 'ready' };
     this.#tellCore(sandbox);
-    const confirmed = await withinTime(this.#options.enforce(), CONFIRM_MS);
-    if (!confirmed) {
-      await this.#del(containerId, ifname, config.name);
+    if (!(await withinTime(this.#options.enforce(), CONFIRM_MS))) {
       const message = `the kernel did not hold this pod's policy within ${CONFIRM_MS / 1000} s; the agent's log says why`;
-      return fail({ code: CNI_CODE.tryAgain, message });
+      return giveUp({ code: CNI_CODE.tryAgain, message });
     }
-    this.#options.sandboxes.put({ ...sandbox, podMac: made.value.podMac, state: 'ready' });
+    const unrouted = this.#options.unrouted(hostInterface);
+    if (unrouted !== undefined)
+      return giveUp({ code: CNI_CODE.tryAgain, message: `no route to the pod could be set: ${unrouted}` });
+    if (sandboxes.get(containerId, ifname) !== adding)
+      return giveUp({
+        code: CNI_CODE.tryAgain,
+        message: `a newer sandbox of pod ${pod.namespace}/${pod.name} took its place`,
+      });
+    sandboxes.put(sandbox);
     void this.#publish(sandbox);
     const result = {
       hostInterface: { name: hostInterface, mac: GATEWAY.mac },
-      podInterface: { name: ifname, mac: made.value.podMac, sandbox: netns, mtu },
+      podInterface: { name: ifname, mac: podMac, sandbox: netns, mtu },
       ips,
     };
     return ok(formatCniResult(result, config.cniVersion));
   }
 
-  /** Gone is gone: every part may be missing, and the answer is success unless something stays. */
-  async #del(containerId: string, ifname: string, network: string): Promise<Result<undefined, CniFault>> {
-    const { sandboxes, core, netlink, addresses } = this.#options;
-    const sandbox = sandboxes.get(containerId, ifname);
-    if (sandbox !== undefined) {
-      const key = endpointKeyOf(sandbox.pod);
-      // A newer sandbox of the same pod has taken the interface over.
-      const heir = sandboxes
-        .all()
-        .some(s => s.containerId !== containerId && s.hostInterface === sandbox.hostInterface);
-      core.tell({ type: 'not-local', key, containerId });
-      if (!heir) {
-        const gone = unplug(netlink, sandbox.hostInterface);
-        if (!gone.ok) return fail(cniFaultOf(gone.fault));
-      }
-      await withinTime(this.#options.enforce(), CONFIRM_MS);
+  /** An older sandbox of the same pod would lose its interface to the new one: it goes as a whole, addresses too. */
+  async #displace(hostInterface: string): Promise<Result<void, CniFault>> {
+    for (const older of this.#options.sandboxes.all()) {
+      if (older.hostInterface !== hostInterface) continue;
+      const gone = await this.#takeBack(older);
+      if (!gone.ok) return gone;
     }
-    const released = await addresses.release(containerId, network);
-    if (!released.ok) return fail({ code: CNI_CODE.tryAgain, message: released.fault.message });
+    return ok(undefined);
+  }
+
+  /** Gone is gone: every part may be missing, and the answer is success unless something stays. */
+  async #del({ containerId, ifname, config }: CniRequest): Promise<Result<undefined, CniFault>> {
+    const { sandboxes, addresses } = this.#options;
+    const sandbox = sandboxes.get(containerId, ifname);
+    if (sandbox !== undefined) return this.#takeBack(sandbox);
+    // Addresses belong to the container: not while another interface of it uses them.
+    if (sandboxes.ofContainer(containerId).length === 0) await addresses.release(containerId, config.name);
+    return ok(undefined);
+  }
+
+  /** Removes all that was made for a sandbox, addresses last: nobody may get them while rules still name them. */
+  async #takeBack(sandbox: Sandbox): Promise<Result<undefined, CniFault>> {
+    const { sandboxes, core, addresses, pods } = this.#options;
+    const { containerId, ifname, network, hostInterface, pod } = sandbox;
+    const key = endpointKeyOf(pod);
+    const ips = core.locals.get(key)?.containerId === containerId ? (core.locals.get(key)?.ips ?? []) : [];
+    core.tell({ type: 'not-local', key, containerId });
+    const unseen = pods.forget(pod);
+    if (unseen !== undefined) core.tell({ type: 'gone', object: unseen });
+    const unplugged = await this.#options.removeLink(hostInterface);
+    if (!unplugged.ok) return fail({ code: CNI_CODE.ioFailure, message: unplugged.fault.message });
+    if (!(await withinTime(this.#options.enforce(), CONFIRM_MS)))
+      return fail({
+        code: CNI_CODE.tryAgain,
+        message: `the kernel still holds rules of this pod after ${CONFIRM_MS / 1000} s; the agent's log says why`,
+      });
+    await this.#options.forgetFlows(ips);
+    await addresses.release(containerId, network);
     sandboxes.delete(containerId, ifname);
     return ok(undefined);
   }
@@ -166,35 +216,47 @@ export class PodNetwork {
         message: `container ${containerId} has no interface ${ifname} of Muslin`,
       });
     const ips = sandbox.ips.map(mustIp);
-    const { hostInterface, mtu } = sandbox;
-    const differences = inspect(this.#options.netlink, { hostInterface, netns, ifname, ips, mtu });
-    if (differences.length === 0) return ok(undefined);
+    const { hostInterface, mtu, podMac: mac } = sandbox;
+    const differences = inspect(this.#options.netlink, { hostInterface, netns, ifname, ips, mtu, mac });
+    const missing = await this.#options.audit();
+    const all = missing === undefined ? differences : [...differences, missing];
+    if (all.length === 0) return ok(undefined);
     return fail({
       code: CNI_CODE.checkFailed,
-      message: differences[0] as string,
-      details: differences.slice(1).join('; '),
+      message: all[0] as string,
+      details: all.slice(1).join('; '),
     });
   }
 
-  /** Removes every sandbox that the runtime does not name as valid (CNI 1.1 GC). */
+  /** Removes every sandbox that the runtime does not name as valid (CNI 1.1 GC), and goes on after faults. */
   async #collect(request: CniRequest): Promise<Result<undefined, CniFault>> {
+    const { sandboxes } = this.#options;
     const valid = new Set(request.config.validAttachments.map(a => `${a.containerId} ${a.ifname}`));
-    let fault: CniFault | undefined;
-    for (const { containerId, ifname } of this.#options.sandboxes.all()) {
-      if (valid.has(`${containerId} ${ifname}`)) continue;
-      const gone = await this.#del(containerId, ifname, request.config.name);
-      if (!gone.ok) fault = gone.fault;
-    }
-    return fault === undefined ? ok(undefined) : fail(fault);
+    // One that is being worked on is newer than the runtime's list.
+    const stale = sandboxes.all().filter(({ containerId, ifname, network }) => {
+      const key = `${containerId} ${ifname}`;
+      return network === request.config.name && !valid.has(key) && !this.#turns.has(key);
+    });
+    const done = await Promise.all(
+      stale.map(({ containerId, ifname }) =>
+        this.#inTurn(containerId, ifname, async () => {
+          const sandbox = sandboxes.get(containerId, ifname);
+          return sandbox === undefined ? ok(undefined) : this.#takeBack(sandbox);
+        }),
+      ),
+    );
+    return done.find(gone => !gone.ok) ?? ok(undefined);
   }
 
-  /** The Pod object, fresh from the API server, else as a watch showed it. */
+  /** The Pod object of the very pod that the runtime starts, as known or fresh from the API server. */
   async #findPod(pod: CniPod): Promise<Result<AnyObject, CniFault>> {
-    const cached = this.#options.cachedPod(pod);
-    if (cached !== undefined && (pod.uid === undefined || cached.metadata.uid === pod.uid)) return ok(cached);
+    const cached = this.#options.pods.get(pod);
+    if (cached !== undefined && cached.metadata.uid === pod.uid) return ok(cached);
     const name = { namespace: pod.namespace, name: pod.name };
     const read = await this.#options.client.get<AnyObject>(RESOURCES.Pod, name, { timeoutMs: 5000 });
     const label = `pod ${pod.namespace}/${pod.name}`;
+    // A runtime that names no UID means whichever pod bears the name now.
+    if (!read.ok && pod.uid === undefined && cached !== undefined) return ok(cached);
     if (!read.ok)
       return fail({ code: CNI_CODE.tryAgain, message: `can't read ${label}`, details: read.fault.message });
     if (pod.uid !== undefined && read.value.metadata.uid !== pod.uid)
@@ -203,6 +265,7 @@ export class PodNetwork {
         message: `${label} is another one than the runtime started: its UID differs`,
       });
     const object = { ...read.value, apiVersion: 'v1', kind: 'Pod' };
+    this.#options.pods.read(object);
     this.#options.core.tell({ type: 'object', object });
     return ok(object);
   }
@@ -235,16 +298,28 @@ export class PodNetwork {
       this.#options.log(`annotations of ${pod.namespace}/${pod.name}: ${done.fault.message}`);
   }
 
-  /** After a restart: pods that were answered for come back as they were; half-made ones are taken back. */
-  async restore(network: string): Promise<void> {
-    for (const sandbox of this.#options.sandboxes.all()) {
-      if (sandbox.state === 'ready') this.#tellCore(sandbox);
-      else {
-        unplug(this.#options.netlink, sandbox.hostInterface);
-        const released = await this.#options.addresses.release(sandbox.containerId, network);
-        if (released.ok) this.#options.sandboxes.delete(sandbox.containerId, sandbox.ifname);
-      }
-    }
+  /**
+   * After a restart: pods that were answered for come back as they were; half-made ones are taken back, their
+   * addresses as soon as the API server can be reached. One whose interface stays is kept for the runtime's DEL.
+   */
+  async restore(): Promise<void> {
+    const { sandboxes, addresses, netlink, log } = this.#options;
+    const links = listLinks(netlink);
+    // When in doubt it is there.
+    const linkExists = (name: string) => !links.ok || links.value.some(link => link.name === name);
+    const all = sandboxes.all();
+    for (const sandbox of all)
+      // After a reboot the interface is gone and nothing needs routes or rules; addresses wait for the runtime's DEL.
+      if (sandbox.state === 'ready' && linkExists(sandbox.hostInterface)) this.#tellCore(sandbox);
+    await Promise.all(
+      all.map(async ({ state, containerId, ifname, network, hostInterface }) => {
+        if (state === 'ready') return;
+        const unplugged = await this.#options.removeLink(hostInterface);
+        if (!unplugged.ok) return log(`half-made sandbox ${containerId}: ${unplugged.fault.message}`);
+        addresses.releaseLater(containerId, network);
+        sandboxes.delete(containerId, ifname);
+      }),
+    );
   }
 }
 

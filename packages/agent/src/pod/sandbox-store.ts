@@ -15,9 +15,11 @@ export interface Sandbox {
   readonly containerId: string;
   readonly ifname: string;
   readonly netns: string;
+  /** Name of the CNI network: with the container it names the addresses' handle. */
+  readonly network: string;
   readonly hostInterface: string;
   readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
-  /** Canonical addresses. */
+  /** Canonical addresses; empty while they are being asked for. */
   readonly ips: readonly string[];
   readonly podMac: string;
   readonly mtu: number;
@@ -50,6 +52,11 @@ export class SandboxStore {
     return [...this.#byKey.values()];
   }
 
+  /** Sandboxes of one container: one for each interface. */
+  ofContainer(containerId: string): readonly Sandbox[] {
+    return this.all().filter(sandbox => sandbox.containerId === containerId);
+  }
+
   get(containerId: string, ifname: string): Sandbox | undefined {
     return this.#byKey.get(keyOf(containerId, ifname));
   }
@@ -75,16 +82,17 @@ export class SandboxStore {
   }
 }
 
-/** Both parts passed CNI's rules for characters, so they make a safe file name. */
+/** Both parts passed CNI's rules for characters, which leave out the colon, so they make a safe and unique file name. */
 function keyOf(containerId: string, ifname: string): string {
-  return `${containerId}-${ifname}`;
+  return `${containerId}:${ifname}`;
 }
 
 function readSandbox(path: string): Sandbox | undefined {
   try {
     const value = JSON.parse(readFileSync(path, 'utf8')) as Partial<Sandbox>;
-    const whole =
-      value.containerId && value.ifname && value.hostInterface && value.pod && Array.isArray(value.ips);
+    const { containerId, ifname, network, hostInterface, pod, ips, state } = value;
+    const named = containerId && ifname && network && hostInterface && pod?.namespace && pod.name;
+    const whole = named && Array.isArray(ips) && (state === 'ready' || state === 'adding');
     return whole ? (value as Sandbox) : undefined;
   } catch {
     return undefined;

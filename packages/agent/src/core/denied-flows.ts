@@ -1,0 +1,67 @@
+import type { Direction, EndpointPlan, NodeState } from '@muslin/api';
+import type { Flow } from '@muslin/linux';
+import { formatIp, type Ip } from '@muslin/net';
+import { decide, type Packet, type PolicyView, viewOf } from '@muslin/policy';
+
+/** A tracked flow, as far as policy looks at it. */
+export type JudgedFlow = Pick<Flow, 'original' | 'reply'>;
+
+/**
+ * Asks one node's policies about flows that conntrack knows. The packet that is judged is the flow's first as the
+ * FORWARD hook saw it: the source before translation, the destination and its port after (netpol S22).
+ */
+export class FlowJudge {
+  readonly #view: PolicyView;
+  readonly #plans: Readonly<Record<Direction, ReadonlyMap<string, EndpointPlan>>>;
+  readonly #nodeAddresses: ReadonlySet<string>;
+
+  constructor(state: NodeState, nodeAddresses: Iterable<Ip>) {
+    this.#view = viewOf(state);
+    this.#plans = { ingress: isolated(state, 'ingress'), egress: isolated(state, 'egress') };
+    this.#nodeAddresses = new Set([...nodeAddresses].map(formatIp));
+  }
+
+  /** Whether no policy isolates any pod of the node: then nothing can be denied. */
+  get idle(): boolean {
+    return this.#plans.ingress.size === 0 && this.#plans.egress.size === 0;
+  }
+
+  /** The end of the flow whose policies deny it now; undefined when they allow it, or have no say. */
+  deniedBy({ original, reply }: JudgedFlow): Direction | undefined {
+    const source = formatIp(original.source);
+    const destination = formatIp(reply.source);
+    // A pod's packets to itself never leave it, or come back through a Service with its node's address (netpol S21).
+    const self = source === destination;
+    const egress = this.#plans.egress.get(source);
+    // The node reaches its own pods, for probes (netpol S19).
+    const ingress =
+      self || this.#nodeAddresses.has(source) ? undefined : this.#plans.ingress.get(destination);
+    if (egress === undefined && ingress === undefined) return undefined;
+    const loopback = self && formatIp(original.destination) === source;
+    const packet = packetOf(original, reply);
+    if (egress !== undefined && !loopback && this.#denies(egress, packet, 'egress')) return 'egress';
+    if (ingress !== undefined && this.#denies(ingress, packet, 'ingress')) return 'ingress';
+    return undefined;
+  }
+
+  #denies(plan: EndpointPlan, packet: Packet, direction: Direction): boolean {
+    return decide(plan, this.#view, packet, direction).answer === 'deny';
+  }
+}
+
+function isolated(state: NodeState, direction: Direction): ReadonlyMap<string, EndpointPlan> {
+  const plans = [...state.endpoints.values()].filter(plan => plan.tiers[direction].length > 0);
+  return new Map(plans.flatMap(plan => plan.ips.map(ip => [formatIp(ip), plan] as const)));
+}
+
+function packetOf(original: Flow['original'], reply: Flow['reply']): Packet {
+  const { source, protocol, sourcePort, icmp } = original;
+  return {
+    source,
+    destination: reply.source,
+    protocol,
+    ...(sourcePort === undefined ? {} : { sourcePort }),
+    ...(reply.sourcePort === undefined ? {} : { destinationPort: reply.sourcePort }),
+    ...(icmp === undefined ? {} : { icmp: { type: icmp.type, code: icmp.code } }),
+  };
+}

@@ -1,0 +1,150 @@
+import type { NodeState } from '@muslin/api';
+import type { ConntrackDriver, Flow } from '@muslin/linux';
+import { formatIp, type Ip } from '@muslin/net';
+import { FlowJudge } from '../core/denied-flows.ts';
+
+/** What one look at all tracked flows did. */
+export interface Cut {
+  /** `stateVersion` of the newest state that was judged by. */
+  readonly stateVersion: number;
+  readonly judged: number;
+  readonly cut: number;
+  readonly ms: number;
+}
+
+/** What cutting flows takes. */
+export interface FlowCutterOptions {
+  readonly tracker: Pick<ConntrackDriver, 'read' | 'remove'>;
+  /** Addresses of the node itself, read anew for each look. */
+  readonly nodeAddresses: () => readonly Ip[];
+  readonly onCut: (cut: Cut) => void;
+  readonly onFault: (message: string) => void;
+}
+
+/** Longest time that judging keeps the event loop to itself. */
+const SLICE_MS = 3;
+/** Flows after which it rests, so that a full table does not take a core from the pods. */
+const REST_AFTER = 50_000;
+const REST_MS = 100;
+const RETRY_MS = 1_000;
+
+/**
+ * Takes connections that policy denies by now out of connection tracking, so that their next packet is judged anew:
+ * the rules accept what is established before they ask any policy. Runs behind enforcement, never in its way.
+ */
+export class FlowCutter {
+  readonly #options: FlowCutterOptions;
+  #latest: { readonly state: NodeState; readonly version: number } | undefined;
+  #judge: FlowJudge | undefined;
+  #doneThrough = -1;
+  #running = false;
+  #stopped = false;
+  #gone: { readonly ips: readonly Ip[]; readonly resolve: () => void }[] = [];
+
+  constructor(options: FlowCutterOptions) {
+    this.#options = options;
+  }
+
+  /** The kernel enforces this state now: what was established under an older one is looked at. */
+  enforced(state: NodeState, version: number): void {
+    if (this.#latest?.version === version) return;
+    this.#latest = { state, version };
+    this.#judge = undefined;
+    if (this.#running || this.#stopped) return;
+    this.#running = true;
+    void this.#run().finally(() => {
+      this.#running = false;
+    });
+  }
+
+  /**
+   * Forgets every flow of addresses whose pod is gone: the next pod with such an address must not inherit them.
+   * Calls that come together share one look at the table. A fault is reported and leaves them.
+   */
+  forget(ips: readonly Ip[]): Promise<void> {
+    if (ips.length === 0) return Promise.resolve();
+    return new Promise(resolve => {
+      if (this.#gone.push({ ips, resolve }) === 1) setImmediate(() => this.#forgetAll());
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped && this.#latest !== undefined && this.#doneThrough < this.#latest.version)
+      if (!(await this.#look())) await rest(RETRY_MS);
+  }
+
+  /** One whole look. A state that changes meanwhile is used for the rest of it; then comes another look. */
+  async #look(): Promise<boolean> {
+    const { tracker, onCut, onFault } = this.#options;
+    const begun = performance.now();
+    const coversAll = this.#latest?.version ?? -1;
+    if (this.#currentJudge().idle) {
+      this.#doneThrough = coversAll;
+      return true;
+    }
+    const read = tracker.read();
+    if (!read.ok) {
+      onFault(`tracked flows can't be read: ${read.fault.message}`);
+      return false;
+    }
+    const flows = read.value;
+    let cut = 0;
+    for (let next = 0; next < flows.length && !this.#stopped; ) {
+      const judge = this.#currentJudge();
+      const denied: Flow[] = [];
+      const until = performance.now() + SLICE_MS;
+      const restAt = next - (next % REST_AFTER) + REST_AFTER;
+      do {
+        const flow = flows[next++] as Flow;
+        if (judge.deniedBy(flow) !== undefined) denied.push(flow);
+      } while (next < flows.length && next < restAt && performance.now() < until);
+      if (denied.length > 0) {
+        const removed = tracker.remove(denied);
+        if (!removed.ok) {
+          onFault(`denied flows can't be removed: ${removed.fault.message}`);
+          return false;
+        }
+        cut += removed.value;
+      }
+      await (next === restAt ? rest(REST_MS) : new Promise(resolve => setImmediate(resolve)));
+    }
+    this.#doneThrough = coversAll;
+    onCut({ stateVersion: coversAll, judged: flows.length, cut, ms: performance.now() - begun });
+    return true;
+  }
+
+  #currentJudge(): FlowJudge {
+    if (this.#latest === undefined) throw new Error('nothing was enforced yet');
+    this.#judge ??= new FlowJudge(this.#latest.state, this.#options.nodeAddresses());
+    return this.#judge;
+  }
+
+  #forgetAll(): void {
+    const gone = this.#gone;
+    this.#gone = [];
+    const { tracker, onFault } = this.#options;
+    const addresses = new Set(gone.flatMap(({ ips }) => ips.map(formatIp)));
+    const read = tracker.read();
+    const removed = read.ok
+      ? tracker.remove(
+          read.value.filter(({ original, reply }) =>
+            [original.source, original.destination, reply.source, reply.destination].some(ip =>
+              addresses.has(formatIp(ip)),
+            ),
+          ),
+        )
+      : read;
+    if (!removed.ok) onFault(`flows of removed pods stay tracked: ${removed.fault.message}`);
+    for (const { resolve } of gone) resolve();
+  }
+}
+
+function rest(ms: number): Promise<void> {
+  return new Promise(resolve => {
+    setTimeout(resolve, ms);
+  });
+}
