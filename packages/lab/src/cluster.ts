@@ -22,6 +22,9 @@ import { until } from './until.ts';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const API_PORT = 6443;
 const START_MS = 30_000;
+/** Muslin's programs: each is a user of its own, so that the audit log tells them apart. */
+const PROGRAMS = ['agent', 'speaker', 'controller'] as const;
+type Program = (typeof PROGRAMS)[number];
 
 /** A cluster that stands: its client, its places, and its processes, each of which can be killed and started again. */
 export class Cluster {
@@ -106,7 +109,7 @@ export class Cluster {
         ...['--listen', `127.0.0.1:${this.#apiPort}`, '--listen-fd', '3', '--san', control.ip],
         ...['--token-file', tokens, '--service-cidr', this.topology.serviceCidr],
         ...['--kubeconfig', this.kubeconfig, '--cert-dir', `${this.folder}/api`],
-        ...['--data', `${this.folder}/api/state.db`],
+        ...['--data', `${this.folder}/api/state.db`, '--audit-log', this.auditLog],
       ),
     });
     // Our copy would keep the port open when the server dies.
@@ -122,13 +125,12 @@ export class Cluster {
     const server = /server: https:\/\/127\.0\.0\.1:(\d+)/.exec(config);
     if (server === null) throw new Error('the API server wrote a kubeconfig without a loopback address');
     this.#apiPort = Number(server[1]);
-    const [admin = '', ours = ''] = readFileSync(tokens, 'utf8')
+    const [admin = '', ...ours] = readFileSync(tokens, 'utf8')
       .split('\n')
-      .map(line => line.split(',')[0]);
-    const inside = config
-      .replace(server[0], `server: https://${control.ip}:${API_PORT}`)
-      .replace(admin, ours);
-    writeFileSync(this.#nodeKubeconfig, inside, { mode: 0o600 });
+      .map(line => line.split(',')[0] ?? '');
+    const inside = config.replace(server[0], `server: https://${control.ip}:${API_PORT}`);
+    for (const [i, program] of PROGRAMS.entries())
+      writeFileSync(this.#kubeconfigOf(program), inside.replace(admin, ours[i] ?? ''), { mode: 0o600 });
   }
 
   async startRouter(): Promise<void> {
@@ -161,7 +163,14 @@ export class Cluster {
     this.#run('controller', this.topology.control.netns, `${this.folder}/control/controller.log`, {
       command: ourProgram(
         `${ROOT}/packages/controller/src/main.ts`,
-        ...['--kubeconfig', this.#nodeKubeconfig, '--run-dir', `${this.folder}/control`, '--id', 'lab'],
+        ...[
+          '--kubeconfig',
+          this.#kubeconfigOf('controller'),
+          '--run-dir',
+          `${this.folder}/control`,
+          '--id',
+          'lab',
+        ],
       ),
     });
     await this.#appear(
@@ -214,8 +223,13 @@ export class Cluster {
     await sweep(this.topology.id);
   }
 
-  get #nodeKubeconfig(): string {
-    return `${this.folder}/api/node.kubeconfig`;
+  /** What each user asked the API server for (`AuditLine`). */
+  get auditLog(): string {
+    return `${this.folder}/api/audit.jsonl`;
+  }
+
+  #kubeconfigOf(program: Program): string {
+    return `${this.folder}/api/${program}.kubeconfig`;
   }
 
   async #installCni(): Promise<string> {
@@ -291,7 +305,7 @@ export class Cluster {
           '--node',
           node.name,
           '--kubeconfig',
-          this.#nodeKubeconfig,
+          this.#kubeconfigOf(program),
           '--run-dir',
           folder,
           '--state-dir',
@@ -330,12 +344,15 @@ export class Cluster {
   }
 }
 
-/** kube-apiserver's static token file: the admin's token, then the one that Muslin's own processes bear. */
+/** kube-apiserver's static token file: the admin's token, then one for each of Muslin's programs. */
 function tokenFile(): string {
   const token = () => randomBytes(16).toString('hex');
   return [
     `${token()},admin,admin,"system:masters"`,
-    `${token()},system:serviceaccount:kube-system:muslin,muslin,"system:serviceaccounts"`,
+    ...PROGRAMS.map(
+      program =>
+        `${token()},system:serviceaccount:kube-system:muslin-${program},${program},"system:serviceaccounts"`,
+    ),
     '',
   ].join('\n');
 }

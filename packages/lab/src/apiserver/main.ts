@@ -1,23 +1,25 @@
 #!/usr/bin/env node
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { User } from './api.ts';
+import type { Attempt, User } from './api.ts';
+import { auditLog } from './audit-log.ts';
 import { type Certificates, makeCertificates } from './certificates.ts';
 import { kubeconfigText } from './kubeconfig.ts';
 import { startApiServer } from './server.ts';
 
 const HELP = `usage: main.ts [--listen HOST:PORT]… [--listen-fd N]… [--kubeconfig FILE] [--data FILE]
                [--cert-dir DIR] [--san NAME|ADDRESS]… [--token-file FILE] [--service-cidr CIDR]
-               [--bookmark-interval MS] [--watch-cache N]
+               [--bookmark-interval MS] [--watch-cache N] [--audit-log FILE]
 
   --listen       address to serve on; port 0 takes a free one (default 127.0.0.1:0)
   --kubeconfig   written when the server is up: first loopback address, first token
   --data         SQLite file that keeps all objects over restarts
   --cert-dir     ca.crt, tls.crt and tls.key are kept and reused there
   --token-file   lines of token,user,uid,"group,group" as kube-apiserver's --token-auth-file
+  --audit-log    appended to: one JSON line for each kind of request that a user made for the first time
 `;
 
 /** A mistake of the caller: one sentence, exit code 2. */
@@ -41,6 +43,7 @@ async function main(): Promise<void> {
     tokens,
     tls: { cert: certificates.certPem, key: certificates.keyPem, ca: certificates.caPem },
     ...(values.data === undefined ? {} : { dataFile: values.data }),
+    ...(values['audit-log'] === undefined ? {} : { authorize: openAuditLog(values['audit-log']) }),
     ...(values['service-cidr'] === undefined ? {} : { serviceCidr: values['service-cidr'] }),
     ...(values['bookmark-interval'] === undefined
       ? {}
@@ -75,12 +78,27 @@ function readFlags() {
         'service-cidr': text,
         'bookmark-interval': text,
         'watch-cache': text,
+        'audit-log': text,
         help: { type: 'boolean', short: 'h' },
       },
     });
   } catch (cause) {
     throw new Mistake(`${(cause as Error).message.split('\n')[0]} See --help.`);
   }
+}
+
+/** Allows everything and writes down what was asked. */
+function openAuditLog(file: string): (attempt: Attempt) => true {
+  const note = auditLog(line => appendFileSync(file, line));
+  try {
+    appendFileSync(file, '', { mode: 0o600 });
+  } catch (cause) {
+    throw new Mistake(`--audit-log can't be written: ${(cause as Error).message}.`);
+  }
+  return attempt => {
+    note(attempt);
+    return true;
+  };
 }
 
 function numberOf(text: string, flag: string): number {
