@@ -6,8 +6,11 @@ export interface BackOffShape {
   readonly capMs: number;
 }
 
-/** 0.1 s, doubling, to 30 s. */
-export const DEFAULT_BACK_OFF: BackOffShape = { baseMs: 100, capMs: 30_000 };
+/**
+ * 0.1 s, doubling, to 10 s. Clients of Kubernetes often wait for 30 s; a node that learns of a new policy half a minute
+ * after the API server is back is too late, and the random share keeps many nodes apart.
+ */
+export const DEFAULT_BACK_OFF: BackOffShape = { baseMs: 100, capMs: 10_000 };
 
 /**
  * Wait before try number `failures` (1 after the first failure): exponential, and a random share of the upper half,

