@@ -42,11 +42,12 @@ afterAll(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const birdConfig = (theirAs: number, ourAs: number, passive: boolean) => `
+const birdConfig = (theirAs: number, ourAs: number, passive: boolean, routes: number) => `
 router id 10.77.0.2;
 log "${directory}/bird.log" all;
 protocol device {}
 protocol static blue { ipv4; route 192.0.2.0/24 blackhole; route 198.51.100.0/24 blackhole; }
+protocol static many { ipv4; ${Array.from({ length: routes }, (_, i) => `route 172.${16 + (i >> 8)}.${i & 255}.0/24 blackhole;`).join('\n')} }
 protocol static red { ipv6; route 2001:db8:1::/48 blackhole; }
 protocol bgp muslin {
   local 10.77.0.2 as ${theirAs};
@@ -61,10 +62,10 @@ protocol bgp muslin {
 `;
 
 /** BIRD in its namespace, and the commands that one asks it. */
-function startBird(theirAs: number, ourAs: number, passive: boolean) {
+function startBird(theirAs: number, ourAs: number, passive: boolean, routes = 0) {
   const socket = join(directory, `bird-${theirAs}.ctl`);
   const file = join(directory, `bird-${theirAs}.conf`);
-  writeFileSync(file, birdConfig(theirAs, ourAs, passive));
+  writeFileSync(file, birdConfig(theirAs, ourAs, passive, routes));
   const child = spawn('ip', [
     'netns',
     'exec',
@@ -82,14 +83,15 @@ function startBird(theirAs: number, ourAs: number, passive: boolean) {
   return {
     ask: (...words: string[]) => inNs(THEIRS, 'birdc', '-s', socket, ...words),
     stop: () => stop(child),
+    kill: () => stop(child, 'SIGKILL'),
   };
 }
 
 /** Our speaker in its namespace. */
-function startMuslin(ourAs: number, theirAs: number) {
+function startMuslin(ourAs: number, theirAs: number, mode: 'fresh' | 'restarting' = 'fresh') {
   const main = fileURLToPath(new URL('shell-main.ts', import.meta.url));
   const args = ['--conditions=@muslin/source', '--disable-warning=ExperimentalWarning', main];
-  const own = [`${ourAs}`, '10.77.0.1', '10.77.0.2', `${theirAs}`, 'fd77::1'];
+  const own = [`${ourAs}`, '10.77.0.1', '10.77.0.2', `${theirAs}`, 'fd77::1', mode];
   const child = spawn('ip', ['netns', 'exec', OURS, process.execPath, ...args, ...own], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -103,14 +105,15 @@ function startMuslin(ourAs: number, theirAs: number) {
       return JSON.parse(line.value) as unknown;
     },
     stop: () => stop(child),
+    kill: () => stop(child, 'SIGKILL'),
   };
 }
 
-function stop(child: ChildProcess): Promise<void> {
+function stop(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
   return new Promise(resolve => {
-    if (child.exitCode !== null) resolve();
+    if (child.exitCode !== null || child.signalCode !== null) resolve();
     else child.once('exit', () => resolve());
-    child.kill('SIGTERM');
+    child.kill(signal);
   });
 }
 
@@ -180,6 +183,77 @@ describe.each([
         expect(await muslin.ask('peer')).toMatchObject({
           lastError: expect.stringMatching(/Administrative Shutdown \(6\/2\) “moving rack 7”|Hard Reset/),
         });
+      });
+    } finally {
+      await muslin.stop();
+      await bird.stop();
+    }
+  });
+});
+
+describe('with BIRD, when things go wrong', () => {
+  test('a speaker that is killed keeps its routes in BIRD until it is back, and loses only what it does not announce again', async () => {
+    const bird = startBird(65002, 65001, false);
+    const first = startMuslin(65001, 65002);
+    const table = () => bird.ask('show', 'route', 'protocol', 'muslin');
+    await first.ask('originate 10.200.1.0/26');
+    await first.ask('originate 10.200.2.0/26');
+    await eventually(() => expect(table()).toContain('10.200.2.0/26'));
+    await first.kill();
+    await eventually(() => expect(bird.ask('show', 'protocols', 'muslin')).not.toContain('Established'));
+    expect(table()).toContain('10.200.1.0/26');
+    const second = startMuslin(65001, 65002, 'restarting');
+    try {
+      await second.ask('originate 10.200.1.0/26');
+      await eventually(() => {
+        expect(table()).toContain('10.200.1.0/26');
+        expect(bird.ask('show', 'protocols', 'muslin')).toContain('Established');
+      });
+      await eventually(() => expect(table()).not.toContain('10.200.2.0/26'));
+      expect(table()).toContain('10.200.1.0/26');
+    } finally {
+      await second.stop();
+      await bird.stop();
+    }
+  });
+
+  test('a BIRD that is killed keeps its routes here until it is back', async () => {
+    const first = startBird(65002, 65001, false);
+    const muslin = startMuslin(65001, 65002);
+    await eventually(async () => expect(await muslin.ask('fibSize')).toBe(3));
+    inNs(THEIRS, 'sh', '-c', `kill -9 $(cat ${directory}/bird-65002.ctl.pid)`);
+    await eventually(async () =>
+      expect(await muslin.ask('peer')).not.toMatchObject({ state: 'Established' }),
+    );
+    expect(await muslin.ask('peer')).toMatchObject({ families: [{ stale: 2 }, { stale: 1 }] });
+    expect(await muslin.ask('fibSize')).toBe(3);
+    await first.stop();
+    const second = startBird(65002, 65001, false);
+    try {
+      await eventually(async () => {
+        expect(await muslin.ask('fibSize')).toBe(3);
+        expect(await muslin.ask('peer')).toMatchObject({
+          state: 'Established',
+          established: 2,
+          families: [{ stale: 0 }, { stale: 0 }],
+        });
+      });
+    } finally {
+      await muslin.stop();
+      await second.stop();
+    }
+  });
+
+  test('thousands of routes arrive complete in both directions', async () => {
+    const bird = startBird(65002, 65001, false, 3000);
+    const muslin = startMuslin(65001, 65002);
+    try {
+      await muslin.ask('originateMany 3000');
+      await eventually(async () => expect(await muslin.ask('fibSize')).toBe(3 + 3000 + 6000));
+      await eventually(() => {
+        expect(bird.ask('show', 'route', 'count', 'protocol', 'muslin')).toMatch(
+          /3000 of \d+ routes.* master4[\s\S]*3000 of \d+ routes.* master6/,
+        );
       });
     } finally {
       await muslin.stop();
