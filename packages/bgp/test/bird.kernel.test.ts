@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -257,6 +257,41 @@ describe('with BIRD, when things go wrong', () => {
       });
     } finally {
       await muslin.stop();
+      await bird.stop();
+    }
+  });
+});
+
+describe('the script in the README', () => {
+  test('speaks BGP', async () => {
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+    const script = /```js\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+    const here = script.replaceAll('10.0.0.254', '10.77.0.2').replaceAll('10.0.0.1', '10.77.0.1');
+    const bird = startBird(64513, 64512, true);
+    const args = [
+      '--conditions=@muslin/source',
+      '--disable-warning=ExperimentalWarning',
+      '--input-type=module',
+      '-e',
+      here,
+    ];
+    const cwd = fileURLToPath(new URL('..', import.meta.url));
+    const child = spawn('ip', ['netns', 'exec', OURS, process.execPath, ...args], {
+      cwd,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.push(child);
+    let said = '';
+    child.stdout.on('data', (text: Uint8Array) => {
+      said += text;
+    });
+    try {
+      await eventually(() => {
+        expect(said).toContain("192.0.2.0/24 ebgp [ '10.77.0.2' ]");
+        expect(bird.ask('show', 'route', 'protocol', 'muslin')).toContain('10.1.0.0/26');
+      });
+    } finally {
+      await stop(child);
       await bird.stop();
     }
   });
