@@ -73,9 +73,15 @@ async function applyPlan(
         break;
       }
       case 'iptables': {
-        const applied = await tables[op.family].restore(op.input);
-        if (!applied.ok) return fail(driverFault(applied.fault, op));
-        break;
+        let end = i;
+        while (plan[end]?.kind === 'iptables') end++;
+        const applied = await restoreRun(
+          plan.slice(i, end).filter(step => step.kind === 'iptables'),
+          tables,
+        );
+        if (!applied.ok) return applied;
+        i = end;
+        continue;
       }
       case 'nft': {
         const applied = await nft[op.family].apply([op]);
@@ -88,4 +94,21 @@ async function applyPlan(
     i++;
   }
   return ok(undefined);
+}
+
+/** A run of table changes: in order within a family, both families at the same time, since neither sees the other. */
+async function restoreRun(
+  run: readonly (Op & { readonly kind: 'iptables' })[],
+  tables: KernelDoor['tables'],
+): Promise<Result<void, DriverFault>> {
+  const inOrder = async (family: Family): Promise<Result<void, DriverFault>> => {
+    for (const op of run) {
+      if (op.family !== family) continue;
+      const restored = await tables[family].restore(op.input);
+      if (!restored.ok) return fail(driverFault(restored.fault, op));
+    }
+    return ok(undefined);
+  };
+  const [four, six] = await Promise.all([inOrder(4), inOrder(6)]);
+  return four.ok ? six : four;
 }
