@@ -293,6 +293,9 @@ async function removeOrphans(
   const owned = new Set(sandboxes.all().map(sandbox => sandbox.hostInterface));
   const orphans = findOrphans(netlink, owned);
   for (const orphan of orphans)
-    log.warn(orphan, orphan.removable ? 'removing an interface of a lost pod' : 'an interface has no sandbox');
+    log.warn(
+      orphan,
+      orphan.removable ? 'removing an interface of a lost pod' : 'an interface has no sandbox',
+    );
   await Promise.all(orphans.filter(o => o.removable).map(o => links.remove(o.name)));
 }

@@ -7,7 +7,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 const INSTALL = fileURLToPath(new URL('../src/install-cni.ts', import.meta.url));
 const folder = mkdtempSync(`${tmpdir()}/msl-cni-`);
-const REQUEST = { CNI_CONTAINERID: 'box', CNI_IFNAME: 'eth0', CNI_PATH: '/opt/cni/bin', CNI_NETNS: '/run/netns/x' };
+const REQUEST = {
+  CNI_CONTAINERID: 'box',
+  CNI_IFNAME: 'eth0',
+  CNI_PATH: '/opt/cni/bin',
+  CNI_NETNS: '/run/netns/x',
+};
 const CONFIG = '{"cniVersion":"1.0.0","name":"net","type":"muslin"}';
 
 interface Run {
@@ -33,7 +38,9 @@ function install(name: string, shim: string): string {
   const { bin, socket, queue } = placeOf(name);
   const flags = ['--conditions=@muslin/source', '--disable-warning=ExperimentalWarning'];
   const where = ['--bin-dir', bin, '--socket', socket, '--queue', queue, '--cache', `${folder}/cache`];
-  const said = execFileSync(process.execPath, [...flags, INSTALL, ...where, '--shim', shim], { encoding: 'utf8' });
+  const said = execFileSync(process.execPath, [...flags, INSTALL, ...where, '--shim', shim], {
+    encoding: 'utf8',
+  });
   return said.trim();
 }
 
@@ -137,16 +144,19 @@ describe.each(EXECUTABLES)('the CNI executable, %s', kind => {
     ['ADD', '{"cniVersion":"111111111111111111"}', '1.1.0', 11, AWAY],
     ['ADD', 'no JSON "', '1.1.0', 11, AWAY],
     ['ADD', '', '1.1.0', 11, AWAY],
-  ])('agent away: %s of %s is refused in version %s with code %i', async (command, input, version, code, msg) => {
-    const done = await run(place, { ...REQUEST, CNI_COMMAND: command }, input);
-    expect({ ...done, out: JSON.parse(done.out) }).toEqual({
-      code: 1,
-      err: '',
-      out: { cniVersion: version, code, msg, details: '' },
-    });
-    expect(done.out.endsWith('}\n')).toBe(true);
-    expect(existsSync(place.queue)).toBe(false);
-  });
+  ])(
+    'agent away: %s of %s is refused in version %s with code %i',
+    async (command, input, version, code, msg) => {
+      const done = await run(place, { ...REQUEST, CNI_COMMAND: command }, input);
+      expect({ ...done, out: JSON.parse(done.out) }).toEqual({
+        code: 1,
+        err: '',
+        out: { cniVersion: version, code, msg, details: '' },
+      });
+      expect(done.out.endsWith('}\n')).toBe(true);
+      expect(existsSync(place.queue)).toBe(false);
+    },
+  );
 
   test('agent away: a DEL succeeds in silence and lies whole in the queue, for root alone', async () => {
     const env = { ...REQUEST, CNI_COMMAND: 'DEL', CNI_NETNS: '' };
@@ -185,19 +195,30 @@ describe.each(EXECUTABLES)('the CNI executable, %s', kind => {
     ['0 14\n{"ips":["10"]}', 0, '{"ips":["10"]}'],
     ['1 3\n{}\n', 1, '{}\n'],
     ['0 2\n{}surplus', 0, '{}'],
-  ])('passes the request to the agent; its answer %j becomes exit code %i and output %j', async (answer, code, out) => {
-    await listen(place, answer);
-    const env = { ...REQUEST, CNI_COMMAND: 'ADD', CNI_ARGS: 'IgnoreUnknown=1;K8S_POD_NAME=é', OTHER: 'secret' };
-    expect(await run(place, env, CONFIG)).toEqual({ code, out, err: '' });
-    expect(received.map(bytes => bytes.toString())).toEqual([wire(env, CONFIG)]);
-  });
+  ])(
+    'passes the request to the agent; its answer %j becomes exit code %i and output %j',
+    async (answer, code, out) => {
+      await listen(place, answer);
+      const env = {
+        ...REQUEST,
+        CNI_COMMAND: 'ADD',
+        CNI_ARGS: 'IgnoreUnknown=1;K8S_POD_NAME=é',
+        OTHER: 'secret',
+      };
+      expect(await run(place, env, CONFIG)).toEqual({ code, out, err: '' });
+      expect(received.map(bytes => bytes.toString())).toEqual([wire(env, CONFIG)]);
+    },
+  );
 
   test.each(['', '0', '0 10', '0 10\nshort', 'nonsense\n{}'])(
     'an agent that dies after saying %j has said nothing: ADD is tried again, DEL is kept',
     async answer => {
       await listen(place, answer);
       const add = await run(place, { ...REQUEST, CNI_COMMAND: 'ADD' }, CONFIG);
-      expect({ code: add.code, out: JSON.parse(add.out) }).toMatchObject({ code: 1, out: { code: 11, msg: AWAY } });
+      expect({ code: add.code, out: JSON.parse(add.out) }).toMatchObject({
+        code: 1,
+        out: { code: 11, msg: AWAY },
+      });
       const del = await run(place, { ...REQUEST, CNI_COMMAND: 'DEL' }, CONFIG);
       expect(del).toEqual({ code: 0, out: '', err: '' });
       expect(readdirSync(place.queue)).toHaveLength(1);
@@ -207,7 +228,11 @@ describe.each(EXECUTABLES)('the CNI executable, %s', kind => {
 
   test('an agent that dies while it is told something big does not take the executable along', async () => {
     await listen(place, undefined);
-    const done = await run(place, { ...REQUEST, CNI_COMMAND: 'ADD' }, JSON.stringify({ x: 'y'.repeat(900_000) }));
+    const done = await run(
+      place,
+      { ...REQUEST, CNI_COMMAND: 'ADD' },
+      JSON.stringify({ x: 'y'.repeat(900_000) }),
+    );
     expect({ code: done.code, out: JSON.parse(done.out) }).toMatchObject({ code: 1, out: { code: 11 } });
   });
 

@@ -65,7 +65,8 @@ export async function answerTo(
   const done = await handle(request.value).catch((error: unknown): Result<object | undefined, CniFault> => {
     const { syscall, message } = error as NodeJS.ErrnoException;
     // A full or broken disk is nobody's bug.
-    if (syscall !== undefined) return fail({ code: 5, message: `the Muslin agent can't keep its state: ${message}` });
+    if (syscall !== undefined)
+      return fail({ code: 5, message: `the Muslin agent can't keep its state: ${message}` });
     log(`CNI ${command}: ${(error as Error).stack}`);
     return fail({ code: 999, message: 'internal error of the Muslin agent; its log has the details' });
   });

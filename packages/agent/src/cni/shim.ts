@@ -2,7 +2,16 @@
  * The CNI executable in TypeScript, for images that were built without a compiler: same behaviour as
  * `shim/muslin-cni.c`, whose head describes the protocol. It imports nothing but Node, so that it starts fast.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { createConnection } from 'node:net';
 import { getSystemErrorMessage } from 'node:util';
 

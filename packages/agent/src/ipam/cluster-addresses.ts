@@ -98,10 +98,7 @@ function requestOf(
   const { pod, containerId, network } = request;
   const object = request.object as AnyObject;
   const namespace = snapshot.namespaces.get(pod.namespace);
-  const wishes = readWishes(
-    object.metadata.annotations ?? {},
-    options.namespaceAnnotations(pod.namespace),
-  );
+  const wishes = readWishes(object.metadata.annotations ?? {}, options.namespaceAnnotations(pod.namespace));
   if (!wishes.ok) return wishes;
   const pools = [...snapshot.pools.values()];
   const usable = pools.filter(pool => !pool.disabled && pool.allowedUses.has('Workload'));

@@ -1,7 +1,8 @@
 import type { AnyObject } from '@muslin/kube';
 import type { CniPod } from '../cni/cni-request.ts';
 
-const keyOf = (pod: { readonly namespace?: string; readonly name?: string }) => `${pod.namespace}/${pod.name}`;
+const keyOf = (pod: { readonly namespace?: string; readonly name?: string }) =>
+  `${pod.namespace}/${pod.name}`;
 
 /**
  * Pods as the watch shows them, and those that were read ahead of it because a runtime was faster. What the watch
@@ -41,7 +42,11 @@ export class PodCache {
    * The pod's sandbox is gone. A pod that was read and that the watch never showed is forgotten and returned: it
    * may have been deleted before the watch got there, and nothing would ever say so.
    */
-  forget(pod: { readonly namespace: string; readonly name: string; readonly uid: string }): AnyObject | undefined {
+  forget(pod: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+  }): AnyObject | undefined {
     const key = keyOf(pod);
     const ahead = this.#ahead.get(key);
     if (ahead === undefined || ahead.metadata.uid !== pod.uid) return undefined;

@@ -22,7 +22,17 @@ import {
   sysctl,
   type SystemFault,
 } from '@muslin/linux';
-import { fail, formatIp, hostPrefix, type Ip, mustPrefix, ok, type Result, sameIp, widthOf } from '@muslin/net';
+import {
+  fail,
+  formatIp,
+  hostPrefix,
+  type Ip,
+  mustPrefix,
+  ok,
+  type Result,
+  sameIp,
+  widthOf,
+} from '@muslin/net';
 import { fstatSync } from 'node:fs';
 import { GATEWAY } from './gateway.ts';
 
@@ -198,7 +208,10 @@ function podRequests(plan: PodLinkPlan, link: number): NetlinkRequest[] {
  * Compares the sandbox with what ADD made; each difference is a sentence (CNI CHECK). Routes that a later plugin
  * changed are no difference, as long as there is a default route.
  */
-export function inspect(host: NetlinkSocket, plan: PodLinkPlan & { readonly mac: string }): readonly string[] {
+export function inspect(
+  host: NetlinkSocket,
+  plan: PodLinkPlan & { readonly mac: string },
+): readonly string[] {
   return [...inspectHost(host, plan), ...inspectPod(plan)];
 }
 
@@ -208,7 +221,9 @@ function inspectHost(host: NetlinkSocket, { hostInterface, mtu, ips }: PodLinkPl
   const link = found.value;
   return [
     ...(link.up ? [] : [`interface ${hostInterface} of the node is down`]),
-    ...(link.mac === GATEWAY.mac ? [] : [`interface ${hostInterface} has MAC ${link.mac}, not ${GATEWAY.mac}`]),
+    ...(link.mac === GATEWAY.mac
+      ? []
+      : [`interface ${hostInterface} has MAC ${link.mac}, not ${GATEWAY.mac}`]),
     ...(link.mtu === mtu ? [] : [`interface ${hostInterface} has MTU ${link.mtu}, not ${mtu}`]),
     ...ips.flatMap(ip => {
       const routes = listRoutes(host, { family: ip.family, table: ROUTE_TABLE.main });

@@ -308,8 +308,8 @@ export class PodNetwork {
     // When in doubt it is there.
     const linkExists = (name: string) => !links.ok || links.value.some(link => link.name === name);
     const all = sandboxes.all();
+    // After a reboot the interface is gone and nothing needs routes or rules; addresses wait for the runtime's DEL.
     for (const sandbox of all)
-      // After a reboot the interface is gone and nothing needs routes or rules; addresses wait for the runtime's DEL.
       if (sandbox.state === 'ready' && linkExists(sandbox.hostInterface)) this.#tellCore(sandbox);
     await Promise.all(
       all.map(async ({ state, containerId, ifname, network, hostInterface }) => {

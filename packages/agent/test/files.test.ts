@@ -1,0 +1,161 @@
+import { mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { describe, expect, test, vi } from 'vitest';
+import { DelQueue } from '../src/cni/del-queue.ts';
+import { PendingReleases } from '../src/ipam/pending-releases.ts';
+import { type Sandbox, SandboxStore } from '../src/pod/sandbox-store.ts';
+import { freshFolder } from './folder.ts';
+
+const root = freshFolder();
+let count = 0;
+const next = () => `${root}/${count++}`;
+
+const SANDBOX: Sandbox = {
+  containerId: 'c1',
+  ifname: 'eth0',
+  netns: '/run/netns/p',
+  network: 'k8s-pod-network',
+  hostInterface: 'msl0123456789a',
+  pod: { namespace: 'shop', name: 'web', uid: 'u1' },
+  ips: ['10.0.0.7'],
+  podMac: '02:00:00:00:00:01',
+  mtu: 1500,
+  state: 'ready',
+};
+
+describe('sandboxes on disk', () => {
+  test('come back after a restart, and go when they are deleted', () => {
+    const folder = next();
+    const store = new SandboxStore(folder);
+    const other: Sandbox = { ...SANDBOX, containerId: 'c2', state: 'adding', ips: [] };
+    store.put(SANDBOX);
+    store.put(other);
+    store.put({ ...SANDBOX, mtu: 9000 });
+    expect(new SandboxStore(folder).all()).toEqual([{ ...SANDBOX, mtu: 9000 }, other]);
+    store.delete('c1', 'eth0');
+    store.delete('c1', 'eth0');
+    expect(new SandboxStore(folder).all()).toEqual([other]);
+    expect(store.get('c1', 'eth0')).toBeUndefined();
+    expect(store.ofContainer('c2')).toEqual([other]);
+  });
+
+  test('a container and an interface never mix up with others that read alike', () => {
+    const folder = next();
+    const store = new SandboxStore(folder);
+    store.put({ ...SANDBOX, containerId: 'a', ifname: 'b-c' });
+    store.put({ ...SANDBOX, containerId: 'a-b', ifname: 'c' });
+    expect(new SandboxStore(folder).all()).toHaveLength(2);
+  });
+
+  test('a write that was killed anywhere leaves the version before', () => {
+    const folder = next();
+    new SandboxStore(folder).put(SANDBOX);
+    const [file = ''] = readdirSync(folder);
+    const whole = readFileSync(`${folder}/${file}`, 'utf8');
+    // Killed while the new version was written: it has another name until it is whole.
+    for (let length = 0; length <= whole.length; length += 7) {
+      writeFileSync(`${folder}/${file}.new`, whole.slice(0, length));
+      const store = new SandboxStore(folder);
+      expect(store.all()).toEqual([SANDBOX]);
+      expect(readdirSync(folder)).toEqual([file]);
+    }
+  });
+
+  test('half files and foreign files are no sandboxes', () => {
+    const folder = next();
+    new SandboxStore(folder).put(SANDBOX);
+    const [file = ''] = readdirSync(folder);
+    const size = readFileSync(`${folder}/${file}`).length;
+    for (const length of [size - 1, size >> 1, 1, 0]) {
+      truncateSync(`${folder}/${file}`, length);
+      expect(new SandboxStore(folder).all()).toEqual([]);
+      writeFileSync(`${folder}/${file}`, JSON.stringify(SANDBOX));
+    }
+    for (const broken of [
+      { ...SANDBOX, state: 'odd' },
+      { ...SANDBOX, ips: undefined },
+      { ...SANDBOX, pod: {} },
+    ]) {
+      writeFileSync(`${folder}/${file}`, JSON.stringify(broken));
+      expect(new SandboxStore(folder).all()).toEqual([]);
+    }
+  });
+});
+
+describe('releases that wait', () => {
+  test('outlive a restart; a write that was killed is not among them', () => {
+    const folder = next();
+    const pending = new PendingReleases(folder);
+    pending.add('k8s-pod-network.c1');
+    pending.add('k8s-pod-network.c1');
+    pending.add('net/with/slashes');
+    writeFileSync(`${folder}/0123.new`, 'k8s-pod-net');
+    const again = new PendingReleases(folder);
+    expect([...again.all()].sort()).toEqual(['k8s-pod-network.c1', 'net/with/slashes']);
+    expect(again.has('net/with/slashes')).toBe(true);
+    again.delete('net/with/slashes');
+    again.delete('never there');
+    expect(again.all()).toEqual(['k8s-pod-network.c1']);
+    expect(again.has('net/with/slashes')).toBe(false);
+  });
+});
+
+describe('the queue of kept DELs', () => {
+  const queueIn = (folder: string, answer: (bytes: Buffer) => Promise<Buffer>) => {
+    const lines: string[] = [];
+    return { lines, queue: new DelQueue({ folder, answer, log: line => lines.push(line) }) };
+  };
+
+  test('serves what lies there at the start and what comes later, and removes what was served', async () => {
+    const folder = next();
+    mkdirSync(folder);
+    writeFileSync(`${folder}/2.del`, 'second');
+    writeFileSync(`${folder}/1.del`, 'first');
+    const served: string[] = [];
+    const { queue } = queueIn(folder, async bytes => {
+      served.push(bytes.toString());
+      return Buffer.from('0 0\n');
+    });
+    queue.start();
+    await vi.waitFor(() => expect(readdirSync(folder)).toEqual([]));
+    expect(served).toEqual(['first', 'second']);
+    writeFileSync(`${folder}/.3`, 'half');
+    writeFileSync(`${folder}/3.del`, 'third');
+    // The folder is watched: this comes long before the slow timer.
+    await vi.waitFor(() => expect(readdirSync(folder)).toEqual(['.3']));
+    expect(served).toEqual(['first', 'second', 'third']);
+    queue.stop();
+  });
+
+  test('keeps what can’t be served yet, complains once, drops what never will be, and goes on behind both', async () => {
+    const folder = next();
+    mkdirSync(folder);
+    for (const name of ['1', '2', '3']) writeFileSync(`${folder}/${name}.del`, name);
+    const served: string[] = [];
+    const { queue, lines } = queueIn(folder, async bytes => {
+      served.push(bytes.toString());
+      if (bytes.toString() === '1') return Buffer.from('1 40\n{"code":11,"msg":"try again"}\n');
+      return Buffer.from(bytes.toString() === '2' ? '1 40\n{"code":6,"msg":"no JSON"}\n' : '0 0\n');
+    });
+    queue.start();
+    await vi.waitFor(() => expect(readdirSync(folder)).toEqual(['1.del']));
+    queue.look();
+    await vi.waitFor(() => expect(served.filter(name => name === '1').length).toBeGreaterThan(1));
+    expect(lines).toEqual([
+      'kept DEL 1.del waits: try again',
+      'kept DEL 2.del is no request and was removed: no JSON',
+    ]);
+    queue.stop();
+  });
+
+  test('removes half files of executables that were killed, once they are old', async () => {
+    const folder = next();
+    mkdirSync(folder);
+    writeFileSync(`${folder}/.old`, 'half');
+    writeFileSync(`${folder}/.young`, 'half');
+    utimesSync(`${folder}/.old`, 1, 1);
+    const { queue } = queueIn(folder, async () => Buffer.from('0 0\n'));
+    queue.start();
+    await vi.waitFor(() => expect(readdirSync(folder)).toEqual(['.young']));
+    queue.stop();
+  });
+});

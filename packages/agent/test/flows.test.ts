@@ -1,0 +1,199 @@
+import type { Flow } from '@muslin/linux';
+import { mustIp, ok } from '@muslin/net';
+import { describe, expect, test, vi } from 'vitest';
+import { FlowJudge } from '../src/core/denied-flows.ts';
+import { type Cut, FlowCutter } from '../src/kernel/flow-cutter.ts';
+import {
+  coreOf,
+  egressDeny,
+  gone,
+  here,
+  local,
+  NAMESPACE,
+  object,
+  podObject,
+  policyObject,
+} from './cluster-facts.ts';
+
+const WEB = '10.0.0.1';
+const DB = '10.0.0.2';
+const EVIL = '10.0.0.3';
+const NODE = '192.168.0.1';
+const OUTSIDE = '8.8.8.8';
+
+function clusterOf(...policies: readonly object[]) {
+  const pods = Object.entries({ web: WEB, db: DB, evil: EVIL });
+  return coreOf([
+    object(NAMESPACE),
+    ...pods.flatMap(([name, ip]) => [object(podObject(name, name)), here(local(name, name, [ip]))]),
+    ...policies.map(object),
+  ]);
+}
+
+/** A flow as conntrack shows it: `via` is what the client dialled when that was translated. */
+function flow(
+  from: string,
+  to: string,
+  port: number,
+  options: { protocol?: number; via?: string; snat?: string } = {},
+): Flow {
+  const { protocol = 6, via = to, snat = from } = options;
+  const [source, destination] = [mustIp(from), mustIp(via)];
+  const ports = protocol === 1 ? {} : { sourcePort: 40_000, destinationPort: via === to ? port : 443 };
+  const back = protocol === 1 ? {} : { sourcePort: port, destinationPort: 40_000 };
+  const icmp = protocol === 1 ? { icmp: { id: 7, type: 8, code: 0 } } : {};
+  return {
+    original: { source, destination, protocol, ...ports, ...icmp },
+    reply: { source: mustIp(to), destination: mustIp(snat), protocol, ...back },
+    seenReply: true,
+    assured: true,
+    sourceNat: snat !== from,
+    destinationNat: via !== to,
+  };
+}
+
+const judgeOf = (core: ReturnType<typeof coreOf>) => new FlowJudge(core.desired().state, [mustIp(NODE)]);
+
+describe('a tracked flow', () => {
+  const judge = judgeOf(clusterOf(policyObject('guard', 'db', 'web')));
+  test.each([
+    ['from an allowed pod to the allowed port', flow(WEB, DB, 80), undefined],
+    ['from an allowed pod to another port', flow(WEB, DB, 81), 'ingress'],
+    ['by another protocol', flow(WEB, DB, 80, { protocol: 17 }), 'ingress'],
+    ['from another pod', flow(EVIL, DB, 80), 'ingress'],
+    ['from outside', flow(OUTSIDE, DB, 80), 'ingress'],
+    ['from the node itself, for probes', flow(NODE, DB, 81), undefined],
+    ['a ping from the node', flow(NODE, DB, 0, { protocol: 1 }), undefined],
+    ['a ping from another pod', flow(EVIL, DB, 0, { protocol: 1 }), 'ingress'],
+    ['through a Service, by the backend and its port', flow(WEB, DB, 80, { via: '10.96.0.9' }), undefined],
+    ['through a Service to another port', flow(WEB, DB, 81, { via: '10.96.0.9' }), 'ingress'],
+    [
+      'from outside behind a node’s address, by its own',
+      flow(OUTSIDE, DB, 80, { via: NODE, snat: NODE }),
+      'ingress',
+    ],
+    ['of the pod to itself', flow(DB, DB, 81), undefined],
+    ['of the pod to itself through a Service', flow(DB, DB, 81, { via: '10.96.0.9', snat: NODE }), undefined],
+    ['that the isolated pod began', flow(DB, EVIL, 9), undefined],
+    ['among others', flow(OUTSIDE, '10.0.9.9', 80), undefined],
+  ])('%s', (_, tracked, denied) => {
+    expect(judge.deniedBy(tracked)).toBe(denied);
+  });
+
+  test('that its sender may not begin is denied at that end', () => {
+    const sender = judgeOf(clusterOf(egressDeny('quiet', 'web')));
+    expect(sender.deniedBy(flow(WEB, DB, 80))).toBe('egress');
+    expect(sender.deniedBy(flow(WEB, NODE, 6443))).toBe('egress');
+    expect(sender.deniedBy(flow(DB, WEB, 80))).toBeUndefined();
+    expect(sender.deniedBy(flow(WEB, WEB, 80))).toBeUndefined();
+    expect(sender.deniedBy(flow(WEB, WEB, 80, { via: '10.96.0.9', snat: NODE }))).toBe('egress');
+  });
+
+  test('is nobody’s business where no policy isolates', () => {
+    const judge = judgeOf(clusterOf());
+    expect(judge.idle).toBe(true);
+    expect(judge.deniedBy(flow(EVIL, DB, 1))).toBeUndefined();
+  });
+});
+
+describe('cutting', () => {
+  function cutterOver(flows: Flow[]) {
+    const removed: Flow[] = [];
+    const cuts: Cut[] = [];
+    const faults: string[] = [];
+    let reads = 0;
+    const tracker = {
+      read: vi.fn(() => {
+        reads++;
+        return ok([...flows]);
+      }),
+      remove: vi.fn((some: readonly Flow[]) => {
+        for (const one of some) {
+          const at = flows.indexOf(one);
+          if (at >= 0) flows.splice(at, 1);
+          removed.push(one);
+        }
+        return ok(some.length);
+      }),
+    };
+    const cutter = new FlowCutter({
+      tracker,
+      nodeAddresses: () => [mustIp(NODE)],
+      onCut: cut => cuts.push(cut),
+      onFault: message => faults.push(message),
+    });
+    return { cutter, removed, cuts, faults, tracker, reads: () => reads };
+  }
+
+  test('takes out what is denied and leaves the rest', async () => {
+    const [good, bad] = [flow(WEB, DB, 80), flow(EVIL, DB, 80)];
+    const { cutter, removed, cuts } = cutterOver([good, bad]);
+    const { state, stateVersion } = clusterOf(policyObject('guard', 'db', 'web')).desired();
+    cutter.enforced(state, stateVersion);
+    await vi.waitFor(() => expect(cuts).toHaveLength(1));
+    expect(removed).toEqual([bad]);
+    expect(cuts[0]).toMatchObject({ stateVersion, judged: 2, cut: 1 });
+  });
+
+  test('does not look again while nothing changed, nor where no policy isolates', async () => {
+    const { cutter, cuts, reads } = cutterOver([flow(EVIL, DB, 80)]);
+    const core = clusterOf();
+    const first = core.desired();
+    cutter.enforced(first.state, first.stateVersion);
+    await new Promise(resolve => setTimeout(resolve, 5));
+    expect(reads()).toBe(0);
+    core.tell(object(policyObject('guard', 'db', 'web')));
+    const second = core.desired();
+    cutter.enforced(second.state, second.stateVersion);
+    cutter.enforced(second.state, second.stateVersion);
+    await vi.waitFor(() => expect(cuts).toHaveLength(1));
+    cutter.enforced(second.state, second.stateVersion);
+    await new Promise(resolve => setTimeout(resolve, 5));
+    expect(reads()).toBe(1);
+  });
+
+  test('a change in the middle of a look is used for the rest of it, and makes another', async () => {
+    const flows = Array.from({ length: 60_000 }, () => flow(EVIL, DB, 80));
+    const { cutter, cuts, tracker } = cutterOver([...flows, flow(WEB, DB, 81)]);
+    tracker.remove.mockImplementation(some => ok(some.length));
+    const core = clusterOf(policyObject('guard', 'db', 'web'));
+    const first = core.desired();
+    cutter.enforced(first.state, first.stateVersion);
+    await new Promise(resolve => setTimeout(resolve, 10));
+    core.tell(gone(policyObject('guard', 'db', 'web')));
+    core.tell(object(policyObject('guard', 'db', 'evil')));
+    const second = core.desired();
+    cutter.enforced(second.state, second.stateVersion);
+    await vi.waitFor(() => expect(cuts).toHaveLength(2), { timeout: 10_000 });
+    expect(cuts[0]?.stateVersion).toBe(first.stateVersion);
+    expect(cuts[0]?.cut).toBeLessThan(60_000);
+    expect(cuts[1]).toMatchObject({ stateVersion: second.stateVersion, cut: 1 });
+    cutter.stop();
+  });
+
+  test('never holds the event loop for long', async () => {
+    const flows = Array.from({ length: 50_000 }, (_, i) => flow(i % 2 ? WEB : EVIL, DB, 80));
+    const { cutter, cuts, tracker } = cutterOver(flows);
+    tracker.remove.mockImplementation(some => ok(some.length));
+    const { state, stateVersion } = clusterOf(policyObject('guard', 'db', 'web')).desired();
+    let [longest, last] = [0, performance.now()];
+    const beat = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 1);
+    cutter.enforced(state, stateVersion);
+    await vi.waitFor(() => expect(cuts).toHaveLength(1), { timeout: 10_000 });
+    clearInterval(beat);
+    expect(cuts[0]?.cut).toBe(25_000);
+    expect(longest).toBeLessThan(100);
+  });
+
+  test('forgets all flows of addresses whose pods are gone, in one look for all who ask together', async () => {
+    const gone = [flow(WEB, DB, 80), flow(OUTSIDE, EVIL, 80), flow(WEB, OUTSIDE, 53, { snat: NODE })];
+    const stays = flow(DB, OUTSIDE, 443);
+    const { cutter, removed, reads } = cutterOver([...gone, stays]);
+    await Promise.all([cutter.forget([mustIp(WEB)]), cutter.forget([mustIp(EVIL)]), cutter.forget([])]);
+    expect(removed).toEqual(gone);
+    expect(reads()).toBe(1);
+  });
+});

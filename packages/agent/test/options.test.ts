@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { readOptions } from '../src/options.ts';
+
+const DEFAULTS = {
+  node: 'n1',
+  kubeconfig: undefined,
+  runDir: '/run/muslin',
+  stateDir: '/var/lib/muslin',
+  cniQueue: '/var/lib/muslin/cni-queue',
+  established: 'cut',
+  iptables: 'auto',
+  refreshMs: 10_000,
+};
+
+test('a name is enough, by flag or environment; the flag wins', () => {
+  expect(readOptions(['--node', 'n1'], {})).toEqual(DEFAULTS);
+  expect(readOptions([], { NODENAME: 'n1' })).toEqual(DEFAULTS);
+  expect(readOptions(['--node', 'n1'], { NODENAME: 'other' })).toEqual(DEFAULTS);
+});
+
+test('every flag arrives', () => {
+  const flags = {
+    kubeconfig: '/k',
+    'run-dir': '/r',
+    'state-dir': '/s',
+    'cni-queue': '/q',
+    established: 'keep',
+    iptables: 'nft',
+    'refresh-ms': '100',
+  };
+  const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
+  expect(readOptions(['--node', 'a.b-c', ...args], {})).toEqual({
+    node: 'a.b-c',
+    kubeconfig: '/k',
+    runDir: '/r',
+    stateDir: '/s',
+    cniQueue: '/q',
+    established: 'keep',
+    iptables: 'nft',
+    refreshMs: 100,
+  });
+});
+
+test('the queue of DELs lies with the state unless said otherwise', () => {
+  expect(readOptions(['--node', 'n1', '--state-dir', '/s'], {})).toMatchObject({ cniQueue: '/s/cni-queue' });
+});
+
+test.each([
+  [[], 'node must be this node\'s Kubernetes name, not ""'],
+  [['--node', 'Upper'], 'Kubernetes name, not "Upper"'],
+  [['--node', '../x'], 'Kubernetes name'],
+  [['--node', 'n1', '--iptables', 'both'], '--iptables takes auto, nft or legacy, not "both"'],
+  [['--node', 'n1', '--established', 'drop'], '--established takes cut or keep, not "drop"'],
+  [['--node', 'n1', '--refresh-ms', '99'], '--refresh-ms takes a whole number of 100 or more'],
+  [['--node', 'n1', '--refresh-ms', 'soon'], '--refresh-ms takes a whole number of 100 or more'],
+  [['--node', 'n1', '--colour', 'red'], "Unknown option '--colour'"],
+])('%j is refused in words', (args, text) => {
+  expect(readOptions(args, {})).toContain(text);
+});
