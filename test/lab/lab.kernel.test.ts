@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { until } from '../../packages/lab/src/until.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const ids = ['tonce', 'tkill'];
+const ids = ['tonce', 'tkill', 'tctrlc'];
 
 function lab(...args: string[]) {
   return spawnSync('npm', ['run', '-s', 'lab', '--', ...args], {
@@ -79,6 +79,34 @@ describe('npm run lab', () => {
     expect(leftOf('tkill').length).toBeGreaterThan(3);
     expect(lab('--clean', '--id', 'tkill').status).toBe(0);
     expect(leftOf('tkill')).toEqual([]);
+  });
+
+  it('takes everything down on Ctrl-C', async () => {
+    const child = spawn(
+      'npm',
+      ['run', '-s', 'lab', '--', '--bare', '--nodes', '1', '--tor', 'none', '--id', 'tctrlc'],
+      {
+        cwd: root,
+        stdio: 'ignore',
+        detached: true,
+      },
+    );
+    const up = await until(
+      async () => lab('ls', '--json', '--id', 'tctrlc').status,
+      status => status === 0,
+      60_000,
+      500,
+    );
+    expect(up.held).toBe(true);
+    process.kill(-(child.pid as number), 'SIGINT');
+    await new Promise(resolve => child.once('exit', resolve));
+    const gone = await until(
+      async () => leftOf('tctrlc'),
+      left => left.length === 0,
+      20_000,
+      200,
+    );
+    expect(gone.held ? [] : gone.last).toEqual([]);
   });
 
   it.each([
