@@ -57,6 +57,32 @@ export function specifyAdvertised(
   return told;
 }
 
+/** What a peer that takes all paths must have been told (RFC 7911): prefix → attributes, in no order. */
+export function specifyAllPaths(
+  peers: readonly SpecPeer[],
+  costs: Costs,
+  to: SpecPeer,
+): Map<string, PathAttributes[]> {
+  const told = new Map<string, PathAttributes[]>();
+  if (to.exportTreatment === undefined) return told;
+  for (const [text, paths] of pathsByPrefix(peers)) {
+    for (const { source, route, attributes } of reachable(paths, costs)) {
+      if (source.slot === to.source.slot) continue;
+      const sent = exportRoute(to.exportTreatment, attributes, source, route.prefix);
+      if (sent.ok) told.set(text, [...(told.get(text) ?? []), sent.value]);
+    }
+  }
+  return told;
+}
+
+function costOf({ attributes: { nextHop } }: Path, costs: Costs): number {
+  return (nextHop && costs.get(formatIp(nextHop.ip))) ?? 0;
+}
+
+function reachable(paths: readonly Path[], costs: Costs): Path[] {
+  return paths.filter(path => costOf(path, costs) < Number.POSITIVE_INFINITY);
+}
+
 function pathsByPrefix(peers: readonly SpecPeer[]): Map<string, Path[]> {
   const all = new Map<string, Path[]>();
   for (const { source, importTreatment, received } of peers) {
@@ -75,8 +101,7 @@ function pathsByPrefix(peers: readonly SpecPeer[]): Map<string, Path[]> {
 
 /** RFC 4271 §9.1.2.2 with RFC 4456 §9, step by step as the text has it. */
 function chooseAmong(all: readonly Path[], costs: Costs): Path[] {
-  const cost = ({ attributes: { nextHop } }: Path) => (nextHop && costs.get(formatIp(nextHop.ip))) ?? 0;
-  let left = all.filter(path => cost(path) < Number.POSITIVE_INFINITY);
+  let left = reachable(all, costs);
   const lowest = (key: (path: Path) => number) => {
     const best = Math.min(...left.map(key));
     left = left.filter(path => key(path) === best);
@@ -89,7 +114,7 @@ function chooseAmong(all: readonly Path[], costs: Costs): Path[] {
   const med = (p: Path) => p.attributes.med ?? 0;
   left = left.filter(m => !left.some(n => from(m) === from(n) && med(n) < med(m)));
   lowest(p => (p.source.kind === 'ibgp' ? 1 : 0));
-  lowest(cost);
+  lowest(p => costOf(p, costs));
   lowest(p => (p.attributes.originatorId ?? p.source.routerId).bits);
   lowest(p => p.attributes.clusterList?.length ?? 0);
   left.sort((a, b) => compareIp(a.source.address, b.source.address) || a.route.pathId - b.route.pathId);

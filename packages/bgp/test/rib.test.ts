@@ -10,6 +10,7 @@ import {
   type Policy,
   packNlri,
   PLAIN_OPTIONS,
+  showAttributes,
   type UpdateMessage,
 } from '../src/index.ts';
 import type { ExportTreatment } from '../src/rib/export-rules.ts';
@@ -17,7 +18,13 @@ import type { ImportTreatment } from '../src/rib/import-rules.ts';
 import { Rib } from '../src/rib/rib.ts';
 import type { RibPeer } from '../src/rib/rib-peer.ts';
 import { ALL_FAMILIES, unicastOf } from '../src/wire/route-family.ts';
-import { type SpecPeer, type SpecRoute, specifyAdvertised, specifyBest } from './rib-specification.ts';
+import {
+  type SpecPeer,
+  type SpecRoute,
+  specifyAdvertised,
+  specifyAllPaths,
+  specifyBest,
+} from './rib-specification.ts';
 
 const routerId = mustIp('10.0.0.1') as Ip4;
 const ALL = 1000;
@@ -62,7 +69,7 @@ interface Member {
   told: Map<string, PathAttributes>;
 }
 
-function makePeer(slot: number, kind: 'ebgp' | 'ibgp', client: boolean): Member {
+function makePeer(slot: number, kind: 'ebgp' | 'ibgp', client: boolean, all: boolean): Member {
   const external = kind === 'ebgp';
   const address = ip4(0x0a000000 + slot);
   return {
@@ -89,7 +96,7 @@ function makePeer(slot: number, kind: 'ebgp' | 'ibgp', client: boolean): Member 
       self: { 4: { ip: routerId }, 6: { ip: mustIp('fd00::1') } },
       role: undefined,
       policy: ACCEPT_ALL,
-      wire: { ...PLAIN_OPTIONS, external },
+      wire: { ...PLAIN_OPTIONS, external, addPath: { 'ipv4-unicast': all, 'ipv6-unicast': all } },
     },
     up: false,
     received: new Map(),
@@ -106,17 +113,18 @@ class World {
   readonly costs = new Map<string, number>();
 
   constructor() {
+    // Kind, reflection client, takes all paths.
     const kinds = [
-      ['ebgp', false],
-      ['ebgp', false],
-      ['ibgp', true],
-      ['ibgp', true],
-      ['ibgp', false],
-      ['ibgp', false],
+      ['ebgp', false, false],
+      ['ebgp', false, true],
+      ['ibgp', true, false],
+      ['ibgp', true, true],
+      ['ibgp', false, true],
+      ['ibgp', false, false],
     ] as const;
-    for (const [kind, client] of kinds) {
+    for (const [kind, client, all] of kinds) {
       const slot = this.rib.peers.reserve();
-      const member = makePeer(slot, kind, client);
+      const member = makePeer(slot, kind, client, all);
       this.rib.peers.set(member.source);
       this.members.push(member);
     }
@@ -134,15 +142,16 @@ class World {
       const { withdrawn, mpUnreach, announced, mpReach, attributes, faults } = message.value;
       if (faults.length > 0) throw new Error(faults[0]?.message);
       for (const block of [withdrawn, mpUnreach ?? noneV4]) {
-        for (const { prefix } of nlriList(block)) {
-          if (!member.told.delete(formatPrefix(prefix)))
+        for (const { prefix, pathId } of nlriList(block)) {
+          if (!member.told.delete(`${formatPrefix(prefix)} ${pathId}`))
             throw new Error(`withdrew ${formatPrefix(prefix)}, which the peer never had`);
         }
       }
-      for (const { prefix } of nlriList(announced)) member.told.set(formatPrefix(prefix), attributes);
+      for (const { prefix, pathId } of nlriList(announced))
+        member.told.set(`${formatPrefix(prefix)} ${pathId}`, attributes);
       if (mpReach?.nextHop !== undefined) {
-        for (const { prefix } of nlriList(mpReach.nlri))
-          member.told.set(formatPrefix(prefix), { ...attributes, nextHop: mpReach.nextHop });
+        for (const { prefix, pathId } of nlriList(mpReach.nlri))
+          member.told.set(`${formatPrefix(prefix)} ${pathId}`, { ...attributes, nextHop: mpReach.nextHop });
       }
     }
   };
@@ -243,18 +252,31 @@ class World {
     const best = new Map([...specifyBest(peers, this.costs)].map(([text, path]) => [text, path.source.slot]));
     expect(sorted(this.fib)).toEqual(sorted(best));
     for (const [i, member] of this.members.entries()) {
-      const expected = specifyAdvertised(peers, this.costs, peers[i + 1] as SpecPeer);
-      expect(sorted(member.told)).toEqual(sorted(expected));
+      const spec = peers[i + 1] as SpecPeer;
+      const all = member.exportTreatment.wire.addPath['ipv4-unicast'];
+      const expected = all
+        ? specifyAllPaths(peers, this.costs, spec)
+        : new Map([...specifyAdvertised(peers, this.costs, spec)].map(([text, sent]) => [text, [sent]]));
+      const told = new Map<string, PathAttributes[]>();
+      for (const [key, attributes] of member.told) {
+        const text = key.split(' ')[0] as string;
+        told.set(text, [...(told.get(text) ?? []), attributes]);
+      }
+      expect(shown(told)).toEqual(shown(expected));
       const listed = ALL_FAMILIES.reduce(
         (n, f) => n + (this.rib.group(f, member.source.slot)?.advertisedCount(member.source.slot) ?? 0),
         0,
       );
-      expect(listed).toBe(expected.size);
+      expect(listed).toBe(member.told.size);
     }
   }
 }
 
 const sorted = <V>(map: Map<string, V>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+
+/** Paths of one prefix have no order. */
+const shown = (map: Map<string, PathAttributes[]>) =>
+  sorted(map).map(([text, list]) => [text, list.map(a => showAttributes(a).join()).sort()]);
 
 const nat = (max: number) => fc.nat(max);
 const attributesOf = fc

@@ -194,11 +194,12 @@ export class FamilyRib {
 
   /** All paths of a prefix and how they compare. */
   decision(entry: number): { readonly paths: readonly number[]; readonly decision: Decision } {
-    const paths = this.#competing(entry);
+    const paths = this.competing(entry);
     return { paths, decision: decide(paths.map(path => this.#candidate(path))) };
   }
 
-  #competing(entry: number): number[] {
+  /** All paths of a prefix that could be used. */
+  competing(entry: number): number[] {
     const list: number[] = [];
     const { paths } = this;
     for (let path = this.#head[entry] as number; path !== 0; path = paths.next[path] as number) {

@@ -1,6 +1,16 @@
 import type { FamilyRib } from './family-rib.ts';
+import type { UpdatePacker } from './update-packer.ts';
 
-/** One peer of an update group: how far behind it is. Its queue holds each prefix at most once. */
+/** What comes after a queue was emptied. */
+export interface CaughtUp {
+  readonly done: boolean;
+  readonly refresh: 'no' | 'plain' | 'bracketed';
+}
+
+/**
+ * One peer of a group: how far behind it is. Its queue holds each key at most once; a key stands for a prefix, or for
+ * one path of a prefix.
+ */
 export class GroupMember {
   readonly slot: number;
   /** The peer's socket is full: nothing is sent until it drains. */
@@ -8,17 +18,19 @@ export class GroupMember {
   /** What follows when the queue is empty: the first routes are complete, or a refresh is (RFC 4724 §2, RFC 7313 §4). */
   marker: 'none' | 'end-of-rib' | 'end-of-refresh' = 'none';
   /** A refresh was asked for while the first routes were still on their way (RFC 7313 §4). */
-  refreshAgain: 'no' | 'plain' | 'bracketed' = 'no';
+  #again: CaughtUp['refresh'] = 'no';
   readonly #rib: FamilyRib;
-  /** Prefix → whether the peer may have an older route for it. */
+  readonly #entryOf: (key: number) => number;
+  /** Key → whether the peer may have an older route for it. */
   readonly #queue = new Map<number, boolean>();
 
-  constructor(slot: number, rib: FamilyRib) {
+  constructor(slot: number, rib: FamilyRib, entryOf: (key: number) => number) {
     this.slot = slot;
     this.#rib = rib;
+    this.#entryOf = entryOf;
   }
 
-  /** Prefixes that the peer has not got yet. */
+  /** Keys that the peer has not got yet. */
   get behind(): number {
     return this.#queue.size;
   }
@@ -28,31 +40,69 @@ export class GroupMember {
     return !this.paused && this.#queue.size === 0 && this.marker === 'none';
   }
 
-  /** Notes that a prefix must be sent. `hadIt` counts only when the prefix was not queued yet. */
-  queue(entry: number, hadIt: boolean): void {
-    if (this.#queue.has(entry)) return;
-    this.#queue.set(entry, hadIt);
-    this.#rib.pin(entry);
+  /** Goes on where the peer stood in another group; its queue is the caller's matter. */
+  continue(old: GroupMember | undefined): void {
+    if (old === undefined) return;
+    this.paused = old.paused;
+    this.marker = old.marker;
+    this.#again = old.#again;
   }
 
-  /** For a queued prefix, whether the peer may have an older route; undefined when it isn't queued. */
-  waiting(entry: number): boolean | undefined {
-    return this.#queue.get(entry);
+  /** Notes that a key must be sent. `hadIt` counts only when the key was not queued yet. */
+  queue(key: number, hadIt: boolean): void {
+    if (!this.#queue.has(key)) this.requeue(key, hadIt);
   }
 
-  /** Takes up to `limit` prefixes off the queue; the caller unpins them. */
-  take(limit: number): { readonly entry: number; readonly hadIt: boolean }[] {
-    const list: { entry: number; hadIt: boolean }[] = [];
-    for (const [entry, hadIt] of this.#queue) {
+  /** Notes that a key must be sent, whatever was noted before. */
+  requeue(key: number, hadIt: boolean): void {
+    if (!this.#queue.has(key)) this.#rib.pin(this.#entryOf(key));
+    this.#queue.set(key, hadIt);
+  }
+
+  /** What waits. */
+  queued(): Iterable<readonly [number, boolean]> {
+    return this.#queue;
+  }
+
+  /** For a queued key, whether the peer may have an older route; undefined when it isn't queued. */
+  waiting(key: number): boolean | undefined {
+    return this.#queue.get(key);
+  }
+
+  /** Takes up to `limit` keys off the queue; the caller unpins their prefixes. */
+  take(limit: number): { readonly key: number; readonly hadIt: boolean }[] {
+    const list: { key: number; hadIt: boolean }[] = [];
+    for (const [key, hadIt] of this.#queue) {
       if (list.length === limit) break;
-      list.push({ entry, hadIt });
+      list.push({ key, hadIt });
     }
-    for (const { entry } of list) this.#queue.delete(entry);
+    for (const { key } of list) this.#queue.delete(key);
     return list;
   }
 
   /** Empties the queue. */
   clear(): void {
-    for (const { entry } of this.take(Number.POSITIVE_INFINITY)) this.#rib.unpin(entry);
+    for (const { key } of this.take(Number.POSITIVE_INFINITY)) this.#rib.unpin(this.#entryOf(key));
+  }
+
+  /** Starts a refresh; false when the first routes must be through before (RFC 7313 §4). */
+  beginRefresh(bracketed: boolean): boolean {
+    if (this.marker === 'end-of-rib') {
+      this.#again = bracketed ? 'bracketed' : 'plain';
+      return false;
+    }
+    this.marker = bracketed ? 'end-of-refresh' : 'none';
+    return true;
+  }
+
+  /** To be called after sending: appends the marker that is due, and tells whether a refresh has waited for this. */
+  caughtUp(packer: UpdatePacker): CaughtUp {
+    if (this.#queue.size > 0) return { done: false, refresh: 'no' };
+    if (this.marker === 'end-of-rib') packer.endOfRib();
+    if (this.marker === 'end-of-refresh') packer.refreshMark(2);
+    this.marker = 'none';
+    const refresh = this.#again;
+    this.#again = 'no';
+    return { done: true, refresh };
   }
 }

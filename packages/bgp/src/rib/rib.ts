@@ -9,13 +9,15 @@ import {
   unicastOf,
 } from '../wire/route-family.ts';
 import { isWithdraw, type UpdateMessage } from '../wire/update.ts';
+import { AddPathGroup } from './add-path-group.ts';
 import { AttributeTable } from './attribute-table.ts';
 import { type ExportTreatment, treatmentKey } from './export-rules.ts';
 import { FamilyRib } from './family-rib.ts';
 import { importDependsOnPrefix, type ImportTreatment, importRoute } from './import-rules.ts';
 import { EXCLUSIONS } from './path-table.ts';
+import type { OutGroup, SendBytes } from './out-group.ts';
 import { PeerTable } from './peer-table.ts';
-import { type SendBytes, UpdateGroup } from './update-group.ts';
+import { UpdateGroup } from './update-group.ts';
 
 /** A prefix whose best path, or set of equally good paths, changed. `paths` is best first, empty when none is left. */
 export interface BestPaths {
@@ -29,8 +31,8 @@ export class Rib {
   readonly attributes: AttributeTable = new AttributeTable();
   readonly peers: PeerTable;
   readonly families: PerFamily<FamilyRib>;
-  readonly #groups: PerFamily<Map<string, UpdateGroup>> = perFamily(() => new Map());
-  readonly #groupOf: PerFamily<Map<number, UpdateGroup>> = perFamily(() => new Map());
+  readonly #groups: PerFamily<Map<string, OutGroup>> = perFamily(() => new Map());
+  readonly #groupOf: PerFamily<Map<number, OutGroup>> = perFamily(() => new Map());
 
   /** `maxPaths`: how many equally good paths may share the traffic of a prefix. */
   constructor(routerId: Ip4, maxPaths = 16) {
@@ -106,7 +108,8 @@ export class Rib {
     let group = groups.get(key);
     if (group !== undefined && group === before) return;
     if (group === undefined) {
-      group = new UpdateGroup(treatment, this.families[family], this.attributes, this.peers);
+      const Group = treatment.wire.addPath[family] ? AddPathGroup : UpdateGroup;
+      group = new Group(treatment, this.families[family], this.attributes, this.peers);
       groups.set(key, group);
     }
     if (before === undefined) group.join(slot);
@@ -127,7 +130,7 @@ export class Rib {
   }
 
   /** The update group of a peer. */
-  group(family: RouteFamily, slot: number): UpdateGroup | undefined {
+  group(family: RouteFamily, slot: number): OutGroup | undefined {
     return this.#groupOf[family].get(slot);
   }
 
@@ -188,7 +191,7 @@ export class Rib {
     return [result.attributes === value ? received : this.attributes.intern(result.attributes), 0];
   }
 
-  #disposeIfEmpty(family: RouteFamily, group: UpdateGroup): void {
+  #disposeIfEmpty(family: RouteFamily, group: OutGroup): void {
     if (group.size > 0) return;
     group.dispose();
     this.#groups[family].delete(treatmentKey(group.treatment));

@@ -3,11 +3,9 @@ import { grown } from './attribute-table.ts';
 import { type ExportTreatment, exportDependsOnPrefix, exportRoute, type Withheld } from './export-rules.ts';
 import type { FamilyRib } from './family-rib.ts';
 import { GroupMember } from './group-member.ts';
+import type { OutGroup, SendBytes, SentPath } from './out-group.ts';
 import type { PeerTable } from './peer-table.ts';
 import { UpdatePacker } from './update-packer.ts';
-
-/** Bytes for one member of a group. */
-export type SendBytes = (slot: number, bytes: Uint8Array) => void;
 
 const NO_SLOT = -1;
 
@@ -15,7 +13,7 @@ const NO_SLOT = -1;
  * Adj-RIB-Out of all peers that are treated alike, for one family: what each prefix was last sent with, and which
  * peer it came from (that peer doesn't get it). A change is encoded once; a member that is behind has a queue.
  */
-export class UpdateGroup {
+export class UpdateGroup implements OutGroup {
   readonly treatment: ExportTreatment;
   readonly #rib: FamilyRib;
   readonly #attributes: AttributeTable;
@@ -49,49 +47,34 @@ export class UpdateGroup {
     return this.#members.get(slot);
   }
 
-  /** Takes a peer in; everything that it should have is queued, an End-of-RIB follows (RFC 4724 §2). */
   join(slot: number): void {
-    const member = new GroupMember(slot, this.#rib);
-    this.#members.set(slot, member);
+    const member = this.#addMember(slot);
     this.#queueAll(member, false);
     member.marker = 'end-of-rib';
   }
 
-  /** Takes a peer over from another group: only what differs from what it has is queued. */
-  takeOver(slot: number, from: UpdateGroup): void {
-    const member = new GroupMember(slot, this.#rib);
-    this.#members.set(slot, member);
+  takeOver(slot: number, from: OutGroup): void {
     const old = from.member(slot);
-    member.paused = old?.paused ?? false;
-    member.marker = old?.marker ?? 'none';
-    member.refreshAgain = old?.refreshAgain ?? 'no';
+    const member = this.#addMember(slot);
+    member.continue(old);
     this.#ensure();
     for (let entry = 1; entry < this.#rib.prefixes.end; entry++) {
       const waiting = old?.waiting(entry);
-      const had = waiting ?? from.advertised(slot, entry) !== 0;
-      const differs = this.advertised(slot, entry) !== from.advertised(slot, entry);
-      if (differs || waiting !== undefined) member.queue(entry, had);
+      const had = from.advertisedPaths(slot, entry)[0]?.attributes ?? 0;
+      const differs = this.advertised(slot, entry) !== had;
+      if (differs || waiting !== undefined) member.queue(entry, waiting ?? had !== 0);
     }
     from.leave(slot);
   }
 
-  /**
-   * Queues everything again, as a ROUTE-REFRESH asks (RFC 2918 §4). With `send` the peer is told where the refresh
-   * begins and ends, so that it can drop what was not in it (RFC 7313 §4).
-   */
   refresh(slot: number, send?: SendBytes): void {
     const member = this.#members.get(slot);
-    if (member === undefined) return;
-    if (member.marker === 'end-of-rib') {
-      member.refreshAgain = send === undefined ? 'plain' : 'bracketed';
-      return;
-    }
+    if (member === undefined || !member.beginRefresh(send !== undefined)) return;
     if (send !== undefined) {
       this.#packer.refreshMark(1);
       send(slot, this.#packer.take());
     }
     this.#queueAll(member, true);
-    member.marker = send === undefined ? 'none' : 'end-of-refresh';
   }
 
   leave(slot: number): void {
@@ -99,7 +82,6 @@ export class UpdateGroup {
     this.#members.delete(slot);
   }
 
-  /** Forgets everything; the group is not used afterwards. */
   dispose(): void {
     for (const slot of [...this.#members.keys()]) this.leave(slot);
     for (let entry = 1; entry < this.#sent.length; entry++)
@@ -107,9 +89,13 @@ export class UpdateGroup {
     this.#sent.fill(0);
   }
 
-  /** Number of routes that a member has been, or is about to be, sent. */
   advertisedCount(slot: number): number {
     return this.#count - (this.#countOf.get(slot) ?? 0);
+  }
+
+  advertisedPaths(slot: number, entry: number): readonly SentPath[] {
+    const attributes = this.advertised(slot, entry);
+    return attributes === 0 ? [] : [{ path: this.#rib.best[entry] as number, attributes }];
   }
 
   /** The attribute set that a member has for a prefix, or 0. */
@@ -118,14 +104,12 @@ export class UpdateGroup {
     return this.#sent[entry] as number;
   }
 
-  /** Why the best path of a prefix is not sent; undefined when it is. */
   withheld(entry: number): Withheld | undefined {
     const best = this.#rib.best[entry] as number;
     const result = best === 0 ? undefined : this.#export(entry, best);
     return typeof result === 'string' ? result : undefined;
   }
 
-  /** Brings the members up to date with prefixes that were decided anew. */
   update(entries: readonly number[], send: SendBytes): void {
     this.#ensure();
     const announce = new Map<string, { attributes: number; source: number; entries: number[] }>();
@@ -168,32 +152,32 @@ export class UpdateGroup {
     this.#cache.clear();
   }
 
-  /** Sends a member part of what it is behind; true when it has caught up. */
   drain(slot: number, limit: number, send: SendBytes): boolean {
     const member = this.#members.get(slot);
     if (member === undefined) return true;
     const announce = new Map<number, number[]>();
     const withdraw: number[] = [];
-    const entries = member.take(limit);
-    for (const { entry, hadIt } of entries) {
+    const taken = member.take(limit);
+    for (const { key: entry, hadIt } of taken) {
       const attributes = this.advertised(slot, entry);
       if (attributes !== 0) listOf(announce, attributes).push(entry);
       else if (hadIt) withdraw.push(entry);
     }
     if (withdraw.length > 0) this.#packer.withdraw(withdraw);
     for (const [attributes, list] of announce) this.#packer.announce(attributes, list);
-    const done = member.behind === 0;
-    if (done && member.marker === 'end-of-rib') this.#packer.endOfRib();
-    if (done && member.marker === 'end-of-refresh') this.#packer.refreshMark(2);
-    if (done) member.marker = 'none';
+    const next = member.caughtUp(this.#packer);
     const bytes = this.#packer.take();
     if (bytes.length > 0) send(slot, bytes);
-    for (const { entry } of entries) this.#rib.unpin(entry);
-    if (!done || member.refreshAgain === 'no') return done;
-    const bracketed = member.refreshAgain === 'bracketed';
-    member.refreshAgain = 'no';
-    this.refresh(slot, bracketed ? send : undefined);
+    for (const { key } of taken) this.#rib.unpin(key);
+    if (next.refresh === 'no') return next.done;
+    this.refresh(slot, next.refresh === 'bracketed' ? send : undefined);
     return false;
+  }
+
+  #addMember(slot: number): GroupMember {
+    const member = new GroupMember(slot, this.#rib, key => key);
+    this.#members.set(slot, member);
+    return member;
   }
 
   #queueAll(member: GroupMember, hadIt: boolean): void {

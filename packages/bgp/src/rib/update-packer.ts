@@ -35,8 +35,8 @@ export class UpdatePacker {
     return this.#attributeBytes(id, value, plain).length + ROOM <= this.#options.maxLength;
   }
 
-  /** Appends announcements of prefixes that share an attribute set. */
-  announce(attributes: number, entries: readonly number[]): void {
+  /** Appends announcements of prefixes that share an attribute set; `ids` are their path identifiers. */
+  announce(attributes: number, entries: readonly number[], ids?: readonly number[]): void {
     const value = this.#attributes.value(attributes);
     const { nextHop } = value;
     if (nextHop === undefined) throw new Error('an announced route has a next hop');
@@ -53,13 +53,13 @@ export class UpdatePacker {
       if (plain) {
         out.bytes(block);
         out.patch16(attributesAt, block.length);
-        next = this.#routes(entries, next, room);
+        next = this.#routes(entries, ids, next, room);
       } else {
         out.u8(0x90).u8(14).u16(0);
         const valueAt = out.length;
         writeMpReachHead(out, family, nextHop);
         room -= out.length - valueAt + 4;
-        next = this.#routes(entries, next, room);
+        next = this.#routes(entries, ids, next, room);
         out.patch16(valueAt - 2, out.length - valueAt);
         out.bytes(block);
         out.patch16(attributesAt, out.length - attributesAt - 2);
@@ -69,7 +69,7 @@ export class UpdatePacker {
   }
 
   /** Appends withdrawals. */
-  withdraw(entries: readonly number[]): void {
+  withdraw(entries: readonly number[], ids?: readonly number[]): void {
     const { family } = this.#prefixes;
     const out = this.#out;
     for (let next = 0; next < entries.length; ) {
@@ -77,7 +77,7 @@ export class UpdatePacker {
       if (family === 'ipv4-unicast') {
         const lengthAt = out.length;
         out.u16(0);
-        next = this.#routes(entries, next, this.#options.maxLength - (out.length - start) - 2);
+        next = this.#routes(entries, ids, next, this.#options.maxLength - (out.length - start) - 2);
         out.patch16(lengthAt, out.length - lengthAt - 2);
         out.u16(0);
       } else {
@@ -85,7 +85,7 @@ export class UpdatePacker {
         out.u16(0).u16(0).u8(0x90).u8(15).u16(0);
         const valueAt = out.length;
         out.u16(afi).u8(safi);
-        next = this.#routes(entries, next, this.#options.maxLength - (out.length - start));
+        next = this.#routes(entries, ids, next, this.#options.maxLength - (out.length - start));
         out.patch16(valueAt - 2, out.length - valueAt);
         out.patch16(valueAt - 6, out.length - valueAt + 4);
       }
@@ -137,7 +137,12 @@ export class UpdatePacker {
   }
 
   /** Writes routes from `next` on while there is room; gives the first one that was not written. */
-  #routes(entries: readonly number[], next: number, room: number): number {
+  #routes(
+    entries: readonly number[],
+    ids: readonly number[] | undefined,
+    next: number,
+    room: number,
+  ): number {
     const { keys, lengths, words } = this.#prefixes;
     const addPath = this.#options.addPath[this.#prefixes.family];
     let left = room;
@@ -147,8 +152,7 @@ export class UpdatePacker {
       const length = lengths[entry] as number;
       left -= nlriSize(length, addPath);
       if (left < 0) break;
-      // Only the best path is sent; the receiver needs an identifier all the same (RFC 7911 §3).
-      writeNlri(this.#out, keys, entry * words, length, addPath ? 1 : undefined);
+      writeNlri(this.#out, keys, entry * words, length, addPath ? (ids?.[i] ?? 1) : undefined);
     }
     if (i === next) throw new Error('a message has room for at least one route');
     return i;

@@ -1,5 +1,5 @@
 import type { Rib } from '../rib/rib.ts';
-import type { SendBytes } from '../rib/update-group.ts';
+import type { SendBytes } from '../rib/out-group.ts';
 import type { Negotiated } from '../session/negotiation.ts';
 import type { EndReason } from '../session/session-state.ts';
 import { ALL_FAMILIES, familyOfCodes, type RouteFamily } from '../wire/route-family.ts';

@@ -98,8 +98,9 @@ export function advertisedRoutes(rib: Rib, slot: number): RouteView[] {
     const table = rib.families[family];
     const group = rib.group(family, slot);
     for (let entry = 1; group !== undefined && entry < table.prefixes.end; entry++) {
-      const attributes = table.prefixes.has(entry) ? group.advertised(slot, entry) : 0;
-      if (attributes !== 0) list.push(viewPath(rib, family, table.best[entry] as number, attributes));
+      if (!table.prefixes.has(entry)) continue;
+      for (const sent of group.advertisedPaths(slot, entry))
+        list.push(viewPath(rib, family, sent.path, sent.attributes));
     }
   }
   return list.sort(byPrefix);
