@@ -445,4 +445,31 @@ describe('the routing tables', () => {
       { numRuns: 300 },
     );
   });
+
+  test('break ties as the specification does', () => {
+    // Everything above the last steps is equal, so that only these decide.
+    const tie = fc.tuple(fc.integer({ min: 2, max: 5 }), fc.nat(1), fc.nat(2), fc.boolean());
+    fc.assert(
+      fc.property(fc.array(tie, { minLength: 2, maxLength: 12 }), ties => {
+        const world = new World();
+        for (const member of world.members) world.up(member);
+        for (const [who, pathId, clusters, originated] of ties) {
+          world.receive(
+            world.members[who] as Member,
+            PREFIXES[0] as Prefix,
+            {
+              origin: 'igp',
+              asPath: [],
+              nextHop: { ip: ip4(0x0a0000f0) },
+              ...(originated && { originatorId: ip4(0x0b000000) }),
+              ...(clusters > 0 && { clusterList: Array.from({ length: clusters }, () => ip4(9)) }),
+            },
+            pathId,
+          );
+        }
+        world.check();
+      }),
+      { numRuns: 200 },
+    );
+  });
 });
