@@ -124,6 +124,41 @@ describe('ten speakers on a virtual clock', () => {
     );
   });
 
+  test('behind a route reflector with path identifiers know every way (RFC 7911)', () => {
+    fc.assert(
+      fc.property(toggles, changes => {
+        const net = new VirtualNet();
+        const hosts = makeHosts(net, 10, () => 64512);
+        const origins = new Origins(net);
+        const [rr, ...clients] = hosts as [Host, ...Host[]];
+        const inside = (h: Host) => ({
+          remoteAs: 'internal' as const,
+          nextHopSelf: { ipv6: v6(h) },
+          addPath: { receive: true, send: true },
+        });
+        for (const client of clients)
+          net.link(rr, client, { ...inside(rr), routeReflectorClient: true }, inside(client));
+        for (const [who, what, pause] of changes) {
+          origins.toggle(clients[who % clients.length] as Host, PREFIXES[what] as string);
+          net.run(pause);
+        }
+        net.run(10_000);
+        for (const client of clients) {
+          for (const prefix of PREFIXES) {
+            const all = [...(origins.of.get(prefix) as Set<Host>)];
+            const ways = all
+              .map(h => address(h, prefix))
+              .sort()
+              .join(' ');
+            const expected = all.includes(client) ? 'own' : ways;
+            expect((client.fib.get(prefix) ?? '').split(' ').sort().join(' ')).toBe(expected);
+          }
+        }
+      }),
+      { numRuns: 10 },
+    );
+  });
+
   test('in ten ASes find shortest paths over any graph, also after nodes died', () => {
     fc.assert(
       fc.property(

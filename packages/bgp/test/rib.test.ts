@@ -448,19 +448,21 @@ describe('the routing tables', () => {
 
   test('break ties as the specification does', () => {
     // Everything above the last steps is equal, so that only these decide.
-    const tie = fc.tuple(fc.integer({ min: 2, max: 5 }), fc.nat(1), fc.nat(2), fc.boolean());
+    const tie = fc.tuple(fc.integer({ min: 2, max: 5 }), fc.nat(1), fc.nat(2), fc.boolean(), fc.nat(3));
     fc.assert(
       fc.property(fc.array(tie, { minLength: 2, maxLength: 12 }), ties => {
         const world = new World();
         for (const member of world.members) world.up(member);
-        for (const [who, pathId, clusters, originated] of ties) {
+        world.costs.set('10.0.0.240', 5);
+        world.rib.setNextHopCost(ip4(0x0a0000f0), 5);
+        for (const [who, pathId, clusters, originated, hop] of ties) {
           world.receive(
             world.members[who] as Member,
             PREFIXES[0] as Prefix,
             {
               origin: 'igp',
               asPath: [],
-              nextHop: { ip: ip4(0x0a0000f0) },
+              nextHop: { ip: ip4(0x0a0000f0 + (hop === 3 ? 1 : 0)) },
               ...(originated && { originatorId: ip4(0x0b000000) }),
               ...(clusters > 0 && { clusterList: Array.from({ length: clusters }, () => ip4(9)) }),
             },
