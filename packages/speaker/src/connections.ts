@@ -1,16 +1,28 @@
 import type { Socket } from 'node:net';
-import type { ConnectionId, Input, Output } from '@muslin/bgp';
-import { findLink, limitHops, type NetlinkSocket, type TcpListener, TcpTransport } from '@muslin/linux';
-import { parseIp, type Ip } from '@muslin/net';
+import type { ConnectionId, Input, Output, Transport } from '@muslin/bgp';
+import { findLink, limitHops, type NetlinkSocket, setMd5Key, socketFd, TcpTransport } from '@muslin/linux';
+import { formatIp, type Ip, parseIp } from '@muslin/net';
+import { Listeners } from './listeners.ts';
 
 /** What the connections need. */
 export interface ConnectionsOptions {
   readonly netlink: NetlinkSocket;
   /** Hands an input to the speaker. */
   readonly feed: (input: Input) => void;
-  /** The key of a session, when it has one. */
-  readonly passwordOf: (key: string) => string | undefined;
+  /** How the session with a caller is to be protected; undefined for strangers. */
+  readonly transportOf: (remoteIp: Ip) => Transport | undefined;
   readonly log: (line: string) => void;
+}
+
+/** A password and the peer that it is for. */
+export interface PeerKey {
+  readonly peer: Ip;
+  readonly key: string;
+}
+
+interface Link {
+  readonly socket: Socket;
+  readonly remote: string;
 }
 
 const MAX_TTL = 255;
@@ -19,35 +31,52 @@ const MAX_TTL = 255;
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #transport = new TcpTransport();
-  readonly #sockets = new Map<ConnectionId, Socket>();
-  readonly #listeners: TcpListener[] = [];
+  readonly #links = new Map<ConnectionId, Link>();
+  /** By address. */
+  readonly #keys = new Map<string, PeerKey>();
+  readonly listeners: Listeners;
   #accepted = 0;
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
+    this.listeners = new Listeners({
+      transport: this.#transport,
+      onSocket: socket => this.#accept(socket),
+      keys: () => this.#keys.values(),
+      log: options.log,
+    });
   }
 
-  /** Listens on both families; a family that the kernel lacks is left out with a word in the log. */
-  async listen(ips: readonly Ip[], port: number): Promise<void> {
-    for (const ip of ips) {
-      const made = await this.#transport.listen(ip, port, socket => this.#accept(socket));
-      if (made.ok) this.#listeners.push(made.value);
-      else this.#options.log(`can't listen on port ${port}: ${made.fault.message}`);
+  /**
+   * Says which peers sign their segments (RFC 2385). A password that changed goes onto running connections, too, so
+   * that a session survives when the peer changes it within the hold time.
+   */
+  setKeys(keys: readonly PeerKey[]): void {
+    const wanted = new Map(keys.map(key => [formatIp(key.peer), key]));
+    for (const [name, { peer }] of this.#keys) {
+      if (wanted.has(name)) continue;
+      this.#keys.delete(name);
+      this.listeners.removeKey(peer);
     }
-    if (this.#listeners.length === 0)
-      throw new Error(`no BGP listener on port ${port}: is another speaker running?`);
+    for (const [name, key] of wanted) {
+      const before = this.#keys.get(name);
+      if (before?.key === key.key) continue;
+      this.#keys.set(name, key);
+      this.listeners.setKey(key);
+      if (before !== undefined) this.#rekey(name, key);
+    }
   }
 
   dial(output: Output & { readonly kind: 'dial' }): void {
     const { connection, remoteIp, port, transport } = output;
     const { source, passwordKey, ttlSecurityHops, multihopTtl } = transport;
     const scope = transport.interface === undefined ? undefined : this.#indexOf(transport.interface);
-    const md5 = passwordKey === undefined ? undefined : this.#options.passwordOf(passwordKey);
+    const md5 = this.#keys.get(formatIp(remoteIp))?.key;
     const refuse = (message: string): void => {
       setImmediate(() => this.#options.feed({ kind: 'connectFailed', connection, message }));
     };
     if (passwordKey !== undefined && md5 === undefined) {
-      refuse(`the password ${passwordKey} is not there`);
+      refuse(`the password in Secret ${passwordKey} is not known: no session without it`);
       return;
     }
     const made = this.#transport.dial({
@@ -55,7 +84,7 @@ export class Connections {
       port,
       ...(source === undefined ? {} : { source }),
       ...(scope === undefined ? {} : { scope }),
-      ...(md5 === undefined ? {} : { md5 }),
+      ...(passwordKey === undefined || md5 === undefined ? {} : { md5 }),
       ...(ttlSecurityHops === undefined
         ? { ttl: multihopTtl ?? MAX_TTL }
         : { ttl: MAX_TTL, minimumTtl: MAX_TTL + 1 - ttlSecurityHops }),
@@ -65,28 +94,31 @@ export class Connections {
       return;
     }
     const socket = made.value;
-    this.#sockets.set(connection, socket);
+    this.#links.set(connection, { socket, remote: formatIp(remoteIp) });
     let connected = false;
     socket.on('connect', () => {
       connected = true;
       const localIp = addressOf(socket.localAddress);
       if (localIp === undefined) socket.destroy();
-      else this.#options.feed({ kind: 'connected', connection, localIp });
+      else if (this.#links.get(connection)?.socket === socket)
+        this.#options.feed({ kind: 'connected', connection, localIp });
     });
     this.#attend(connection, socket, message =>
-      connected ? { kind: 'closed', connection, message } : { kind: 'connectFailed', connection, message },
+      connected
+        ? { kind: 'closed', connection, message }
+        : { kind: 'connectFailed', connection, message: dialWords(message, passwordKey !== undefined) },
     );
   }
 
   send(connection: ConnectionId, bytes: Uint8Array): void {
-    this.#sockets.get(connection)?.write(bytes);
+    this.#links.get(connection)?.socket.write(bytes);
   }
 
   /** Flushes and closes. */
   close(connection: ConnectionId): void {
-    const socket = this.#sockets.get(connection);
+    const socket = this.#links.get(connection)?.socket;
     if (socket === undefined) return;
-    this.#sockets.delete(connection);
+    this.#links.delete(connection);
     if (socket.connecting) socket.destroy();
     else {
       socket.end();
@@ -96,12 +128,12 @@ export class Connections {
 
   /** Octets that the kernel has not taken yet. */
   backlog(connection: ConnectionId): number | undefined {
-    return this.#sockets.get(connection)?.writableLength;
+    return this.#links.get(connection)?.socket.writableLength;
   }
 
   async stop(): Promise<void> {
-    for (const socket of this.#sockets.values()) socket.destroy();
-    await Promise.all(this.#listeners.map(listener => listener.close()));
+    for (const { socket } of this.#links.values()) socket.destroy();
+    await this.listeners.stop();
   }
 
   #accept(socket: Socket): void {
@@ -111,8 +143,17 @@ export class Connections {
       socket.destroy();
       return;
     }
-    limitHops(socket, { ttl: MAX_TTL });
-    this.#sockets.set(connection, socket);
+    const hops = this.#options.transportOf(remoteIp)?.ttlSecurityHops;
+    const limited = limitHops(socket, {
+      ttl: MAX_TTL,
+      ...(hops === undefined ? {} : { minimumTtl: MAX_TTL + 1 - hops }),
+    });
+    // A session that was to be guarded (RFC 5082) and can't be is none.
+    if (!limited.ok && hops !== undefined) {
+      socket.destroy();
+      return;
+    }
+    this.#links.set(connection, { socket, remote: formatIp(remoteIp) });
     const zone = socket.remoteAddress?.split('%')[1];
     this.#attend(connection, socket, message => ({ kind: 'closed', connection, message }));
     this.#options.feed({
@@ -122,14 +163,14 @@ export class Connections {
   }
 
   #attend(connection: ConnectionId, socket: Socket, gone: (message: string) => Input): void {
-    const mine = () => this.#sockets.get(connection) === socket;
+    const mine = () => this.#links.get(connection)?.socket === socket;
     let why = 'the peer closed the connection';
     socket.on('error', error => {
       why = error.message;
     });
     socket.on('close', () => {
       if (!mine()) return;
-      this.#sockets.delete(connection);
+      this.#links.delete(connection);
       this.#options.feed(gone(why));
     });
     socket.on('end', () => socket.destroy());
@@ -141,10 +182,27 @@ export class Connections {
     });
   }
 
+  #rekey(name: string, key: PeerKey): void {
+    for (const { socket, remote } of this.#links.values()) {
+      const fd = remote === name ? socketFd(socket) : undefined;
+      if (fd === undefined) continue;
+      const done = setMd5Key(fd, key.peer.family, key);
+      // Whatever the kernel's reason, the old password must not go on.
+      if (!done.ok) socket.destroy();
+    }
+  }
+
   #indexOf(name: string): number | undefined {
     const found = findLink(this.#options.netlink, name);
     return found.ok ? found.value?.index : undefined;
   }
+}
+
+/** A wrong password shows as silence, so the one symptom is a time-out: say what it may mean. */
+function dialWords(message: string, signed: boolean): string {
+  return signed && message.includes('ETIMEDOUT')
+    ? `${message}: nothing answers, or the peer has another TCP-MD5 password`
+    : message;
 }
 
 /** Node shows IPv4 callers of an IPv6 socket as mapped addresses, and link-local ones with a zone. */

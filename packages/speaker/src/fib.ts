@@ -1,14 +1,22 @@
-import type { Output } from '@muslin/bgp';
-import { planRoutes, ROUTE_PROTOCOL_BGP, type Route, TABLE_MAIN } from '@muslin/dataplane';
-import type { RouteDriver } from '@muslin/linux';
-import { formatPrefix } from '@muslin/net';
+import type { BestNextHop, Output } from '@muslin/bgp';
+import { planRoutes, ROUTE_PROTOCOL_BGP, type Route, type RoutePlan, TABLE_MAIN } from '@muslin/dataplane';
+import type { RouteDriver, RouteOp } from '@muslin/linux';
+import { formatPrefix, type Prefix, prefixCovers } from '@muslin/net';
 
 type BestChanged = Output & { readonly kind: 'bestChanged' };
 
+/** What holds for all learned routes. */
+export interface FibShape {
+  /** Metric in the kernel, by family. */
+  readonly metrics: Readonly<Record<4 | 6, number>>;
+  /** Routes inside these are not for the kernel. */
+  readonly keepOut: readonly Prefix[];
+}
+
 /** What keeping the kernel's table takes. */
 export interface FibOptions {
-  readonly driver: RouteDriver;
-  readonly metrics: () => Readonly<Record<4 | 6, number>>;
+  readonly driver: Pick<RouteDriver, 'read' | 'apply'>;
+  readonly shape: () => FibShape;
   readonly log: (line: string) => void;
 }
 
@@ -19,21 +27,23 @@ export interface FibOptions {
  */
 export class Fib {
   readonly #options: FibOptions;
-  readonly #desired = new Map<string, Route>();
-  readonly #refused = new Map<string, string>();
+  readonly #best = new Map<string, BestChanged>();
+  #refused: ReadonlyMap<string, string> = new Map();
   #settled = false;
-  #scheduled = false;
-  #work: Promise<void> = Promise.resolve();
+  #frozen = false;
+  #dirty = false;
+  #working = false;
 
   constructor(options: FibOptions) {
     this.#options = options;
   }
 
+  /** How many prefixes have been learned. */
   get size(): number {
-    return this.#desired.size;
+    return this.#best.size;
   }
 
-  /** Routes that the kernel refused, with its reason. */
+  /** Routes that the kernel did not take at the last try, by prefix, with its reason. */
   get refused(): ReadonlyMap<string, string> {
     return this.#refused;
   }
@@ -45,10 +55,9 @@ export class Fib {
   /** Takes a change of the best way to a prefix. */
   change(change: BestChanged): void {
     const key = formatPrefix(change.prefix);
-    const route = this.#routeOf(change);
-    if (route === undefined) this.#desired.delete(key);
-    else this.#desired.set(key, route);
-    this.#refused.delete(key);
+    const learned = change.source !== 'own' && change.source !== 'none' && change.nextHops.length > 0;
+    if (learned) this.#best.set(key, change);
+    else this.#best.delete(key);
     this.sync();
   }
 
@@ -58,64 +67,82 @@ export class Fib {
     this.sync();
   }
 
+  /** From now on the kernel's table stays as it is: the program ends, forwarding goes on. */
+  freeze(): void {
+    this.#frozen = true;
+  }
+
   /** Compares with the kernel and puts right what differs. */
   sync(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#work = this.#work.then(() => this.#apply());
-    });
+    this.#dirty = true;
+    if (this.#working) return;
+    this.#working = true;
+    setImmediate(() => void this.#work());
+  }
+
+  /** Changes that come while the kernel works are one more round. */
+  async #work(): Promise<void> {
+    while (this.#dirty && !this.#frozen) {
+      this.#dirty = false;
+      await this.#apply();
+    }
+    this.#working = false;
   }
 
   async #apply(): Promise<void> {
     const { driver, log } = this.#options;
     const actual = await driver.read();
+    if (this.#frozen) return;
     if (!actual.ok) {
       log(`can't read the kernel's routes: ${actual.fault.message}`);
       return;
     }
-    const plan = planRoutes(this.#desired.values(), actual.value, ROUTE_PROTOCOL_BGP);
-    const remove = this.#settled ? plan.remove : [];
-    for (const conflict of plan.conflicts)
-      this.#complain(formatPrefix(conflict.wanted.destination), conflict.message);
-    const steps = [
-      ...remove.map(route => ({ kind: 'route', action: 'remove', route }) as const),
-      ...plan.replace.map(route => ({ kind: 'route', action: 'replace', route }) as const),
-      ...plan.add.map(route => ({ kind: 'route', action: 'add', route }) as const),
-    ];
-    if (steps.length === 0) return;
-    const done = await driver.apply(steps);
-    if (done.ok) return;
-    for (const { op, fault } of done.fault.refused)
-      this.#complain(formatPrefix(op.route.destination), fault.message);
+    const plan = planRoutes(this.#routes(), actual.value, ROUTE_PROTOCOL_BGP);
+    const refused = new Map(
+      plan.conflicts.map(({ wanted, message }) => [formatPrefix(wanted.destination), message]),
+    );
+    const steps = stepsOf(plan, this.#settled);
+    const done = steps.length === 0 ? undefined : await driver.apply(steps);
+    if (done?.ok === false)
+      for (const { op, fault } of done.fault.refused)
+        refused.set(formatPrefix(op.route.destination), fault.message);
+    for (const [prefix, message] of refused)
+      if (this.#refused.get(prefix) !== message)
+        log(`the kernel does not take the route to ${prefix}: ${message}`);
+    this.#refused = refused;
   }
 
-  #complain(prefix: string, message: string): void {
-    if (this.#refused.get(prefix) === message) return;
-    this.#refused.set(prefix, message);
-    this.#options.log(`the kernel does not take the route to ${prefix}: ${message}`);
+  #routes(): readonly Route[] {
+    const shape = this.#options.shape();
+    return [...this.#best.values()]
+      .filter(({ prefix }) => !shape.keepOut.some(cidr => prefixCovers(cidr, prefix)))
+      .map(({ prefix, nextHops }) => routeOf(prefix, nextHops, shape.metrics[prefix.ip.family]));
   }
+}
 
-  #routeOf({ prefix, source, nextHops }: BestChanged): Route | undefined {
-    if (source === 'own' || source === 'none') return undefined;
-    const hops = nextHops.map(hop => {
-      const gateway = hop.linkLocal ?? hop.ip;
-      return {
-        gateway,
-        ...(hop.weight === 1 ? {} : { weight: Math.min(256, Math.max(1, Math.round(hop.weight))) }),
-      };
-    });
-    const [first] = hops;
-    if (first === undefined) return undefined;
-    return {
-      destination: prefix,
-      kind: 'unicast',
-      ...(hops.length === 1 ? { gateway: first.gateway } : { nextHops: hops }),
-      scope: 'universe',
-      protocol: ROUTE_PROTOCOL_BGP,
-      metric: this.#options.metrics()[prefix.ip.family],
-      table: TABLE_MAIN,
-    };
-  }
+/** Additions first: a route that moves to another metric has no moment without a way. No removals before `settle`. */
+function stepsOf(plan: RoutePlan, settled: boolean): readonly RouteOp[] {
+  const step = (action: RouteOp['action']) => (route: Route) => ({ kind: 'route', action, route }) as const;
+  return [
+    ...plan.replace.map(step('replace')),
+    ...plan.add.map(step('add')),
+    ...(settled ? plan.remove.map(step('remove')) : []),
+  ];
+}
+
+function routeOf(destination: Prefix, nextHops: readonly BestNextHop[], metric: number): Route {
+  const hops = nextHops.map(hop => ({
+    gateway: hop.linkLocal ?? hop.ip,
+    ...(hop.weight === 1 ? {} : { weight: Math.min(256, Math.max(1, Math.round(hop.weight))) }),
+  }));
+  const [first] = hops;
+  return {
+    destination,
+    kind: 'unicast',
+    ...(hops.length === 1 && first !== undefined ? { gateway: first.gateway } : { nextHops: hops }),
+    scope: 'universe',
+    protocol: ROUTE_PROTOCOL_BGP,
+    metric,
+    table: TABLE_MAIN,
+  };
 }

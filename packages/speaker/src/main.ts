@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import {
   type AnyObject,
   KubeClient,
@@ -9,102 +8,164 @@ import {
   Reflector,
   ReflectorGroup,
 } from '@muslin/kube';
-import { openRouteSocket, RouteDriver, serveStatus } from '@muslin/linux';
-import { formatIp, formatPrefix } from '@muslin/net';
+import { openRouteSocket, RouteDriver } from '@muslin/linux';
 import { pino } from 'pino';
-import { FactStore } from './core/cluster-facts.ts';
-import { Reporter, statusOf } from './report.ts';
+import { calicoStatus } from './core/calico-node-status.ts';
+import { FactStore } from './core/fact-store.ts';
+import { nodeStatus } from './core/node-status.ts';
+import { passwordsFor } from './core/passwords-for.ts';
+import { type Problem, problemText } from './core/problem.ts';
+import { metrics } from './metrics.ts';
+import { NodeAnswers } from './node-answers.ts';
+import { readOptions, USAGE } from './options.ts';
+import { pagesOf } from './pages.ts';
+import { Passwords } from './passwords.ts';
+import { Reporter } from './report.ts';
+import { seenRoutes } from './seen-routes.ts';
 import { SpeakerProgram } from './speaker-program.ts';
+import { serveSocket } from './status-socket.ts';
 
-const USAGE = `muslin-speaker --node NAME [--kubeconfig FILE] [--run-dir DIR]
-  --node NAME        Kubernetes name of this node (or NODENAME)
-  --kubeconfig FILE  API server; default in-cluster, then KUBECONFIG
-  --run-dir DIR      socket (/run/muslin)
-`;
-
-const WATCHED = ['Node', 'BGPConfiguration', 'BGPPeer', 'BGPFilter', 'IPPool', 'IPAMBlock'] as const;
+/** What routing is decided by. */
+const WATCHED = [
+  'Node',
+  'BGPConfiguration',
+  'BGPPeer',
+  'BGPFilter',
+  'IPPool',
+  'BlockAffinity',
+  'IPAMBlock',
+  'Service',
+  'EndpointSlice',
+] as const;
+/** Longest that the first review waits for passwords. */
+const PASSWORD_WAIT_MS = 3_000;
 
 const logger = pino(
   { base: null, timestamp: pino.stdTimeFunctions.isoTime },
   pino.destination({ fd: 2, sync: true }),
 );
 const log = (line: string) => logger.info(line);
+const timeOf = (at: number) => new Date(performance.timeOrigin + at).toISOString().replace(/\.\d+Z$/, 'Z');
 
 function refuse(text: string): never {
   process.stderr.write(`${text.trimEnd()}\n`);
   process.exit(2);
 }
 
-function readOptions() {
-  try {
-    const text = { type: 'string' } as const;
-    const options = { node: text, kubeconfig: text, 'run-dir': text, 'state-dir': text } as const;
-    const { values } = parseArgs({ options });
-    const node = values.node ?? process.env['NODENAME'];
-    if (node === undefined || node === '') return refuse(`--node is missing\n${USAGE}`);
-    return { node, kubeconfig: values.kubeconfig, runDir: values['run-dir'] ?? '/run/muslin' };
-  } catch (error) {
-    return refuse(`${(error as Error).message}\n${USAGE}`);
-  }
-}
-
-const { node, kubeconfig, runDir } = readOptions();
+const options = readOptions(process.argv.slice(2), process.env);
+if (!options.ok) refuse(`${options.fault}\n${USAGE}`);
+const { node, kubeconfig, runDir, namespace } = options.value;
 const connection = kubeconfig === undefined ? loadConnection() : loadKubeconfig({ path: kubeconfig });
 if (!connection.ok) refuse(connection.fault.message);
 const client = new KubeClient(connection.value, { userAgent: 'muslin-speaker' });
 const netlink = openRouteSocket();
 if (!netlink.ok) refuse(netlink.fault.message);
-const routes = RouteDriver.open();
-if (!routes.ok) refuse(routes.fault.message);
+const opened = RouteDriver.open();
+if (!opened.ok) refuse(opened.fault.message);
+const routes = opened.value;
 
 const store = new FactStore();
-const reporter = new Reporter({ client, node, program: () => program, log });
+const passwords = new Passwords({ client, namespace, onChange: () => review() });
 const program = new SpeakerProgram({
   node,
   facts: store.facts,
   netlink: netlink.value,
-  routes: routes.value,
+  routes,
+  passwordOf: name => passwords.get(name)?.reveal(),
   log,
   onChange: () => reporter.poke(),
 });
 
+let conditions: ReturnType<typeof nodeStatus>['conditions'] = [];
+const problems = (): readonly Problem[] => [...store.problems(node), ...program.problems];
+function status() {
+  const { desired, fib } = program;
+  const view = {
+    ...{ desired, peers: program.peers(), routesLearned: fib.size, problems: problems(), timeOf },
+  };
+  const now = nodeStatus(view, conditions, timeOf(performance.now()));
+  conditions = now.conditions;
+  return now;
+}
+const reporter = new Reporter({ client, node, status, log });
+
+const answers = new NodeAnswers({
+  client,
+  node,
+  log,
+  answer: async classes => {
+    const kernel = classes.includes('Routes') ? await routes.read() : undefined;
+    const { changedAt } = program;
+    const view = {
+      desired: program.desired,
+      peers: program.peers(),
+      routes: kernel?.ok ? seenRoutes(kernel.value, program.speaker) : [],
+      version: 'muslin 0.1.0',
+      bootTime: timeOf(0),
+      changeTime: changedAt === undefined ? undefined : timeOf(changedAt),
+      timeOf,
+    };
+    return calicoStatus(view, classes);
+  },
+});
+
 let started = false;
 let scheduled = false;
+let complained = '';
 /** Several objects that change together are one review. */
 function review(): void {
   if (!started || scheduled) return;
   scheduled = true;
   setImmediate(() => {
     scheduled = false;
-    program.review().catch((error: unknown) => logger.error((error as Error).message));
+    store.setPasswords(passwords.states());
+    program.review();
+    followPasswords();
+    const text = program.problems.map(problemText).join('; ');
+    if (text !== complained && text !== '') logger.warn(`not all of the configuration is in effect: ${text}`);
+    complained = text;
+  });
+}
+
+/** Reads the Secrets that sessions name; what is known of them changes what sessions may do. */
+function followPasswords(): void {
+  passwords.want(program.desired?.passwords ?? new Map());
+  if (store.setPasswords(passwords.states())) review();
+}
+
+/** Reflects one kind; each object comes with its kind, which lists leave out. */
+function reflect(kind: keyof typeof RESOURCES, take: (object: AnyObject, gone: boolean) => void) {
+  const { group, version } = RESOURCES[kind];
+  const apiVersion = group === '' ? version : `${group}/${version}`;
+  return new Reflector<AnyObject>(client, RESOURCES[kind], {
+    onEvent: event => {
+      if (event.type !== 'synced') take({ ...event.object, apiVersion, kind }, event.type === 'delete');
+    },
+    onFault: fault => logger.warn({ kind, fault: fault.message }, 'watch broke; trying again'),
   });
 }
 
 const watches = new ReflectorGroup(
-  WATCHED.map(
-    kind =>
-      new Reflector<AnyObject>(client, RESOURCES[kind], {
-        onEvent: event => {
-          if (event.type === 'synced') return;
-          const { group, version } = RESOURCES[kind];
-          const object = {
-            ...event.object,
-            apiVersion: group === '' ? version : `${group}/${version}`,
-            kind,
-          };
-          for (const complaint of store.set(object, event.type === 'delete')) logger.warn(complaint);
-          review();
-        },
-        onFault: fault => logger.warn({ kind, fault: fault.message }, 'watch broke; trying again'),
-      }),
+  WATCHED.map(kind =>
+    reflect(kind, (object, gone) => {
+      for (const complaint of store.set(object, gone)) logger.warn(complaint);
+      review();
+    }),
   ),
 );
+// Nobody's routes depend on questions.
+const questions = reflect('CalicoNodeStatus', (object, gone) => answers.set(object, gone));
+questions.start();
 watches.start();
 void watches
   .whenSynced()
   .then(async () => {
+    passwords.want(passwordsFor(store.facts, node));
+    await passwords.settled(PASSWORD_WAIT_MS);
+    store.setPasswords(passwords.states());
     started = true;
     await program.start();
+    review();
   })
   .catch((error: unknown) => {
     logger.fatal((error as Error).message);
@@ -115,22 +176,39 @@ void watches
 setInterval(() => reporter.poke(), 2000).unref();
 
 mkdirSync(runDir, { recursive: true });
-const status = await serveStatus(`${runDir}/speaker.sock`, {
-  '/healthz': () => 'ok\n',
-  '/v1/status': () => ({ node, started, staleSince: watches.staleSince, ...statusOf(program) }),
-  '/v1/peers': () => program.peers().map(peer => ({ ...peer, remoteIp: formatIp(peer.remoteIp) })),
-  '/v1/routes': () =>
-    (['ipv4-unicast', 'ipv6-unicast'] as const).flatMap(family =>
-      (program.speaker?.routes(family) ?? []).map(route => ({
-        ...route,
-        prefix: formatPrefix(route.prefix),
-      })),
-    ),
-});
+const measured = metrics(() => ({
+  peers: program.peers(),
+  falls: program.falls,
+  routesLearned: program.fib.size,
+  routesRefused: program.fib.refused.size,
+  problems: problems().length,
+}));
+const socket = await serveSocket(
+  `${runDir}/speaker.sock`,
+  pagesOf({
+    program,
+    status: () => ({
+      node,
+      started,
+      staleSince: watches.staleSince,
+      ...status(),
+      problems: problems().map(problemText),
+      routesRefused: Object.fromEntries(program.fib.refused),
+    }),
+    metrics: measured.text,
+  }),
+);
 
+let ending = false;
 for (const name of ['SIGTERM', 'SIGINT'] as const)
-  process.once(name, () => {
+  process.on(name, () => {
+    if (ending) return;
+    ending = true;
+    started = false;
     reporter.stop();
-    status.close();
-    void Promise.all([program.stop(), watches.stop()]).then(() => process.exit(0));
+    answers.stop();
+    socket.close();
+    void Promise.all([program.stop(), watches.stop(), questions.stop(), passwords.stop()]).then(() =>
+      process.exit(0),
+    );
   });

@@ -1,6 +1,4 @@
 import type { KubeClient, Resource } from '@muslin/kube';
-import { formatIp } from '@muslin/net';
-import type { SpeakerProgram } from './speaker-program.ts';
 
 const BGP_NODE_STATUS: Resource = {
   group: 'muslin.dev',
@@ -9,65 +7,41 @@ const BGP_NODE_STATUS: Resource = {
   kind: 'BGPNodeStatus',
   namespaced: false,
 };
+const FIELD_MANAGER = { fieldManager: 'muslin-speaker', force: true } as const;
 
-/** The status that everybody may read: one object per node, named after it. */
-export function statusOf(program: SpeakerProgram): object {
-  const { desired } = program;
-  const time = (at: number) => new Date(program.wallClock(at)).toISOString().replace(/\.\d+Z$/, 'Z');
-  return {
-    ...(desired === undefined ? {} : { routerID: formatIp(desired.routerId), asNumber: desired.asNumber }),
-    peers: program.peers().map(peer => {
-      const sum = (field: 'received' | 'accepted' | 'advertised') =>
-        peer.families.reduce((n, family) => n + family[field], 0);
-      return {
-        address: formatIp(peer.remoteIp),
-        asNumber: peer.asNumber,
-        type: peer.type,
-        state: peer.state,
-        since: time(peer.since),
-        ...(peer.lastError === undefined || peer.state === 'Established'
-          ? {}
-          : { lastError: peer.lastError.slice(0, 512) }),
-        families: peer.families.filter(family => family.agreed).map(family => family.family),
-        prefixesReceived: sum('received'),
-        prefixesAccepted: sum('accepted'),
-        prefixesAdvertised: sum('advertised'),
-      };
-    }),
-    routesLearned: program.fib.size,
-  };
+/** What telling takes. */
+export interface ReporterOptions {
+  readonly client: Pick<KubeClient, 'patch'>;
+  readonly node: string;
+  /** The status as it is now, without `lastUpdated`. */
+  readonly status: () => object;
+  readonly log: (line: string) => void;
+  /** Shortest time between two writes. Default 250. */
+  readonly everyMs?: number;
+  /** Pause after a write that failed. Default 2000. */
+  readonly retryMs?: number;
+  /** An unchanged status is told again after this, so that an old `lastUpdated` means a dead speaker. Default 5 min. */
+  readonly refreshMs?: number;
 }
 
-/** Writes the status soon after something changed, never more than once in `everyMs`, again and again until it is there. */
+/** Writes the status soon after something changed, one write at a time, again and again until it is there. */
 export class Reporter {
-  readonly #client: KubeClient;
-  readonly #node: string;
-  readonly #program: () => SpeakerProgram;
-  readonly #log: (line: string) => void;
-  readonly #everyMs: number;
+  readonly #options: ReporterOptions;
   #timer: NodeJS.Timeout | undefined;
+  #writing = false;
+  #poked = false;
   #written = '';
+  #writtenAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
-  constructor(options: {
-    readonly client: KubeClient;
-    readonly node: string;
-    readonly program: () => SpeakerProgram;
-    readonly log: (line: string) => void;
-    readonly everyMs?: number;
-  }) {
-    this.#client = options.client;
-    this.#node = options.node;
-    this.#program = options.program;
-    this.#log = options.log;
-    this.#everyMs = options.everyMs ?? 250;
+  constructor(options: ReporterOptions) {
+    this.#options = options;
   }
 
-  /** Something changed. */
+  /** Something may have changed. */
   poke(): void {
-    if (this.#timer !== undefined || this.#stopped) return;
-    this.#timer = setTimeout(() => void this.#write(), this.#everyMs);
-    this.#timer.unref();
+    this.#poked = true;
+    this.#wait(this.#options.everyMs ?? 250);
   }
 
   stop(): void {
@@ -75,36 +49,46 @@ export class Reporter {
     clearTimeout(this.#timer);
   }
 
-  async #write(): Promise<void> {
+  #wait(ms: number): void {
+    if (this.#timer !== undefined || this.#writing || this.#stopped) return;
+    this.#timer = setTimeout(() => void this.#turn(), ms);
+    this.#timer.unref();
+  }
+
+  async #turn(): Promise<void> {
+    const { everyMs = 250, retryMs = 2000, log } = this.#options;
     this.#timer = undefined;
-    const status = statusOf(this.#program());
+    this.#writing = true;
+    this.#poked = false;
+    const fault = await this.#write();
+    this.#writing = false;
+    if (fault !== undefined) log(`the status can't be written: ${fault}`);
+    if (fault !== undefined) this.#wait(retryMs);
+    else if (this.#poked) this.#wait(everyMs);
+  }
+
+  /** Gives why it failed, in words. */
+  async #write(): Promise<string | undefined> {
+    const { client, node, refreshMs = 300_000 } = this.#options;
+    const status = this.#options.status();
     const text = JSON.stringify(status);
-    if (text === this.#written) return;
-    const name = { name: this.#node };
-    const apiVersion = `${BGP_NODE_STATUS.group}/${BGP_NODE_STATUS.version}`;
-    const base = { apiVersion, kind: BGP_NODE_STATUS.kind, metadata: name };
-    const how = { fieldManager: 'muslin-speaker', force: true } as const;
-    const body = {
-      ...base,
-      status: { ...status, lastUpdated: new Date().toISOString().replace(/\.\d+Z$/, 'Z') },
-    };
-    const write = () =>
-      this.#client.patch(BGP_NODE_STATUS, name, { type: 'apply', body }, { ...how, subresource: 'status' });
-    let done = await write();
+    if (text === this.#written && performance.now() - this.#writtenAt < refreshMs) return undefined;
+    const { group, version, kind } = BGP_NODE_STATUS;
+    const base = { apiVersion: `${group}/${version}`, kind, metadata: { name: node } };
+    const lastUpdated = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+    const body = { ...base, status: { ...status, lastUpdated } };
+    const at = { name: node };
+    const put = () =>
+      client.patch(BGP_NODE_STATUS, at, { type: 'apply', body }, { ...FIELD_MANAGER, subresource: 'status' });
+    let done = await put();
     if (!done.ok && done.fault.code === 'NotFound') {
-      const made = await this.#client.patch(
-        BGP_NODE_STATUS,
-        name,
-        { type: 'apply', body: { ...base, spec: {} } },
-        how,
-      );
-      done = made.ok ? await write() : made;
+      const empty = { ...base, spec: {} };
+      const made = await client.patch(BGP_NODE_STATUS, at, { type: 'apply', body: empty }, FIELD_MANAGER);
+      done = made.ok ? await put() : made;
     }
-    if (done.ok) this.#written = text;
-    else {
-      this.#log(`status: ${done.fault.message}`);
-      this.#timer = setTimeout(() => void this.#write(), 2000);
-      this.#timer.unref();
-    }
+    if (!done.ok) return done.fault.message;
+    this.#written = text;
+    this.#writtenAt = performance.now();
+    return undefined;
   }
 }

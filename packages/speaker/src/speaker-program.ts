@@ -1,11 +1,16 @@
-import { type Input, type Output, type PeerView, Speaker } from '@muslin/bgp';
+import { type Input, type Output, Speaker } from '@muslin/bgp';
+import { ROUTE_PROTOCOL_BGP } from '@muslin/dataplane';
 import type { NetlinkSocket, RouteDriver } from '@muslin/linux';
-import { formatIp, formatPrefix, mustIp, type Prefix } from '@muslin/net';
-import { Connections } from './connections.ts';
+import { formatIp, formatPrefix } from '@muslin/net';
+import { Connections, type PeerKey } from './connections.ts';
 import type { ClusterFacts } from './core/cluster-facts.ts';
-import { type DesiredSpeaker, desiredSpeaker } from './core/desired-speaker.ts';
-import type { PeerType } from './core/peers-of.ts';
+import type { DesiredPeer } from './core/desired-peer.ts';
+import { type Advertisement, type DesiredSpeaker, desiredSpeaker } from './core/desired-speaker.ts';
+import { keepLastGood } from './core/last-good.ts';
+import type { PeerReport } from './core/peer-report.ts';
+import type { Problem } from './core/problem.ts';
 import { Fib } from './fib.ts';
+import { TimerBook } from './timer-book.ts';
 
 /** What the program needs of the world. */
 export interface ProgramOptions {
@@ -13,19 +18,13 @@ export interface ProgramOptions {
   readonly facts: ClusterFacts;
   readonly netlink: NetlinkSocket;
   readonly routes: RouteDriver;
+  /** The password called `secret/key`, if it is known. */
+  readonly passwordOf: (name: string) => string | undefined;
   readonly log: (line: string) => void;
   /** Something that people see has changed. */
   readonly onChange: () => void;
 }
 
-/** A peer as people see it. */
-export interface PeerReport extends PeerView {
-  readonly type: PeerType;
-  readonly asNumber: number;
-}
-
-/** Longest that routes of an earlier life stay without being confirmed (RFC 4724 §4.1, selection deferral). */
-const DEFERRAL_MS = 120_000;
 const IDLE_SYNC_MS = 10_000;
 
 /** Drives one `Speaker` from cluster facts: sockets and timers in, kernel routes out. */
@@ -33,75 +32,37 @@ export class SpeakerProgram {
   readonly #options: ProgramOptions;
   readonly #fib: Fib;
   readonly #connections: Connections;
-  readonly #timers = new Map<string, NodeJS.Timeout>();
-  readonly #ids = new Set<string>();
-  readonly #told = new Map<string, { readonly prefix: Prefix; readonly localPref: number }>();
+  readonly #timers = new TimerBook(id => this.#feed({ kind: 'timer', id }));
+  readonly #told = new Map<string, Advertisement>();
+  readonly #falls = new Map<string, number>();
+  readonly #converged = new Set<string>();
   #desired: DesiredSpeaker | undefined;
+  #peers: ReadonlyMap<string, DesiredPeer> = new Map();
   #speaker: Speaker | undefined;
-  #listening = false;
+  #restarting = false;
   #idle: NodeJS.Timeout | undefined;
-  #deferral: NodeJS.Timeout | undefined;
+  #changedAt: number | undefined;
 
   constructor(options: ProgramOptions) {
     this.#options = options;
     this.#fib = new Fib({
       driver: options.routes,
-      metrics: () => this.#desired?.metrics ?? { 4: 1024, 6: 1024 },
+      shape: () => ({
+        metrics: this.#desired?.metrics ?? { 4: 1024, 6: 1024 },
+        keepOut: this.#desired?.serviceCidrs ?? [],
+      }),
       log: options.log,
     });
     this.#connections = new Connections({
       netlink: options.netlink,
       feed: input => this.#feed(input),
-      passwordOf: () => undefined,
+      transportOf: ip => this.#peers.get(formatIp(ip))?.config.transport,
       log: options.log,
     });
   }
 
   get desired(): DesiredSpeaker | undefined {
     return this.#desired;
-  }
-
-  /** Begins to follow the facts. Before this the kernel's routes are left alone. */
-  async start(): Promise<void> {
-    this.#deferral = setTimeout(() => this.#fib.settle(), DEFERRAL_MS);
-    this.#deferral.unref();
-    this.#idle = setInterval(() => this.#fib.sync(), IDLE_SYNC_MS);
-    this.#idle.unref();
-    await this.review();
-  }
-
-  /** Compares what should be with what is, and changes only what differs. */
-  async review(): Promise<void> {
-    const desired = desiredSpeaker(this.#options.facts, this.#options.node);
-    if (desired === undefined) return;
-    const before = this.#desired;
-    this.#desired = desired;
-    const identity = (d: DesiredSpeaker) => `${d.asNumber} ${formatIp(d.routerId)}`;
-    if (this.#speaker === undefined || before === undefined || identity(before) !== identity(desired))
-      this.#renew(desired);
-    if (!this.#listening) {
-      this.#listening = true;
-      await this.#connections.listen([mustIp('0.0.0.0'), mustIp('::')], desired.listenPort);
-    }
-    const speaker = this.#speaker as Speaker;
-    for (const id of this.#ids)
-      if (!desired.peers.has(id)) {
-        this.#ids.delete(id);
-        this.#perform(speaker.removePeer(id));
-      }
-    for (const [id, { config }] of desired.peers) {
-      this.#ids.add(id);
-      this.#perform(speaker.setPeer(config));
-    }
-    this.#reviewRoutes(desired, speaker);
-    this.#options.onChange();
-  }
-
-  peers(): readonly PeerReport[] {
-    return (this.#speaker?.peers() ?? []).map(view => {
-      const desired = this.#desired?.peers.get(view.id);
-      return { ...view, type: desired?.type ?? 'NodePeer', asNumber: desired?.asNumber ?? 0 };
-    });
   }
 
   get speaker(): Speaker | undefined {
@@ -112,18 +73,101 @@ export class SpeakerProgram {
     return this.#fib;
   }
 
-  /** Milliseconds since the epoch of a time on the speaker's clock. */
-  wallClock(at: number): number {
-    return performance.timeOrigin + at;
+  /** When peers or routes were last configured anew, on the clock of `performance.now`. */
+  get changedAt(): number | undefined {
+    return this.#changedAt;
   }
 
-  /** Ends all sessions so that peers keep our routes while we are away; the kernel's routes stay. */
-  async stop(): Promise<void> {
+  /** How often each session ended since it was configured, by id. */
+  get falls(): ReadonlyMap<string, number> {
+    return this.#falls;
+  }
+
+  /** What of the configuration is not in effect. */
+  get problems(): readonly Problem[] {
+    const { fault } = this.#connections.listeners;
+    const port = { object: `Node ${this.#options.node}`, reason: 'PortTaken' } as const;
+    return [
+      ...(this.#desired?.problems ?? []),
+      ...(fault === undefined
+        ? []
+        : [{ ...port, message: `${fault}: only sessions that this node begins come up` }]),
+    ];
+  }
+
+  peers(): readonly PeerReport[] {
+    return (this.#speaker?.peers() ?? []).map(view => {
+      const desired = this.#peers.get(view.id);
+      return {
+        ...view,
+        type: desired?.type ?? 'NodePeer',
+        asNumber: desired?.asNumber ?? 0,
+        held: desired?.held,
+      };
+    });
+  }
+
+  /** Begins to follow the facts. Before this the kernel's routes are left alone. */
+  async start(): Promise<void> {
+    const left = await this.#options.routes.read({ protocol: ROUTE_PROTOCOL_BGP });
+    // What can't be read may be there. Without an earlier life there is nothing to wait for (RFC 4724 §4.1).
+    this.#restarting = !left.ok || left.value.length > 0;
+    if (this.#restarting)
+      this.#options.log(
+        'routes of an earlier life are in the kernel: they stay until peers have told theirs',
+      );
+    else this.#fib.settle();
+    this.#idle = setInterval(() => this.#fib.sync(), IDLE_SYNC_MS);
+    this.#idle.unref();
+    this.review();
+  }
+
+  /** Compares what should be with what is, and changes only what differs. */
+  review(): void {
+    const desired = desiredSpeaker(this.#options.facts, this.#options.node);
+    if (desired === undefined) return;
+    const before = this.#desired;
+    this.#desired = desired;
+    const identity = (d: DesiredSpeaker) => `${d.asNumber} ${formatIp(d.routerId)}`;
+    if (this.#speaker === undefined || before === undefined || identity(before) !== identity(desired))
+      this.#renew(desired);
+    const speaker = this.#speaker as Speaker;
+    const earlier = this.#peers;
+    this.#peers = keepLastGood(desired.peers, earlier);
+    this.#connections.setKeys(this.#keys());
+    void this.#connections.listeners.follow(desired.listen).then(() => this.#options.onChange());
+    for (const id of earlier.keys())
+      if (!this.#peers.has(id)) {
+        this.#falls.delete(id);
+        this.#perform(speaker.removePeer(id, undefined, performance.now()));
+      }
+    // Routes first: a new peer then hears of all of them at once.
+    this.#reviewRoutes(desired, speaker);
+    for (const { config } of this.#peers.values()) this.#perform(speaker.setPeer(config, performance.now()));
+    this.#fib.sync();
+    this.#changedAt = performance.now();
+    this.#options.onChange();
+  }
+
+  /**
+   * Ends all sessions so that peers keep our routes while we are away (RFC 4724 §4.1); the kernel's routes stay.
+   * With `text` for good: peers are told and forget our routes (RFC 9003).
+   */
+  async stop(text?: string): Promise<void> {
     clearInterval(this.#idle);
-    clearTimeout(this.#deferral);
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    if (this.#speaker !== undefined) this.#perform(this.#speaker.shutDown({ graceful: true }));
+    this.#fib.freeze();
+    if (this.#speaker !== undefined)
+      this.#perform(this.#speaker.shutDown(text === undefined ? { graceful: true } : { text }));
+    this.#timers.stop();
     await this.#connections.stop();
+  }
+
+  #keys(): readonly PeerKey[] {
+    return [...this.#peers.values()].flatMap(({ config }) => {
+      const name = config.transport?.passwordKey;
+      const key = name === undefined ? undefined : this.#options.passwordOf(name);
+      return key === undefined ? [] : [{ peer: config.remoteIp, key }];
+    });
   }
 
   /** Another AS number or router ID is another speaker: all sessions begin anew. */
@@ -131,25 +175,30 @@ export class SpeakerProgram {
     const { asNumber, routerId } = desired;
     if (this.#speaker !== undefined)
       this.#perform(this.#speaker.shutDown({ text: 'AS number or router ID changed' }));
-    this.#ids.clear();
+    this.#peers = new Map();
     this.#told.clear();
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
-    const hostName = this.#options.node;
-    this.#speaker = new Speaker({ asNumber, routerId, hostName, restarting: true });
+    this.#timers.stop();
+    this.#speaker = new Speaker({
+      asNumber,
+      routerId,
+      hostName: this.#options.node,
+      restarting: this.#restarting && !this.#fib.settled,
+      now: performance.now(),
+      seed: Math.floor(Math.random() * 0x7fff_ffff),
+    });
   }
 
   #reviewRoutes(desired: DesiredSpeaker, speaker: Speaker): void {
-    const wanted = new Map(desired.advertisements.map(a => [formatPrefix(a.prefix), a]));
+    const wanted = new Map(desired.advertisements.map(route => [formatPrefix(route.prefix), route]));
     for (const [key, { prefix }] of this.#told)
       if (!wanted.has(key)) {
         this.#told.delete(key);
         this.#perform(speaker.withdraw(prefix));
       }
-    for (const [key, advertisement] of wanted) {
-      if (this.#told.get(key)?.localPref === advertisement.localPref) continue;
-      this.#told.set(key, advertisement);
-      this.#perform(speaker.originate(advertisement.prefix, { localPref: advertisement.localPref }));
+    for (const [key, route] of wanted) {
+      if (this.#told.get(key)?.localPref === route.localPref) continue;
+      this.#told.set(key, route);
+      this.#perform(speaker.originate(route.prefix, { localPref: route.localPref }));
     }
   }
 
@@ -172,20 +221,20 @@ export class SpeakerProgram {
           this.#connections.close(output.connection);
           break;
         case 'setTimer':
-          this.#setTimer(output.id, output.at);
+          this.#timers.set(output.id, output.at);
           break;
         case 'clearTimer':
-          clearTimeout(this.#timers.get(output.id));
-          this.#timers.delete(output.id);
+          this.#timers.clear(output.id);
           break;
         case 'bestChanged':
           this.#fib.change(output);
           break;
+        case 'converged':
+          this.#converged.add(output.family);
+          if (this.#converged.size === 2) this.#fib.settle();
+          break;
         case 'peerChanged':
-          this.#options.log(
-            `peer ${output.peer}: ${output.state}${output.reason === undefined ? '' : ` (${output.reason})`}`,
-          );
-          this.#options.onChange();
+          this.#peerChanged(output);
           break;
         default:
           output satisfies never;
@@ -195,29 +244,11 @@ export class SpeakerProgram {
       const bytes = this.#connections.backlog(connection);
       if (bytes !== undefined) this.#feed({ kind: 'backlog', connection, bytes });
     }
-    this.#maybeSettle();
   }
 
-  /** All peers that came up have told all they know: routes of an earlier life that nobody confirmed may go. */
-  #maybeSettle(): void {
-    if (this.#fib.settled || this.#speaker === undefined) return;
-    const peers = this.#speaker.peers();
-    const told = peers.every(
-      peer =>
-        peer.state === 'Established' && peer.families.every(family => !family.agreed || family.endOfRib),
-    );
-    if (peers.length > 0 && told) this.#fib.settle();
-  }
-
-  #setTimer(id: string, at: number): void {
-    clearTimeout(this.#timers.get(id));
-    const delay = Math.max(0, at - performance.now());
-    this.#timers.set(
-      id,
-      setTimeout(() => {
-        this.#timers.delete(id);
-        this.#feed({ kind: 'timer', id });
-      }, delay),
-    );
+  #peerChanged({ peer, state, reason }: Output & { readonly kind: 'peerChanged' }): void {
+    if (reason !== undefined) this.#falls.set(peer, (this.#falls.get(peer) ?? 0) + 1);
+    this.#options.log(`peer ${peer}: ${state}${reason === undefined ? '' : ` (${reason})`}`);
+    this.#options.onChange();
   }
 }

@@ -1,3 +1,4 @@
+import { conditions } from './condition.ts';
 import type { Kind } from './kind.ts';
 import { AGE, column } from './kind.ts';
 import { choice, integer, list, object, text, texts } from './property.ts';
@@ -32,6 +33,7 @@ const status = object(
     peers: list(peer, 'The sessions', { mapKeys: ['address'] }).optional(),
     peersEstablished: integer('How many sessions are up', { least: 0, format: 'int32' }).optional(),
     routesLearned: count('Routes learned by BGP that the kernel uses'),
+    conditions: conditions('PeersConfigured: whether all that is written down about BGP is in effect here'),
     lastUpdated: at('When the node last wrote this'),
   },
   'What the node sees',
@@ -53,6 +55,11 @@ export const bgpNodeStatus: Kind<typeof spec, typeof status> = {
     column('ASN', '.status.asNumber', 'AS number of the node', 'integer'),
     column('Established', '.status.peersEstablished', 'How many sessions are up', 'integer'),
     column('Routes', '.status.routesLearned', 'Routes learned by BGP', 'integer'),
+    column(
+      'Configured',
+      ".status.conditions[?(@.type=='PeersConfigured')].status",
+      'Whether all that is written down about BGP is in effect',
+    ),
     { ...column('Updated', '.status.lastUpdated', 'When the node last wrote this', 'date'), priority: 1 },
     AGE,
   ],

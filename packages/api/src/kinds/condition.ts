@@ -24,7 +24,12 @@ const condition = object(
   'One thing that is or is not so',
 );
 
+/** A list of conditions, one of each type. */
+export function conditions(description: string) {
+  return list(condition, description, { mapKeys: ['type'] }).optional();
+}
+
 /** A status that holds conditions. */
 export const conditionStatus = z
-  .object({ conditions: list(condition, 'What is known about the object', { mapKeys: ['type'] }).optional() })
+  .object({ conditions: conditions('What is known about the object') })
   .meta({ description: 'What Muslin found' });

@@ -5,96 +5,80 @@ import {
   DEFAULT_BGP_CONFIGURATION,
   type NodeFacts,
   type Pool,
-  readBgpConfiguration,
-  readBgpFilter,
-  readBgpPeer,
-  readIpPool,
-  readNode,
+  type SecretKeyRef,
 } from '@muslin/api';
-import { parsePrefix, type Prefix } from '@muslin/net';
+import type { Ip, Prefix } from '@muslin/net';
+import type { ServiceEndpoint, ServiceRouteFacts } from './service-facts.ts';
+
+/** A node's claim to a block, as far as routing may rely on it. */
+export interface BlockClaim {
+  readonly cidr: Prefix;
+  readonly node: string;
+}
+
+/** An address that a node's pod has out of a block of another node. */
+export interface BorrowedAddress {
+  readonly ip: Ip;
+  readonly node: string;
+}
+
+/** What is known about a password, never the password itself. */
+export type PasswordState =
+  | { readonly state: 'known' }
+  | { readonly state: 'missing'; readonly message: string };
 
 /** All that routing is decided by, normalised. */
 export interface ClusterFacts {
   readonly nodes: ReadonlyMap<string, NodeFacts>;
-  /** By name: `default`, `node.<name>`. */
+  /** By name: `default`, `node.<name>`; the latter with what `default` says filled in. */
   readonly configurations: ReadonlyMap<string, BgpConfigurationFacts>;
   readonly peers: ReadonlyMap<string, BgpPeerFacts>;
   readonly filters: ReadonlyMap<string, BgpFilterFacts>;
   readonly pools: ReadonlyMap<string, Pool>;
-  /** Confirmed blocks and the node that each belongs to. */
-  readonly blocks: ReadonlyMap<string, { readonly cidr: Prefix; readonly node: string }>;
+  /** Confirmed claims, by name of the BlockAffinity. */
+  readonly blocks: ReadonlyMap<string, BlockClaim>;
+  /** By name of the IPAMBlock. */
+  readonly borrowed: ReadonlyMap<string, readonly BorrowedAddress[]>;
+  /** By `namespace/name`. */
+  readonly services: ReadonlyMap<string, ServiceRouteFacts>;
+  /** Endpoints by `namespace/name` of their EndpointSlice. */
+  readonly slices: ReadonlyMap<
+    string,
+    { readonly service: string; readonly endpoints: readonly ServiceEndpoint[] }
+  >;
+  /** By `passwordName`; absent: not read yet. */
+  readonly passwords: ReadonlyMap<string, PasswordState>;
 }
 
-/** An object as a watch gives it. */
-interface SeenObject {
-  readonly kind?: string;
-  readonly metadata: { readonly name?: string };
-  readonly [field: string]: unknown;
+/** No facts at all. */
+export const NO_FACTS: ClusterFacts = {
+  nodes: new Map(),
+  configurations: new Map(),
+  peers: new Map(),
+  filters: new Map(),
+  pools: new Map(),
+  blocks: new Map(),
+  borrowed: new Map(),
+  services: new Map(),
+  slices: new Map(),
+  passwords: new Map(),
+};
+
+/** The name that a password goes by: `secret/key`. */
+export function passwordName(ref: SecretKeyRef): string {
+  return `${ref.name}/${ref.key}`;
 }
 
-/** Keeps `ClusterFacts` as objects come and go. An invalid object is absent. */
-export class FactStore {
-  readonly #facts = {
-    nodes: new Map<string, NodeFacts>(),
-    configurations: new Map<string, BgpConfigurationFacts>(),
-    peers: new Map<string, BgpPeerFacts>(),
-    filters: new Map<string, BgpFilterFacts>(),
-    pools: new Map<string, Pool>(),
-    blocks: new Map<string, { cidr: Prefix; node: string }>(),
-  };
-
-  /** The facts now: a live view. */
-  get facts(): ClusterFacts {
-    return this.#facts;
-  }
-
-  /** Takes an object as it is, or forgets it. Gives what is wrong with it, in words. */
-  set(object: SeenObject, gone: boolean): readonly string[] {
-    const name = object.metadata.name ?? '';
-    const put = <T>(
-      map: Map<string, T>,
-      read: {
-        readonly value: T | undefined;
-        readonly findings: readonly { readonly path: string; readonly message: string }[];
-      },
-    ) => {
-      if (gone || read.value === undefined) map.delete(name);
-      else map.set(name, read.value);
-      return gone
-        ? []
-        : read.findings.map(finding => `${object.kind} ${name} ${finding.path}: ${finding.message}`);
-    };
-    switch (object.kind) {
-      case 'Node':
-        return put(this.#facts.nodes, readNode(object));
-      case 'BGPConfiguration':
-        return put(this.#facts.configurations, readBgpConfiguration(object));
-      case 'BGPPeer':
-        return put(this.#facts.peers, readBgpPeer(object));
-      case 'BGPFilter':
-        return put(this.#facts.filters, readBgpFilter(object));
-      case 'IPPool':
-        return put(this.#facts.pools, readIpPool(object));
-      case 'IPAMBlock':
-        return put(this.#facts.blocks, { value: readBlock(object), findings: [] });
-      default:
-        return [];
-    }
-  }
-}
-
-function readBlock(object: SeenObject): { readonly cidr: Prefix; readonly node: string } | undefined {
-  const spec = (object['spec'] ?? {}) as { cidr?: unknown; affinity?: unknown; deleted?: unknown };
-  const node = /^host:(.+)$/.exec(String(spec.affinity))?.[1];
-  const cidr = parsePrefix(String(spec.cidr));
-  return node === undefined || !cidr.ok || spec.deleted === true ? undefined : { cidr: cidr.value, node };
-}
-
-/** The configuration that counts for a node: its own `node.<name>` object's AS number over the default's. */
+/** The configuration that counts for a node: its own `node.<name>` object's fields over the default's. */
 export function configurationOf(facts: ClusterFacts, node: string): BgpConfigurationFacts {
-  const general = facts.configurations.get('default') ?? DEFAULT_BGP_CONFIGURATION;
-  const own = facts.configurations.get(`node.${node}`);
-  return own === undefined
-    ? general
-    : { ...general, asNumber: own.asNumber, logSeverityScreen: own.logSeverityScreen };
+  return (
+    facts.configurations.get(`node.${node}`) ??
+    facts.configurations.get('default') ??
+    DEFAULT_BGP_CONFIGURATION
+  );
+}
+
+/** AS number of a node: its own annotation, else its configuration's. */
+export function asNumberOf(facts: ClusterFacts, node: NodeFacts): number {
+  return node.asNumber ?? configurationOf(facts, node.name).asNumber;
 }

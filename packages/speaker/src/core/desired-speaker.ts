@@ -1,8 +1,11 @@
-import { type Ip4, type Ip6, ip4, type Prefix } from '@muslin/net';
-import type { ClusterFacts } from './cluster-facts.ts';
-import { configurationOf } from './cluster-facts.ts';
+import { hostPrefix, type Ip, type Ip4, type Ip6, formatPrefix, ip4, mustIp, type Prefix } from '@muslin/net';
+import { asNumberOf, type ClusterFacts, configurationOf } from './cluster-facts.ts';
+import type { DesiredPeer } from './desired-peer.ts';
 import { localPrefOf } from './export-policy.ts';
-import { asNumberOf, type DesiredPeer, type PeerProblem, peersOf } from './peers-of.ts';
+import { passwordsFor } from './passwords-for.ts';
+import { peersOf } from './peers-of.ts';
+import type { Problem } from './problem.ts';
+import { serviceRoutes } from './service-routes.ts';
 
 /** A route that a node tells the world. */
 export interface Advertisement {
@@ -10,18 +13,31 @@ export interface Advertisement {
   readonly localPref: number;
 }
 
+/** Where the node waits for calls. */
+export interface ListenAt {
+  readonly ips: readonly Ip[];
+  readonly port: number;
+}
+
 /** All that one node's speaker should be doing: a value. */
 export interface DesiredSpeaker {
   readonly asNumber: number;
   readonly routerId: Ip4;
-  readonly listenPort: number;
+  readonly listen: ListenAt;
   /** By id. */
   readonly peers: ReadonlyMap<string, DesiredPeer>;
+  /** Each prefix once. */
   readonly advertisements: readonly Advertisement[];
   /** Metric of learned routes in the kernel, by family. */
   readonly metrics: Readonly<Record<4 | 6, number>>;
-  readonly problems: readonly PeerProblem[];
+  /** Learned routes inside these stay out of the kernel: kube-proxy leads those packets. */
+  readonly serviceCidrs: readonly Prefix[];
+  /** Secrets to read, by name, with the keys that matter. */
+  readonly passwords: ReadonlyMap<string, readonly string[]>;
+  readonly problems: readonly Problem[];
 }
+
+const EVERYWHERE = [mustIp('0.0.0.0'), mustIp('::')];
 
 /** What the speaker of a node should do; undefined while its Node is unknown or has no address. */
 export function desiredSpeaker(facts: ClusterFacts, nodeName: string): DesiredSpeaker | undefined {
@@ -31,18 +47,37 @@ export function desiredSpeaker(facts: ClusterFacts, nodeName: string): DesiredSp
   const configuration = configurationOf(facts, nodeName);
   const { peers, problems } = peersOf(facts, nodeName);
   const priority = { 4: configuration.ipv4NormalRoutePriority, 6: configuration.ipv6NormalRoutePriority };
-  const advertisements = [...facts.blocks.values()]
-    .filter(block => block.node === nodeName)
-    .map(({ cidr }) => ({ prefix: cidr, localPref: localPrefOf(priority[cidr.ip.family]) }));
+  const advertisements = new Map<string, Advertisement>();
+  for (const prefix of [...podRoutes(facts, nodeName), ...serviceRoutes(facts, nodeName)])
+    advertisements.set(formatPrefix(prefix), { prefix, localPref: localPrefOf(priority[prefix.ip.family]) });
   return {
     asNumber: asNumberOf(facts, node),
     routerId: node.ips.find((ip): ip is Ip4 => ip.family === 4) ?? routerIdFrom(first as Ip6),
-    listenPort: configuration.listenPort,
+    listen: {
+      ips: configuration.bindMode === 'NodeIP' ? node.ips : EVERYWHERE,
+      port: configuration.listenPort,
+    },
     peers,
-    advertisements,
+    advertisements: [...advertisements].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, route]) => route),
     metrics: priority,
+    serviceCidrs: [
+      ...configuration.serviceClusterIps,
+      ...configuration.serviceExternalIps,
+      ...configuration.serviceLoadBalancerIps,
+    ],
+    passwords: passwordsFor(facts, nodeName),
     problems,
   };
+}
+
+/** The blocks that the node holds, and the addresses that its pods have out of others'. */
+function podRoutes(facts: ClusterFacts, nodeName: string): readonly Prefix[] {
+  const blocks = [...facts.blocks.values()].filter(({ node }) => node === nodeName).map(({ cidr }) => cidr);
+  const borrowed = [...facts.borrowed.values()]
+    .flat()
+    .filter(({ node }) => node === nodeName)
+    .map(({ ip }) => hostPrefix(ip));
+  return [...blocks, ...borrowed];
 }
 
 /** A router ID for a node without IPv4: its address folded, never zero (RFC 6286). */

@@ -1,7 +1,8 @@
 import type { BgpFilterFacts, BgpFilterRule, Pool } from '@muslin/api';
 import type { Policy, PolicyRule, RouteAction, RouteMatch } from '@muslin/bgp';
-import type { Family } from '@muslin/net';
-import type { ClusterFacts } from './cluster-facts.ts';
+import { type Family, formatPrefix } from '@muslin/net';
+import { type ClusterFacts, configurationOf } from './cluster-facts.ts';
+import type { Problem } from './problem.ts';
 
 /** A route's kernel metric on the wire: LOCAL_PREF, as Calico's nodes send it, so that both mesh with each other. */
 export function localPrefOf(priority: number): number {
@@ -10,21 +11,52 @@ export function localPrefOf(priority: number): number {
 
 /**
  * What a node tells a peer, in Calico's order: the peer's filters first (an Accept there overrides all that
- * follows), then pools that must not be exported, our own routes, anything inside a pool; nothing else.
+ * follows), then pools that must not be exported, communities, our own routes, on a route reflector what is inside
+ * Service CIDRs, anything inside a pool; nothing else.
  */
-export function exportPolicy(facts: ClusterFacts, filters: readonly string[]): Policy {
-  const pools = [...facts.pools.values()];
+export function exportPolicy(facts: ClusterFacts, nodeName: string, filters: readonly string[]): Policy {
+  const pools = sortedPools(facts);
   return {
     rules: [
       ...filterRules(facts, filters, 'export'),
       ...pools.filter(pool => pool.disableBgpExport).map(pool => inside(pool, 'reject')),
+      ...communityRules(facts, nodeName),
       { name: 'own routes', match: { source: 'own' }, verdict: 'accept' },
+      ...reflectedServices(facts, nodeName),
       ...pools
         .filter(pool => !pool.disabled && !pool.disableBgpExport)
         .flatMap(pool => [secondHand(pool), inside(pool, 'accept')]),
     ],
     otherwise: 'reject',
   };
+}
+
+/** By name, so that equal facts give equal policies whatever came first. */
+function sortedPools(facts: ClusterFacts): readonly Pool[] {
+  return [...facts.pools.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** BGPConfiguration prefixAdvertisements: on every exported route inside the prefix. */
+function communityRules(facts: ClusterFacts, nodeName: string): readonly PolicyRule[] {
+  return configurationOf(facts, nodeName)
+    .prefixAdvertisements.filter(({ communities }) => communities.length > 0)
+    .map(({ cidr, communities }) => ({
+      name: `communities of ${formatPrefix(cidr)}`,
+      match: { prefix: { prefix: cidr, operator: 'in' } },
+      actions: communities.map(value => ({ kind: 'add-community', community: communityOf(value) })),
+      verdict: 'continue',
+    }));
+}
+
+/** Nodes tell their host routes to Services to the reflector alone: it must pass them on. */
+function reflectedServices(facts: ClusterFacts, nodeName: string): readonly PolicyRule[] {
+  if (facts.nodes.get(nodeName)?.routeReflectorClusterId === undefined) return [];
+  const { serviceExternalIps, serviceLoadBalancerIps } = configurationOf(facts, nodeName);
+  return [...serviceExternalIps, ...serviceLoadBalancerIps].map(prefix => ({
+    name: `services ${formatPrefix(prefix)}`,
+    match: { prefix: { prefix, operator: 'in' } },
+    verdict: 'accept',
+  }));
 }
 
 /** What a node takes from a peer: all that the peer's filters don't reject. */
@@ -73,9 +105,12 @@ function rulesOf(
   return rules.flatMap(rule => toRule(filter.name, rule, family) ?? []);
 }
 
-/** A rule of a BGPFilter; undefined when it asks for an interface, which a speaker without kernel routes has none of. */
+/**
+ * A rule of a BGPFilter; undefined when it asks for an interface, which a speaker without kernel routes has none of,
+ * or for a metric, which can't be matched yet (`unmatchable` says so).
+ */
 function toRule(filter: string, rule: BgpFilterRule, family: Family): PolicyRule | undefined {
-  if (rule.interface !== undefined) return undefined;
+  if (rule.interface !== undefined || rule.priority !== undefined) return undefined;
   const match: RouteMatch = {
     family,
     ...(rule.match === undefined
@@ -118,4 +153,19 @@ function communityOf(value: readonly [number, number] | readonly [number, number
   return value.length === 2
     ? ({ kind: 'standard', value: value[0] * 65_536 + value[1] } as const)
     : ({ kind: 'large', value } as const);
+}
+
+/** Rules of the filters that can never match, in words. */
+export function unmatchable(facts: ClusterFacts, names: readonly string[]): readonly Problem[] {
+  return names.flatMap(name => {
+    const filter = facts.filters.get(name);
+    if (filter === undefined) return [];
+    return [...filter.exportV4, ...filter.importV4, ...filter.exportV6, ...filter.importV6]
+      .filter(rule => rule.priority !== undefined)
+      .map(rule => ({
+        object: `BGPFilter ${name}`,
+        reason: 'NotSupported',
+        message: `${rule.path}.priority can't be matched yet: the rule matches no route`,
+      }));
+  });
 }

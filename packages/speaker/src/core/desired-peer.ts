@@ -1,0 +1,17 @@
+import type { PeerConfig } from '@muslin/bgp';
+
+/** Where a session comes from, in the words of CalicoNodeStatus. */
+export type PeerType = 'NodeMesh' | 'NodePeer' | 'GlobalPeer';
+
+/** A session that a node should have. */
+export interface DesiredPeer {
+  readonly config: PeerConfig;
+  readonly type: PeerType;
+  readonly asNumber: number;
+  /** Who asked for it: `the node mesh` or `BGPPeer <name>`. */
+  readonly origin: string;
+  /** Why it must not be up now, in words. */
+  readonly held?: string;
+  /** Filters that it names and that don't exist: nothing passes, unless better policies are known from before. */
+  readonly missingFilters: readonly string[];
+}

@@ -1,0 +1,68 @@
+import type { bgpNodeStatus, StatusOf } from '@muslin/api';
+import { formatIp } from '@muslin/net';
+import type { DesiredSpeaker } from './desired-speaker.ts';
+import { errorOf, type PeerReport, routeCount } from './peer-report.ts';
+import { type Problem, problemText } from './problem.ts';
+
+/** The status of a BGPNodeStatus (muslin.dev/v1alpha1). */
+export type NodeStatus = StatusOf<typeof bgpNodeStatus>;
+type Condition = NonNullable<NonNullable<NodeStatus>['conditions']>[number];
+
+/** What there is to tell about a node's speaker. */
+export interface SpeakerView {
+  readonly desired: DesiredSpeaker | undefined;
+  readonly peers: readonly PeerReport[];
+  readonly routesLearned: number;
+  readonly problems: readonly Problem[];
+  /** RFC 3339 of a time on the speaker's clock. */
+  readonly timeOf: (at: number) => string;
+}
+
+/** The status that everybody may read. `before` are the conditions last told; `now` is RFC 3339. */
+export function nodeStatus(view: SpeakerView, before: readonly Condition[], now: string) {
+  const { desired, peers, problems } = view;
+  return {
+    ...(desired === undefined ? {} : { routerID: formatIp(desired.routerId), asNumber: desired.asNumber }),
+    peers: [...peers].sort((a, b) => (a.id < b.id ? -1 : 1)).map(peer => peerStatus(peer, view.timeOf)),
+    peersEstablished: peers.filter(peer => peer.state === 'Established').length,
+    routesLearned: view.routesLearned,
+    conditions: [condition(problems, before, now)],
+  } satisfies NodeStatus;
+}
+
+function peerStatus(peer: PeerReport, timeOf: SpeakerView['timeOf']) {
+  const error = errorOf(peer)?.slice(0, 512);
+  return {
+    address: formatIp(peer.remoteIp),
+    asNumber: peer.asNumber,
+    type: peer.type,
+    state: peer.state,
+    since: timeOf(peer.since),
+    ...(error === undefined ? {} : { lastError: error }),
+    families: peer.families.filter(family => family.agreed).map(family => family.family),
+    prefixesReceived: routeCount(peer, 'received'),
+    prefixesAccepted: routeCount(peer, 'accepted'),
+    prefixesAdvertised: routeCount(peer, 'advertised'),
+  };
+}
+
+const MOST_TOLD = 20;
+
+/** Whether all that was written down about BGP is in effect on the node. */
+function condition(problems: readonly Problem[], before: readonly Condition[], now: string): Condition {
+  const [first] = problems;
+  const shown = problems.slice(0, MOST_TOLD).map(problemText);
+  const more = problems.length > MOST_TOLD ? [`and ${problems.length - MOST_TOLD} more`] : [];
+  const state = first === undefined ? 'True' : 'False';
+  const earlier = before.find(({ type, status }) => type === 'PeersConfigured' && status === state);
+  return {
+    type: 'PeersConfigured',
+    status: state,
+    reason: first?.reason ?? 'AllInEffect',
+    message:
+      first === undefined
+        ? 'All BGPPeers, BGPFilters and passwords are in effect'
+        : [...shown, ...more].join('; '),
+    lastTransitionTime: earlier?.lastTransitionTime ?? now,
+  };
+}

@@ -1,0 +1,21 @@
+import type { PeerView } from '@muslin/bgp';
+import type { PeerType } from './desired-peer.ts';
+
+/** A peer as people see it: what the speaker knows of it, and where it comes from. */
+export interface PeerReport extends PeerView {
+  readonly type: PeerType;
+  readonly asNumber: number;
+  /** Why it must not be up, in words. */
+  readonly held: string | undefined;
+}
+
+/** In words: why the session is not up; undefined when it is, or when nothing is known yet. */
+export function errorOf(peer: PeerReport): string | undefined {
+  if (peer.held !== undefined) return peer.held;
+  return peer.state === 'Established' ? undefined : (peer.connectError ?? peer.lastError);
+}
+
+/** Routes over all families. */
+export function routeCount(peer: PeerReport, field: 'received' | 'accepted' | 'advertised'): number {
+  return peer.families.reduce((sum, family) => sum + family[field], 0);
+}

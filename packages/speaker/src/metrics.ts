@@ -1,0 +1,82 @@
+import { Gauge, Registry } from 'prom-client';
+import { type PeerReport, routeCount } from './core/peer-report.ts';
+
+/** What is measured at each scrape. */
+export interface MetricsView {
+  readonly peers: readonly PeerReport[];
+  /** How often each session fell or failed to come up, by id. */
+  readonly falls: ReadonlyMap<string, number>;
+  readonly routesLearned: number;
+  readonly routesRefused: number;
+  readonly problems: number;
+}
+
+type Total = (peer: PeerReport, view: MetricsView) => number;
+
+const sum = (counts: object) => Object.values(counts).reduce((a: number, b: number) => a + b, 0);
+
+/** One row per series of a peer; those that end in `_total` only go up while the speaker runs. */
+const PER_PEER: readonly (readonly [name: string, help: string, value: Total])[] = [
+  ['up', '1 while the session is Established', peer => (peer.state === 'Established' ? 1 : 0)],
+  ['established_total', 'How often the session came up', peer => peer.established],
+  ['flaps_total', 'How often a session that was up ended', flaps],
+  [
+    'errors_total',
+    'How often the session ended or could not be begun',
+    (peer, view) => view.falls.get(peer.id) ?? 0,
+  ],
+  ['messages_received_total', 'Messages from the peer', peer => sum(peer.messagesIn)],
+  ['messages_sent_total', 'Messages to the peer', peer => sum(peer.messagesOut)],
+  ['updates_received_total', 'UPDATE messages from the peer', peer => peer.messagesIn.update],
+  ['updates_sent_total', 'UPDATE messages to the peer', peer => peer.messagesOut.update],
+  ['prefixes_received', 'Routes that the peer told', peer => routeCount(peer, 'received')],
+  ['prefixes_accepted', 'Routes of the peer that passed the filters', peer => routeCount(peer, 'accepted')],
+  ['prefixes_advertised', 'Routes that the peer was told', peer => routeCount(peer, 'advertised')],
+  [
+    'update_faults_total',
+    'UPDATEs with faults that the session survived (RFC 7606)',
+    peer => peer.faults.withdraw + peer.faults.discard,
+  ],
+];
+
+const WHOLE: readonly (readonly [name: string, help: string, value: (view: MetricsView) => number])[] = [
+  ['muslin_bgp_routes_learned', 'Prefixes learned by BGP', view => view.routesLearned],
+  ['muslin_bgp_routes_refused', 'Learned routes that the kernel does not take', view => view.routesRefused],
+  [
+    'muslin_bgp_configuration_problems',
+    'Things written down about BGP that are not in effect here',
+    view => view.problems,
+  ],
+];
+
+/** Metrics in Prometheus' text format, computed when they are asked for. */
+export function metrics(view: () => MetricsView): { readonly text: () => Promise<string> } {
+  const registry = new Registry();
+  const registers = [registry];
+  for (const [name, help, value] of PER_PEER)
+    new Gauge({
+      name: `muslin_bgp_peer_${name}`,
+      help,
+      labelNames: ['peer', 'type'],
+      registers,
+      collect() {
+        this.reset();
+        const now = view();
+        for (const peer of now.peers) this.set({ peer: peer.id, type: peer.type }, value(peer, now));
+      },
+    });
+  for (const [name, help, value] of WHOLE)
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value(view()));
+      },
+    });
+  return { text: () => registry.metrics() };
+}
+
+function flaps(peer: PeerReport): number {
+  return peer.established - (peer.state === 'Established' ? 1 : 0);
+}

@@ -1,0 +1,55 @@
+import { formatIp, parseIp, parsePrefix } from '@muslin/net';
+import { problemText } from './core/problem.ts';
+import { readable } from './readable.ts';
+import type { SpeakerProgram } from './speaker-program.ts';
+import type { Answer, Pages } from './status-socket.ts';
+
+/** What the pages show. */
+export interface PagesView {
+  readonly program: SpeakerProgram;
+  /** Whole status, with `node`, `started` and `staleSince`. */
+  readonly status: () => object;
+  readonly metrics: () => Promise<string>;
+}
+
+const json = (value: unknown): Answer => ({ kind: 'json', value: readable(value) });
+
+/** What the speaker answers on its socket. */
+export function pagesOf({ program, status, metrics }: PagesView): Pages {
+  const routes = (which: 'received' | 'advertised') => (query: URLSearchParams) => {
+    const ip = parseIp(query.get('peer') ?? '');
+    const id = ip.ok ? formatIp(ip.value) : undefined;
+    const known = program.peers().some(peer => peer.id === id);
+    if (id === undefined || !known) return unknownPeer(query.get('peer'), program);
+    return json(program.speaker?.[which](id) ?? []);
+  };
+  return {
+    '/healthz': () => ({ kind: 'text', text: 'ok\n' }),
+    '/metrics': async () => ({ kind: 'text', text: await metrics() }),
+    '/v1/status': () => json(status()),
+    '/v1/peers': () => json(program.peers()),
+    '/v1/problems': () => json(program.problems.map(problemText)),
+    '/v1/routes': () =>
+      json(
+        (['ipv4-unicast', 'ipv6-unicast'] as const).flatMap(family => program.speaker?.routes(family) ?? []),
+      ),
+    '/v1/received': routes('received'),
+    '/v1/advertised': routes('advertised'),
+    '/v1/explain': query => {
+      const prefix = parsePrefix(query.get('prefix') ?? '');
+      if (!prefix.ok) return { kind: 'mistake', message: `prefix: ${prefix.fault.message}` };
+      const key = readable(prefix.value) as string;
+      const refused = program.fib.refused.get(key);
+      return json({
+        ...(program.speaker?.explain(prefix.value) ?? {}),
+        ...(refused === undefined ? {} : { refusedByKernel: refused }),
+      });
+    },
+  };
+}
+
+function unknownPeer(asked: string | null, program: SpeakerProgram): Answer {
+  const known = program.peers().map(peer => peer.id);
+  const list = known.length === 0 ? 'this node has no peers' : `the peers are ${known.join(', ')}`;
+  return { kind: 'mistake', message: `peer=${asked ?? ''} is no peer of this node: ${list}` };
+}
