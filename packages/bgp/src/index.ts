@@ -67,7 +67,13 @@ export {
 export { ERROR_CODES, errorText } from './wire/error-code.ts';
 export type { AttributeFault, ResetFault } from './wire/fault.ts';
 export { type Frame, Framer } from './wire/framer.ts';
-export { decodeMessage, encodeMessage, KEEPALIVE, type Message } from './wire/message.ts';
+export {
+  decodeMessage,
+  encodeMessage,
+  KEEPALIVE,
+  type KeepaliveMessage,
+  type Message,
+} from './wire/message.ts';
 export type { MpReach } from './wire/mp-reach.ts';
 export type { NextHop } from './wire/next-hop.ts';
 export { type Nlri, type NlriBlock, nlriList, packNlri } from './wire/nlri.ts';

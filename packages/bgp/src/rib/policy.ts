@@ -41,7 +41,7 @@ export interface PolicyRule {
   readonly verdict: 'accept' | 'reject' | 'continue';
 }
 
-/** Ordered rules, and what happens to routes that no rule decides. A value: compare with `samePolicy`. */
+/** Ordered rules, and what happens to routes that no rule decides. A value. */
 export interface Policy {
   readonly rules: readonly PolicyRule[];
   readonly otherwise: 'accept' | 'reject';
@@ -79,11 +79,6 @@ export function applyPolicy(policy: Policy, route: PolicyRoute): PolicyResult {
 /** Whether the outcome depends on the prefix; when not, it is the same for all routes that share attributes. */
 export function dependsOnPrefix(policy: Policy): boolean {
   return policy.rules.some(rule => rule.match.prefix !== undefined || rule.match.family !== undefined);
-}
-
-/** Whether two policies are the same value. */
-export function samePolicy(a: Policy, b: Policy): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
 function matches(match: RouteMatch, route: PolicyRoute): boolean {
@@ -146,8 +141,7 @@ function applyAction(action: RouteAction, attributes: PathAttributes): PathAttri
   }
 }
 
-/** Adds a community unless it is there. */
-export function addCommunity(attributes: PathAttributes, community: Community): PathAttributes {
+function addCommunity(attributes: PathAttributes, community: Community): PathAttributes {
   if (hasCommunity(attributes, community)) return attributes;
   if (community.kind === 'standard') {
     return { ...attributes, communities: [...(attributes.communities ?? []), community.value] };

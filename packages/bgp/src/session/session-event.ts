@@ -37,6 +37,3 @@ export type SessionEvent =
   | { readonly kind: 'route-refresh'; readonly message: RouteRefreshMessage }
   /** 21, 22, 28: bytes that the session can't survive. */
   | { readonly kind: 'fault'; readonly fault: ResetFault };
-
-/** Kinds of events. */
-export type SessionEventKind = SessionEvent['kind'];
