@@ -1,11 +1,13 @@
-import type { ActivePolicy, Direction, EndpointPlan, NodeState, PolicyKey, TierPlan } from '@muslin/api';
+import type { ActivePolicy, Direction, EndpointPlan, NodeState, TierPlan } from '@muslin/api';
 import { type ConfigCache, cacheOf, sameList } from './compile/cache.ts';
 import type { NodeConfig } from './compile/config.ts';
 import { endpointChain } from './compile/endpoint-chain.ts';
 import { FILTER_HOOKS, fromChain, toChain } from './compile/filter.ts';
 import { policyChain } from './compile/policy-chains.ts';
-import { type PolicyWithChain, type TierChain, tierChain } from './compile/tier-chain.ts';
+import { type Segments, segmentsOf } from './compile/segments.ts';
+import { type TierChain, type TierPart, tierChain } from './compile/tier-chain.ts';
 import { type Chain, reachable, type Ruleset, type TableName } from './ir/ruleset.ts';
+import type { Choice } from './lookups/choose.ts';
 
 /** The tables that `compile` writes to, always all of them: whoever reads back must read these. */
 export const COMPILED_TABLES: readonly TableName[] = ['raw', 'filter', 'nat'];
@@ -21,8 +23,11 @@ export function compile(state: NodeState, config: NodeConfig): Ruleset {
   const cache = cacheOf(config);
   const chains = new Map<string, Chain>();
   for (const chain of cache.fixed) chains.set(chain.name, chain);
-  const from = addDirection('egress', state, config, cache, chains);
-  const to = addDirection('ingress', state, config, cache, chains);
+  const egress = localsOf('egress', state, config, cache);
+  const ingress = localsOf('ingress', state, config, cache);
+  const choice = chooseLookups(state, config, cache);
+  const from = addDirection('egress', egress, choice, config, cache, chains);
+  const to = addDirection('ingress', ingress, choice, config, cache, chains);
   chains.set(from.name, from);
   chains.set(to.name, to);
   const filter = { hooks: FILTER_HOOKS, chains: reachable(FILTER_HOOKS, chains) };
@@ -33,24 +38,62 @@ export function compile(state: NodeState, config: NodeConfig): Ruleset {
       ['filter', filter],
       ['nat', cache.nat],
     ]),
-    sets: cache.sets,
+    sets: new Map([...cache.sets, ...choice.sets]),
   };
+}
+
+/** An endpoint with its interface, its tiers cut into stretches. */
+interface Local {
+  readonly plan: EndpointPlan;
+  readonly interfaceName: string;
+  readonly tiers: readonly { readonly plan: TierPlan; readonly segments: Segments }[];
+}
+
+function localsOf(
+  direction: Direction,
+  state: NodeState,
+  config: NodeConfig,
+  cache: ConfigCache,
+): readonly Local[] {
+  const { segments: cached } = cache.directions[direction];
+  cached.earlier = cached.groups;
+  cached.groups = new Map();
+  const locals: Local[] = [];
+  for (const plan of state.endpoints.values()) {
+    const interfaceName = config.interfaceOf(plan.key);
+    if (interfaceName === undefined) continue;
+    const tiers = plan.tiers[direction].map(tier => ({
+      plan: tier,
+      segments: segmentsOf(tier, direction, state, config.family, config.setLookups, cached),
+    }));
+    locals.push({ plan, interfaceName, tiers });
+  }
+  return locals;
+}
+
+function chooseLookups(state: NodeState, config: NodeConfig, cache: ConfigCache): Choice {
+  const asked = (['egress', 'ingress'] as const).flatMap(direction =>
+    [...cache.directions[direction].segments.groups.values()].map(group => ({ group, direction })),
+  );
+  if (config.setLookups === undefined) return { plans: new Map(), sets: new Map() };
+  return cache.lookups.choose(asked, state.sets, config.family, config.setLookups);
 }
 
 function addDirection(
   direction: Direction,
-  state: NodeState,
+  locals: readonly Local[],
+  choice: Choice,
   config: NodeConfig,
   cache: ConfigCache,
   chains: Map<string, Chain>,
 ): Chain {
   const cached = cache.directions[direction];
   const entrances = new Map<string, string>();
-  for (const plan of state.endpoints.values()) {
-    const interfaceName = config.interfaceOf(plan.key);
-    if (interfaceName === undefined) continue;
-    const tiers = plan.tiers[direction].map(tier => tierOf(tier, direction, state, config, cache, chains));
-    const chain = endpointOf(plan, direction, interfaceName, tiers, config, cache);
+  for (const { plan, interfaceName, tiers } of locals) {
+    const asked = tiers.map(tier =>
+      tierOf(tier.plan, tier.segments, direction, choice, config, cache, chains),
+    );
+    const chain = endpointOf(plan, direction, interfaceName, asked, config, cache);
     chains.set(chain.name, chain);
     entrances.set(interfaceName, chain.name);
   }
@@ -86,33 +129,34 @@ function endpointOf(
 
 function tierOf(
   plan: TierPlan,
+  segments: Segments,
   direction: Direction,
-  state: NodeState,
+  choice: Choice,
   config: NodeConfig,
   cache: ConfigCache,
   chains: Map<string, Chain>,
 ): TierChain {
   const cached = cache.directions[direction];
-  const policies: PolicyWithChain[] = [];
-  for (const key of plan.policies) {
-    const policy = state.policies.get(key) ?? absent(key);
-    if (policy.staged) continue;
+  const parts: TierPart[] = [];
+  const ask = (policy: ActivePolicy) => {
     let chain = cached.policies.get(policy);
     if (chain === undefined) cached.policies.set(policy, (chain = policyChain(policy, direction, config)));
-    policies.push({ policy, chain });
+    parts.push({ policy, chain });
     chains.set(chain.name, chain);
+  };
+  for (const segment of segments.list) {
+    const lookups = segment.kind === 'group' ? choice.plans.get(segment.group) : undefined;
+    if (lookups !== undefined) parts.push({ lookups });
+    else if (segment.kind === 'group') segment.group.policies.forEach(ask);
+    else ask(segment.policy);
   }
-  const of = policies.map(policy => policy.chain);
+  const of = [segments, ...parts.map(part => ('lookups' in part ? part.lookups : part.chain))];
   let known = cached.tiers.get(plan);
   if (known === undefined || !sameList(known.of, of)) {
-    known = { of, result: tierChain(plan, direction, policies, cache.marks) };
+    const keys = segments.of.map(policy => (typeof policy === 'string' ? policy : policy.key));
+    known = { of, result: tierChain(plan, direction, keys, parts, cache.marks) };
     cached.tiers.set(plan, known);
   }
   chains.set(known.result.chain.name, known.result.chain);
   return known.result;
-}
-
-/** A policy that is named but not there has no rules: its tier's end still applies. */
-function absent(key: PolicyKey): ActivePolicy {
-  return { key, source: { kind: '', name: key }, ingress: [], egress: [], staged: false };
 }

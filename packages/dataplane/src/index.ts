@@ -50,9 +50,13 @@ export {
 } from './iptables/render.ts';
 export { restoreInput } from './iptables/restore.ts';
 export { emptyTable, parseSave, type SavedJump, type SavedTable } from './iptables/saved.ts';
+export { LOOKUP_LIMITS, type LookupLimits } from './lookups/limits.ts';
 export { lower } from './lower.ts';
 export { IPTABLES_LIMITS, type Limits, NFT_LIMITS } from './lower/limits.ts';
 export { type NftListing, parseNftList } from './nft/listing.ts';
+export { changesBetween } from './members/changes.ts';
+export { type MemberChanges, Members } from './members/members.ts';
+export { patchSets } from './members/patch-sets.ts';
 export { isEmptyNftPlan, type NftElements, type NftPlan, planNft } from './nft/plan.ts';
 export { nftScript } from './nft/script.ts';
 export { NFT_TABLE, type NftChain, type NftMap, type NftSet, type NftTable, nftTable } from './nft/table.ts';

@@ -16,18 +16,23 @@ import {
 } from '../src/index.ts';
 import { depthOf } from './depth.ts';
 import { meaning } from './meaning.ts';
-import { ADDRESSES, configOf, family, nodeState, packetIn } from './world.ts';
+import { ADDRESSES, configOf, EAGER, family, nodeState, packetIn } from './world.ts';
 
 const HOOKS = ['FORWARD', 'INPUT', 'OUTPUT'] as const;
 
 describe('compile', () => {
   it('means what the node state means, as written and after lowering for either back end', () => {
     const sample = fc
-      .tuple(nodeState, family, fc.constantFrom('Accept', 'Drop', 'Return'))
-      .chain(([state, f, action]) =>
+      .tuple(
+        nodeState,
+        family,
+        fc.constantFrom('Accept', 'Drop', 'Return'),
+        fc.constantFrom(undefined, EAGER, EAGER, { ...EAGER, fromRules: 2, members: 1e6 }),
+      )
+      .chain(([state, f, action, lookups]) =>
         fc.tuple(
           fc.constant(state),
-          fc.constant(configOf(f, action)),
+          fc.constant({ ...configOf(f, action), setLookups: lookups }),
           fc.array(
             fc.constantFrom(...HOOKS).chain(hook => packetIn(hook, f).map(packet => ({ hook, packet }))),
             { minLength: 20, maxLength: 20 },
@@ -86,7 +91,9 @@ const state = (policies: readonly ActivePolicy[], lists: readonly (readonly Tier
     ]),
   ),
 });
-const chainsOf = (s: NodeState, config = configOf(4)) =>
+/** Every policy as a chain of its own. */
+const plain = (): NodeConfig => ({ ...configOf(4), setLookups: undefined });
+const chainsOf = (s: NodeState, config = plain()) =>
   compile(s, config).tables.get('filter')?.chains ?? new Map();
 
 describe('the shape of compiled rules', () => {
@@ -109,7 +116,7 @@ describe('the shape of compiled rules', () => {
     expect(names()).toEqual(names());
   });
   it('keeps the chains of what did not change, so that only a changed policy is rendered again', () => {
-    const config = configOf(4);
+    const config = plain();
     const before = state([policy('knp/a/p'), policy('knp/a/q')], [[tier('knp/a/p')], [tier('knp/a/q')]]);
     const changed = policy('knp/a/q', {
       ingress: [{ action: 'Deny', source: {}, destination: {}, path: 'x' }],

@@ -14,7 +14,7 @@ import {
   planNft,
 } from '../src/index.ts';
 import { KernelRoom } from './kernel-room.ts';
-import { configOf, nodeState } from './world.ts';
+import { configOf, EAGER, nodeState } from './world.ts';
 
 const FOREIGN = `table ip muslin2 {
   set s {
@@ -45,7 +45,7 @@ describe('rules in the kernel by nft', () => {
   afterAll(() => room.close());
 
   const desired = (state: NodeState, family: Family): NftTable =>
-    nftTable(lower(compile(state, configOf(family, 'Drop')), NFT_LIMITS), state.sets);
+    nftTable(lower(compile(state, configOf(family, 'Drop', EAGER)), NFT_LIMITS), state.sets);
   const plan = (want: NftTable) => planNft(want, parseNftList(room.nftList(want.family)));
   const foreign = () =>
     ['ip muslin2', 'ip6 kube-proxy'].map(table => room.run(['nft', 'list', 'table', ...table.split(' ')]));

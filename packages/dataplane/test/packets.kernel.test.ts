@@ -1,14 +1,18 @@
 import { fileURLToPath } from 'node:url';
-import { type Family, formatIp } from '@muslin/net';
+import type { ActivePolicy, NodeState } from '@muslin/api';
+import { type Family, formatIp, mustPrefix } from '@muslin/net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  type Chain,
+  compile,
   desiredSets,
   emptyTable,
   evaluate,
   IPTABLES_LIMITS,
   ipsetBeforeRules,
   type Limits,
+  type LookupLimits,
   lookupOf,
   lower,
   NFT_LIMITS,
@@ -27,7 +31,8 @@ import {
 import { depthOf } from './depth.ts';
 import { KernelRoom } from './kernel-room.ts';
 import { rulesetIn } from './rules.ts';
-import { ADDRESSES, INTERFACES, PORTS } from './world.ts';
+import { unions } from './unions.ts';
+import { ADDRESSES, configOf, EAGER, INTERFACES, PORTS } from './world.ts';
 
 const SENDER = fileURLToPath(new URL('./send-datagrams.ts', import.meta.url));
 
@@ -80,14 +85,14 @@ describe.each(['iptables-nft', 'iptables-legacy', 'nft'] as const)('packets thro
   });
   afterAll(() => room.close());
 
-  const load = (ruleset: Ruleset) => {
+  const load = (ruleset: Ruleset, states: NodeState['sets'] = new Map()) => {
     if (variant === 'nft') {
-      const table = nftTable(lower(ruleset, NFT_LIMITS), new Map());
+      const table = nftTable(lower(ruleset, NFT_LIMITS), states);
       room.nft(nftScript(planNft(table, parseNftList(room.nftList(table.family)))));
       return;
     }
     const rules = lower(ruleset, LIMITS);
-    room.ipset(ipsetBeforeRules(planSets(desiredSets(new Map(), rules), new Map())));
+    room.ipset(ipsetBeforeRules(planSets(desiredSets(states, rules), new Map())));
     const saved = parseSave(room.save(rules.family)).get('filter') ?? emptyTable('filter');
     room.restore(rules.family, restoreInput(planTable(renderTable(rules, 'filter'), saved)));
   };
@@ -127,4 +132,53 @@ describe.each(['iptables-nft', 'iptables-legacy', 'nft'] as const)('packets thro
       expect(send(packets)).toEqual(foretold);
     }
   });
+
+  it.each([4, 6] as const)('are let through by look-ups as by the rules they stand for (IPv%i)', family => {
+    const limits: LookupLimits = { ...EAGER, membersPerSet: 4096, members: 65_536 };
+    const telling = fc
+      .sample(fc.tuple(unions, packetsOf(family)), { numRuns: 300, seed: 11 })
+      .map(([state, packets]) => {
+        const udp = { ...state, policies: new Map([...state.policies].map(([key, p]) => [key, overUdp(p)])) };
+        const compiled = compile(udp, { ...configOf(family), setLookups: limits });
+        const ruleset = onlyIngress(compiled);
+        const sets = lookupOf(ruleset.sets, state.sets);
+        const fates = packets.map(p => evaluate(ruleset, sets, p, 'OUTPUT'));
+        const foretold = fates.map(({ verdict }) => (verdict === 'drop' ? 'EPERM' : 'sent'));
+        const derived = fates.filter(({ trace }) =>
+          trace.at(-1)?.rule.matches.some(m => m.kind === 'set' && m.set.startsWith('muslin:ip-port:')),
+        );
+        return { ruleset, packets, foretold, derived: derived.length, states: state.sets };
+      })
+      .filter(({ foretold, derived }) => derived > 1 && foretold.filter(f => f === 'EPERM').length > 3)
+      .slice(0, 8);
+    expect(telling).toHaveLength(8);
+    for (const { ruleset, packets, foretold, states } of telling) {
+      load(ruleset, states);
+      expect(send(packets)).toEqual(foretold);
+    }
+  });
 });
+
+const overUdp = (policy: ActivePolicy): ActivePolicy => ({
+  ...policy,
+  ingress: policy.ingress.map(rule => (rule.protocol === 6 ? { ...rule, protocol: 17 } : rule)),
+});
+
+/** Asks the one tier for everything that the node sends, as if it all went to the pod. */
+function onlyIngress(compiled: Ruleset): Ruleset {
+  const all = compiled.tables.get('filter')?.chains ?? new Map<string, Chain>();
+  const tier = [...all.keys()].find(name => name.startsWith('msl-ti-')) as string;
+  const entry: Chain = {
+    name: 'msl-OUTPUT',
+    rules: [
+      { matches: [{ kind: 'destination', nets: [LOCAL[compiled.family]] }], action: { kind: 'return' } },
+      { matches: [], action: { kind: 'jump', chain: tier } },
+    ],
+  };
+  const hooks = new Map([['OUTPUT', entry.name]] as const);
+  const chains = new Map(all).set(entry.name, entry);
+  return { ...compiled, tables: new Map([['filter', { hooks, chains }]]) };
+}
+
+/** What the sender's own process needs. */
+const LOCAL = { 4: mustPrefix('127.0.0.0/8'), 6: mustPrefix('::1/128') } as const;

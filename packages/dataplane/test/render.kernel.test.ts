@@ -28,7 +28,7 @@ import {
   type TableName,
 } from '../src/index.ts';
 import { KernelRoom } from './kernel-room.ts';
-import { configOf, nodeState } from './world.ts';
+import { configOf, EAGER, nodeState } from './world.ts';
 
 /** Rules that were there before us, with everything that could be mistaken for ours. */
 const FOREIGN: Readonly<Record<TableName, string>> = {
@@ -97,7 +97,7 @@ describe.each(['nft', 'legacy'] as const)('rules in the kernel by iptables-%s', 
       const before = foreignPart(room.save(family));
       expect(before).toContain('KUBE-FORWARD');
       for (const state of states) {
-        const want = desired(state, configOf(family, 'Drop'));
+        const want = desired(state, configOf(family, 'Drop', EAGER));
         bring(family, want);
         settled(family, want);
         expect(foreignPart(room.save(family))).toBe(before);

@@ -21,6 +21,7 @@ import {
 import fc from 'fast-check';
 import {
   ICMP_PROTOCOL,
+  type LookupLimits,
   NODE_CONFIG_DEFAULTS,
   type NodeConfig,
   type Packet,
@@ -33,7 +34,9 @@ export const ADDRESSES: Readonly<Record<Family, readonly Ip[]>> = {
   6: ['fd00::1', 'fd00::2', 'fd00::3', 'fd00:0:0:1::1', 'fd00:9::1', '2001:db8::1', 'fe80::1'].map(mustIp),
 };
 export const PORTS = [1, 53, 80, 81, 443, 8080, 4789, 30000, 65535];
-const SETS = ['all()', "app == 'web'", '!has(app)', 'long '.repeat(30)];
+/** Those that plain rules speak of. */
+export const COMMON_PORTS = [53, 80, 443];
+export const SETS = ['all()', "app == 'web'", '!has(app)', 'long '.repeat(30)];
 const PORT_SETS = ['web;tcp', 'dns;udp'];
 export const INTERFACES = ['msl00000000001', 'msl00000000002', 'msl0a000000003'];
 const ENDPOINTS = ['pod/a/one', 'pod/a/two', 'pod/b/three'];
@@ -102,6 +105,50 @@ const rule: fc.Arbitrary<ActiveRule> = fc
       ({ action, ...head, source, destination, path: 'spec.x[0]' }) as ActiveRule,
   );
 
+/** What most policies consist of: one peer, a protocol, a port or two. */
+export const plainRule: fc.Arbitrary<ActiveRule> = fc
+  .tuple(
+    fc.oneof(
+      fc.constantFrom(...SETS).map((set): ActiveMatch => ({ inSets: [set] })),
+      fc.array(net, { minLength: 1, maxLength: 2 }).map((nets): ActiveMatch => ({ nets })),
+      fc.constant<ActiveMatch>({}),
+    ),
+    fc.constantFrom(6, 6, 6, 17, 132, 136),
+    fc.option(fc.constantFrom(...COMMON_PORTS), { nil: undefined, freq: 8 }),
+    fc.nat(40),
+  )
+  .map(([peer, number, port, more]): [ActiveMatch, number, ActiveMatch] => [
+    peer,
+    number,
+    port === undefined
+      ? {}
+      : { ports: [{ first: port, last: Math.min(65535, port + (more > 30 ? more : 0)) }] },
+  ])
+  .map(
+    ([peer, number, ports]) =>
+      [peer, { action: 'Allow', protocol: number, path: 'spec.y[0]' }, ports] as const,
+  )
+  .chain(([peer, head, ports]) =>
+    fc.constantFrom<ActiveRule>(
+      { ...head, source: peer, destination: ports },
+      { ...head, source: {}, destination: { ...peer, ...ports } },
+    ),
+  );
+const ruleList = fc.oneof(
+  fc.array(rule, { maxLength: 4 }),
+  fc.array(plainRule, { minLength: 1, maxLength: 5 }),
+  fc.array(
+    fc.oneof(
+      plainRule,
+      rule.map((r): ActiveRule => ({ ...r, action: 'Allow' })),
+    ),
+    {
+      minLength: 1,
+      maxLength: 5,
+    },
+  ),
+);
+
 const policyKeys = [
   'knp/a/one',
   'np/b/default.two',
@@ -113,7 +160,7 @@ const policies: fc.Arbitrary<ReadonlyMap<string, ActivePolicy>> = fc
   .tuple(
     ...policyKeys.map(key =>
       fc
-        .tuple(fc.array(rule, { maxLength: 4 }), fc.array(rule, { maxLength: 4 }), fc.boolean())
+        .tuple(ruleList, ruleList, fc.boolean())
         .map(([ingress, egress, there]): [string, ActivePolicy] | undefined =>
           there || key !== 'cnp/five'
             ? [key, { key, source: { kind: 'K', name: key }, ingress, egress, staged: key.startsWith('snp') }]
@@ -202,10 +249,18 @@ export function packetIn(hook: 'FORWARD' | 'INPUT' | 'OUTPUT', f: Family): fc.Ar
     });
 }
 
+/** Lookups wherever they can be, and a few small sets of the world do not fit. */
+export const EAGER: LookupLimits = { fromRules: 1, portsPerRule: 16, membersPerSet: 32, members: 120 };
+
 /** The configuration of the world; a new object for each family. */
-export function configOf(f: Family, action: NodeConfig['endpointToHostAction'] = 'Accept'): NodeConfig {
+export function configOf(
+  f: Family,
+  action: NodeConfig['endpointToHostAction'] = 'Accept',
+  setLookups: NodeConfig['setLookups'] = NODE_CONFIG_DEFAULTS.setLookups,
+): NodeConfig {
   return {
     ...NODE_CONFIG_DEFAULTS,
+    setLookups,
     family: f,
     endpointToHostAction: action,
     pools: ['10.0.0.0/16', 'fd00::/48'].map(text => ({

@@ -1,16 +1,19 @@
 import type { ActivePolicy, Direction, EndpointPlan, MemberSet, SetId, TierPlan } from '@muslin/api';
 import type { Chain, TableRules } from '../ir/ruleset.ts';
+import { LookupChooser } from '../lookups/choose.ts';
 import { type Marks, marksOf, type NodeConfig } from './config.ts';
 import { filterChains } from './filter.ts';
 import { natRules, poolSets } from './nat.ts';
 import { verdictChains } from './policy-chains.ts';
 import { rawRules } from './raw.ts';
+import type { SegmentCache } from './segments.ts';
 import type { TierChain } from './tier-chain.ts';
 
 /** What was compiled for a value before; inputs are immutable, so identity says whether it still holds. */
 interface DirectionCache {
   readonly policies: WeakMap<ActivePolicy, Chain>;
-  readonly tiers: WeakMap<TierPlan, { readonly of: readonly Chain[]; readonly result: TierChain }>;
+  readonly segments: SegmentCache;
+  readonly tiers: WeakMap<TierPlan, { readonly of: readonly unknown[]; readonly result: TierChain }>;
   readonly endpoints: WeakMap<
     EndpointPlan,
     { readonly interfaceName: string; readonly of: readonly TierChain[]; readonly chain: Chain }
@@ -25,6 +28,7 @@ export interface ConfigCache {
   readonly raw: TableRules;
   readonly nat: TableRules;
   readonly sets: ReadonlyMap<SetId, MemberSet>;
+  readonly lookups: LookupChooser;
   readonly directions: Readonly<Record<Direction, DirectionCache>>;
 }
 
@@ -32,6 +36,7 @@ const caches = new WeakMap<NodeConfig, ConfigCache>();
 
 const directionCache = (): DirectionCache => ({
   policies: new WeakMap(),
+  segments: { byPlan: new WeakMap(), groups: new Map(), earlier: new Map() },
   tiers: new WeakMap(),
   endpoints: new WeakMap(),
   dispatch: undefined,
@@ -48,6 +53,7 @@ export function cacheOf(config: NodeConfig): ConfigCache {
       raw: rawRules(config),
       nat: natRules(config),
       sets: poolSets(config),
+      lookups: new LookupChooser(),
       directions: { ingress: directionCache(), egress: directionCache() },
     };
     caches.set(config, cache);

@@ -1,5 +1,6 @@
 import type { EndpointKey } from '@muslin/api';
 import type { Family, Prefix } from '@muslin/net';
+import { LOOKUP_LIMITS, type LookupLimits } from '../lookups/limits.ts';
 
 /** What `compile` must know of the node besides its `NodeState`. Keep one value as long as nothing in it changes. */
 export interface NodeConfig {
@@ -20,6 +21,8 @@ export interface NodeConfig {
   readonly vxlanPort: number | undefined;
   /** Whether pods may send IP in IP. */
   readonly allowIpipFromPods: boolean;
+  /** How far policies that only allow become look-ups in derived sets; undefined: a chain for each, always. */
+  readonly setLookups: LookupLimits | undefined;
 }
 
 /** What is right for most nodes; only `family`, `pools` and `interfaceOf` have no good default. */
@@ -32,6 +35,7 @@ export const NODE_CONFIG_DEFAULTS = {
   /** RFC 7348 §8. */
   vxlanPort: 4789,
   allowIpipFromPods: false,
+  setLookups: LOOKUP_LIMITS,
 } as const satisfies Partial<NodeConfig>;
 
 /** The two bits that policy chains speak with. */

@@ -19,13 +19,16 @@ export function verdictChains(marks: Marks): readonly Chain[] {
 }
 
 /**
- * What rule actions do. Ingress is asked last, so its Allow is final; after egress the destination's ingress is
- * still to be asked, so its Allow is a mark bit. `goto` keeps it to one kernel rule per policy rule.
+ * What Allow does. Ingress is asked last, so it is final there; after egress the destination's ingress is still to
+ * be asked, so it is a mark bit. `goto` keeps it to one kernel rule per policy rule.
  */
+export function allowAction(direction: Direction): Action {
+  return direction === 'ingress' ? { kind: 'accept' } : { kind: 'goto', chain: ALLOW_CHAIN };
+}
+
 function actionsOf(direction: Direction, logPrefix: string): RuleActions {
-  const allow: Action = direction === 'ingress' ? { kind: 'accept' } : { kind: 'goto', chain: ALLOW_CHAIN };
   return {
-    Allow: allow,
+    Allow: allowAction(direction),
     Deny: { kind: 'drop' },
     Pass: { kind: 'goto', chain: PASS_CHAIN },
     Log: { kind: 'log', prefix: `${logPrefix} ` },

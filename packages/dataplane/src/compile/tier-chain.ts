@@ -1,13 +1,14 @@
 import type { ActivePolicy, Direction, TierPlan } from '@muslin/api';
 import { chainName } from '../chain-name.ts';
 import type { Chain, Rule } from '../ir/ruleset.ts';
+import type { LookupPlan } from '../lookups/lookup-plan.ts';
 import type { Marks } from './config.ts';
+import { allowAction } from './policy-chains.ts';
 
-/** A policy that is enforced, with the chain of its rules. */
-export interface PolicyWithChain {
-  readonly policy: ActivePolicy;
-  readonly chain: Chain;
-}
+/** A stretch of a tier as it is asked: a policy's chain of rules, or the look-ups of several that only allow. */
+export type TierPart =
+  | { readonly policy: ActivePolicy; readonly chain: Chain }
+  | { readonly lookups: LookupPlan };
 
 /** A tier as one chain, and whether it can come back with the allow bit set. */
 export interface TierChain {
@@ -19,17 +20,25 @@ export interface TierChain {
  * One tier's list of policies as one chain, shared by every endpoint that has the same list (the name is a
  * digest of the list). It drops what the tier denies; it returns with the allow bit set (egress only) when a
  * policy allowed, and without it when the next tier must be asked. It clears the bits it uses, so what the
- * packet carried before means nothing.
+ * packet carried before means nothing. `keys` are the policies that are enforced, missing ones included.
  */
 export function tierChain(
   plan: TierPlan,
   direction: Direction,
-  policies: readonly PolicyWithChain[],
+  keys: readonly string[],
+  parts: readonly TierPart[],
   marks: Marks,
 ): TierChain {
   const rules: Rule[] = [];
   let tested = 0;
-  for (const { policy, chain } of policies) {
+  for (const part of parts) {
+    if ('lookups' in part) {
+      const action = allowAction(direction);
+      for (const { matches, comment } of part.lookups.lookups) rules.push({ matches, action, comment });
+      if (direction === 'egress' && part.lookups.lookups.length > 0) tested |= marks.allow;
+      continue;
+    }
+    const { policy, chain } = part;
     if (chain.rules.length === 0) continue;
     rules.push({ matches: [], action: { kind: 'jump', chain: chain.name } });
     let bits = 0;
@@ -43,13 +52,13 @@ export function tierChain(
     });
   }
   if (tested !== 0) rules.unshift({ matches: [], action: { kind: 'mark', value: 0, mask: tested >>> 0 } });
-  if (plan.defaultAction === 'Deny' && policies.length > 0)
+  if (plan.defaultAction === 'Deny' && keys.length > 0)
     rules.push({
       matches: [],
       action: { kind: 'drop' },
       comment: `end of tier ${plan.tier}`,
     });
-  const subject = `_${[plan.tier, plan.defaultAction, ...policies.map(p => p.policy.key)].join(' ')}`;
+  const subject = `_${[plan.tier, plan.defaultAction, ...keys].join(' ')}`;
   const name = chainName(direction === 'ingress' ? 'ti' : 'te', subject);
   return { chain: { name, rules }, allows: (tested & marks.allow) !== 0 };
 }

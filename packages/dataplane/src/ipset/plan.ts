@@ -1,3 +1,4 @@
+import { changesBetween } from '../members/changes.ts';
 import { isOwnSet, temporarySetName } from '../set-name.ts';
 import type { Ipset } from './set.ts';
 
@@ -28,8 +29,8 @@ export type ActualSet = Omit<Ipset, 'hashsize'>;
 
 /**
  * Compares by name; `desired` is of both families, or `actual` of one only, since the rest is to be destroyed.
- * Member sets that are the same object are not walked: give as `actual` what the last plan
- * desired. Sets that are not ours are ignored.
+ * Member sets that are the same object, or versions of one (`Members`), are not walked: give as `actual` what the
+ * last plan desired. Sets that are not ours are ignored.
  */
 export function planSets(
   desired: ReadonlyMap<string, Ipset>,
@@ -44,8 +45,7 @@ export function planSets(
     else if (there.type !== set.type || there.family !== set.family || there.maxelem < set.maxelem)
       replace.push(set);
     else if (there.members !== set.members) {
-      const add = [...set.members].filter(member => !there.members.has(member));
-      const remove = [...there.members].filter(member => !set.members.has(member));
+      const { add, remove } = changesBetween(there.members, set.members);
       if (add.length > 0 || remove.length > 0) change.push({ set, add, remove });
     }
   }

@@ -1,6 +1,8 @@
 import type { MemberSet, SetId } from '@muslin/api';
 import type { Family } from '@muslin/net';
 import { type Ruleset, setsUsed } from '../ir/ruleset.ts';
+import { follow } from '../members/follow.ts';
+import { inFamily } from '../members/member-text.ts';
 import { setName } from '../set-name.ts';
 
 /** Kinds of ipset that we make. */
@@ -24,31 +26,23 @@ const MIN_HASHSIZE = 64;
 
 const powerOfTwo = (atLeast: number) => 2 ** Math.ceil(Math.log2(Math.max(1, atLeast)));
 
-type Cache = WeakMap<MemberSet, ReadonlySet<string>>;
-const caches: Readonly<Record<Family, Cache>> = { 4: new WeakMap(), 6: new WeakMap() };
-
-/** The members of one family, as the kernel takes them: it has no `/0`, so that becomes two halves. */
-export function membersOf(set: MemberSet, family: Family): ReadonlySet<string> {
-  let members = caches[family].get(set);
-  if (members === undefined) {
-    const mine = new Set<string>();
-    for (const member of set.members) {
-      if ((addressOf(member).includes(':') ? 6 : 4) !== family) continue;
-      if (set.kind === 'net' && member.endsWith('/0')) for (const half of HALVES[family]) mine.add(half);
-      else mine.add(member);
-    }
-    members = mine;
-    caches[family].set(set, members);
-  }
-  return members;
-}
-
-const addressOf = (member: string) => member.slice(0, Math.max(0, member.indexOf(',')) || undefined);
-
 const HALVES: Readonly<Record<Family, readonly string[]>> = {
   4: ['0.0.0.0/1', '128.0.0.0/1'],
   6: ['::/1', '8000::/1'],
 };
+
+const addressOf = (member: string) => member.slice(0, Math.max(0, member.indexOf(',')) || undefined);
+
+const splitters = (family: Family) => ({
+  net: follow(member => (!inFamily(member, family) ? [] : member.endsWith('/0') ? HALVES[family] : [member])),
+  'ip-port': follow(member => (inFamily(addressOf(member), family) ? [member] : [])),
+});
+const SPLITTERS = { 4: splitters(4), 6: splitters(6) } as const;
+
+/** The members of one family, as the kernel takes them: it has no `/0`, so that becomes two halves. */
+export function membersOf(set: MemberSet, family: Family): ReadonlySet<string> {
+  return SPLITTERS[family][set.kind](set.members);
+}
 
 /**
  * The sets that lowered rules look into, for as many families as rulesets are given. One that nobody defines,

@@ -1,4 +1,5 @@
 import type { Family } from '@muslin/net';
+import { changesBetween } from '../members/changes.ts';
 import { type NftListing, NO_NFT_TABLE } from './listing.ts';
 import { NFT_TABLE, type NftChain, type NftMap, type NftSet, type NftTable } from './table.ts';
 
@@ -68,11 +69,7 @@ const entries = (map: NftMap | undefined) =>
   new Set([...(map?.elements ?? [])].map(([name, chain]) => `"${name}" : goto ${chain}`));
 
 function difference(name: string, want: ReadonlySet<string>, have: ReadonlySet<string>): NftElements {
-  return {
-    name,
-    add: [...want].filter(element => !have.has(element)),
-    remove: [...have].filter(element => !want.has(element)),
-  };
+  return { name, ...changesBetween(have, want) };
 }
 
 /** Whether there is nothing to do. */

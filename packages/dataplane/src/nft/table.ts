@@ -14,6 +14,8 @@ import {
   RULE_HASH_LENGTH,
   safeComment,
 } from '../iptables/render.ts';
+import { follow } from '../members/follow.ts';
+import { isHost } from '../members/member-text.ts';
 import { outermost } from '../outermost.ts';
 
 /** The one table of ours, in the families `ip` and `ip6`. */
@@ -115,18 +117,19 @@ function renderNftRule(chain: string, rule: Rule, family: Family, previous: stri
   return { hash, text: [...matches, action, `comment "${note}"`].join(' ') };
 }
 
-const memberCache = new WeakMap<ReadonlySet<string>, ReadonlySet<string>>();
 const PROTOCOL_NUMBER = new Map([...MEMBER_PROTOCOL].map(([number, name]) => [name, number]));
+const portMembers = follow(member => [portMember(member)]);
+const wide = follow(member => (isHost(member) ? [] : [member]));
+const disjoint = new WeakMap<ReadonlySet<string>, ReadonlySet<string>>();
 
-/** Members in nft's words. Its intervals must not overlap, so covered prefixes are left out. */
+/** Members in nft's words. Its intervals must not overlap, so covered prefixes are left out; single addresses can't. */
 function nftMembers(kind: MemberSet['kind'], members: ReadonlySet<string>): ReadonlySet<string> {
-  let own = memberCache.get(members);
+  if (kind === 'ip-port') return portMembers(members);
+  if (wide(members).size === 0) return members;
+  let own = disjoint.get(members);
   if (own === undefined) {
-    own =
-      kind === 'net'
-        ? new Set(outermost([...members].map(mustPrefix)).map(formatPrefix))
-        : new Set([...members].map(portMember));
-    memberCache.set(members, own);
+    own = new Set(outermost([...members].map(mustPrefix)).map(formatPrefix));
+    disjoint.set(members, own);
   }
   return own;
 }

@@ -1,0 +1,38 @@
+import type { ActivePolicy, Direction, PolicyKey } from '@muslin/api';
+import type { Family } from '@muslin/net';
+import { type AllowRule, takeApart } from './allow-rule.ts';
+
+/** A rule of a group, and where it stands. */
+export interface NamedRule extends AllowRule {
+  readonly policy: PolicyKey;
+  readonly name: string;
+}
+
+/** Policies that follow one another in a tier and only allow, in one direction: a union, in which order means nothing. */
+export interface AllowGroup {
+  readonly key: string;
+  readonly policies: readonly ActivePolicy[];
+  readonly rules: readonly NamedRule[];
+}
+
+/** Whether a policy can stand in a group. One without rules can: it allows nothing. */
+export function onlyAllows(policy: ActivePolicy, direction: Direction): boolean {
+  return policy[direction].every(rule => rule.action === 'Allow');
+}
+
+/** Takes the rules of some policies apart. */
+export function allowGroup(
+  policies: readonly ActivePolicy[],
+  direction: Direction,
+  family: Family,
+  portsPerRule: number,
+): AllowGroup {
+  const rules: NamedRule[] = [];
+  for (const policy of policies)
+    for (const rule of policy[direction]) {
+      const apart = takeApart(rule, direction, family, portsPerRule);
+      if (apart !== undefined)
+        rules.push({ ...apart, policy: policy.key, name: `${policy.key} ${rule.path}` });
+    }
+  return { key: `${direction} ${policies.map(policy => policy.key).join(' ')}`, policies, rules };
+}

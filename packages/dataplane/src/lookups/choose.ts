@@ -1,0 +1,70 @@
+import type { Direction, MemberSet, SetId } from '@muslin/api';
+import type { Family } from '@muslin/net';
+import type { AllowGroup } from './allow-group.ts';
+import { type Derivation, derive } from './derived-set.ts';
+import type { LookupLimits } from './limits.ts';
+import { fatesOf, type LookupPlan, lookupPlan, sizeOf } from './lookup-plan.ts';
+
+/** A group, and the direction it is asked in. */
+export interface Asked {
+  readonly group: AllowGroup;
+  readonly direction: Direction;
+}
+
+/** What was chosen, with the derived sets that it needs. */
+export interface Choice {
+  /** Groups that are not here stay chains. */
+  readonly plans: ReadonlyMap<AllowGroup, LookupPlan>;
+  readonly sets: ReadonlyMap<SetId, MemberSet>;
+}
+
+/** Plans and derived sets of earlier choices, so that unchanged ones are the same objects. */
+export class LookupChooser {
+  readonly #plans = new WeakMap<AllowGroup, { readonly fates: string; readonly plan: LookupPlan }>();
+  #derivations = new Map<SetId, Derivation>();
+
+  /** Chooses the groups that become look-ups: the smallest first, as long as they fit. Depends on the state alone. */
+  choose(
+    asked: Iterable<Asked>,
+    sets: ReadonlyMap<SetId, MemberSet>,
+    family: Family,
+    limits: LookupLimits,
+  ): Choice {
+    const candidates = [...asked]
+      .map(({ group, direction }) => {
+        const plan = this.#planOf(group, direction, sets, family, limits);
+        return { group, plan, size: sizeOf(plan, sets) };
+      })
+      .filter(({ size }) => size.largest <= limits.membersPerSet)
+      .toSorted((a, b) => a.size.sum - b.size.sum || (a.group.key < b.group.key ? -1 : 1));
+    const plans = new Map<AllowGroup, LookupPlan>();
+    const derivations = new Map<SetId, Derivation>();
+    let room = limits.members;
+    for (const { group, plan, size } of candidates) {
+      room -= size.sum;
+      if (room < 0) break;
+      plans.set(group, plan);
+      for (const one of plan.derived)
+        if (!derivations.has(one.id))
+          derivations.set(one.id, derive(one, sets, family, this.#derivations.get(one.id)));
+    }
+    this.#derivations = derivations;
+    return { plans, sets: new Map([...derivations].map(([id, { set }]) => [id, set])) };
+  }
+
+  #planOf(
+    group: AllowGroup,
+    direction: Direction,
+    sets: ReadonlyMap<SetId, MemberSet>,
+    family: Family,
+    limits: LookupLimits,
+  ): LookupPlan {
+    const fates = fatesOf(group, sets, family, limits);
+    const text = fates.join();
+    const known = this.#plans.get(group);
+    if (known?.fates === text) return known.plan;
+    const plan = lookupPlan(group, fates, direction, limits);
+    this.#plans.set(group, { fates: text, plan });
+    return plan;
+  }
+}

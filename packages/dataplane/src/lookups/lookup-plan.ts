@@ -1,0 +1,142 @@
+import type { Direction, MemberSet, PolicyKey, SetId } from '@muslin/api';
+import { type Family, mustPrefix } from '@muslin/net';
+import type { Match } from '../ir/match.ts';
+import type { AllowGroup, NamedRule } from './allow-group.ts';
+import { type DerivedSet, derivedSet, type Part, sourceOf, taken } from './derived-set.ts';
+import { type Head, headOf } from './head.ts';
+import type { LookupLimits } from './limits.ts';
+
+/** What a rule of a group must meet to be allowed, and who says so. */
+export interface Lookup {
+  readonly matches: readonly Match[];
+  readonly comment: string;
+}
+
+/** A group as look-ups: a packet that meets one of them is allowed. */
+export interface LookupPlan {
+  readonly lookups: readonly Lookup[];
+  readonly derived: readonly DerivedSet[];
+}
+
+/** How a rule is best said, as its source is now. `rule`: too large or too odd; `wide`: has prefixes too. */
+type Fate = 'rule' | 'product' | 'product and wide';
+
+/** What becomes of each rule of a group; depends on what the sets hold, but seldom changes with it. */
+export function fatesOf(
+  { rules }: AllowGroup,
+  sets: ReadonlyMap<SetId, MemberSet>,
+  family: Family,
+  limits: LookupLimits,
+): readonly Fate[] {
+  let products = 0;
+  const fates = rules.map(({ peer, endings }): Fate => {
+    if (peer === undefined || endings === undefined) return 'rule';
+    const source = sourceOf('set' in peer ? peer.set : peer.nets, sets);
+    if (source.size * endings.size * 8 > limits.membersPerSet) return 'rule';
+    products++;
+    return taken(source, 'wide', family).size > 0 ? 'product and wide' : 'product';
+  });
+  return products >= limits.fromRules ? fates : fates.map(() => 'rule');
+}
+
+/** Makes a group's look-ups: one in a set of addresses and ports, then one for each head that is left. */
+export function lookupPlan(
+  group: AllowGroup,
+  fates: readonly Fate[],
+  direction: Direction,
+  limits: LookupLimits,
+): LookupPlan {
+  const side = direction === 'ingress' ? 'src' : 'dst';
+  const heads = new Map<string, Head>();
+  const products = new Map<string, { readonly from: Part['from']; readonly endings: Set<string> }>();
+  const producers = new Set<PolicyKey>();
+  group.rules.forEach((rule, i) => {
+    const { peer, endings } = rule;
+    if (fates[i] === 'rule' || peer === undefined || endings === undefined) {
+      addToHead(headOf(heads, rule.head), rule, false);
+      return;
+    }
+    const from = 'set' in peer ? peer.set : peer.nets;
+    const key = JSON.stringify(from);
+    const known = products.get(key);
+    if (known === undefined) products.set(key, { from, endings: new Set(endings) });
+    else for (const ending of endings) known.endings.add(ending);
+    producers.add(rule.policy);
+    if (fates[i] === 'product and wide') addToHead(headOf(heads, rule.head), rule, true);
+  });
+  const lookups: Lookup[] = [];
+  const derived: DerivedSet[] = [];
+  if (products.size > 0) {
+    const set = derivedSet(
+      'ip-port',
+      [...products.values()].map((part): Part => ({ ...part, take: 'hosts' })),
+    );
+    derived.push(set);
+    const key = side === 'src' ? 'src,dst' : 'dst,dst';
+    lookups.push({ matches: [{ kind: 'set', set: set.id, key }], comment: listed(producers) });
+  }
+  for (const head of heads.values()) addHead(head, side, limits, lookups, derived);
+  return { lookups, derived };
+}
+
+function addToHead(head: Head, { peer, name, policy }: NamedRule, wide: boolean): void {
+  head.names.add(name);
+  head.policies.add(policy);
+  if (peer === undefined) head.anybody = true;
+  else if ('nets' in peer) for (const net of peer.nets) head.nets.add(net);
+  else (wide ? head.wide : head.sets).add(peer.set);
+}
+
+function addHead(
+  head: Head,
+  side: 'src' | 'dst',
+  limits: LookupLimits,
+  lookups: Lookup[],
+  derived: DerivedSet[],
+): void {
+  const comment = head.names.size === 1 ? listed(head.names) : listed(head.policies);
+  const put = (...peer: readonly Match[]) => lookups.push({ matches: [...head.matches, ...peer], comment });
+  if (head.anybody) {
+    put();
+    return;
+  }
+  const nets = [...head.nets].toSorted();
+  const sets = [...head.sets.union(head.wide)];
+  if (sets.length < limits.fromRules) {
+    for (const set of sets) put({ kind: 'set', set, key: side });
+    const kind = side === 'src' ? 'source' : 'destination';
+    if (nets.length > 0) put({ kind, nets: nets.map(mustPrefix) });
+    return;
+  }
+  const endings = new Set(['']);
+  const parts = sets.map((from): Part => ({ from, take: head.sets.has(from) ? 'all' : 'wide', endings }));
+  if (nets.length > 0) parts.push({ from: nets, take: 'all', endings });
+  const set = derivedSet('net', parts);
+  derived.push(set);
+  put({ kind: 'set', set: set.id, key: side });
+}
+
+/** Room that every back end's comments have. */
+const COMMENT_ROOM = 84;
+
+/** Names as far as they fit, and how many more there are. */
+function listed(names: ReadonlySet<string>): string {
+  let text = '';
+  let shown = 0;
+  for (const name of names) {
+    if (shown > 0 && text.length + name.length > COMMENT_ROOM) break;
+    text += shown++ === 0 ? name : `, ${name}`;
+  }
+  return shown === names.size ? text : `${text} and ${names.size - shown} more`;
+}
+
+/** Members that the derived sets of a plan have at most, and the most of one set. */
+export function sizeOf(
+  { derived }: LookupPlan,
+  sets: ReadonlyMap<SetId, MemberSet>,
+): { readonly sum: number; readonly largest: number } {
+  const sizes = derived.map(({ parts }) =>
+    parts.reduce((sum, { from, endings }) => sum + sourceOf(from, sets).size * endings.size, 0),
+  );
+  return { sum: sizes.reduce((sum, size) => sum + size, 0), largest: Math.max(0, ...sizes) };
+}
