@@ -26,27 +26,40 @@ const START_MS = 30_000;
 const PROGRAMS = ['agent', 'speaker', 'controller'] as const;
 type Program = (typeof PROGRAMS)[number];
 
+/** What a cluster is to be like. */
+export interface ClusterOptions extends Pick<LabOptions, 'id' | 'nodes' | 'tor'> {
+  /** More options of `muslin-agent`, on every node. */
+  readonly agentArgs?: readonly string[];
+}
+
 /** A cluster that stands: its client, its places, and its processes, each of which can be killed and started again. */
 export class Cluster {
   readonly topology: Topology;
   readonly folder: string;
   readonly router: Router | undefined;
+  readonly #agentArgs: readonly string[];
   readonly #children = new Map<string, Child>();
   #client: KubeClient | undefined;
   #apiPort = 0;
 
-  private constructor(topology: Topology, folder: string, router: Router | undefined) {
+  private constructor(
+    topology: Topology,
+    folder: string,
+    router: Router | undefined,
+    agentArgs: readonly string[],
+  ) {
+    this.#agentArgs = agentArgs;
     this.topology = topology;
     this.folder = folder;
     this.router = router;
   }
 
   /** Brings everything up; throws with one clear sentence when a part does not come. */
-  static async up(options: Pick<LabOptions, 'id' | 'nodes' | 'tor'>, report: Report): Promise<Cluster> {
+  static async up(options: ClusterOptions, report: Report): Promise<Cluster> {
     const topology = planTopology(options.id, options.nodes);
     const folder = claim(options.id);
     const router = routerOf(options.tor, { topology, folder: `${folder}/tor` });
-    const cluster = new Cluster(topology, folder, router);
+    const cluster = new Cluster(topology, folder, router, options.agentArgs ?? []);
     report.step();
     await buildFabric(topology);
     allowForwarding(topology.tor);
@@ -311,6 +324,7 @@ export class Cluster {
           '--state-dir',
           `${folder}/state`,
         ],
+        ...(program === 'agent' ? this.#agentArgs : []),
       ),
     });
   }
