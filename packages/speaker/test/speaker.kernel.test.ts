@@ -1,0 +1,214 @@
+import type { ChildProcess } from 'node:child_process';
+import { RESOURCES } from '@muslin/kube';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { end, eventually, must, Stage } from './stage.ts';
+
+const AS = 64_512;
+const TOR = '10.78.0.3';
+let stage: Stage;
+let first: ChildProcess;
+let bird: ReturnType<Stage['startBird']>;
+
+const birdConfig = (password?: string) => `
+router id ${TOR};
+log stderr all;
+protocol device {}
+protocol static { ipv4; route 203.0.113.0/24 blackhole; }
+${[1, 2]
+  .map(
+    host => `protocol bgp n${host} {
+  local ${TOR} as 65000;
+  neighbor 10.78.0.${host} as ${AS};
+  ${password === undefined ? '' : `password "${password}";`}
+  connect retry time 1; connect delay time 1; error wait time 1, 2; hold time 30;
+  graceful restart on; graceful restart time 60;
+  ipv4 { import all; export where source = RTS_STATIC; next hop self; };
+}`,
+  )
+  .join('\n')}
+`;
+
+const established = async (node: string, address: string) => {
+  expect(await stage.peer(node, address)).toMatchObject({ state: 'Established' });
+};
+const putPassword = (value: string) =>
+  stage.put('Secret', 'bgp', { data: { tor: Buffer.from(value).toString('base64') } }, 'kube-system');
+
+beforeAll(async () => {
+  stage = new Stage({ n1: 1, n2: 2, tor: 3 });
+  await stage.serveApi();
+  await stage.putNode('n1', '10.78.0.1');
+  await stage.putNode('n2', '10.78.0.2');
+  await stage.put('IPPool', 'pods', { spec: { cidr: '10.244.0.0/16' } });
+  await stage.put('BGPPeer', 'tor', { spec: { peerIP: TOR, asNumber: 65000 } });
+  await stage.putBlock('n1', '10.244.1.0/26');
+  await stage.putBlock('n2', '10.244.2.0/26');
+  await stage.putBlock('n1', '10.244.9.0/26', 'pending');
+  bird = stage.startBird('tor', birdConfig());
+  first = stage.startSpeaker('n1');
+  stage.startSpeaker('n2');
+});
+
+afterAll(() => stage?.close());
+
+test('sessions come up with the mesh and the router, and routes reach both kernels', async () => {
+  await eventually(async () => {
+    await established('n1', TOR);
+    await established('n1', '10.78.0.2');
+    await established('n2', TOR);
+  }, 30_000);
+  await eventually(() => {
+    expect(stage.learned('n1')).toEqual(['10.244.2.0/26 via 10.78.0.2', `203.0.113.0/24 via ${TOR}`]);
+    expect(stage.learned('n2')).toEqual(['10.244.1.0/26 via 10.78.0.1', `203.0.113.0/24 via ${TOR}`]);
+  });
+  expect(bird.ask('show', 'route', '10.244.1.0/26', 'primary')).toContain('via 10.78.0.1');
+});
+
+test('a claim that is pending is not told; one that goes is withdrawn everywhere', async () => {
+  expect(bird.ask('show', 'route')).not.toContain('10.244.9.0/26');
+  await stage.putBlock('n1', '10.244.9.0/26');
+  await eventually(() => expect(stage.learned('n2')).toContain('10.244.9.0/26 via 10.78.0.1'));
+  must(await stage.client.delete(RESOURCES.BlockAffinity, { name: 'n1-10-244-9-0-26' }));
+  await eventually(() => {
+    expect(stage.learned('n2')).not.toContain('10.244.9.0/26 via 10.78.0.1');
+    expect(bird.ask('show', 'route')).not.toContain('10.244.9.0/26');
+  });
+});
+
+test('the node tells its sessions in BGPNodeStatus, and answers a CalicoNodeStatus', async () => {
+  const spec = { node: 'n1', classes: ['Agent', 'BGP', 'Routes'], updatePeriodSeconds: 0 };
+  await stage.put('CalicoNodeStatus', 'ask', { spec });
+  await eventually(async () => {
+    const own = await stage.client.raw({
+      method: 'GET',
+      path: '/apis/muslin.dev/v1alpha1/bgpnodestatuses/n1',
+    });
+    expect(must(own)).toMatchObject({
+      status: {
+        peersEstablished: 2,
+        routerID: '10.78.0.1',
+        conditions: [{ type: 'PeersConfigured', status: 'True' }],
+      },
+    });
+    const answer = must(await stage.client.get(RESOURCES.CalicoNodeStatus, { name: 'ask' }));
+    expect(answer).toMatchObject({
+      status: {
+        agent: { birdV4: { state: 'Ready', routerID: '10.78.0.1' } },
+        bgp: { numberEstablishedV4: 2, numberNotEstablishedV4: 0 },
+        routes: {
+          routesV4: expect.arrayContaining([
+            expect.objectContaining({ type: 'FIB', destination: '10.244.2.0/26', gateway: '10.78.0.2' }),
+          ]),
+        },
+      },
+    });
+  });
+});
+
+describe('the socket', () => {
+  test('explains a prefix, and shows what a peer told and was told', async () => {
+    expect(await stage.json('n1', '/v1/explain?prefix=10.244.2.0/26')).toMatchObject({
+      prefix: '10.244.2.0/26',
+      winner: { peer: '10.78.0.2' },
+    });
+    const told = await stage.json('n1', `/v1/advertised?peer=${TOR}`);
+    expect(told.map((route: { prefix: string }) => route.prefix)).toContain('10.244.1.0/26');
+    const heard = await stage.json('n1', `/v1/received?peer=${TOR}`);
+    expect(heard[0]).toMatchObject({ prefix: '203.0.113.0/24', attributes: { nextHop: { ip: TOR } } });
+  });
+
+  test('says what is wrong with a question', async () => {
+    expect(await stage.ask('n1', '/v1/received?peer=192.0.2.1')).toMatchObject({
+      code: 400,
+      text: expect.stringContaining('10.78.0.2'),
+    });
+    expect((await stage.ask('n1', '/v1/explain?prefix=x')).code).toBe(400);
+  });
+
+  test('gives metrics for each peer', async () => {
+    const { text } = await stage.ask('n1', '/metrics');
+    expect(text).toContain(`muslin_bgp_peer_up{peer="${TOR}",type="GlobalPeer"} 1`);
+    expect(text).toContain('muslin_bgp_peer_prefixes_accepted{peer="10.78.0.2",type="NodeMesh"} 1');
+    expect(text).toContain('muslin_bgp_routes_refused 0');
+  });
+});
+
+test('kill -9 leaves the kernel and the router as they were, and no other session falls', async () => {
+  const other = (await stage.peer('n2', TOR)).since;
+  await end(first, 'SIGKILL');
+  await new Promise(resolve => setTimeout(resolve, 500));
+  expect(stage.learned('n1')).toEqual(['10.244.2.0/26 via 10.78.0.2', `203.0.113.0/24 via ${TOR}`]);
+  expect(bird.ask('show', 'route', '10.244.1.0/26', 'primary')).toContain('via 10.78.0.1');
+  expect(stage.learned('n2')).toContain('10.244.1.0/26 via 10.78.0.1');
+  first = stage.startSpeaker('n1');
+  await eventually(async () => {
+    await established('n1', TOR);
+    await established('n1', '10.78.0.2');
+  }, 30_000);
+  await eventually(async () => {
+    expect(stage.learned('n1')).toEqual(['10.244.2.0/26 via 10.78.0.2', `203.0.113.0/24 via ${TOR}`]);
+    expect((await stage.peer('n1', TOR)).prefixesAdvertised).toBeGreaterThan(0);
+  });
+  expect((await stage.peer('n2', TOR)).since).toBe(other);
+});
+
+test('SIGTERM ends without a word: the kernel and the router keep the routes', async () => {
+  await end(first, 'SIGTERM');
+  expect(stage.learned('n1')).toEqual(['10.244.2.0/26 via 10.78.0.2', `203.0.113.0/24 via ${TOR}`]);
+  expect(bird.ask('show', 'route', '10.244.1.0/26', 'primary')).toContain('via 10.78.0.1');
+  // What went while we were away goes now, and what stayed has no gap.
+  must(await stage.client.delete(RESOURCES.BlockAffinity, { name: 'n2-10-244-2-0-26' }));
+  first = stage.startSpeaker('n1');
+  await eventually(() => expect(stage.learned('n1')).toEqual([`203.0.113.0/24 via ${TOR}`]), 30_000);
+  await stage.putBlock('n2', '10.244.2.0/26');
+  await eventually(() => expect(stage.learned('n1')).toHaveLength(2));
+});
+
+describe('with a TCP-MD5 password', () => {
+  test('that is missing, the session is down and says why, and the mesh stays', async () => {
+    const mesh = (await stage.peer('n1', '10.78.0.2')).since;
+    const password = { secretKeyRef: { name: 'bgp', key: 'tor' } };
+    await stage.put('BGPPeer', 'tor', { spec: { peerIP: TOR, asNumber: 65000, password } });
+    await eventually(async () => {
+      const peer = await stage.peer('n1', TOR);
+      expect(peer.state).not.toBe('Established');
+      expect(peer.lastError).toContain('Secret kube-system/bgp does not exist');
+      const { conditions } = await stage.json('n1', '/v1/status');
+      expect(conditions[0]).toMatchObject({ status: 'False', reason: 'PasswordMissing' });
+    });
+    expect((await stage.peer('n1', '10.78.0.2')).since).toBe(mesh);
+  });
+
+  test('that the router lacks, no session comes up', async () => {
+    await putPassword('right-one\n');
+    await eventually(async () => {
+      expect((await stage.json('n1', '/v1/status')).conditions[0].status).toBe('True');
+    });
+    await new Promise(resolve => setTimeout(resolve, 2500));
+    expect((await stage.peer('n1', TOR)).state).not.toBe('Established');
+    expect(bird.ask('show', 'protocols')).not.toContain('Established');
+  });
+
+  test('that both know, it comes up; a wrong one ends that', async () => {
+    bird.reconfigure(birdConfig('right-one'));
+    await eventually(async () => established('n1', TOR), 30_000);
+    await eventually(() => expect(stage.learned('n1')).toContain(`203.0.113.0/24 via ${TOR}`));
+    bird.reconfigure(birdConfig('wrong-one'));
+    await eventually(async () => {
+      expect((await stage.peer('n1', TOR)).state).not.toBe('Established');
+    });
+    await new Promise(resolve => setTimeout(resolve, 2500));
+    expect((await stage.peer('n1', TOR)).state).not.toBe('Established');
+  });
+
+  test('that changes on both sides, it comes up again; the mesh never noticed', async () => {
+    const mesh = (await stage.peer('n1', '10.78.0.2')).since;
+    await putPassword('wrong-one');
+    await eventually(async () => established('n1', TOR), 30_000);
+    expect((await stage.peer('n1', '10.78.0.2')).since).toBe(mesh);
+  });
+
+  test('it is nowhere in the log', () => {
+    expect(stage.logOf('n1.log')).not.toMatch(/right-one|wrong-one/);
+  });
+});
