@@ -325,7 +325,7 @@ export class Speaker {
     const peer = this.#owner(connection);
     if (peer === undefined) return;
     this.#peers.disown(connection);
-    peer.connectError = message;
+    if (peer.live === undefined) peer.connectError = message;
     peer.sessions.closed(connection, message);
   }
 
@@ -370,6 +370,8 @@ export class Speaker {
   }
 
   #ended(peer: Peer, reason: EndReason, established: boolean): void {
+    // A stray call that ends says nothing about the session that stands.
+    if (!established && peer.live !== undefined) return;
     peer.lastError = reason.message;
     peer.connectError = undefined;
     if (established) this.#exchange.ended(peer, reason, this.#now);

@@ -124,4 +124,53 @@ describe('graceful restart (RFC 4724)', () => {
     expect(b.speaker.peers()[0]?.lastError).toMatch(/silent/);
     expect(b.fib.has('10.1.0.0/24')).toBe(true);
   });
+
+  test('a stray TCP call does not disturb the session, whichever connection it is on', () => {
+    for (const passive of [false, true]) {
+      const { net, b } = pair({ passive }, { passive: !passive });
+      const before = b.speaker.peers()[0];
+      for (let i = 0; i < 3; i++) {
+        const connection = `stray-${i}`;
+        net.tell(b, {
+          kind: 'accepted',
+          connection,
+          localIp: mustIp('10.0.0.2'),
+          remoteIp: mustIp('10.0.0.1'),
+        });
+        net.run(2000);
+        if (i < 2) net.tell(b, { kind: 'closed', connection });
+        net.run(300_000);
+      }
+      expect(b.speaker.peers()[0]).toMatchObject({
+        state: 'Established',
+        established: 1,
+        lastError: before?.lastError,
+        since: before?.since,
+      });
+      expect(b.fib.size).toBe(3);
+      expect(removals(b)).toEqual([]);
+    }
+  });
+
+  test('a peer that restarts without closing its old connection is taken back at once', () => {
+    for (const bPassive of [false, true]) {
+      const { net, a, b } = pair({}, { passive: bPassive });
+      removals(b);
+      a.alive = false;
+      a.timers.clear();
+      net.run(500);
+      net.revive(a, { ...optionsOf('10.0.0.1', 64512), restarting: true });
+      net.perform(a, a.speaker.originate(mustPrefix('10.1.0.0/24')));
+      net.point(a, b);
+      net.run(5000);
+      expect(b.speaker.peers()[0]).toMatchObject({
+        state: 'Established',
+        established: 2,
+        lastError: 'the peer opened a new session (RFC 4724 §5)',
+      });
+      expect(removals(b)).toEqual(['2']);
+      net.run(300_000);
+      expect(b.speaker.peers()[0]).toMatchObject({ state: 'Established', established: 2 });
+    }
+  });
 });

@@ -100,6 +100,8 @@ export class VirtualNet {
   /** A dead host starts again, with nothing but what the kernel kept. */
   revive(host: Host, options: SpeakerOptions): void {
     host.alive = true;
+    // Its old connections mean nothing to it; the other ends still believe in them.
+    for (const key of [...this.#wires.keys()]) if (key.startsWith(`${host.name} `)) this.#wires.delete(key);
     host.speaker = new Speaker({ ...options, now: this.now });
   }
 
@@ -121,7 +123,7 @@ export class VirtualNet {
         for (let at = 0; at < output.bytes.length; at += this.chunk) {
           const bytes = output.bytes.slice(at, at + this.chunk);
           this.#later(this.delay(host, other.host), () => {
-            if (this.#wires.has(`${other.host.name} ${other.connection}`)) {
+            if (this.#wires.get(`${other.host.name} ${other.connection}`) === wire) {
               this.tell(other.host, { kind: 'bytes', connection: other.connection, bytes });
             }
           });
@@ -135,7 +137,10 @@ export class VirtualNet {
         const other = wire.ends.find(e => e.host !== host);
         if (other === undefined) break;
         this.#later(this.delay(host, other.host), () => {
-          if (!this.#wires.delete(`${other.host.name} ${other.connection}`)) return;
+          // The other end may have restarted, and use the name for another connection.
+          const key = `${other.host.name} ${other.connection}`;
+          if (this.#wires.get(key) !== wire) return;
+          this.#wires.delete(key);
           this.tell(other.host, { kind: 'closed', connection: other.connection });
         });
         break;

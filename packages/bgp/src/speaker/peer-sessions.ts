@@ -105,18 +105,23 @@ export class PeerSessions {
         this.#host.hangUp(id);
         return;
       }
-      // RFC 4724 §5: the peer restarted; the old connection just doesn't know yet.
-      this.#step(established, { kind: 'closed', message: 'the peer opened a new connection (RFC 4724 §5)' });
     }
-    if (this.#first.state.name === 'Active') {
+    // The first session takes the call unless it dials or is the established one.
+    const parked = this.#first.state.name === 'Idle' && established !== undefined;
+    if (this.#first.state.name === 'Active' || parked) {
+      this.#first.state = { name: 'Active', retries: this.#first.state.retries };
       this.#first.connection = connection;
       this.#step(this.#first, { kind: 'connected' });
       return;
     }
     // The peer calls again: it gave the earlier call up.
-    if (this.#second !== undefined) this.#step(this.#second, { kind: 'collisionLost' });
+    if (this.#second !== undefined && this.#second !== established) {
+      this.#step(this.#second, { kind: 'collisionLost' });
+    }
     const retries = this.#first.state.retries;
     const second: Session = { name: 'second', state: { name: 'Active', retries }, connection };
+    if (this.#second !== undefined)
+      throw new Error('an established second session leaves the first one free');
     this.#second = second;
     this.#step(second, { kind: 'connected' });
   }
@@ -190,7 +195,12 @@ export class PeerSessions {
   #collision(session: Session, remoteId: number): Session | undefined {
     const other = this.all.find(s => s !== session);
     if (other?.connection === undefined) return undefined;
-    if (other.state.name === 'Established') return session;
+    if (other.state.name === 'Established') {
+      if (other.state.negotiated.gracefulRestart === undefined) return session;
+      // RFC 4724 §5: the peer restarted, and the old connection just doesn't know yet. A mere TCP call proves nothing.
+      this.#step(other, { kind: 'closed', message: 'the peer opened a new session (RFC 4724 §5)' });
+      return undefined;
+    }
     if (other.state.name !== 'OpenConfirm' && other.state.name !== 'OpenSent') return undefined;
     if (other.connection.direction === session.connection?.direction) return other;
     const { routerId, localAs, remoteAs } = this.config;
@@ -243,6 +253,15 @@ export class PeerSessions {
       }
     }
     if (session.name === 'second') this.#tidy(session, event);
+    else this.#park(session);
+  }
+
+  /** While the second session is established the first one must not dial. */
+  #park(first: Session): void {
+    if (this.#second?.state.name !== 'Established') return;
+    if (first.connection === undefined && first.state.name !== 'Idle') {
+      this.#step(first, { kind: 'stop', message: 'the other session is established' });
+    } else if (first.state.name === 'Idle') this.#host.clearTimer('first', 'idleHold');
   }
 
   /** A second session that ended is forgotten, and the first one dials again. */
