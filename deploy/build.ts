@@ -1,0 +1,51 @@
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** Programs of the image: name of the bundle → source. */
+export const PROGRAMS: Readonly<Record<string, string>> = {
+  agent: 'packages/agent/src/main.ts',
+  'install-cni': 'packages/agent/src/install-cni.ts',
+  speaker: 'packages/speaker/src/main.ts',
+  controller: 'packages/controller/src/main.ts',
+  muslinctl: 'packages/cli/src/main.ts',
+  probe: 'deploy/programs/probe.ts',
+  'metrics-door': 'deploy/programs/metrics-door.ts',
+  'write-conflist': 'deploy/programs/write-conflist.ts',
+  uninstall: 'deploy/programs/uninstall.ts',
+};
+
+/**
+ * Bundles every program into `folder/bin/NAME.mjs`, one file each that needs Node and nothing else, and puts the source of
+ * the CNI executable where install-cni looks for it.
+ */
+export async function bundle(folder: string): Promise<void> {
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: Object.entries(PROGRAMS).map(([out, file]) => ({ in: file, out })),
+    outdir: join(folder, 'bin'),
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    target: 'node26',
+    format: 'esm',
+    conditions: ['@muslin/source'],
+    // Libraries in CommonJS call require; a plain name would clash with theirs.
+    banner: {
+      js: "import{createRequire as __muslinRequire}from'node:module';const require=__muslinRequire(import.meta.url);",
+    },
+    legalComments: 'linked',
+    logLevel: 'warning',
+  });
+  mkdirSync(join(folder, 'shim'), { recursive: true });
+  copyFileSync(join(ROOT, 'packages/agent/shim/muslin-cni.c'), join(folder, 'shim/muslin-cni.c'));
+}
+
+if (import.meta.main) {
+  const [folder = fileURLToPath(new URL('dist', import.meta.url))] = process.argv.slice(2);
+  await bundle(folder);
+  process.stdout.write(`${Object.keys(PROGRAMS).length} programs in ${folder}/bin\n`);
+}

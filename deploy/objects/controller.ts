@@ -1,0 +1,105 @@
+import { each, item, NAMESPACE, type Piece, value } from '../source/tree.ts';
+import { image, probes, program, pullSecrets, resourcesOf } from './container.ts';
+import { apiServerEnv, LABELS, podLabels, RUN_DIR } from './names.ts';
+
+const metadata = { name: 'muslin-controller', namespace: NAMESPACE, labels: LABELS };
+const selector = { matchLabels: podLabels('controller') };
+const ANYWHERE = [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }];
+/** The user of the image (Dockerfile). */
+const NOBODY = 65532;
+
+export const controller: readonly Piece[] = [
+  {
+    when: [],
+    about:
+      'Controllers: one leads, the other stands by. They carry no traffic and need no privilege on their node.',
+    object: {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata,
+      spec: {
+        replicas: value('controller.replicas'),
+        selector,
+        strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1, maxSurge: 1 } },
+        template: {
+          metadata: { labels: podLabels('controller') },
+          spec: {
+            serviceAccountName: 'muslin-controller',
+            priorityClassName: 'system-cluster-critical',
+            terminationGracePeriodSeconds: 20,
+            nodeSelector: { 'kubernetes.io/os': 'linux' },
+            tolerations: [
+              { key: 'node-role.kubernetes.io/control-plane', operator: 'Exists', effect: 'NoSchedule' },
+            ],
+            // Preferred, not required: a cluster of one node should still have its controller.
+            affinity: {
+              podAntiAffinity: {
+                preferredDuringSchedulingIgnoredDuringExecution: [
+                  {
+                    weight: 100,
+                    podAffinityTerm: { labelSelector: selector, topologyKey: 'kubernetes.io/hostname' },
+                  },
+                ],
+              },
+            },
+            securityContext: {
+              runAsNonRoot: true,
+              runAsUser: NOBODY,
+              runAsGroup: NOBODY,
+              fsGroup: NOBODY,
+              seccompProfile: { type: 'RuntimeDefault' },
+            },
+            imagePullSecrets: pullSecrets,
+            containers: [
+              {
+                name: 'controller',
+                ...image,
+                command: program('controller', '--run-dir', RUN_DIR, '--namespace', NAMESPACE),
+                env: apiServerEnv,
+                securityContext: {
+                  allowPrivilegeEscalation: false,
+                  readOnlyRootFilesystem: true,
+                  capabilities: { drop: ['ALL'] },
+                },
+                ...probes('controller.sock', 'synced'),
+                resources: resourcesOf('controller'),
+                volumeMounts: [{ name: 'run', mountPath: RUN_DIR }],
+              },
+            ],
+            volumes: [{ name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }],
+          },
+        },
+      },
+    },
+  },
+  {
+    when: [],
+    about: 'Draining nodes never takes both controllers at once.',
+    object: {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata,
+      spec: { maxUnavailable: 1, selector },
+    },
+  },
+  {
+    when: ['networkPolicy.enabled'],
+    about:
+      'Controllers are asked nothing over the network and talk to the API server alone. Pods of nodes use the network of\ntheir host, which NetworkPolicies do not cover.',
+    object: {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata,
+      spec: {
+        podSelector: selector,
+        policyTypes: ['Ingress', 'Egress'],
+        egress: [
+          {
+            to: ANYWHERE,
+            ports: each('networkPolicy.apiServerPorts', { protocol: 'TCP', port: item('integer') }),
+          },
+        ],
+      },
+    },
+  },
+];

@@ -1,0 +1,146 @@
+import { map, type Piece, text, type Tree, value, when } from '../source/tree.ts';
+import { NAMESPACE } from '../source/tree.ts';
+import { image, probes, program, pullSecrets, resourcesOf, rootWith } from './container.ts';
+import { apiServerEnv, LABELS, podLabels, RUN_DIR, STATE_DIR } from './names.ts';
+
+const mount = (name: string, mountPath: string, more: { readonly [key: string]: Tree } = {}): Tree => ({
+  name,
+  mountPath,
+  ...more,
+});
+const hostPath = (name: string, path: Tree, type: string): Tree => ({ name, hostPath: { path, type } });
+
+const nodeName: Tree = { name: 'NODENAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } };
+
+/** Runtimes mount /proc/sys read-only; who may mount may take that back. A failure shows in the agent's log as EROFS. */
+const WRITABLE_SYSCTL = 'mount -o remount,bind,rw /proc/sys 2>/dev/null; exec "$@"';
+
+const agent: Tree = {
+  name: 'agent',
+  ...image,
+  command: [
+    ...['sh', '-c', WRITABLE_SYSCTL, '--'],
+    ...program('agent', '--run-dir', RUN_DIR, '--state-dir', STATE_DIR),
+    ...['--iptables', value('agent.iptables'), '--refresh-ms', text({ setting: 'agent.refreshMs' })],
+  ],
+  env: [nodeName, ...apiServerEnv],
+  // NET_ADMIN: links, routes, rules, sets. NET_RAW: iptables-legacy. SYS_ADMIN: enter a pod's namespace.
+  // AppArmor's default profile forbids writing /proc/sys/net, which a router must.
+  securityContext: when(
+    'node.privileged',
+    { privileged: true, readOnlyRootFilesystem: true },
+    {
+      runAsUser: 0,
+      readOnlyRootFilesystem: true,
+      // No allowPrivilegeEscalation: Kubernetes refuses to promise it beside SYS_ADMIN.
+      capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW', 'SYS_ADMIN'] },
+      appArmorProfile: { type: 'Unconfined' },
+    },
+  ),
+  ...probes('agent.sock', 'ready'),
+  resources: resourcesOf('agent'),
+  volumeMounts: [
+    mount('run', RUN_DIR),
+    mount('state', STATE_DIR),
+    mount('netns', '/run/netns', { mountPropagation: 'HostToContainer' }),
+    mount('xtables-lock', '/run/xtables.lock'),
+  ],
+};
+
+const speaker: Tree = {
+  name: 'speaker',
+  ...image,
+  command: program('speaker', '--run-dir', RUN_DIR),
+  env: [nodeName, ...apiServerEnv],
+  // NET_ADMIN: routes. NET_BIND_SERVICE: port 179.
+  securityContext: rootWith('NET_ADMIN', 'NET_BIND_SERVICE'),
+  ...probes('speaker.sock', 'started'),
+  resources: resourcesOf('speaker'),
+  volumeMounts: [mount('run', RUN_DIR)],
+};
+
+const metrics: Tree = {
+  name: 'metrics',
+  ...image,
+  command: program(
+    'metrics-door',
+    '--port',
+    text({ setting: 'metrics.port' }),
+    '--socket',
+    `${RUN_DIR}/agent.sock`,
+  ),
+  // The socket belongs to root; this container may read it and nothing else.
+  securityContext: rootWith(),
+  ports: [{ name: 'metrics', containerPort: value('metrics.port'), protocol: 'TCP' }],
+  resources: { requests: { cpu: '5m', memory: '48Mi' }, limits: { memory: '128Mi' } },
+  volumeMounts: [mount('run', RUN_DIR, { readOnly: true })],
+};
+
+const installers: readonly Tree[] = [
+  {
+    name: 'install-cni',
+    ...image,
+    command: program(
+      'install-cni',
+      ...['--bin-dir', '/host/cni-bin', '--cache', '/opt/muslin/shim', '--queue', `${RUN_DIR}/cni-queue`],
+    ),
+    securityContext: rootWith(),
+    volumeMounts: [mount('cni-bin', '/host/cni-bin')],
+  },
+  {
+    name: 'write-conflist',
+    ...image,
+    command: program(
+      'write-conflist',
+      ...['--file', text('/host/cni-conf/', { setting: 'cni.confName' })],
+      ...['--plugins', '/host/cni-bin', '--mtu', text({ setting: 'cni.mtu' })],
+    ),
+    securityContext: rootWith(),
+    volumeMounts: [
+      mount('cni-bin', '/host/cni-bin', { readOnly: true }),
+      mount('cni-conf', '/host/cni-conf'),
+    ],
+  },
+];
+
+/** Agent and speaker of every node: one pod, two containers, so that either restarts without the other. */
+export const node: readonly Piece[] = [
+  {
+    when: [],
+    about:
+      'Agent and speaker of every node. A restart of either leaves rules and routes in the kernel; peers keep our\nroutes meanwhile (RFC 4724), so that nodes can be renewed one after the other under traffic.',
+    object: {
+      apiVersion: 'apps/v1',
+      kind: 'DaemonSet',
+      metadata: { name: 'muslin-node', namespace: NAMESPACE, labels: LABELS },
+      spec: {
+        selector: { matchLabels: podLabels('node') },
+        updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
+        minReadySeconds: 5,
+        template: {
+          metadata: { labels: podLabels('node') },
+          spec: {
+            serviceAccountName: 'muslin-node',
+            hostNetwork: true,
+            priorityClassName: 'system-node-critical',
+            terminationGracePeriodSeconds: 20,
+            nodeSelector: map('node.nodeSelector'),
+            tolerations: [{ operator: 'Exists' }],
+            securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+            imagePullSecrets: pullSecrets,
+            initContainers: installers,
+            containers: [agent, speaker, when('metrics.enabled', metrics)],
+            volumes: [
+              hostPath('run', RUN_DIR, 'DirectoryOrCreate'),
+              hostPath('state', STATE_DIR, 'DirectoryOrCreate'),
+              hostPath('netns', '/run/netns', 'DirectoryOrCreate'),
+              hostPath('xtables-lock', '/run/xtables.lock', 'FileOrCreate'),
+              hostPath('cni-bin', value('cni.binDir'), 'DirectoryOrCreate'),
+              hostPath('cni-conf', value('cni.confDir'), 'DirectoryOrCreate'),
+            ],
+          },
+        },
+      },
+    },
+  },
+];

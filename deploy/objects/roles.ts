@@ -1,0 +1,88 @@
+/** A rule of RBAC (rbac.authorization.k8s.io/v1 PolicyRule), for one API group. */
+export interface Grant {
+  readonly group: string;
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** What one program may do. */
+export interface Role {
+  readonly about: string;
+  /** Over all namespaces, and for objects without one. */
+  readonly cluster: readonly Grant[];
+  /** In Muslin's own namespace only. */
+  readonly own: readonly Grant[];
+}
+
+const CALICO = 'projectcalico.org';
+const WATCH = ['list', 'watch'];
+
+/**
+ * What each program asks for while it works, no more: test/deploy/rbac.kernel.test.ts compares this table with the audit
+ * log of a cluster that runs, and fails on a grant that is missing or unused.
+ */
+export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> = {
+  agent: {
+    about: 'What decides the rules of a node; addresses of its pods.',
+    cluster: [
+      {
+        group: '',
+        resources: ['nodes', 'namespaces', 'pods', 'serviceaccounts', 'services'],
+        verbs: WATCH,
+      },
+      { group: '', resources: ['pods'], verbs: ['get', 'patch'] },
+      { group: 'discovery.k8s.io', resources: ['endpointslices'], verbs: WATCH },
+      { group: 'networking.k8s.io', resources: ['networkpolicies'], verbs: WATCH },
+      {
+        group: CALICO,
+        resources: [
+          'networkpolicies',
+          'globalnetworkpolicies',
+          'tiers',
+          'networksets',
+          'globalnetworksets',
+          'ippools',
+          'ipamconfigurations',
+          'ipamblocks',
+        ],
+        verbs: WATCH,
+      },
+      { group: CALICO, resources: ['blockaffinities'], verbs: ['list'] },
+      {
+        group: CALICO,
+        resources: ['blockaffinities', 'ipamblocks', 'ipamhandles'],
+        verbs: ['get', 'create', 'update'],
+      },
+      { group: CALICO, resources: ['ipamhandles'], verbs: ['delete'] },
+    ],
+    own: [],
+  },
+  speaker: {
+    about: 'What decides sessions and routes of a node; the status of its own sessions.',
+    cluster: [
+      { group: '', resources: ['nodes'], verbs: WATCH },
+      {
+        group: CALICO,
+        resources: ['bgpconfigurations', 'bgppeers', 'bgpfilters', 'ippools', 'ipamblocks'],
+        verbs: WATCH,
+      },
+      { group: 'muslin.dev', resources: ['bgpnodestatuses', 'bgpnodestatuses/status'], verbs: ['patch'] },
+    ],
+    own: [],
+  },
+  controller: {
+    about: 'Pool status, and the addresses of nodes that are gone.',
+    cluster: [
+      { group: '', resources: ['nodes'], verbs: ['get', 'list', 'watch'] },
+      { group: CALICO, resources: ['ippools'], verbs: ['get', 'list', 'watch'] },
+      { group: CALICO, resources: ['ippools/status'], verbs: ['patch'] },
+      { group: CALICO, resources: ['blockaffinities'], verbs: WATCH },
+      {
+        group: CALICO,
+        resources: ['blockaffinities', 'ipamblocks', 'ipamhandles'],
+        verbs: ['get', 'update', 'delete'],
+      },
+    ],
+    own: [{ group: 'coordination.k8s.io', resources: ['leases'], verbs: ['get', 'create', 'update'] }],
+  },
+};

@@ -1,0 +1,203 @@
+/** What a person may set when installing: one row gives the default, its comment, its schema and its type. */
+export interface Setting {
+  /** `agent.refreshMs`: the place in values.yaml. */
+  readonly path: string;
+  readonly about: string;
+  readonly shape: Shape;
+}
+
+type Shape =
+  | {
+      readonly type: 'string';
+      readonly value: string;
+      readonly pattern?: string;
+      readonly oneOf?: readonly string[];
+    }
+  | { readonly type: 'integer'; readonly value: number; readonly min: number; readonly max: number }
+  | { readonly type: 'boolean'; readonly value: boolean }
+  | { readonly type: 'strings'; readonly value: readonly string[] }
+  | {
+      readonly type: 'integers';
+      readonly value: readonly number[];
+      readonly min: number;
+      readonly max: number;
+    }
+  | { readonly type: 'map'; readonly value: Readonly<Record<string, string>> };
+
+const string = (value: string, more: { pattern?: string; oneOf?: readonly string[] } = {}): Shape => ({
+  type: 'string',
+  value,
+  ...more,
+});
+const integer = (value: number, min: number, max: number): Shape => ({ type: 'integer', value, min, max });
+const yesNo = (value: boolean): Shape => ({ type: 'boolean', value });
+const map = (value: Readonly<Record<string, string>>): Shape => ({ type: 'map', value });
+const ABSOLUTE = '^/[A-Za-z0-9._/-]+$';
+
+const resources = (program: string, cpu: string, memory: string, limit: string): readonly Setting[] => [
+  {
+    path: `${program}.resources.requests`,
+    about: `What the scheduler keeps free for the ${program}.`,
+    shape: map({ cpu, memory }),
+  },
+  {
+    path: `${program}.resources.limits`,
+    about: `Hard limits of the ${program}. No CPU limit on purpose: throttling delays policy.`,
+    shape: map({ memory: limit }),
+  },
+];
+
+/** Integers stay below 1000000: Go templates print greater ones as 1e+06. */
+export const SETTINGS: readonly Setting[] = [
+  {
+    path: 'image.repository',
+    about: 'Image that holds all programs; deploy/Dockerfile builds it.',
+    shape: string('muslin', { pattern: '^[a-z0-9][a-zA-Z0-9._:/-]*$' }),
+  },
+  {
+    path: 'image.tag',
+    about: 'Its tag, or tag@sha256:digest.',
+    shape: string('0.1.0', { pattern: '^[A-Za-z0-9_][A-Za-z0-9_.@:-]*$' }),
+  },
+  {
+    path: 'image.pullPolicy',
+    about: 'IfNotPresent, Always or Never.',
+    shape: string('IfNotPresent', { oneOf: ['IfNotPresent', 'Always', 'Never'] }),
+  },
+  {
+    path: 'image.pullSecrets',
+    about: 'Names of Secrets of type kubernetes.io/dockerconfigjson in the same namespace.',
+    shape: { type: 'strings', value: [] },
+  },
+  {
+    path: 'apiServer.host',
+    about: 'Address of the API server for nodes without kube-proxy; empty: the kubernetes Service.',
+    shape: string(''),
+  },
+  {
+    path: 'apiServer.port',
+    about: 'Its port, used together with apiServer.host.',
+    shape: integer(6443, 1, 65535),
+  },
+  {
+    path: 'node.privileged',
+    about:
+      'Full privileges for the agent: only for hosts whose SELinux policy refuses the short list of capabilities.',
+    shape: yesNo(false),
+  },
+  {
+    path: 'node.nodeSelector',
+    about: 'Nodes that Muslin runs on: all that carry pods of this network.',
+    shape: map({ 'kubernetes.io/os': 'linux' }),
+  },
+  {
+    path: 'cni.binDir',
+    about: 'Where the container runtime looks for CNI plugins.',
+    shape: string('/opt/cni/bin', { pattern: ABSOLUTE }),
+  },
+  {
+    path: 'cni.confDir',
+    about: 'Where it looks for network configurations.',
+    shape: string('/etc/cni/net.d', { pattern: ABSOLUTE }),
+  },
+  {
+    path: 'cni.confName',
+    about: 'File written there; the runtime takes the first by name.',
+    shape: string('10-muslin.conflist', { pattern: '^[A-Za-z0-9._-]+\\.conflist$' }),
+  },
+  {
+    path: 'cni.mtu',
+    about: 'MTU of pods; 0: that of the link with the default route.',
+    shape: integer(0, 0, 65535),
+  },
+  {
+    path: 'agent.iptables',
+    about: 'auto, nft or legacy; auto takes the one that kubelet and kube-proxy use.',
+    shape: string('auto', { oneOf: ['auto', 'nft', 'legacy'] }),
+  },
+  {
+    path: 'agent.refreshMs',
+    about: 'Milliseconds between looks at what others may have changed in our rules.',
+    shape: integer(10_000, 100, 999_999),
+  },
+  ...resources('agent', '100m', '160Mi', '768Mi'),
+  {
+    path: 'speaker.passwordSecrets',
+    about:
+      'Secrets in the same namespace that BGP passwords are in; the speaker may read these and no others.',
+    shape: { type: 'strings', value: [] },
+  },
+  ...resources('speaker', '50m', '128Mi', '768Mi'),
+  { path: 'controller.replicas', about: 'One leads, the others stand by.', shape: integer(2, 1, 9) },
+  ...resources('controller', '20m', '96Mi', '512Mi'),
+  {
+    path: 'networkPolicy.enabled',
+    about: "A NetworkPolicy for the controller's pods: nothing in, only the API server out.",
+    shape: yesNo(true),
+  },
+  {
+    path: 'networkPolicy.apiServerPorts',
+    about: 'Ports of the API server as seen behind its Service.',
+    shape: { type: 'integers', value: [443, 6443], min: 1, max: 65535 },
+  },
+  {
+    path: 'pool.cidr',
+    about: 'First IPPool (default-ipv4-ippool); empty: write IPPools yourself.',
+    shape: string('', { pattern: '^$|^[0-9a-fA-F.:]+/[0-9]{1,3}$' }),
+  },
+  {
+    path: 'pool.blockSize',
+    about: 'Prefix length of the blocks that nodes claim.',
+    shape: integer(26, 20, 128),
+  },
+  {
+    path: 'pool.natOutgoing',
+    about: 'Whether packets that leave for addresses outside all pools get the address of their node.',
+    shape: yesNo(true),
+  },
+  {
+    path: 'metrics.enabled',
+    about: 'A container beside each agent that serves its metrics over TCP on the node address.',
+    shape: yesNo(false),
+  },
+  { path: 'metrics.port', about: 'Its port.', shape: integer(9466, 1024, 65535) },
+  {
+    path: 'metrics.serviceMonitor',
+    about: 'A ServiceMonitor for the Prometheus Operator; needs metrics.enabled.',
+    shape: yesNo(false),
+  },
+];
+
+/** Nested values, as values.yaml holds them. */
+export type Values = { readonly [key: string]: unknown };
+
+/** All defaults, nested. */
+export function defaults(): Values {
+  const root: Record<string, unknown> = {};
+  for (const { path, shape } of SETTINGS) put(root, path, shape.value);
+  return root;
+}
+
+/** Defaults with some settings changed, by path; throws for a path that is no setting. */
+export function valuesWith(changes: Readonly<Record<string, unknown>>): Values {
+  const root = structuredClone(defaults()) as Record<string, unknown>;
+  for (const [path, value] of Object.entries(changes)) {
+    settingAt(path);
+    put(root, path, value);
+  }
+  return root;
+}
+
+/** The row of a path; throws when there is none. */
+export function settingAt(path: string): Setting {
+  const found = SETTINGS.find(setting => setting.path === path);
+  if (found === undefined) throw new Error(`${path} is no setting`);
+  return found;
+}
+
+function put(root: Record<string, unknown>, path: string, value: unknown): void {
+  const keys = path.split('.');
+  let place = root;
+  for (const key of keys.slice(0, -1)) place = (place[key] ??= {}) as Record<string, unknown>;
+  place[keys.at(-1) as string] = value;
+}

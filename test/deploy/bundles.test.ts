@@ -1,0 +1,82 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundle, PROGRAMS } from '../../deploy/build.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+let dir: string;
+beforeAll(async () => {
+  // Outside the repository, so that no bundle finds node_modules.
+  dir = mkdtempSync(join(tmpdir(), 'muslin-bundle-'));
+  await bundle(dir);
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** Plain Node, without the conditions that sources need; no cluster and no node name in sight. */
+function run(program: string, ...args: readonly string[]) {
+  const { PATH = '' } = process.env;
+  return spawnSync(process.execPath, [join(dir, 'bin', `${program}.mjs`), ...args], {
+    cwd: dir,
+    encoding: 'utf8',
+    timeout: 20_000,
+    env: { PATH, HOME: dir, NODE_OPTIONS: '--disable-warning=ExperimentalWarning' },
+  });
+}
+
+describe('bundles', () => {
+  it.each(Object.keys(PROGRAMS).filter(name => !['install-cni', 'probe'].includes(name)))(
+    '%s refuses a flag that it does not know with exit code 2, and says so',
+    name => {
+      const done = run(name, '--no-such-flag');
+      expect(`${done.stderr}${done.stdout}`).toContain('no-such-flag');
+      expect(done.status).toBe(2);
+    },
+  );
+
+  it.each(['agent', 'speaker'])('%s says what it lacks: the name of its node', name => {
+    const done = run(name);
+    expect(done.stderr).toContain('--node');
+    expect(done.status).toBe(2);
+  });
+
+  it.each([['agent', '--node', 'n1'], ['speaker', '--node', 'n1'], ['controller']])(
+    '%s ends with a sentence where there is no cluster',
+    (name, ...args) => {
+      const done = run(name, ...args);
+      expect(done.stderr).toMatch(/kubeconfig|KUBECONFIG/i);
+      expect(done.status).toBe(2);
+    },
+  );
+
+  it('muslinctl has the version of the repository and shows help', () => {
+    const { version } = JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8'));
+    const said = run('muslinctl', 'version', '--client');
+    expect(said.stdout).toContain(`muslinctl ${version} `);
+    expect(said.status).toBe(0);
+    expect(run('muslinctl', '--help').stdout).toContain('why');
+  });
+
+  it('muslinctl judges a folder of manifests', () => {
+    const files = `${ROOT}/docs/examples`;
+    const done = run('muslinctl', 'validate', '-f', files);
+    expect(done.stderr).toBe('');
+    expect(done.status).toBe(0);
+  });
+
+  it('install-cni finds the source of the executable and installs it, or its script', () => {
+    mkdirSync(join(dir, 'cni'));
+    const done = run('install-cni', '--bin-dir', join(dir, 'cni'), '--cache', join(dir, 'cache'));
+    expect(done.stderr).toBe('');
+    expect(done.stdout).toMatch(/^shim: (compiled|script)\n$/);
+    expect(statSync(join(dir, 'cni/muslin')).mode & 0o111).toBe(0o111);
+    expect(existsSync(join(dir, 'cni/muslin.conf'))).toBe(true);
+  });
+
+  it('each is one file below 5 MB', () => {
+    for (const name of Object.keys(PROGRAMS))
+      expect(statSync(join(dir, 'bin', `${name}.mjs`)).size).toBeLessThan(5_000_000);
+  });
+});

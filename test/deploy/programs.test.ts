@@ -1,0 +1,101 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { serveStatus } from '@muslin/linux';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openMetricsDoor } from '../../deploy/programs/metrics-door.ts';
+import { probe } from '../../deploy/programs/probe.ts';
+import { conflist } from '../../deploy/programs/write-conflist.ts';
+
+const PROGRAM = (name: string) => fileURLToPath(new URL(`../../deploy/programs/${name}.ts`, import.meta.url));
+let dir: string;
+let server: Server;
+let ready = false;
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'muslin-programs-'));
+  server = await serveStatus(`${dir}/p.sock`, {
+    '/healthz': () => 'ok\n',
+    '/v1/status': () => ({ ready, node: 'n1' }),
+    '/metrics': () => 'muslin_x 1\n',
+    '/silent': () => new Promise(() => {}),
+  });
+});
+afterAll(() => {
+  server.close().closeAllConnections();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+describe('probe', () => {
+  it('is content with an answer, and with a field that is true', async () => {
+    ready = true;
+    expect(await probe(`${dir}/p.sock`, '/healthz', undefined)).toBeUndefined();
+    expect(await probe(`${dir}/p.sock`, '/v1/status', 'ready')).toBeUndefined();
+  });
+
+  it('says what is wrong', async () => {
+    ready = false;
+    expect(await probe(`${dir}/p.sock`, '/v1/status', 'ready')).toBe('ready is false');
+    expect(await probe(`${dir}/p.sock`, '/v1/status', 'synced')).toBe('synced is undefined');
+    expect(await probe(`${dir}/p.sock`, '/nowhere', undefined)).toBe('it answered 404');
+    expect(await probe(`${dir}/p.sock`, '/healthz', 'ready')).toBe('it answered something that is no JSON');
+    expect(await probe(`${dir}/none.sock`, '/healthz', undefined)).toContain('ENOENT');
+    expect(await probe(`${dir}/p.sock`, '/silent', undefined, 50)).toContain('no answer within 50 ms');
+  });
+
+  it('ends with 0, 1 or 2', async () => {
+    const run = (...args: string[]) => spawnSync(process.execPath, [PROGRAM('probe'), ...args]).status;
+    expect([run(`${dir}/none.sock`, '/healthz'), run()]).toEqual([1, 2]);
+  });
+});
+
+describe('metrics door', () => {
+  it('passes /metrics on, nothing else, and says when nobody is behind it', async () => {
+    const open = async (socket: string) => {
+      const door = await openMetricsDoor(socket, 0, '127.0.0.1');
+      const ask = async (path: string) => {
+        const answer = await fetch(`http://127.0.0.1:${(door.address() as AddressInfo).port}${path}`);
+        return [answer.status, await answer.text()];
+      };
+      return { ask, close: () => door.close().closeAllConnections() };
+    };
+    const door = await open(`${dir}/p.sock`);
+    expect(await door.ask('/metrics')).toEqual([200, 'muslin_x 1\n']);
+    expect(await door.ask('/v1/status')).toEqual([404, 'only /metrics is here\n']);
+    door.close();
+    const nobody = await open(`${dir}/none.sock`);
+    expect((await nobody.ask('/metrics'))[0]).toBe(503);
+    nobody.close();
+  });
+});
+
+describe('network configuration', () => {
+  it('asks for both CNI versions, and chains portmap only where it is', () => {
+    expect(conflist({ mtu: 0, portmap: false })).toEqual({
+      cniVersion: '1.0.0',
+      cniVersions: ['1.0.0', '1.1.0'],
+      name: 'k8s-pod-network',
+      plugins: [{ type: 'muslin' }],
+    });
+    expect(conflist({ mtu: 8900, portmap: true })).toMatchObject({
+      plugins: [
+        { type: 'muslin', mtu: 8900 },
+        { type: 'portmap', capabilities: { portMappings: true } },
+      ],
+    });
+  });
+
+  it('is written whole, beside what is there', () => {
+    writeFileSync(`${dir}/portmap`, '');
+    writeFileSync(`${dir}/10-muslin.conflist`, 'old');
+    const args = ['--file', `${dir}/10-muslin.conflist`, '--plugins', dir, '--mtu', '1400'];
+    const done = spawnSync(process.execPath, [PROGRAM('write-conflist'), ...args], { encoding: 'utf8' });
+    expect(done.stderr).toBe('');
+    expect(done.stdout).toContain('muslin, portmap (hostPorts)');
+    expect(JSON.parse(readFileSync(`${dir}/10-muslin.conflist`, 'utf8')).plugins).toHaveLength(2);
+    expect(readdirSync(dir).filter(name => name.endsWith('new'))).toEqual([]);
+  });
+});
