@@ -1,0 +1,102 @@
+import { parseArgs } from 'node:util';
+import { Proof, type ProofOptions } from './proof.ts';
+import { story } from './story.ts';
+
+const USAGE = `npm run proof -- [options]     specification = graph = compiled rules = kernel, on random policies
+
+  --rounds N       sets of policies, each replacing the last (200)
+  --flows N        connections to try in each round (80)
+  --nodes N        worker nodes (2)
+  --seed N         the same seed rolls the same policies and connections (the time)
+  --iptables X     nft, legacy or both (both)
+  --id NAME        name of the lab (proof)
+`;
+
+interface Wanted extends Omit<ProofOptions, 'iptables'> {
+  readonly rounds: number;
+  readonly backends: readonly ProofOptions['iptables'][];
+}
+
+function read(args: readonly string[]): Wanted | string {
+  const text = (value: string) => ({ type: 'string', default: value }) as const;
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        rounds: text('200'),
+        flows: text('80'),
+        nodes: text('2'),
+        seed: text(String(Date.now() % 2 ** 31)),
+        iptables: text('both'),
+        id: text('proof'),
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    if (values.help) return USAGE;
+    const numbers = [values.rounds, values.flows, values.nodes, values.seed].map(Number);
+    const [rounds = 0, flows = 0, nodes = 0, seed = 0] = numbers;
+    if (numbers.some(n => !Number.isInteger(n) || n < 0) || rounds < 1 || nodes < 1)
+      return `--rounds, --flows, --nodes and --seed take whole numbers\n\n${USAGE}`;
+    const backend = values.iptables;
+    if (backend !== 'nft' && backend !== 'legacy' && backend !== 'both')
+      return `--iptables takes nft, legacy or both, not "${backend}"`;
+    return {
+      rounds,
+      flows,
+      nodes,
+      seed,
+      id: values.id,
+      backends: backend === 'both' ? ['nft', 'legacy'] : [backend],
+    };
+  } catch (error) {
+    return `${(error as Error).message}\n\n${USAGE}`;
+  }
+}
+
+/** True when every round agreed. */
+async function prove(wanted: Wanted, iptables: ProofOptions['iptables']): Promise<boolean> {
+  const { rounds, ...options } = wanted;
+  const started = performance.now();
+  const proof = await Proof.up({ ...options, iptables });
+  const stop = () => void proof.down().then(() => process.exit(130));
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  let [allowed, denied] = [0, 0];
+  try {
+    for (let i = 1; i <= rounds; i++) {
+      const round = await proof.next();
+      allowed += round.allowed;
+      denied += round.denied;
+      if (round.disagreements.length > 0) {
+        process.stdout.write(
+          `iptables-${iptables}, seed ${options.seed}, round ${i}: not agreed\n${story(round)}\n`,
+        );
+        const least = await proof.shrink(round);
+        process.stdout.write(
+          least.disagreements.length > 0
+            ? `\nthe least that still disagrees:\n${story(least)}\n`
+            : '\nit does not come again from these policies alone: the transition matters\n',
+        );
+        return false;
+      }
+      if (i % 20 === 0) process.stdout.write(`iptables-${iptables}: ${i} rounds agree\n`);
+    }
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+    await proof.down();
+  }
+  const seconds = Math.round((performance.now() - started) / 1000);
+  process.stdout.write(
+    `iptables-${iptables}, seed ${options.seed}: ${rounds} rounds, ${allowed} connections allowed and ${denied} denied, all agree, ${seconds} s\n`,
+  );
+  return true;
+}
+
+const wanted = read(process.argv.slice(2));
+if (typeof wanted === 'string') {
+  const help = wanted === USAGE;
+  (help ? process.stdout : process.stderr).write(`${wanted.trimEnd()}\n`);
+  process.exit(help ? 0 : 2);
+}
+let good = true;
+for (const iptables of wanted.backends) good = (await prove(wanted, iptables)) && good;
+process.exit(good ? 0 : 1);
