@@ -72,7 +72,7 @@ function listen(place: Place, answer: string | Buffer | undefined): Promise<void
   server = createServer({ allowHalfOpen: true }, socket => {
     const chunks: Buffer[] = [];
     socket.on('error', () => {});
-    socket.on('data', chunk => {
+    socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       if (answer === undefined) socket.destroy();
     });

@@ -1,0 +1,320 @@
+import { readdirSync } from 'node:fs';
+import { RESOURCES } from '@muslin/kube';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { must, until } from './spaces.ts';
+import { Stand, type StandPod } from './stand.ts';
+
+let stand: Stand;
+beforeAll(async () => {
+  stand = await Stand.up();
+});
+afterAll(async () => {
+  await stand?.down();
+});
+
+const parsed = (answer: { readonly out: string }) => JSON.parse(answer.out);
+const rules = () => stand.node.run('iptables-save');
+const handleOf = (pod: StandPod) => [...held].find(handle => handle.includes(pod.containerId));
+let held: readonly string[] = [];
+/** Waits until IPAM holds addresses for exactly these pods. */
+async function heldBy(pods: readonly StandPod[]): Promise<void> {
+  await until(
+    async () => (held = [...(await stand.held()).keys()].filter(handle => handle.includes('box'))),
+    handles => handles.length === pods.length && pods.every(pod => handleOf(pod) !== undefined),
+    `addresses held by ${pods.map(pod => pod.containerId)} alone`,
+  );
+}
+const removed = async (...pods: readonly StandPod[]) => {
+  for (const answer of await Promise.all(pods.map(pod => stand.cni('DEL', pod))))
+    expect(answer).toMatchObject({ code: 0, out: '' });
+};
+/** Nothing of any pod is on the node or in IPAM. */
+async function nothingLeft(): Promise<void> {
+  await heldBy([]);
+  expect(stand.cables()).toEqual([]);
+  expect(stand.routes()).toEqual([]);
+  expect(readdirSync(`${stand.folder}/state/sandboxes`)).toEqual([]);
+  expect(readdirSync(`${stand.folder}/state/releases`)).toEqual([]);
+}
+
+describe('a pod', () => {
+  test('is answered for when its addresses, routes and rules are there, and goes without a trace', async () => {
+    const pod = await stand.pod('web');
+    const answer = await stand.cni('ADD', pod);
+    const result = parsed(answer);
+    const [cable = ''] = stand.cables();
+    const ips = result.ips.map((ip: { address: string }) => ip.address);
+    expect(result).toEqual({
+      cniVersion: '1.1.0',
+      interfaces: [
+        { name: cable, mac: 'ee:ee:ee:ee:ee:ee', mtu: 1500, sandbox: '' },
+        { name: 'eth0', mac: expect.stringMatching(/^[0-9a-f:]{17}$/), mtu: 1500, sandbox: pod.space.path },
+      ],
+      ips: [
+        { interface: 1, address: expect.stringMatching(/^10\.77\.0\.\d+\/32$/) },
+        { interface: 1, address: expect.stringMatching(/^fd77::.*\/128$/) },
+      ],
+      dns: {},
+    });
+    expect([...stand.routes()].sort()).toEqual(ips.map((ip: string) => ip.split('/')[0]).sort());
+    expect(rules()).toContain(cable);
+    expect(await stand.cni('CHECK', pod)).toMatchObject({ code: 0, out: '' });
+    await heldBy([pod]);
+    const annotated = await until(
+      () => stand.client.get(RESOURCES.Pod, { namespace: 'shop', name: 'web' }),
+      got => got.ok && got.value.metadata.annotations?.['cni.projectcalico.org/podIP'] !== undefined,
+      'the annotations are written',
+    );
+    expect(must(annotated).metadata.annotations).toMatchObject({
+      'cni.projectcalico.org/containerID': pod.containerId,
+      'cni.projectcalico.org/podIP': ips[0],
+      'cni.projectcalico.org/podIPs': ips.join(','),
+    });
+    await removed(pod);
+    await nothingLeft();
+    expect(rules()).not.toContain(cable);
+    // containerd sends a second one, without namespace and result.
+    expect(await stand.cni('DEL', pod, { CNI_NETNS: '' })).toMatchObject({ code: 0, out: '' });
+  });
+
+  test('that nobody knows can be deleted; one without a namespace too', async () => {
+    const pod = await stand.pod('ghost');
+    expect(await stand.cni('DEL', { ...pod, containerId: 'unknown' })).toMatchObject({ code: 0, out: '' });
+    await stand.add(pod);
+    pod.space.close();
+    expect(await stand.cni('DEL', pod)).toMatchObject({ code: 0, out: '' });
+    await nothingLeft();
+  });
+
+  test('is refused a second ADD and keeps what it has', async () => {
+    const pod = await stand.pod('twice');
+    const ips = await stand.add(pod);
+    expect(parsed(await stand.cni('ADD', pod))).toMatchObject({
+      code: 4,
+      msg: `container ${pod.containerId} has its interface eth0 already`,
+    });
+    const other = await stand.cni('ADD', pod, { CNI_IFNAME: 'eth1' });
+    expect(parsed(other)).toMatchObject({ code: 4 });
+    // Nor does the end of an interface that it never had take its addresses away.
+    expect(await stand.cni('DEL', pod, { CNI_IFNAME: 'eth1' })).toMatchObject({ code: 0 });
+    expect(await stand.cni('CHECK', pod)).toMatchObject({ code: 0 });
+    expect([...stand.routes()].sort()).toEqual([...ips].sort());
+    await heldBy([pod]);
+    await removed(pod);
+  });
+
+  test.each([
+    ['a namespace that is not there', { CNI_NETNS: '/run/netns/none' }, 8],
+    ['the node’s own namespace', () => ({ CNI_NETNS: stand.node.path }), 8],
+    ['an interface name that is taken', { CNI_IFNAME: 'lo' }, 4],
+    ['a pod that does not exist', { CNI_ARGS: 'K8S_POD_NAMESPACE=shop;K8S_POD_NAME=nobody' }, 11],
+    ['another UID', { CNI_ARGS: 'K8S_POD_NAMESPACE=shop;K8S_POD_NAME=refused;K8S_POD_UID=other' }, 11],
+    ['no pod at all', { CNI_ARGS: '' }, 4],
+  ])('with %s is refused, and nothing is left', async (_, env, code) => {
+    const pod = await stand
+      .pod('refused')
+      .catch(async () =>
+        stand.sandboxOf(
+          'refused',
+          must(await stand.client.get(RESOURCES.Pod, { namespace: 'shop', name: 'refused' })).metadata
+            .uid as string,
+        ),
+      );
+    const answer = await stand.cni('ADD', pod, typeof env === 'function' ? env() : env);
+    expect([answer.code, parsed(answer).code]).toEqual([1, code]);
+    await nothingLeft();
+  });
+
+  test('in a newer sandbox takes the place of the older one, whose late DEL changes nothing', async () => {
+    const older = await stand.pod('again');
+    await stand.add(older);
+    const newer = stand.sandboxOf('again', older.uid);
+    const ips = await stand.add(newer);
+    await heldBy([newer]);
+    await removed(older);
+    expect(await stand.cni('CHECK', newer)).toMatchObject({ code: 0 });
+    expect([...stand.routes()].sort()).toEqual([...ips].sort());
+    await removed(newer);
+    await nothingLeft();
+  });
+});
+
+test('CHECK names what was tampered with, and what belongs to the agent is put back', async () => {
+  const pod = await stand.pod('checked');
+  const [four] = await stand.add(pod);
+  stand.node.run('iptables', '-F', 'msl-pod');
+  expect(parsed(await stand.cni('CHECK', pod))).toMatchObject({
+    code: 101,
+    msg: "the kernel lacked parts of this node's rules, which are put back now: table filter",
+  });
+  await until(
+    () => stand.cni('CHECK', pod),
+    answer => answer.code === 0,
+    'the rules are back',
+  );
+  stand.node.run('ip', 'route', 'del', `${four}/32`);
+  expect(parsed(await stand.cni('CHECK', pod)).msg).toMatch(`the node has no route to ${four} by msl`);
+  await until(
+    () => stand.cni('CHECK', pod),
+    answer => answer.code === 0,
+    'the route is back',
+  );
+  pod.space.run('ip', 'addr', 'del', `${four}/32`, 'dev', 'eth0');
+  expect(parsed(await stand.cni('CHECK', pod)).msg).toBe(`interface eth0 of the pod lacks address ${four}`);
+  expect(parsed(await stand.cni('CHECK', { ...pod, containerId: 'unknown' }))).toMatchObject({ code: 3 });
+  await removed(pod);
+});
+
+test('one pod whose interface was torn away does not keep the others waiting', async () => {
+  const [lost, next] = [await stand.pod('lost'), await stand.pod('next')];
+  await stand.add(lost);
+  stand.node.run('ip', 'link', 'del', stand.cables()[0] as string);
+  // CHECK reads the kernel back, as the agent does now and then.
+  expect(parsed(await stand.cni('CHECK', lost)).msg).toMatch(/^the node lacks interface msl/);
+  await until(
+    () => stand.status(),
+    s => Object.keys(s.unrouted).length > 0,
+    'the missing interface is seen',
+  );
+  expect((await stand.cni('ADD', next)).ms).toBeLessThan(5000);
+  await removed(lost, next);
+  await nothingLeft();
+});
+
+test('twenty ADDs at once get twenty addresses, and their DELs at once give them back', async () => {
+  const pods = await Promise.all(Array.from({ length: 20 }, (_, i) => stand.pod(`many-${i}`)));
+  const ips = (await Promise.all(pods.map(pod => stand.add(pod)))).flat();
+  expect(new Set(ips).size).toBe(40);
+  expect([...stand.routes()].sort()).toEqual([...ips].sort());
+  await removed(...pods);
+  await nothingLeft();
+});
+
+test('GC removes what the runtime does not name, and nothing without a list', async () => {
+  const [stays, goes] = [await stand.pod('stays'), await stand.pod('goes')];
+  await Promise.all([stand.add(stays), stand.add(goes)]);
+  expect(parsed(await stand.cni('GC', stays))).toMatchObject({ code: 7 });
+  await heldBy([stays, goes]);
+  const valid = { 'cni.dev/valid-attachments': [{ containerID: stays.containerId, ifname: 'eth0' }] };
+  const foreign = { name: 'another-network', 'cni.dev/valid-attachments': [] };
+  expect(await stand.cni('GC', stays, {}, foreign)).toMatchObject({ code: 0, out: '' });
+  await heldBy([stays, goes]);
+  expect(await stand.cni('GC', stays, {}, valid)).toMatchObject({ code: 0, out: '' });
+  await heldBy([stays]);
+  expect(await stand.cni('CHECK', stays)).toMatchObject({ code: 0 });
+  expect(await stand.cni('STATUS', stays)).toMatchObject({ code: 0, out: '' });
+  await removed(stays);
+});
+
+describe('while the agent is away', () => {
+  test('DELs are kept, and served when it comes back; pods that stay keep everything', async () => {
+    const [goes, stays] = [await stand.pod('goes-later'), await stand.pod('stays-on')];
+    await Promise.all([stand.add(goes), stand.add(stays)]);
+    const before = [rules(), [...stand.routes()]];
+    await stand.kill('agent');
+    expect([rules(), [...stand.routes()]]).toEqual(before);
+    await removed(goes);
+    expect(parsed(await stand.cni('STATUS', stays))).toMatchObject({ code: 50 });
+    expect(readdirSync(`${stand.folder}/state/cni-queue`)).toHaveLength(1);
+    await stand.startAgent();
+    await heldBy([stays]);
+    expect(readdirSync(`${stand.folder}/state/cni-queue`)).toEqual([]);
+    expect(await stand.cni('CHECK', stays)).toMatchObject({ code: 0 });
+    await removed(stays);
+    await nothingLeft();
+  });
+
+  test('killed again and again in the middle of ADDs, it leaves nothing that no sandbox has', async () => {
+    const pods = await Promise.all(Array.from({ length: 12 }, (_, i) => stand.pod(`torn-${i}`)));
+    const answered: StandPod[] = [];
+    for (const [i, delay] of [15, 60, 120].entries()) {
+      const some = pods.slice(i * 4, i * 4 + 4);
+      const adds = some.map(pod => stand.cni('ADD', pod));
+      await new Promise(resolve => setTimeout(resolve, delay));
+      await stand.kill('agent');
+      const codes = (await Promise.all(adds)).map(answer => answer.code);
+      answered.push(...some.filter((_, k) => codes[k] === 0));
+      await stand.startAgent();
+    }
+    // A sandbox may be ready though its answer got lost: the runtime removes it, as it does after every failed ADD.
+    await removed(...pods.filter(pod => !answered.includes(pod)));
+    await heldBy(answered);
+    expect(stand.cables()).toHaveLength(answered.length);
+    expect(stand.routes()).toHaveLength(answered.length * 2);
+    for (const pod of answered) expect(await stand.cni('CHECK', pod)).toMatchObject({ code: 0 });
+    await removed(...answered);
+    await nothingLeft();
+  });
+
+  test('what it half made is taken back at its return even if the runtime never asks', async () => {
+    const pods = await Promise.all(Array.from({ length: 6 }, (_, i) => stand.pod(`half-${i}`)));
+    const adds = pods.map(pod => stand.cni('ADD', pod));
+    await until(
+      () => stand.cables().length,
+      count => count > 0,
+      'an interface is there',
+    );
+    await stand.kill('agent');
+    await Promise.all(adds);
+    await stand.startAgent();
+    const kept = readdirSync(`${stand.folder}/state/sandboxes`);
+    const ready = pods.filter(pod => kept.some(name => name.startsWith(`${pod.containerId}:`)));
+    await heldBy(ready);
+    expect(stand.cables()).toHaveLength(ready.length);
+    await removed(...pods);
+    await nothingLeft();
+  });
+});
+
+describe('while the API server is away', () => {
+  test('a DEL succeeds at once, and the address is given back later, over a restart too', async () => {
+    const [first, second] = [await stand.pod('orphan-1'), await stand.pod('orphan-2')];
+    await Promise.all([stand.add(first), stand.add(second)]);
+    await stand.kill('api');
+    const answer = await stand.cni('DEL', first);
+    expect(answer).toMatchObject({ code: 0, out: '' });
+    expect(answer.ms).toBeLessThan(6000);
+    await stand.kill('agent');
+    stand.launchAgent();
+    await until(
+      () => stand.status(),
+      status => status !== undefined,
+      'the agent serves',
+    );
+    // This one does not know the cluster yet, and deletes all the same.
+    expect((await stand.cni('DEL', second)).code).toBe(0);
+    expect(stand.cables()).toEqual([]);
+    expect(parsed(await stand.cni('ADD', first))).toMatchObject({ code: 11 });
+    const status = await stand.status();
+    expect(status).toMatchObject({ ready: false, staleSince: expect.any(Number) });
+    expect(status.waitingFor).toContain('Pod');
+    expect(readdirSync(`${stand.folder}/state/releases`)).toHaveLength(2);
+    await stand.startApi();
+    await until(
+      () => stand.status(),
+      s => s?.ready === true,
+      'the agent is ready again',
+      20_000,
+    );
+    await nothingLeft();
+  });
+});
+
+test('a CRD that is missing is named in the log', async () => {
+  const name = 'ipreservations.projectcalico.org';
+  must(await stand.client.delete(RESOURCES.CustomResourceDefinition, { name }));
+  await stand.kill('agent');
+  stand.launchAgent();
+  await until(
+    () => stand.log,
+    log => log.includes('install the CRD ipreservations.projectcalico.org; no pod can start before'),
+    'the log names the CRD',
+  );
+  expect(await stand.status()).toMatchObject({ ready: false, waitingFor: ['IPReservation'] });
+});
+
+test('no secret got into the log', () => {
+  expect(stand.log.length).toBeGreaterThan(0);
+  expect(stand.log).not.toContain('a-token-that-no-log-may-show');
+  expect(stand.log).not.toContain('"level":60');
+});
