@@ -7,6 +7,7 @@ interface Suite {
 
 const SUITES: Readonly<Record<string, () => Promise<readonly Suite[]>>> = {
   lab: async () => [await import('./lab.ts')],
+  bgp: async () => [await import('./bgp/suite.ts')],
   policy: async () => [
     await import('../../packages/policy/bench/graph.ts'),
     await import('../../packages/policy/bench/judge.ts'),
@@ -19,6 +20,10 @@ if (load === undefined || flags.some(flag => flag !== '--quick')) {
   process.stderr.write(`npm run -s bench -- SUITE [--quick]\nsuites: ${Object.keys(SUITES).join(', ')}\n`);
   process.exit(2);
 }
-const emit: Emit = figure => process.stdout.write(`${formatFigure(figure)}\n`);
+/** Suites that are made of several parts say which part in the case. */
+const emit: Emit = figure => {
+  const title = figure.suite === name ? figure.case : `${figure.suite}: ${figure.case}`;
+  process.stdout.write(`${formatFigure({ ...figure, suite: name, case: title })}\n`);
+};
 for (const suite of await load()) await suite.run(emit, { quick: flags.includes('--quick') });
 process.exit(0);

@@ -22,6 +22,14 @@ const NEEDS = {
   lab: { ...KERNEL_TOOLS, bird: 'bird2' },
   test: { ...KERNEL_TOOLS, bird: 'bird2', kubectl: 'kubernetes-client' },
   bench: KERNEL_TOOLS,
+  // Speakers to measure ours against; the suite asks for them by itself.
+  'bench-bgp': {
+    ...KERNEL_TOOLS,
+    bird: 'bird2',
+    '/usr/lib/frr/bgpd': 'frr',
+    gobgpd: 'gobgpd',
+    '/usr/sbin/bgpd': 'openbgpd',
+  },
 };
 /** Routers that `--tor` can choose; the lab calls `prepare.mjs lab frr` when it meets that option. */
 const ROUTERS = { frr: { '/usr/lib/frr/bgpd': 'frr' }, gobgp: { gobgpd: 'gobgpd', gobgp: 'gobgpd' } };
