@@ -33,6 +33,26 @@ describe('route reflection (RFC 4456)', () => {
     expect(other.state).toBe('Established');
   });
 
+  test('a peer that becomes a client has its routes reflected, without a new session', () => {
+    const peer = new BytePeer({ remoteAs: 65000 }).establish({ asNumber: 65000 });
+    const { speaker } = peer;
+    second(speaker, 3, 65000);
+    peer.announce('192.0.2.0/24', []);
+    expect(speaker.advertised('p3')).toEqual([]);
+    const config = {
+      id: 'probe',
+      remoteIp: mustIp('10.0.0.2'),
+      remoteAs: 65000,
+      passive: true,
+      gracefulRestartTime: 0,
+    };
+    peer.take(speaker.setPeer({ ...config, routeReflectorClient: true }));
+    expect(speaker.advertised('p3')).toHaveLength(1);
+    peer.take(speaker.setPeer(config));
+    expect(speaker.advertised('p3')).toEqual([]);
+    expect(speaker.peers()[0]).toMatchObject({ state: 'Established', established: 1 });
+  });
+
   test('§8: a non-client route does not go to another non-client, and says so', () => {
     const peer = new BytePeer({ remoteAs: 65000 }).establish({ asNumber: 65000 });
     second(peer.speaker, 3, 65000);

@@ -18,9 +18,13 @@ export class PeerTable {
     return slot;
   }
 
-  set(peer: RibPeer): void {
+  /** Sets who is in a slot; true when somebody else, or somebody treated otherwise, was there. */
+  set(peer: RibPeer): boolean {
+    const old = this.#peers[peer.slot];
     this.#peers[peer.slot] = peer;
     this.#ranks = undefined;
+    if (old === undefined) return false;
+    return old.kind !== peer.kind || old.client !== peer.client || old.routerId.bits !== peer.routerId.bits;
   }
 
   /** Frees a slot that no path refers to any more. */

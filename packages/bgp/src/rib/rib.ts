@@ -17,6 +17,7 @@ import { importDependsOnPrefix, type ImportTreatment, importRoute } from './impo
 import { EXCLUSIONS } from './path-table.ts';
 import type { OutGroup, SendBytes } from './out-group.ts';
 import { PeerTable } from './peer-table.ts';
+import type { RibPeer } from './rib-peer.ts';
 import { UpdateGroup } from './update-group.ts';
 
 /** A prefix whose best path, or set of equally good paths, changed. `paths` is best first, empty when none is left. */
@@ -92,6 +93,12 @@ export class Rib {
         paths.stale[path] = stale;
       }
     }
+  }
+
+  /** Says who is in a slot. When that changes how its routes count, all are decided and sent anew. */
+  setSource(peer: RibPeer): void {
+    if (!this.peers.set(peer)) return;
+    for (const family of ALL_FAMILIES) this.families[family].touchAll();
   }
 
   /** Tells what it costs to reach a next hop; Infinity: it can't be reached (RFC 4271 §9.1.2.1). */

@@ -173,7 +173,7 @@ export class RouteExchange {
   #join(peer: Peer, settings: SpeakerSettings): void {
     if (peer.live === undefined) return;
     const { negotiated, connection } = peer.live;
-    this.#rib.peers.set(ribPeerOf(peer.slot, peer.config, negotiated));
+    this.#rib.setSource(ribPeerOf(peer.slot, peer.config, negotiated));
     const treatment = exportTreatmentOf(peer.config, settings, negotiated, connection);
     for (const family of ALL_FAMILIES) {
       if (negotiated.families[family]) this.#rib.join(family, peer.slot, treatment);
