@@ -15,6 +15,7 @@ import {
 } from '@muslin/dataplane';
 import type { Family, Prefix } from '@muslin/net';
 import { applyDelta, EMPTY_NODE_STATE, Graph, isEmptyDelta } from '@muslin/policy';
+import { familyState } from './family-state.ts';
 import type { LocalEndpoint, OwnBlock } from './local-endpoint.ts';
 
 /** What the core is told. Facts, not orders: repeats and reversals are fine. */
@@ -110,7 +111,7 @@ export class AgentCore {
     const sets = new Map<string, Ipset>();
     const tables: RenderedTable[] = [];
     for (const config of this.#nodeConfigs()) {
-      const lowered = lower(compile(this.#state, config), IPTABLES_LIMITS);
+      const lowered = lower(compile(familyState(this.#state, config.family), config), IPTABLES_LIMITS);
       for (const [name, set] of desiredSets(this.#state.sets, lowered)) sets.set(name, set);
       for (const table of lowered.tables.keys()) tables.push(renderTable(lowered, table));
     }
