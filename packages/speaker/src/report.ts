@@ -78,12 +78,13 @@ export class Reporter {
     const lastUpdated = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
     const body = { ...base, status: { ...status, lastUpdated } };
     const at = { name: node };
-    const put = () =>
-      client.patch(BGP_NODE_STATUS, at, { type: 'apply', body }, { ...FIELD_MANAGER, subresource: 'status' });
-    let done = await put();
-    if (!done.ok && done.fault.code === 'NotFound') {
-      const empty = { ...base, spec: {} };
-      const made = await client.patch(BGP_NODE_STATUS, at, { type: 'apply', body: empty }, FIELD_MANAGER);
+    const make = { type: 'apply', body: { ...base, spec: {} } } as const;
+    const tell = { type: 'apply', body } as const;
+    const put = () => client.patch(BGP_NODE_STATUS, at, tell, { ...FIELD_MANAGER, subresource: 'status' });
+    // A status has to have its object first, also when somebody deleted that.
+    let done = this.#written === '' ? undefined : await put();
+    if (done === undefined || (!done.ok && done.fault.code === 'NotFound')) {
+      const made = await client.patch(BGP_NODE_STATUS, at, make, FIELD_MANAGER);
       done = made.ok ? await put() : made;
     }
     if (!done.ok) return done.fault.message;
