@@ -1,6 +1,14 @@
-import { addressesOf, blockFromSpec, blockName, drive, releaseBlock, releaseByHandle } from '@muslin/ipam';
+import {
+  addressesOf,
+  blockFromSpec,
+  blockName,
+  drive,
+  HANDLE_ANNOTATIONS,
+  releaseBlock,
+  releaseByHandle,
+} from '@muslin/ipam';
 import { type AnyObject, ipamStore, type KubeClient, RESOURCES } from '@muslin/kube';
-import { parsePrefix } from '@muslin/net';
+import { fail, ok, type Prefix, parsePrefix, type Result } from '@muslin/net';
 
 /** What it takes to clean up after nodes. */
 export interface NodeLossOptions {
@@ -35,22 +43,13 @@ export class NodeLoss {
     if (node.fault.code !== 'NotFound') return node.fault.message;
     const store = ipamStore(client);
     const time = { now: Date.now(), cooldownMs: 0 };
-    const block = await client.get<AnyObject>(RESOURCES.IPAMBlock, { name: blockName(cidr.value) });
-    if (!block.ok && block.fault.code !== 'NotFound') return block.fault.message;
-    if (block.ok) {
-      const read = blockFromSpec(block.value['spec']);
-      if (!read.ok) return `IPAMBlock ${blockName(cidr.value)}: ${read.fault.message}`;
-      const handles = new Set<string>();
-      // A borrower on a living node keeps what it borrowed.
-      for (const { attribute } of addressesOf(read.value))
-        if (attribute.handleId !== undefined && attribute.secondary['node'] === spec.node)
-          handles.add(attribute.handleId);
-      for (const handle of handles) {
-        const released = await drive(releaseByHandle(handle, time), store);
-        if (!released.ok) return released.fault.message;
-      }
-      log(`node ${spec.node} is gone: released ${handles.size} handles of block ${spec.cidr}`);
+    const handles = await this.#handlesOf(spec.node, cidr.value);
+    if (!handles.ok) return handles.fault;
+    for (const handle of handles.value) {
+      const released = await drive(releaseByHandle(handle, time), store);
+      if (!released.ok) return released.fault.message;
     }
+    if (handles.value.size > 0) log(`node ${spec.node} is gone: released ${handles.value.size} handles`);
     const done = await drive(
       releaseBlock(cidr.value, { type: 'host', name: spec.node }, { ...time, requireEmpty: false }),
       store,
@@ -58,5 +57,28 @@ export class NodeLoss {
     if (!done.ok) return done.fault.message;
     log(`node ${spec.node} is gone: block ${spec.cidr} ${done.value}`);
     return undefined;
+  }
+
+  /**
+   * All handles of a node: those that say so themselves, in its own blocks or not, and those that only an address in
+   * this block tells of (handles of others than Muslin bear no node). A borrower on a living node keeps its own.
+   */
+  async #handlesOf(node: string, cidr: Prefix): Promise<Result<ReadonlySet<string>, string>> {
+    const { client } = this.#options;
+    const found = new Set<string>();
+    const list = await client.listAll<AnyObject>(RESOURCES.IPAMHandle);
+    if (!list.ok) return fail(list.fault.message);
+    for (const { metadata, ...object } of list.value.items) {
+      const { handleID } = (object['spec'] ?? {}) as { handleID?: string };
+      if (metadata.annotations?.[HANDLE_ANNOTATIONS.node] === node && handleID) found.add(handleID);
+    }
+    const block = await client.get<AnyObject>(RESOURCES.IPAMBlock, { name: blockName(cidr) });
+    if (!block.ok) return block.fault.code === 'NotFound' ? ok(found) : fail(block.fault.message);
+    const read = blockFromSpec(block.value['spec']);
+    if (!read.ok) return fail(`IPAMBlock ${blockName(cidr)}: ${read.fault.message}`);
+    for (const { attribute } of addressesOf(read.value))
+      if (attribute.handleId !== undefined && attribute.secondary['node'] === node)
+        found.add(attribute.handleId);
+    return ok(found);
   }
 }

@@ -1,0 +1,192 @@
+import { ALL, type Pool } from '@muslin/api';
+import { addressesOf, allocate, blockFromSpec, DEFAULT_IPAM_CONFIG, drive } from '@muslin/ipam';
+import { ipamStore } from '@muslin/kube';
+import { formatIp, mustPrefix } from '@muslin/net';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { NodeLoss } from '../src/node-loss.ts';
+import { FakeClient } from './fake-client.ts';
+
+/** Two blocks of two addresses. */
+const POOL: Pool = {
+  name: 'pool',
+  cidr: mustPrefix('10.0.0.0/30'),
+  blockSize: 31,
+  natOutgoing: false,
+  disabled: false,
+  disableBgpExport: false,
+  ipipMode: 'Never',
+  vxlanMode: 'Never',
+  nodeSelector: ALL,
+  namespaceSelector: undefined,
+  allowedUses: new Set(['Workload']),
+  assignmentMode: 'Automatic',
+};
+
+let fake: FakeClient;
+let lines: string[];
+
+beforeEach(() => {
+  fake = new FakeClient();
+  lines = [];
+  for (const node of ['n1', 'n2']) fake.put('Node', node);
+});
+
+/** Gives pod `web/<name>` on a node an address, as an agent would. */
+async function assign(node: string, name: string): Promise<string> {
+  const done = await drive(
+    allocate({
+      handleId: `k8s-pod-network.${name}`,
+      owner: { type: 'pod', namespace: 'web', name, uid: `uid-${name}` },
+      node: { name: node, labels: new Map() },
+      namespace: { labels: new Map() },
+      families: [4],
+      use: 'Workload',
+      pools: [POOL],
+      reservations: [],
+      config: DEFAULT_IPAM_CONFIG,
+      now: 0,
+    }),
+    ipamStore(fake.client),
+  );
+  if (!done.ok) throw new Error(done.fault.message);
+  return formatIp(done.value.addresses[0]?.ip as never);
+}
+
+/** The controller as it knows the cluster now, over every affinity. Gives the faults. */
+async function reconcile(nodes: readonly string[]): Promise<readonly string[]> {
+  const affinities = new Map(fake.of('BlockAffinity').map(object => [object.metadata.name ?? '', object]));
+  const loss = new NodeLoss({
+    client: fake.client,
+    nodes: new Set(nodes),
+    affinities,
+    log: line => lines.push(line),
+  });
+  const faults: string[] = [];
+  for (const name of affinities.keys()) {
+    const fault = await loss.reconcile(name);
+    if (fault !== undefined) faults.push(fault);
+  }
+  return faults;
+}
+
+/** `address: node` of all that is assigned. */
+function assigned(): readonly string[] {
+  return fake
+    .of('IPAMBlock')
+    .flatMap(object => {
+      const block = blockFromSpec(object['spec']);
+      if (!block.ok) throw new Error(block.fault.message);
+      return addressesOf(block.value).map(
+        ({ ip, attribute }) => `${formatIp(ip)}: ${attribute.secondary['node']}`,
+      );
+    })
+    .sort();
+}
+
+const names = (kind: string) => fake.of(kind).map(object => object.metadata.name);
+
+describe('a node that is gone', () => {
+  it('gives back its blocks, addresses and handles', async () => {
+    await assign('n1', 'a');
+    await assign('n1', 'b');
+    await assign('n2', 'c');
+    fake.objects.delete('Node/n1');
+    expect(await reconcile(['n2'])).toEqual([]);
+    expect(assigned()).toHaveLength(1);
+    expect(assigned()[0]).toMatch(/: n2$/);
+    expect(names('BlockAffinity')).toHaveLength(1);
+    expect(names('IPAMBlock')).toHaveLength(1);
+    expect(names('IPAMHandle')).toEqual(['k8s-pod-network.c']);
+    expect(lines.join('\n')).toContain('node n1 is gone');
+  });
+
+  it('leaves a living borrower what it borrowed, in a block without an owner', async () => {
+    await assign('n1', 'a');
+    const own = [await assign('n2', 'c'), await assign('n2', 'd')];
+    const borrowed = await assign('n2', 'e');
+    expect(own).not.toContain(borrowed);
+    fake.objects.delete('Node/n1');
+    expect(await reconcile(['n2'])).toEqual([]);
+    expect(assigned()).toContain(`${borrowed}: n2`);
+    expect(assigned()).toHaveLength(3);
+    expect(names('BlockAffinity')).toHaveLength(1);
+    expect(
+      fake.of('IPAMBlock').filter(b => (b['spec'] as { affinity?: string }).affinity === undefined),
+    ).toHaveLength(1);
+  });
+
+  it('gives back what it had borrowed from others, too', async () => {
+    await assign('n2', 'c');
+    await assign('n1', 'a');
+    await assign('n1', 'b');
+    await assign('n1', 'borrower');
+    expect(assigned()).toHaveLength(4);
+    fake.objects.delete('Node/n1');
+    expect(await reconcile(['n2'])).toEqual([]);
+    expect(assigned()).toHaveLength(1);
+    expect(names('IPAMHandle')).toEqual(['k8s-pod-network.c']);
+  });
+
+  it('is left alone when it is there, and when only the watch believes that it is gone', async () => {
+    await assign('n1', 'a');
+    const before = assigned();
+    fake.writes.length = 0;
+    expect(await reconcile(['n1', 'n2'])).toEqual([]);
+    expect(await reconcile(['n2'])).toEqual([]);
+    expect(assigned()).toEqual(before);
+    expect(fake.writes).toEqual([]);
+  });
+
+  it('is left alone while the API server does not say whether it is gone', async () => {
+    await assign('n1', 'a');
+    fake.objects.delete('Node/n1');
+    const get = fake.get.bind(fake);
+    fake.get = async (resource, name) =>
+      resource.kind === 'Node'
+        ? ({ ok: false, fault: { code: 'Timeout', message: 'too slow' } } as never)
+        : get(resource, name);
+    fake.writes.length = 0;
+    expect(await reconcile(['n2'])).toEqual(['too slow']);
+    expect(fake.writes).toEqual([]);
+  });
+
+  it('is cleaned up to the end by whoever repeats it, at whichever write the first one died', async () => {
+    const build = async () => {
+      fake = new FakeClient();
+      for (const node of ['n1', 'n2']) fake.put('Node', node);
+      await assign('n1', 'a');
+      await assign('n1', 'b');
+      await assign('n2', 'c');
+      fake.objects.delete('Node/n1');
+      fake.writes.length = 0;
+    };
+    await build();
+    await reconcile(['n2']);
+    const all = fake.writes.length;
+    const end = [assigned(), names('BlockAffinity'), names('IPAMHandle')];
+    expect(all).toBeGreaterThan(4);
+    for (let at = 1; at <= all; at++) {
+      await build();
+      fake.failAt = at;
+      expect(await reconcile(['n2']), `write ${at}`).not.toEqual([]);
+      fake.failAt = Number.POSITIVE_INFINITY;
+      expect(await reconcile(['n2'])).toEqual([]);
+      expect([assigned(), names('BlockAffinity'), names('IPAMHandle')]).toEqual(end);
+    }
+  });
+
+  it('does nothing to affinities that are not of hosts, and says when one is broken', async () => {
+    fake.put('BlockAffinity', 'virtual', {
+      type: 'virtual',
+      node: 'n9',
+      cidr: '10.0.0.0/31',
+      state: 'confirmed',
+    });
+    fake.put('BlockAffinity', 'broken', { type: 'host', node: 'n9', cidr: 'nonsense', state: 'confirmed' });
+    fake.writes.length = 0;
+    const faults = await reconcile(['n1']);
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toMatch(/^BlockAffinity broken: /);
+    expect(fake.writes).toEqual([]);
+  });
+});
