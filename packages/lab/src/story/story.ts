@@ -77,6 +77,7 @@ export async function tellPolicyStory(cluster: Cluster, report: Report): Promise
   const people = participants(pods, readSandboxes(cluster.folder));
   if (people.length < 2) return;
   report.heading('Reachability before any policy');
+  report.say('● every port answers   ◐ some do   · none   then + more, - fewer than before');
   await untilEnforced(cluster, { policies: new Map(), through: { Pod: newest(pods) } }, report, 'pods');
   let before = await round(cluster, people, report, 'no policy');
   report.say(drawMatrix(before, undefined, report));
