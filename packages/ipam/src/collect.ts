@@ -16,6 +16,11 @@ export interface Breaker {
 /** A fifth of the addresses, or sixteen. */
 export const DEFAULT_BREAKER: Breaker = { floor: 16, share: 0.2 };
 
+/** How many of the addresses in use may be freed without asking a person. */
+export function mostAtOnce(inUse: number, breaker: Breaker = DEFAULT_BREAKER): number {
+  return Math.max(breaker.floor, Math.floor(inUse * breaker.share));
+}
+
 /** Why nothing is freed. */
 export interface MassRelease {
   readonly code: 'mass-release';
@@ -39,7 +44,7 @@ export function releasable(
     .map(proveLeak)
     .filter(proof => proof !== undefined)
     .filter(proof => !report.living.has(proof.handleId));
-  const most = Math.max(breaker.floor, Math.floor(report.inUse * breaker.share));
+  const most = mostAtOnce(report.inUse, breaker);
   if (proofs.length <= most) return ok(proofs);
   return fail({
     code: 'mass-release',

@@ -55,7 +55,15 @@ export type { GivenUp } from './release-affinity.ts';
 export type { AllocatedAddress, Allocation, AllocationRequest, How } from './request.ts';
 export type { IpamKind, SpecFault, StoredMetadata, StoredObject } from './stored.ts';
 export { type CheckReport, check, type Problem } from './check.ts';
-export { type Breaker, DEFAULT_BREAKER, type MassRelease, releasable, releaseLeak } from './collect.ts';
+export {
+  type Breaker,
+  DEFAULT_BREAKER,
+  type MassRelease,
+  mostAtOnce,
+  releasable,
+  releaseLeak,
+} from './collect.ts';
+export { type Forecast, forecast } from './forecast.ts';
 export { addressesIn, type InUse, type Inventory, inventoryOf } from './inventory.ts';
 export {
   type Evidence,
@@ -66,3 +74,13 @@ export {
   proveLeak,
   type Witnesses,
 } from './leak.ts';
+export {
+  type AddressState,
+  addressStates,
+  type BlockUsage,
+  borrowerOf,
+  type ClusterUsage,
+  type PoolUsage,
+  type Usage,
+  usageOf,
+} from './usage.ts';
