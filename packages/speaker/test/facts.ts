@@ -78,6 +78,6 @@ export function storeOf(objects: readonly SeenObject[]): FactStore {
 }
 
 /** The facts that these objects make. */
-export function factsOf(...objects: readonly SeenObject[]): ClusterFacts {
+export function factsOf(...objects: SeenObject[]): ClusterFacts {
   return storeOf(objects).facts;
 }
