@@ -29,14 +29,12 @@ export const monitoring: readonly Piece[] = [
       spec: {
         selector: { matchLabels: podLabels('node') },
         namespaceSelector: { matchNames: [NAMESPACE] },
-        endpoints: [
-          {
-            port: 'metrics',
-            path: '/metrics',
-            interval: '30s',
-            relabelings: [{ sourceLabels: ['__meta_kubernetes_pod_node_name'], targetLabel: 'node' }],
-          },
-        ],
+        endpoints: ['agent', 'speaker'].map(program => ({
+          port: 'metrics',
+          path: `/metrics/${program}`,
+          interval: '30s',
+          relabelings: [{ sourceLabels: ['__meta_kubernetes_pod_node_name'], targetLabel: 'node' }],
+        })),
       },
     },
   },

@@ -21,6 +21,7 @@ const agent: Tree = {
   command: [
     ...['sh', '-c', WRITABLE_SYSCTL, '--'],
     ...program('agent', '--run-dir', RUN_DIR, '--state-dir', STATE_DIR),
+    ...['--established', value('agent.established')],
     ...['--iptables', value('agent.iptables'), '--refresh-ms', text({ setting: 'agent.refreshMs' })],
   ],
   env: [nodeName, ...apiServerEnv],
@@ -50,7 +51,7 @@ const agent: Tree = {
 const speaker: Tree = {
   name: 'speaker',
   ...image,
-  command: program('speaker', '--run-dir', RUN_DIR),
+  command: program('speaker', '--run-dir', RUN_DIR, '--namespace', NAMESPACE),
   env: [nodeName, ...apiServerEnv],
   // NET_ADMIN: routes. NET_BIND_SERVICE: port 179.
   securityContext: rootWith('NET_ADMIN', 'NET_BIND_SERVICE'),
@@ -62,13 +63,7 @@ const speaker: Tree = {
 const metrics: Tree = {
   name: 'metrics',
   ...image,
-  command: program(
-    'metrics-door',
-    '--port',
-    text({ setting: 'metrics.port' }),
-    '--socket',
-    `${RUN_DIR}/agent.sock`,
-  ),
+  command: program('metrics-door', '--port', text({ setting: 'metrics.port' }), '--run-dir', RUN_DIR),
   // The socket belongs to root; this container may read it and nothing else.
   securityContext: rootWith(),
   ports: [{ name: 'metrics', containerPort: value('metrics.port'), protocol: 'TCP' }],
@@ -80,10 +75,7 @@ const installers: readonly Tree[] = [
   {
     name: 'install-cni',
     ...image,
-    command: program(
-      'install-cni',
-      ...['--bin-dir', '/host/cni-bin', '--cache', '/opt/muslin/shim', '--queue', `${RUN_DIR}/cni-queue`],
-    ),
+    command: program('install-cni', ...['--bin-dir', '/host/cni-bin', '--cache', '/opt/muslin/shim']),
     securityContext: rootWith(),
     volumeMounts: [mount('cni-bin', '/host/cni-bin')],
   },

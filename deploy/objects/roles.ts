@@ -44,6 +44,7 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
           'ippools',
           'ipamconfigurations',
           'ipamblocks',
+          'ipreservations',
         ],
         verbs: WATCH,
       },
@@ -60,13 +61,25 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
   speaker: {
     about: 'What decides sessions and routes of a node; the status of its own sessions.',
     cluster: [
-      { group: '', resources: ['nodes'], verbs: WATCH },
+      { group: '', resources: ['nodes', 'services'], verbs: WATCH },
+      { group: 'discovery.k8s.io', resources: ['endpointslices'], verbs: WATCH },
       {
         group: CALICO,
-        resources: ['bgpconfigurations', 'bgppeers', 'bgpfilters', 'ippools', 'ipamblocks'],
+        resources: [
+          'bgpconfigurations',
+          'bgppeers',
+          'bgpfilters',
+          'ippools',
+          'blockaffinities',
+          'ipamblocks',
+          'caliconodestatuses',
+        ],
         verbs: WATCH,
       },
+      { group: CALICO, resources: ['caliconodestatuses/status'], verbs: ['patch'] },
       { group: 'muslin.dev', resources: ['bgpnodestatuses', 'bgpnodestatuses/status'], verbs: ['patch'] },
+      // A server-side apply that makes the object is also checked as a create (Kubernetes "Server-Side Apply").
+      { group: 'muslin.dev', resources: ['bgpnodestatuses'], verbs: ['create'] },
     ],
     own: [],
   },
@@ -77,9 +90,10 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
       { group: CALICO, resources: ['ippools'], verbs: ['get', 'list', 'watch'] },
       { group: CALICO, resources: ['ippools/status'], verbs: ['patch'] },
       { group: CALICO, resources: ['blockaffinities'], verbs: WATCH },
+      { group: CALICO, resources: ['ipamhandles'], verbs: ['list', 'get', 'delete'] },
       {
         group: CALICO,
-        resources: ['blockaffinities', 'ipamblocks', 'ipamhandles'],
+        resources: ['blockaffinities', 'ipamblocks'],
         verbs: ['get', 'update', 'delete'],
       },
     ],

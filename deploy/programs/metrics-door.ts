@@ -1,17 +1,26 @@
 import { createServer, request, type Server } from 'node:http';
 import { parseArgs } from 'node:util';
 
-const USAGE = `metrics-door --port PORT --socket FILE [--host ADDRESS]
-  serves GET /metrics over TCP, as the program behind the unix socket tells it
+const USAGE = `metrics-door --port PORT [--run-dir DIR] [--host ADDRESS]
+  serves GET /metrics/agent and /metrics/speaker over TCP, as DIR/agent.sock and DIR/speaker.sock tell them
 `;
+const PAGES: Readonly<Record<string, string>> = {
+  '/metrics/agent': 'agent.sock',
+  '/metrics/speaker': 'speaker.sock',
+};
 
-/** Listens on TCP and passes `GET /metrics` on to a unix socket; every other request is 404, a silent socket 503. */
-export function openMetricsDoor(socketPath: string, port: number, host?: string): Promise<Server> {
+/** Listens on TCP and passes metrics pages on to unix sockets; every other request is 404, a silent socket 503. */
+export function openMetricsDoor(runDir: string, port: number, host?: string): Promise<Server> {
   const server = createServer((asked, answer) => {
-    if (asked.method !== 'GET' || asked.url?.split('?')[0] !== '/metrics') {
-      answer.writeHead(404, { 'content-type': 'text/plain' }).end('only /metrics is here\n');
+    const page = asked.url?.split('?')[0] ?? '';
+    const name = Object.hasOwn(PAGES, page) ? PAGES[page] : undefined;
+    if (asked.method !== 'GET' || name === undefined) {
+      answer
+        .writeHead(404, { 'content-type': 'text/plain' })
+        .end(`only ${Object.keys(PAGES).join(' and ')}\n`);
       return;
     }
+    const socketPath = `${runDir}/${name}`;
     const inner = request({ socketPath, path: '/metrics', agent: false, timeout: 5000 }, reply => {
       answer.writeHead(reply.statusCode ?? 502, {
         'content-type': reply.headers['content-type'] ?? 'text/plain; version=0.0.4',
@@ -34,10 +43,10 @@ export function openMetricsDoor(socketPath: string, port: number, host?: string)
 async function main(): Promise<string | undefined> {
   const text = { type: 'string' } as const;
   try {
-    const { values } = parseArgs({ options: { port: text, socket: text, host: text } });
+    const { values } = parseArgs({ options: { port: text, 'run-dir': text, host: text } });
     const port = Number(values.port);
-    if (values.socket === undefined || !Number.isInteger(port) || port < 1 || port > 65535) return USAGE;
-    const server = await openMetricsDoor(values.socket, port, values.host);
+    if (!Number.isInteger(port) || port < 1 || port > 65535) return USAGE;
+    const server = await openMetricsDoor(values['run-dir'] ?? '/run/muslin', port, values.host);
     process.once('SIGTERM', () => server.close(() => process.exit(0)).closeAllConnections());
     return undefined;
   } catch (error) {

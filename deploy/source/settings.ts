@@ -111,6 +111,11 @@ export const SETTINGS: readonly Setting[] = [
     shape: integer(0, 0, 65535),
   },
   {
+    path: 'agent.established',
+    about: 'cut or keep: what becomes of connections that a changed policy denies.',
+    shape: string('cut', { oneOf: ['cut', 'keep'] }),
+  },
+  {
     path: 'agent.iptables',
     about: 'auto, nft or legacy; auto takes the one that kubelet and kube-proxy use.',
     shape: string('auto', { oneOf: ['auto', 'nft', 'legacy'] }),
@@ -157,7 +162,7 @@ export const SETTINGS: readonly Setting[] = [
   },
   {
     path: 'metrics.enabled',
-    about: 'A container beside each agent that serves its metrics over TCP on the node address.',
+    about: 'A container beside agent and speaker that serves their metrics over TCP on the node address.',
     shape: yesNo(false),
   },
   { path: 'metrics.port', about: 'Its port.', shape: integer(9466, 1024, 65535) },

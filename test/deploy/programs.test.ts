@@ -17,7 +17,7 @@ let server: Server;
 let ready = false;
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'muslin-programs-'));
-  server = await serveStatus(`${dir}/p.sock`, {
+  server = await serveStatus(`${dir}/agent.sock`, {
     '/healthz': () => 'ok\n',
     '/v1/status': () => ({ ready, node: 'n1' }),
     '/metrics': () => 'muslin_x 1\n',
@@ -32,18 +32,20 @@ afterAll(() => {
 describe('probe', () => {
   it('is content with an answer, and with a field that is true', async () => {
     ready = true;
-    expect(await probe(`${dir}/p.sock`, '/healthz', undefined)).toBeUndefined();
-    expect(await probe(`${dir}/p.sock`, '/v1/status', 'ready')).toBeUndefined();
+    expect(await probe(`${dir}/agent.sock`, '/healthz', undefined)).toBeUndefined();
+    expect(await probe(`${dir}/agent.sock`, '/v1/status', 'ready')).toBeUndefined();
   });
 
   it('says what is wrong', async () => {
     ready = false;
-    expect(await probe(`${dir}/p.sock`, '/v1/status', 'ready')).toBe('ready is false');
-    expect(await probe(`${dir}/p.sock`, '/v1/status', 'synced')).toBe('synced is undefined');
-    expect(await probe(`${dir}/p.sock`, '/nowhere', undefined)).toBe('it answered 404');
-    expect(await probe(`${dir}/p.sock`, '/healthz', 'ready')).toBe('it answered something that is no JSON');
+    expect(await probe(`${dir}/agent.sock`, '/v1/status', 'ready')).toBe('ready is false');
+    expect(await probe(`${dir}/agent.sock`, '/v1/status', 'synced')).toBe('synced is undefined');
+    expect(await probe(`${dir}/agent.sock`, '/nowhere', undefined)).toBe('it answered 404');
+    expect(await probe(`${dir}/agent.sock`, '/healthz', 'ready')).toBe(
+      'it answered something that is no JSON',
+    );
     expect(await probe(`${dir}/none.sock`, '/healthz', undefined)).toContain('ENOENT');
-    expect(await probe(`${dir}/p.sock`, '/silent', undefined, 50)).toContain('no answer within 50 ms');
+    expect(await probe(`${dir}/agent.sock`, '/silent', undefined, 50)).toContain('no answer within 50 ms');
   });
 
   it('ends with 0, 1 or 2', async () => {
@@ -53,22 +55,20 @@ describe('probe', () => {
 });
 
 describe('metrics door', () => {
-  it('passes /metrics on, nothing else, and says when nobody is behind it', async () => {
-    const open = async (socket: string) => {
-      const door = await openMetricsDoor(socket, 0, '127.0.0.1');
+  it('passes metrics on, nothing else, and says when nobody is behind it', async () => {
+    const open = async (runDir: string) => {
+      const door = await openMetricsDoor(runDir, 0, '127.0.0.1');
       const ask = async (path: string) => {
         const answer = await fetch(`http://127.0.0.1:${(door.address() as AddressInfo).port}${path}`);
         return [answer.status, await answer.text()];
       };
       return { ask, close: () => door.close().closeAllConnections() };
     };
-    const door = await open(`${dir}/p.sock`);
-    expect(await door.ask('/metrics')).toEqual([200, 'muslin_x 1\n']);
-    expect(await door.ask('/v1/status')).toEqual([404, 'only /metrics is here\n']);
+    const door = await open(dir);
+    expect(await door.ask('/metrics/agent')).toEqual([200, 'muslin_x 1\n']);
+    expect(await door.ask('/v1/status')).toEqual([404, 'only /metrics/agent and /metrics/speaker\n']);
+    expect((await door.ask('/metrics/speaker'))[0]).toBe(503);
     door.close();
-    const nobody = await open(`${dir}/none.sock`);
-    expect((await nobody.ask('/metrics'))[0]).toBe(503);
-    nobody.close();
   });
 });
 
