@@ -78,7 +78,8 @@ function listen(place: Place, answer: string | Buffer | undefined): Promise<void
     });
     socket.on('end', () => {
       received.push(Buffer.concat(chunks));
-      socket.end(answer);
+      if (answer === undefined) socket.destroy();
+      else socket.end(answer);
     });
   });
   return new Promise(resolve => server?.listen(place.socket, resolve));
