@@ -8,7 +8,12 @@ export const pool: readonly Piece[] = [
     object: {
       apiVersion: 'projectcalico.org/v3',
       kind: 'IPPool',
-      metadata: { name: 'default-ipv4-ippool', labels: LABELS },
+      metadata: {
+        name: 'default-ipv4-ippool',
+        labels: LABELS,
+        // Pods live in it: taking the chart away, or the setting, is no wish to lose it.
+        annotations: { 'helm.sh/resource-policy': 'keep' },
+      },
       spec: {
         cidr: value('pool.cidr'),
         blockSize: value('pool.blockSize'),

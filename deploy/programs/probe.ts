@@ -1,30 +1,40 @@
 import { request } from 'node:http';
 
-/**
- * Asks a program of ours on its unix socket. Undefined when it is well: it answered 200, and `field`, when given, is
- * true in the answer; else a sentence for `kubectl describe`.
- */
+/** What a program of ours said on its socket, or why it said nothing. */
+export interface Finding {
+  readonly well: boolean;
+  /** The page, or the sentence for `kubectl describe`. */
+  readonly text: string;
+}
+
+/** Asks a program on its unix socket. It is well when it answers 200 and `field`, where given, is true in the answer. */
 export function probe(
   socketPath: string,
   path: string,
   field: string | undefined,
   timeoutMs = 4000,
-): Promise<string | undefined> {
+): Promise<Finding> {
   return new Promise(resolve => {
+    const ill = (text: string) => resolve({ well: false, text: `${socketPath}: ${text}` });
     const question = request({ socketPath, path, agent: false, timeout: timeoutMs }, answer => {
       const chunks: Buffer[] = [];
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-      answer.on('error', error => resolve(`${socketPath}: ${error.message}`));
-      answer.on('end', () => resolve(judge(answer.statusCode, Buffer.concat(chunks).toString(), field)));
+      answer.on('error', error => ill(error.message));
+      answer.on('end', () => {
+        const text = Buffer.concat(chunks).toString().trimEnd();
+        const complaint =
+          answer.statusCode === 200 ? missing(text, field) : `it answered ${answer.statusCode}: ${text}`;
+        if (complaint === undefined) resolve({ well: true, text });
+        else ill(complaint);
+      });
     });
     question.on('timeout', () => question.destroy(new Error(`no answer within ${timeoutMs} ms`)));
-    question.on('error', error => resolve(`${socketPath}: ${error.message}`));
+    question.on('error', error => ill(error.message));
     question.end();
   });
 }
 
-function judge(status: number | undefined, body: string, field: string | undefined): string | undefined {
-  if (status !== 200) return `it answered ${status}`;
+function missing(body: string, field: string | undefined): string | undefined {
   if (field === undefined) return undefined;
   try {
     const value = (JSON.parse(body) as Readonly<Record<string, unknown>>)[field];
@@ -37,13 +47,13 @@ function judge(status: number | undefined, body: string, field: string | undefin
 if (import.meta.main) {
   const [socketPath, path, field] = process.argv.slice(2);
   if (socketPath === undefined || path === undefined) {
-    process.stderr.write('probe SOCKET PATH [FIELD]   exit code 0: answered 200, and FIELD is true\n');
+    process.stderr.write(
+      'probe SOCKET PATH [FIELD]   prints the page; exit code 0: answered 200, and FIELD is true in it\n',
+    );
     process.exitCode = 2;
   } else {
-    const complaint = await probe(socketPath, path, field);
-    if (complaint !== undefined) {
-      process.stdout.write(`${complaint}\n`);
-      process.exitCode = 1;
-    }
+    const { well, text } = await probe(socketPath, path, field);
+    process.stdout.write(`${text}\n`);
+    process.exitCode = well ? 0 : 1;
   }
 }

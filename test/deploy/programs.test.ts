@@ -30,22 +30,30 @@ afterAll(() => {
 });
 
 describe('probe', () => {
-  it('is content with an answer, and with a field that is true', async () => {
+  const socket = () => `${dir}/agent.sock`;
+
+  it('is content with an answer, and with a field that is true, and shows the page', async () => {
     ready = true;
-    expect(await probe(`${dir}/agent.sock`, '/healthz', undefined)).toBeUndefined();
-    expect(await probe(`${dir}/agent.sock`, '/v1/status', 'ready')).toBeUndefined();
+    expect(await probe(socket(), '/healthz', undefined)).toEqual({ well: true, text: 'ok' });
+    const status = await probe(socket(), '/v1/status', 'ready');
+    expect([status.well, JSON.parse(status.text)]).toEqual([true, { ready: true, node: 'n1' }]);
   });
 
   it('says what is wrong', async () => {
     ready = false;
-    expect(await probe(`${dir}/agent.sock`, '/v1/status', 'ready')).toBe('ready is false');
-    expect(await probe(`${dir}/agent.sock`, '/v1/status', 'synced')).toBe('synced is undefined');
-    expect(await probe(`${dir}/agent.sock`, '/nowhere', undefined)).toBe('it answered 404');
-    expect(await probe(`${dir}/agent.sock`, '/healthz', 'ready')).toBe(
+    const ill = async (...args: Parameters<typeof probe>) => {
+      const { well, text } = await probe(...args);
+      return [well, text.replace(`${args[0]}: `, '')];
+    };
+    expect(await ill(socket(), '/v1/status', 'ready')).toEqual([false, 'ready is false']);
+    expect(await ill(socket(), '/v1/status', 'synced')).toEqual([false, 'synced is undefined']);
+    expect(await ill(socket(), '/nowhere', undefined)).toEqual([false, 'it answered 404: not found']);
+    expect(await ill(socket(), '/healthz', 'ready')).toEqual([
+      false,
       'it answered something that is no JSON',
-    );
-    expect(await probe(`${dir}/none.sock`, '/healthz', undefined)).toContain('ENOENT');
-    expect(await probe(`${dir}/agent.sock`, '/silent', undefined, 50)).toContain('no answer within 50 ms');
+    ]);
+    expect((await ill(`${dir}/none.sock`, '/healthz', undefined))[1]).toContain('ENOENT');
+    expect(await ill(socket(), '/silent', undefined, 50)).toEqual([false, 'no answer within 50 ms']);
   });
 
   it('ends with 0, 1 or 2', async () => {
