@@ -9,7 +9,7 @@ let stage: Stage;
 let first: ChildProcess;
 let bird: ReturnType<Stage['startBird']>;
 
-const birdConfig = (password?: string) => `
+const birdConfig = (password?: string, more = '') => `
 router id ${TOR};
 log stderr all;
 protocol device {}
@@ -20,6 +20,7 @@ ${[1, 2]
   local ${TOR} as 65000;
   neighbor 10.78.0.${host} as ${AS};
   ${password === undefined ? '' : `password "${password}";`}
+  ${more}
   connect retry time 1; connect delay time 1; error wait time 1, 2; hold time 30;
   graceful restart on; graceful restart time 60;
   ipv4 { import all; export where source = RTS_STATIC; next hop self; };
@@ -30,6 +31,11 @@ ${[1, 2]
 
 const established = async (node: string, address: string) => {
   expect(await stage.peer(node, address)).toMatchObject({ state: 'Established' });
+};
+/** How often a session was established. */
+const ups = async (node: string, address: string): Promise<number> => {
+  const peers = await stage.json(node, '/v1/peers');
+  return peers.find((peer: { id: string }) => peer.id === address).established;
 };
 const putPassword = (value: string) =>
   stage.put('Secret', 'bgp', { data: { tor: Buffer.from(value).toString('base64') } }, 'kube-system');
@@ -134,7 +140,7 @@ describe('the socket', () => {
 });
 
 test('kill -9 leaves the kernel and the router as they were, and no other session falls', async () => {
-  const other = (await stage.peer('n2', TOR)).since;
+  const other = await ups('n2', TOR);
   await end(first, 'SIGKILL');
   await new Promise(resolve => setTimeout(resolve, 500));
   expect(stage.learned('n1')).toEqual(['10.244.2.0/26 via 10.78.0.2', `203.0.113.0/24 via ${TOR}`]);
@@ -149,7 +155,7 @@ test('kill -9 leaves the kernel and the router as they were, and no other sessio
     expect(stage.learned('n1')).toEqual(['10.244.2.0/26 via 10.78.0.2', `203.0.113.0/24 via ${TOR}`]);
     expect((await stage.peer('n1', TOR)).prefixesAdvertised).toBeGreaterThan(0);
   });
-  expect((await stage.peer('n2', TOR)).since).toBe(other);
+  expect(await ups('n2', TOR)).toBe(other);
 });
 
 test('SIGTERM ends without a word: the kernel and the router keep the routes', async () => {
@@ -166,7 +172,7 @@ test('SIGTERM ends without a word: the kernel and the router keep the routes', a
 
 describe('with a TCP-MD5 password', () => {
   test('that is missing, the session is down and says why, and the mesh stays', async () => {
-    const mesh = (await stage.peer('n1', '10.78.0.2')).since;
+    const mesh = await ups('n1', '10.78.0.2');
     const password = { secretKeyRef: { name: 'bgp', key: 'tor' } };
     await stage.put('BGPPeer', 'tor', { spec: { peerIP: TOR, asNumber: 65000, password } });
     await eventually(async () => {
@@ -176,7 +182,7 @@ describe('with a TCP-MD5 password', () => {
       const { conditions } = await stage.json('n1', '/v1/status');
       expect(conditions[0]).toMatchObject({ status: 'False', reason: 'PasswordMissing' });
     });
-    expect((await stage.peer('n1', '10.78.0.2')).since).toBe(mesh);
+    expect(await ups('n1', '10.78.0.2')).toBe(mesh);
   });
 
   test('that the router lacks, no session comes up', async () => {
@@ -202,13 +208,111 @@ describe('with a TCP-MD5 password', () => {
   });
 
   test('that changes on both sides, it comes up again; the mesh never noticed', async () => {
-    const mesh = (await stage.peer('n1', '10.78.0.2')).since;
+    const mesh = await ups('n1', '10.78.0.2');
     await putPassword('wrong-one');
     await eventually(async () => established('n1', TOR), 30_000);
-    expect((await stage.peer('n1', '10.78.0.2')).since).toBe(mesh);
+    expect(await ups('n1', '10.78.0.2')).toBe(mesh);
   });
 
   test('it is nowhere in the log', () => {
     expect(stage.logOf('n1.log')).not.toMatch(/right-one|wrong-one/);
+  });
+});
+
+describe('without a password again', () => {
+  beforeAll(async () => {
+    await stage.put('BGPPeer', 'tor', { spec: { peerIP: TOR, asNumber: 65000 } });
+    bird.reconfigure(birdConfig());
+    await eventually(async () => established('n1', TOR), 30_000);
+    await eventually(async () => established('n2', TOR), 30_000);
+  });
+
+  test('GTSM shuts out a peer whose packets may come from afar, and lets one in that proves to be near', async () => {
+    await stage.put('BGPPeer', 'tor', { spec: { peerIP: TOR, asNumber: 65000, ttlSecurity: 1 } });
+    await eventually(async () => expect((await stage.peer('n1', TOR)).state).not.toBe('Established'));
+    await new Promise(resolve => setTimeout(resolve, 3000));
+    expect((await stage.peer('n1', TOR)).state).not.toBe('Established');
+    bird.reconfigure(birdConfig(undefined, 'ttl security on;'));
+    await eventually(async () => established('n1', TOR), 30_000);
+    await stage.put('BGPPeer', 'tor', { spec: { peerIP: TOR, asNumber: 65000 } });
+    bird.reconfigure(birdConfig());
+    await eventually(async () => established('n1', TOR), 30_000);
+  });
+
+  test('Services are told where they have endpoints, and withdrawn with the last one', async () => {
+    const via = () => /192\.0\.2\.7\/32[^/]*?via (\S+)/.exec(bird.ask('show', 'route', 'primary'))?.[1];
+    await stage.put('BGPConfiguration', 'default', {
+      spec: { serviceLoadBalancerIPs: [{ cidr: '192.0.2.0/24' }] },
+    });
+    const spec = {
+      type: 'LoadBalancer',
+      externalTrafficPolicy: 'Local',
+      ports: [{ port: 80 }],
+      selector: { app: 'web' },
+    };
+    await stage.put('Service', 'web', { spec }, 'default');
+    const status = { loadBalancer: { ingress: [{ ip: '192.0.2.7' }] } };
+    const at = { name: 'web', namespace: 'default' };
+    must(
+      await stage.client.patch(
+        RESOURCES.Service,
+        at,
+        { type: 'merge', body: { status } },
+        { subresource: 'status' },
+      ),
+    );
+    const endpoint = (conditions: object) =>
+      stage.put(
+        'EndpointSlice',
+        'web-by-hand',
+        {
+          metadata: { labels: { 'kubernetes.io/service-name': 'web' } },
+          addressType: 'IPv4',
+          endpoints: [{ addresses: ['10.244.2.9'], nodeName: 'n2', conditions }],
+          ports: [{ port: 80, name: '' }],
+        },
+        'default',
+      );
+    await endpoint({ ready: true });
+    await eventually(() => expect(via()).toBe('10.78.0.2'));
+    expect(bird.ask('show', 'route', '192.0.2.0/24')).toContain('via 10.78.0.1');
+    expect(stage.learned('n1')).not.toContain('192.0.2.7 via 10.78.0.2');
+    await endpoint({ ready: false, serving: true, terminating: true });
+    await new Promise(resolve => setTimeout(resolve, 500));
+    expect(via()).toBe('10.78.0.2');
+    await endpoint({ ready: false, serving: false, terminating: true });
+    await eventually(() => expect(via()).toBeUndefined());
+  });
+
+  test('another port is listened on as soon as it is written down', async () => {
+    const before = await ups('n1', '10.78.0.2');
+    await stage.put('BGPConfiguration', 'default', { spec: { listenPort: 1179 } });
+    await eventually(async () => {
+      await established('n1', '10.78.0.2');
+      expect(await ups('n1', '10.78.0.2')).toBeGreaterThan(before);
+    }, 30_000);
+    expect(stage.run('n2', 'cat', '/proc/net/tcp')).toContain(':049B 00000000:0000 0A');
+    expect(stage.run('n2', 'cat', '/proc/net/tcp')).not.toContain(':00B3 00000000:0000 0A');
+    expect((await stage.peer('n1', TOR)).state).toBe('Established');
+  });
+
+  test('a password of the mesh changes without a gap: it goes onto running sessions', async () => {
+    await putPassword('first');
+    const mesh = { secretKeyRef: { name: 'bgp', key: 'tor' } };
+    const earlier = await ups('n1', '10.78.0.2');
+    await stage.put('BGPConfiguration', 'default', { spec: { nodeMeshPassword: mesh } });
+    await eventually(async () => {
+      await established('n1', '10.78.0.2');
+      expect(await ups('n1', '10.78.0.2')).toBeGreaterThan(earlier);
+    }, 60_000);
+    await eventually(async () => established('n2', '10.78.0.1'));
+    await new Promise(resolve => setTimeout(resolve, 1500));
+    const [now, there] = [await ups('n1', '10.78.0.2'), await ups('n2', '10.78.0.1')];
+    await putPassword('second');
+    await new Promise(resolve => setTimeout(resolve, 500));
+    await stage.putBlock('n2', '10.244.20.0/26');
+    await eventually(() => expect(stage.learned('n1')).toContain('10.244.20.0/26 via 10.78.0.2'));
+    expect(await ups('n1', '10.78.0.2')).toBe(now);
+    expect(await ups('n2', '10.78.0.1')).toBe(there);
   });
 });

@@ -50,20 +50,6 @@ export interface ClusterFacts {
   readonly passwords: ReadonlyMap<string, PasswordState>;
 }
 
-/** No facts at all. */
-export const NO_FACTS: ClusterFacts = {
-  nodes: new Map(),
-  configurations: new Map(),
-  peers: new Map(),
-  filters: new Map(),
-  pools: new Map(),
-  blocks: new Map(),
-  borrowed: new Map(),
-  services: new Map(),
-  slices: new Map(),
-  passwords: new Map(),
-};
-
 /** The name that a password goes by: `secret/key`. */
 export function passwordName(ref: SecretKeyRef): string {
   return `${ref.name}/${ref.key}`;
