@@ -1,5 +1,5 @@
 import type { ActivePolicy, ActiveRule, MemberSet, NodeState, SetId } from '@muslin/api';
-import { type Family, formatPrefix, hostPrefix, mustIp, portSet } from '@muslin/net';
+import { type Family, mustIp, portSet } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

@@ -47,7 +47,7 @@ describe('rules as nft reads them', () => {
       { kind: 'source', nets: [mustPrefix('10.0.0.0/8'), mustPrefix('192.0.2.1/32')] },
       'ip saddr { 10.0.0.0/8, 192.0.2.1/32 }',
     ],
-    [{ kind: 'destination', nets: [mustPrefix('fd00::/8')], not: true }, 'ip6 daddr != { fd00::/8 }', 6],
+    [{ kind: 'destination', nets: [mustPrefix('fd00::/8')], not: true }, 'ip6 daddr != fd00::/8', 6],
     [
       { kind: 'set', set: 'p', key: 'src,dst', not: true },
       'ip saddr . meta l4proto . th dport != @msl4-FI3pxaekTRnlbNmuGlVL9nhH',
@@ -65,7 +65,7 @@ describe('rules as nft reads them', () => {
     ],
     [{ kind: 'icmp', type: 3, code: 4 }, 'icmp type . icmp code { 3 . 4 }'],
     [{ kind: 'icmp', type: 128, not: true }, 'icmpv6 type != 128', 6],
-    [{ kind: 'conntrack', states: ['RELATED', 'ESTABLISHED'] }, 'ct state { related, established }'],
+    [{ kind: 'conntrack', states: ['RELATED', 'ESTABLISHED'] }, 'ct state related,established'],
     [
       { kind: 'mark', value: 0x80000000, mask: 0xc0000000, not: true },
       'meta mark & 0xc0000000 != 0x80000000',

@@ -1,5 +1,5 @@
 import { formatPrefix, type Prefix, prefixHas } from '@muslin/net';
-import { bang, type MatchRow, unequal, unless } from '../match-row.ts';
+import { bang, type MatchRow, oneOf, unequal, unless } from '../match-row.ts';
 
 /** The address is in one of the prefixes. None given: never (negated: always). */
 export interface AddressMatch {
@@ -17,7 +17,7 @@ export const addressRow: MatchRow<AddressMatch> = {
   },
   nft: (m, family) => {
     const side = `${family === 4 ? 'ip' : 'ip6'} ${m.kind === 'source' ? 'saddr' : 'daddr'}`;
-    return `${side} ${unequal(m)}{ ${m.nets.map(formatPrefix).join(', ')} }`;
+    return `${side} ${unequal(m)}${oneOf(m.nets.map(formatPrefix))}`;
   },
   evaluate: (m, packet) => {
     const ip = m.kind === 'source' ? packet.src : packet.dst;

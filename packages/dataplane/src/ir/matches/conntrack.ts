@@ -1,4 +1,4 @@
-import { bang, type MatchRow, unequal, unless } from '../match-row.ts';
+import { bang, type MatchRow, unless } from '../match-row.ts';
 import type { ConntrackState } from '../packet.ts';
 
 /** The connection's state is one of these. */
@@ -10,6 +10,10 @@ export interface ConntrackMatch {
 
 export const conntrackRow: MatchRow<ConntrackMatch> = {
   iptables: m => ['-m', 'conntrack', ...bang(m), '--ctstate', m.states.join(',')],
-  nft: m => `ct state ${unequal(m)}{ ${m.states.map(state => state.toLowerCase()).join(', ')} }`,
+  // Without braces it is a test of bits, which is cheaper than a look-up.
+  nft: m => {
+    const states = m.states.map(state => state.toLowerCase()).join(',');
+    return m.not ? `ct state != { ${states} }` : `ct state ${states}`;
+  },
   evaluate: (m, packet) => unless(m, m.states.includes(packet.ctState)),
 };

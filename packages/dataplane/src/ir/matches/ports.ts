@@ -1,5 +1,5 @@
 import { formatPortRange, type PortSet, portSetHas } from '@muslin/net';
-import { bang, type MatchRow, unequal, unless } from '../match-row.ts';
+import { bang, type MatchRow, oneOf, unequal, unless } from '../match-row.ts';
 import { PORT_PROTOCOLS } from '../packet.ts';
 
 /** The port is in the set. A packet without ports has none in any set (negated: matches). */
@@ -25,7 +25,7 @@ export const portsRow: MatchRow<PortsMatch> = {
   ],
   nft: m => {
     const ports = m.ports.map(r => (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`));
-    return `th ${m.kind === 'source-ports' ? 'sport' : 'dport'} ${unequal(m)}{ ${ports.join(', ')} }`;
+    return `th ${m.kind === 'source-ports' ? 'sport' : 'dport'} ${unequal(m)}${oneOf(ports)}`;
   },
   evaluate: (m, packet) => {
     const port = m.kind === 'source-ports' ? packet.sport : packet.dport;
