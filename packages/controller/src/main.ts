@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import {
   type AnyObject,
+  EventRecorder,
   KubeClient,
   DEFAULT_ELECTION,
   LeaderElection,
@@ -14,14 +15,20 @@ import {
 } from '@muslin/kube';
 import { serveStatus } from '@muslin/linux';
 import { pino } from 'pino';
+import { Garbage } from './garbage/garbage.ts';
+import { NO_REPORTS } from './garbage/node-reports.ts';
 import { NodeLoss } from './node-loss.ts';
 import { PoolStatus } from './pool-status.ts';
 import { WorkQueue } from './work-queue.ts';
 
 const USAGE = `muslin-controller [--kubeconfig FILE] [--run-dir DIR] [--id NAME] [--namespace NAMESPACE]
+                  [--garbage free|dry-run|off]
   --id NAME         identity in the leader election (host name)
   --namespace NS    where the Lease stands (kube-system)
+  --garbage MODE    free lost addresses (free), only tell of them (dry-run), or neither (off)
 `;
+
+const GARBAGE_MODES = ['free', 'dry-run', 'off'] as const;
 
 const logger = pino(
   { base: null, timestamp: pino.stdTimeFunctions.isoTime },
@@ -37,9 +44,13 @@ function readOptions() {
   try {
     const text = { type: 'string' } as const;
     const { values } = parseArgs({
-      options: { kubeconfig: text, 'run-dir': text, id: text, namespace: text },
+      options: { kubeconfig: text, 'run-dir': text, id: text, namespace: text, garbage: text },
     });
+    const garbage = GARBAGE_MODES.find(each => each === (values.garbage ?? 'free'));
+    if (garbage === undefined)
+      return refuse(`--garbage ${values.garbage}: choose free, dry-run or off\n${USAGE}`);
     return {
+      garbage,
       kubeconfig: values.kubeconfig,
       runDir: values['run-dir'] ?? '/run/muslin',
       id: `${values.id ?? hostname()}-${process.pid}`,
@@ -50,7 +61,7 @@ function readOptions() {
   }
 }
 
-const { kubeconfig, runDir, id, namespace } = readOptions();
+const { kubeconfig, runDir, id, namespace, garbage: mode } = readOptions();
 const connection = kubeconfig === undefined ? loadConnection() : loadKubeconfig({ path: kubeconfig });
 if (!connection.ok) refuse(connection.fault.message);
 const client = new KubeClient(connection.value, { userAgent: 'muslin-controller' });
@@ -61,16 +72,30 @@ const nodes = new Set<string>();
 const affinities = new Map<string, AnyObject>();
 const poolStatus = new PoolStatus({ client, pools, log });
 const nodeLoss = new NodeLoss({ client, nodes, affinities, log });
+const events = new EventRecorder(
+  client,
+  { component: 'muslin-controller', instance: hostname() },
+  { onFault: fault => logger.warn(fault.message) },
+);
+const garbage = new Garbage({
+  ...{ client, mode, log, reports: NO_REPORTS, now: Date.now },
+  tell: note => events.record(note),
+});
 let leader: string | undefined;
 
 const queue = new WorkQueue({
-  work: { pool: name => poolStatus.reconcile(name), affinity: name => nodeLoss.reconcile(name) },
+  work: {
+    pool: name => poolStatus.reconcile(name),
+    affinity: name => nodeLoss.reconcile(name),
+    garbage: () => garbage.reconcile(),
+  },
   active: () => election.role === 'leader' && watches.synced,
   onFault: (key, message, waitMs) => logger.warn({ key, waitMs }, message),
 });
 const everything = () => {
   for (const name of pools.keys()) queue.add('pool', name);
   for (const name of affinities.keys()) queue.add('affinity', name);
+  queue.add('garbage', 'addresses');
 };
 
 const watch = (
@@ -126,10 +151,12 @@ mkdirSync(runDir, { recursive: true });
 const status = await serveStatus(`${runDir}/controller.sock`, {
   '/healthz': () => 'ok\n',
   '/v1/status': () => ({ id, role: election.role, leader, synced: watches.synced }),
+  // A replica that does not lead has not looked: what it knew would only be counted twice.
+  '/metrics': () => (election.role === 'leader' ? garbage.metrics() : ''),
 });
 
 for (const name of ['SIGTERM', 'SIGINT'] as const)
   process.once(name, () => {
     status.close();
-    void Promise.all([watches.stop(), election.stop()]).then(() => process.exit(0));
+    void Promise.all([watches.stop(), election.stop(), events.stop()]).then(() => process.exit(0));
   });

@@ -1,0 +1,203 @@
+import { DEFAULT_BREAKER, drive, releaseBlock, releaseLeak } from '@muslin/ipam';
+import { type AnyObject, ipamStore, type KubeClient, type Note, RESOURCES } from '@muslin/kube';
+import { formatIp, formatPrefix } from '@muslin/net';
+import { type EmptySince, emptyBlocks } from './empty-blocks.ts';
+import {
+  type Candidate,
+  type Care,
+  confirm,
+  judge,
+  lifeOf,
+  NOTHING_SEEN,
+  type Refusal,
+  type Release,
+  remember,
+  type Word,
+} from './judge.ts';
+import type { NodeReports } from './node-reports.ts';
+import { type ClusterLook, podFacts, readCluster } from './read-cluster.ts';
+import { Tally, usageText } from './tally.ts';
+
+/** What collecting garbage takes. */
+export interface GarbageOptions {
+  readonly client: KubeClient;
+  /** `free`: frees. `dry-run`: looks, counts and tells. `off`: only counts how addresses are used. */
+  readonly mode: 'free' | 'dry-run' | 'off';
+  readonly reports: NodeReports;
+  readonly log: (line: string) => void;
+  readonly tell: (note: Note) => void;
+  readonly now: () => number;
+}
+
+/** Performs what `judge` decides, and counts it. One look at a time; each reads the whole cluster afresh. */
+export class Garbage {
+  readonly #options: GarbageOptions;
+  #state = NOTHING_SEEN;
+  #emptySince: EmptySince = new Map();
+  #told = new Set<string>();
+  #usage = '';
+  #candidates = new Tally();
+  readonly #reclaimed = new Tally();
+  readonly #refused = new Tally();
+
+  constructor(options: GarbageOptions) {
+    this.#options = options;
+  }
+
+  /** One look; a sentence when it could not be finished. */
+  async reconcile(): Promise<string | undefined> {
+    const { client, mode, reports, now } = this.#options;
+    const look = await readCluster(client);
+    if (!look.ok) return look.fault;
+    this.#usage = usageText(look.value);
+    const { graceMs, objects, pods, nodes } = look.value;
+    // Calico: leakGracePeriod 0 switches the collection off.
+    if (mode === 'off' || graceMs === 0) return undefined;
+    const care: Care = { graceMs, breaker: DEFAULT_BREAKER };
+    const word: Word = { pods, nodes, onHost: await reports.onHost() };
+    const judged = judge(objects, word, now(), this.#state, care);
+    this.#state = judged.state;
+    this.#candidates = new Tally();
+    for (const { pool, node } of judged.candidates) this.#candidates.add({ ippool: pool, node });
+    this.#tellRefusals(judged.refusals, nodes);
+    for (const release of judged.releases) {
+      const fault = await this.#carryOut(release, look.value, care, word);
+      if (fault !== undefined) return fault;
+    }
+    return this.#giveUpEmpty(look.value);
+  }
+
+  /** Prometheus text format 0.0.4. */
+  metrics(): string {
+    return [
+      this.#usage,
+      this.#candidates.text('ipam_allocations_gc_candidates', 'gauge', 'Addresses that look lost.'),
+      this.#reclaimed.text('ipam_allocations_gc_reclamations', 'counter', 'Lost addresses that were freed.'),
+      this.#refused.text(
+        'muslin_ipam_gc_refused_total',
+        'counter',
+        'Lost addresses that are kept, by reason.',
+      ),
+    ].join('');
+  }
+
+  /** The fresh reads: of each holder and its node, one by one, right before the release. */
+  async #carryOut(
+    release: Release,
+    { nodes, config }: ClusterLook,
+    care: Care,
+    word: Word,
+  ): Promise<string | undefined> {
+    const { client, mode, now } = this.#options;
+    const fresh = await this.#ask(release, word);
+    if (typeof fresh === 'string') return fresh;
+    const sure = confirm(release, fresh, now(), care);
+    if (!sure.ok) {
+      this.#refused.add({ ippool: release.pool, node: release.node, reason: 'came-back' });
+      this.#say(release, nodes, 'Warning', 'AddressKept', sure.fault);
+      return undefined;
+    }
+    for (const { proof } of release.addresses) {
+      const why = `${formatIp(proof.ip)} of ${proof.handleId}: ${proof.evidence.map(({ message }) => message).join('; ')}`;
+      if (mode === 'dry-run') {
+        if (this.#isNews(`dry-run ${lifeOf(proof)}`))
+          this.#say(release, nodes, 'Normal', 'AddressLost', `would free ${why}`);
+        continue;
+      }
+      const done = await drive(
+        releaseLeak(proof, { now: now(), cooldownMs: config.cooldownMs }),
+        ipamStore(client),
+      );
+      if (!done.ok && done.fault.code === 'stale') {
+        this.#options.log(`ipam garbage: ${done.fault.message}: left alone`);
+        continue;
+      }
+      if (!done.ok) return done.fault.message;
+      this.#state = remember(this.#state, 1, now());
+      this.#reclaimed.add({ ippool: release.pool, node: release.node });
+      this.#say(release, nodes, 'Normal', 'AddressFreed', `freed ${why}`);
+    }
+    return undefined;
+  }
+
+  async #ask(release: Release, { onHost }: Word): Promise<Word | string> {
+    const { client } = this.#options;
+    const pods = new Map<string, NonNullable<ReturnType<typeof podFacts>>>();
+    const nodes = new Set<string>();
+    for (const { address } of release.addresses) {
+      const { namespace, pod: name, node } = address.attribute.secondary;
+      if (namespace !== undefined && name !== undefined) {
+        const pod = await client.get<AnyObject>(RESOURCES.Pod, { namespace, name });
+        if (!pod.ok && pod.fault.code !== 'NotFound') return pod.fault.message;
+        const facts = pod.ok ? podFacts(pod.value) : undefined;
+        if (facts !== undefined) pods.set(`${namespace}/${name}`, facts);
+      }
+      if (node === undefined) continue;
+      const found = await client.get<AnyObject>(RESOURCES.Node, { name: node });
+      if (!found.ok && found.fault.code !== 'NotFound') return found.fault.message;
+      if (found.ok) nodes.add(node);
+    }
+    return { pods, nodes, onHost };
+  }
+
+  async #giveUpEmpty({ objects, nodes, config }: ClusterLook): Promise<string | undefined> {
+    const { client, mode, log, now } = this.#options;
+    const time = { now: now(), cooldownMs: config.cooldownMs };
+    const found = emptyBlocks(objects.inventory, objects.pools, nodes, this.#emptySince, time);
+    this.#emptySince = found.seen;
+    for (const { cidr, owner } of found.release) {
+      const text = `empty block ${formatPrefix(cidr)} of node ${owner.name}`;
+      if (mode === 'dry-run') {
+        if (this.#isNews(`dry-run ${text}`)) log(`ipam garbage: would give back ${text}`);
+        continue;
+      }
+      const done = await drive(releaseBlock(cidr, owner, { ...time, requireEmpty: true }), ipamStore(client));
+      // Somebody took an address of it meanwhile: it is not empty any more, and the look was right to be careful.
+      if (!done.ok && done.fault.code !== 'in-use') return done.fault.message;
+      log(`ipam garbage: ${text}: ${done.ok ? done.value : done.fault.message}`);
+    }
+    return undefined;
+  }
+
+  #tellRefusals(refusals: readonly Refusal[], nodes: ReadonlySet<string>): void {
+    const still = new Set<string>();
+    for (const { candidate, code, message } of refusals) {
+      const key = `${code} ${lifeOf(candidate.leak)}`;
+      still.add(key);
+      if (this.#told.has(key)) continue;
+      this.#refused.add({ ippool: candidate.pool, node: candidate.node, reason: code });
+      this.#say(
+        candidate,
+        nodes,
+        'Warning',
+        'AddressKept',
+        `${formatIp(candidate.leak.ip)} is kept: ${message}`,
+      );
+    }
+    this.#told = new Set([...still, ...[...this.#told].filter(key => key.startsWith('dry-run '))]);
+  }
+
+  #isNews(key: string): boolean {
+    if (this.#told.has(key)) return false;
+    this.#told.add(key);
+    return true;
+  }
+
+  /** A log entry, and an Event on the node while there is one, else on the pool. */
+  #say(
+    { node, pool }: Pick<Candidate, 'node' | 'pool'>,
+    nodes: ReadonlySet<string>,
+    type: Note['type'],
+    reason: string,
+    message: string,
+  ): void {
+    this.#options.log(`ipam garbage: ${message}`);
+    if (node !== undefined && nodes.has(node))
+      this.#options.tell({ about: { apiVersion: 'v1', kind: 'Node', name: node }, type, reason, message });
+    else if (pool !== undefined)
+      this.#options.tell({
+        about: { apiVersion: 'projectcalico.org/v3', kind: 'IPPool', name: pool },
+        ...{ type, reason, message },
+      });
+  }
+}
