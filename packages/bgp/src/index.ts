@@ -83,3 +83,20 @@ export { PLAIN_OPTIONS, type WireOptions } from './wire/options.ts';
 export { ALL_FAMILIES, type PerFamily, ROUTE_FAMILIES, type RouteFamily } from './wire/route-family.ts';
 export type { RouteRefreshMessage } from './wire/route-refresh.ts';
 export { endOfRib, isWithdraw, type UpdateMessage } from './wire/update.ts';
+export type { BfdInput, ReceivedControl } from './bfd/bfd-input.ts';
+export type { BfdOutput, BfdStateChange, BfdView, Reachability } from './bfd/bfd-output.ts';
+export { Bfd, type BfdOptions } from './bfd/bfd-speaker.ts';
+export {
+  BFD_STATES,
+  type BfdStateName,
+  type ControlPacket,
+  decodeControl,
+  encodeControl,
+  type OwnControlPacket,
+} from './bfd/codec.ts';
+export { type Diagnostic, DIAGNOSTICS, diagnosticText } from './bfd/diagnostic.ts';
+export { type DiscardCode, type DiscardFault, DISCARDS } from './bfd/discard.ts';
+export { BFD_PORT, type BfdSession, type BfdSessionId, bfdSessionId } from './bfd/session-config.ts';
+export { type BfdEffect, type BfdEvent, type BfdStep, freshBfd, stepBfd } from './bfd/session.ts';
+export type { BfdParameters, BfdRemote, BfdState, PollSequence, Timing } from './bfd/session-state.ts';
+export { detectionTime, jitterFactor, SLOW_TX, transmitInterval } from './bfd/timing.ts';

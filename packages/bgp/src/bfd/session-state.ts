@@ -33,7 +33,7 @@ export interface BfdRemote {
 export type PollSequence = 'idle' | 'active' | 'again';
 
 interface Kept {
-  /** bfd.LocalDiag: why the session last left Up. */
+  /** bfd.LocalDiag: why the state last changed. */
   readonly diagnostic: Diagnostic;
   /** What our packets say. */
   readonly told: Timing;

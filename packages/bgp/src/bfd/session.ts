@@ -118,7 +118,8 @@ function endPoll(state: BfdState): BfdState {
  */
 function settle(before: BfdState, state: BfdState, parameters: BfdParameters): BfdStep {
   const told = wantedTiming(state.name, parameters);
-  const same = told.desiredMinTx === state.told.desiredMinTx && told.requiredMinRx === state.told.requiredMinRx;
+  const same =
+    told.desiredMinTx === state.told.desiredMinTx && told.requiredMinRx === state.told.requiredMinRx;
   const next: BfdState = same
     ? state
     : {
