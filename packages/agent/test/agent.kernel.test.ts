@@ -22,6 +22,7 @@ async function heldBy(pods: readonly StandPod[]): Promise<void> {
     async () => (held = [...(await stand.held()).keys()].filter(handle => handle.includes('box'))),
     handles => handles.length === pods.length && pods.every(pod => handleOf(pod) !== undefined),
     `addresses held by ${pods.map(pod => pod.containerId)} alone`,
+    20_000,
   );
 }
 const removed = async (...pods: readonly StandPod[]) => {
@@ -139,6 +140,23 @@ describe('a pod', () => {
   });
 });
 
+test('two sandboxes of one pod at once end with one that works, and nothing of the other', async () => {
+  for (let i = 0; i < 4; i++) {
+    const first = await stand.pod(`race-${i}`);
+    const both = [first, stand.sandboxOf(first.name, first.uid)];
+    const answers = await Promise.all(both.map(pod => stand.cni('ADD', pod)));
+    const winners = both.filter((_, k) => answers[k]?.code === 0);
+    const last = readdirSync(`${stand.folder}/state/sandboxes`);
+    expect(winners.length).toBeGreaterThan(0);
+    expect(last).toHaveLength(1);
+    const winner = both.find(pod => last[0]?.startsWith(`${pod.containerId}:`)) as StandPod;
+    expect(await stand.cni('CHECK', winner)).toMatchObject({ code: 0 });
+    await heldBy([winner]);
+    await removed(...both);
+    await nothingLeft();
+  }
+});
+
 test('CHECK names what was tampered with, and what belongs to the agent is put back', async () => {
   const pod = await stand.pod('checked');
   const [four] = await stand.add(pod);
@@ -221,6 +239,23 @@ describe('while the agent is away', () => {
     expect(readdirSync(`${stand.folder}/state/cni-queue`)).toEqual([]);
     expect(await stand.cni('CHECK', stays)).toMatchObject({ code: 0 });
     await removed(stays);
+    await nothingLeft();
+  });
+
+  test('a reboot takes all interfaces away: the pods of before keep nobody waiting, and go with their DELs', async () => {
+    const [before, other] = [await stand.pod('before'), await stand.pod('other-before')];
+    await Promise.all([stand.add(before), stand.add(other)]);
+    await stand.kill('agent');
+    for (const cable of stand.cables()) stand.node.run('ip', 'link', 'del', cable);
+    await stand.startAgent();
+    expect((await stand.status()).unrouted).toEqual({});
+    // The kubelet starts the pod anew, perhaps before it cleans up.
+    const after = stand.sandboxOf(before.name, before.uid);
+    await stand.add(after);
+    await heldBy([after, other]);
+    await removed(before, other);
+    expect(await stand.cni('CHECK', after)).toMatchObject({ code: 0 });
+    await removed(after);
     await nothingLeft();
   });
 

@@ -128,33 +128,38 @@ export class PodNetwork {
     };
     // Before anything is asked for or made: whoever restarts finds what to take back.
     sandboxes.put(adding);
+    // A newer sandbox of this pod may displace this one at every wait; from then on the interface is not ours.
+    const isDisplaced = () => sandboxes.get(containerId, ifname) !== adding;
     const giveUp = async (fault: CniFault) => {
-      await this.#takeBack(adding);
+      if (isDisplaced()) await addresses.release(containerId, config.name);
+      else await this.#takeBack(adding);
       return fail(fault);
+    };
+    const displacedFault: CniFault = {
+      code: CNI_CODE.tryAgain,
+      message: `a newer sandbox of pod ${pod.namespace}/${pod.name} took the place of this one`,
     };
     const assigned = await addresses.assign({ containerId, network: config.name, pod, object });
     if (!assigned.ok) {
       const code = assigned.fault.code === 'retry' ? CNI_CODE.tryAgain : CNI_CODE.noAddress;
       return giveUp({ code, message: assigned.fault.message });
     }
+    if (isDisplaced()) return giveUp(displacedFault);
     const ips = assigned.value;
     const made = plugIn(netlink, { hostInterface, netns, ifname, ips, mtu });
     if (!made.ok) return giveUp(cniFaultOf(made.fault));
     const { podMac } = made.value;
     const sandbox: Sandbox = { ...adding, ips: ips.map(formatIp), podMac, state: 'ready' };
     this.#tellCore(sandbox);
-    if (!(await withinTime(this.#options.enforce(), CONFIRM_MS))) {
+    const confirmed = await withinTime(this.#options.enforce(), CONFIRM_MS);
+    if (isDisplaced()) return giveUp(displacedFault);
+    if (!confirmed) {
       const message = `the kernel did not hold this pod's policy within ${CONFIRM_MS / 1000} s; the agent's log says why`;
       return giveUp({ code: CNI_CODE.tryAgain, message });
     }
     const unrouted = this.#options.unrouted(hostInterface);
     if (unrouted !== undefined)
       return giveUp({ code: CNI_CODE.tryAgain, message: `no route to the pod could be set: ${unrouted}` });
-    if (sandboxes.get(containerId, ifname) !== adding)
-      return giveUp({
-        code: CNI_CODE.tryAgain,
-        message: `a newer sandbox of pod ${pod.namespace}/${pod.name} took its place`,
-      });
     sandboxes.put(sandbox);
     void this.#publish(sandbox);
     const result = {
