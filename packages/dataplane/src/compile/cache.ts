@@ -36,7 +36,7 @@ const caches = new WeakMap<NodeConfig, ConfigCache>();
 
 const directionCache = (): DirectionCache => ({
   policies: new WeakMap(),
-  segments: { byPlan: new WeakMap(), groups: new Map(), earlier: new Map() },
+  segments: { byPlan: new WeakMap(), rules: new WeakMap(), groups: new Map(), earlier: new Map() },
   tiers: new WeakMap(),
   endpoints: new WeakMap(),
   dispatch: undefined,

@@ -1,6 +1,13 @@
 import type { ActivePolicy, Direction, NodeState, PolicyKey, TierPlan } from '@muslin/api';
 import type { Family } from '@muslin/net';
-import { type AllowGroup, allowGroup, onlyAllows } from '../lookups/allow-group.ts';
+import {
+  type AllowGroup,
+  allowGroup,
+  groupKey,
+  type NamedRule,
+  namedRules,
+  onlyAllows,
+} from '../lookups/allow-group.ts';
 import type { LookupLimits } from '../lookups/limits.ts';
 import { sameList } from './cache.ts';
 
@@ -19,6 +26,7 @@ export interface Segments {
 /** What `segmentsOf` remembers for one direction. */
 export interface SegmentCache {
   readonly byPlan: WeakMap<TierPlan, Segments>;
+  readonly rules: WeakMap<ActivePolicy, readonly NamedRule[]>;
   /** Groups of the compilation under way, and those of the one before. */
   groups: Map<string, AllowGroup>;
   earlier: ReadonlyMap<string, AllowGroup>;
@@ -45,15 +53,23 @@ export function segmentsOf(
       if (segment.kind === 'group') cache.groups.set(segment.group.key, segment.group);
     return known;
   }
+  const rulesOf = (policy: ActivePolicy) => {
+    let rules = cache.rules.get(policy);
+    if (rules === undefined) {
+      rules = namedRules(policy, direction, family, limits?.portsPerRule ?? 0);
+      cache.rules.set(policy, rules);
+    }
+    return rules;
+  };
   const list: Segment[] = [];
   let run: ActivePolicy[] = [];
   const close = () => {
     if (run.length === 0 || limits === undefined) return;
-    const fresh = allowGroup(run, direction, family, limits.portsPerRule);
-    const same = [cache.groups.get(fresh.key), cache.earlier.get(fresh.key)].find(
+    const key = groupKey(run, direction);
+    const same = [cache.groups.get(key), cache.earlier.get(key)].find(
       group => group !== undefined && sameList(group.policies, run),
     );
-    const group = same ?? fresh;
+    const group = same ?? allowGroup(key, run, rulesOf);
     cache.groups.set(group.key, group);
     list.push({ kind: 'group', group });
     run = [];

@@ -20,19 +20,31 @@ export function onlyAllows(policy: ActivePolicy, direction: Direction): boolean 
   return policy[direction].every(rule => rule.action === 'Allow');
 }
 
-/** Takes the rules of some policies apart. */
+/** Names a group; with the same policies behind the keys it is the same group. */
+export function groupKey(policies: readonly ActivePolicy[], direction: Direction): string {
+  return `${direction} ${policies.map(policy => policy.key).join(' ')}`;
+}
+
+/** Makes a group of policies whose rules were taken apart. */
 export function allowGroup(
+  key: string,
   policies: readonly ActivePolicy[],
+  rulesOf: (policy: ActivePolicy) => readonly NamedRule[],
+): AllowGroup {
+  return { key, policies, rules: policies.flatMap(rulesOf) };
+}
+
+/** Takes the rules of a policy apart. */
+export function namedRules(
+  policy: ActivePolicy,
   direction: Direction,
   family: Family,
   portsPerRule: number,
-): AllowGroup {
+): readonly NamedRule[] {
   const rules: NamedRule[] = [];
-  for (const policy of policies)
-    for (const rule of policy[direction]) {
-      const apart = takeApart(rule, direction, family, portsPerRule);
-      if (apart !== undefined)
-        rules.push({ ...apart, policy: policy.key, name: `${policy.key} ${rule.path}` });
-    }
-  return { key: `${direction} ${policies.map(policy => policy.key).join(' ')}`, policies, rules };
+  for (const rule of policy[direction]) {
+    const apart = takeApart(rule, direction, family, portsPerRule);
+    if (apart !== undefined) rules.push({ ...apart, policy: policy.key, name: `${policy.key} ${rule.path}` });
+  }
+  return rules;
 }

@@ -3,7 +3,7 @@ import type { Family } from '@muslin/net';
 import type { AllowGroup } from './allow-group.ts';
 import { type Derivation, derive } from './derived-set.ts';
 import type { LookupLimits } from './limits.ts';
-import { fatesOf, type LookupPlan, lookupPlan, sizeOf } from './lookup-plan.ts';
+import { fatesOf, type LookupPlan, lookupPlan, sizeOf, sourceFacts } from './lookup-plan.ts';
 
 /** A group, and the direction it is asked in. */
 export interface Asked {
@@ -30,10 +30,11 @@ export class LookupChooser {
     family: Family,
     limits: LookupLimits,
   ): Choice {
+    const factsOf = sourceFacts(sets, family);
     const candidates = [...asked]
       .map(({ group, direction }) => {
-        const plan = this.#planOf(group, direction, sets, family, limits);
-        return { group, plan, size: sizeOf(plan, sets) };
+        const plan = this.#planOf(group, direction, factsOf, limits);
+        return { group, plan, size: sizeOf(plan, factsOf) };
       })
       .filter(({ size }) => size.largest <= limits.membersPerSet)
       .toSorted((a, b) => a.size.sum - b.size.sum || (a.group.key < b.group.key ? -1 : 1));
@@ -55,11 +56,10 @@ export class LookupChooser {
   #planOf(
     group: AllowGroup,
     direction: Direction,
-    sets: ReadonlyMap<SetId, MemberSet>,
-    family: Family,
+    factsOf: ReturnType<typeof sourceFacts>,
     limits: LookupLimits,
   ): LookupPlan {
-    const fates = fatesOf(group, sets, family, limits);
+    const fates = fatesOf(group, factsOf, limits);
     const text = fates.join();
     const known = this.#plans.get(group);
     if (known?.fates === text) return known.plan;

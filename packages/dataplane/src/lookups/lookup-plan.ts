@@ -21,20 +21,43 @@ export interface LookupPlan {
 /** How a rule is best said, as its source is now. `rule`: too large or too odd; `wide`: has prefixes too. */
 type Fate = 'rule' | 'product' | 'product and wide';
 
+/** What decides how a source's rules are best said. */
+export interface SourceFacts {
+  readonly size: number;
+  /** Whether it holds prefixes of more than one address, in the ruleset's family. */
+  readonly wide: boolean;
+}
+
+/** Finds the facts of sources, each once. */
+export function sourceFacts(
+  sets: ReadonlyMap<SetId, MemberSet>,
+  family: Family,
+): (from: Part['from']) => SourceFacts {
+  const known = new Map<Part['from'], SourceFacts>();
+  return from => {
+    let facts = known.get(from);
+    if (facts === undefined) {
+      const source = sourceOf(from, sets);
+      facts = { size: source.size, wide: taken(source, 'wide', family).size > 0 };
+      known.set(from, facts);
+    }
+    return facts;
+  };
+}
+
 /** What becomes of each rule of a group; depends on what the sets hold, but seldom changes with it. */
 export function fatesOf(
   { rules }: AllowGroup,
-  sets: ReadonlyMap<SetId, MemberSet>,
-  family: Family,
+  factsOf: (from: Part['from']) => SourceFacts,
   limits: LookupLimits,
 ): readonly Fate[] {
   let products = 0;
   const fates = rules.map(({ peer, endings }): Fate => {
     if (peer === undefined || endings === undefined) return 'rule';
-    const source = sourceOf('set' in peer ? peer.set : peer.nets, sets);
+    const source = factsOf('set' in peer ? peer.set : peer.nets);
     if (source.size * endings.size * 8 > limits.membersPerSet) return 'rule';
     products++;
-    return taken(source, 'wide', family).size > 0 ? 'product and wide' : 'product';
+    return source.wide ? 'product and wide' : 'product';
   });
   return products >= limits.fromRules ? fates : fates.map(() => 'rule');
 }
@@ -133,10 +156,10 @@ function listed(names: ReadonlySet<string>): string {
 /** Members that the derived sets of a plan have at most, and the most of one set. */
 export function sizeOf(
   { derived }: LookupPlan,
-  sets: ReadonlyMap<SetId, MemberSet>,
+  factsOf: (from: Part['from']) => SourceFacts,
 ): { readonly sum: number; readonly largest: number } {
   const sizes = derived.map(({ parts }) =>
-    parts.reduce((sum, { from, endings }) => sum + sourceOf(from, sets).size * endings.size, 0),
+    parts.reduce((sum, { from, endings }) => sum + factsOf(from).size * endings.size, 0),
   );
   return { sum: sizes.reduce((sum, size) => sum + size, 0), largest: Math.max(0, ...sizes) };
 }
