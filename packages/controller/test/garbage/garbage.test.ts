@@ -1,0 +1,116 @@
+import type { Note } from '@muslin/kube';
+import { describe, expect, it } from 'vitest';
+import { Garbage } from '../../src/garbage/garbage.ts';
+import { NO_REPORTS } from '../../src/garbage/node-reports.ts';
+import { FakeClient } from '../fake-client.ts';
+import { Addresses, MINUTE, NOW } from './world.ts';
+
+interface Step {
+  readonly minutes: number;
+  readonly mode?: 'free' | 'dry-run' | 'off';
+}
+
+function room(mode: 'free' | 'dry-run' | 'off' = 'free') {
+  const addresses = new Addresses().block('10.0.0.0/26', 'a').block('10.0.1.0/26', 'b');
+  addresses.pod('10.0.0.0/26', 'a', 'p');
+  addresses.pod('10.0.0.0/26', 'b', 'borrower');
+  const fake = new FakeClient();
+  for (const { kind, metadata, spec } of addresses.stored()) fake.put(kind, metadata.name, spec);
+  fake.put('IPPool', 'default', { cidr: '10.0.0.0/24' });
+  fake.put('Node', 'b');
+  fake.objects.set('Pod/borrower', {
+    metadata: { name: 'borrower', namespace: 'web', uid: 'uid-borrower' },
+    spec: { nodeName: 'b' },
+    status: { podIPs: [{ ip: '10.0.0.1' }] },
+  });
+  const lines: string[] = [];
+  const notes: Note[] = [];
+  let at = NOW;
+  const garbage = new Garbage({
+    ...{ client: fake.client, mode, reports: NO_REPORTS, now: () => at },
+    log: line => void lines.push(line),
+    tell: note => void notes.push(note),
+  });
+  const look = ({ minutes }: Step) => {
+    at = NOW + minutes * MINUTE;
+    return garbage.reconcile();
+  };
+  const held = () =>
+    fake
+      .of('IPAMBlock')
+      .filter(({ metadata }) => metadata.name === '10-0-0-0-26')
+      .flatMap(block => (block['spec'] as { allocations: readonly unknown[] }).allocations)
+      .filter(index => index !== null).length;
+  return { fake, garbage, look, held, lines, notes };
+}
+
+describe('the collector', () => {
+  it('frees what pod and node have left, writes it down and counts it', async () => {
+    const { look, held, lines, notes, garbage, fake } = room();
+    for (const minutes of [0, 5, 10]) expect(await look({ minutes })).toBeUndefined();
+    expect(held()).toBe(2);
+    expect(await look({ minutes: 15 })).toBeUndefined();
+    expect(held()).toBe(1);
+    expect(fake.objects.has('IPAMHandle/k8s-pod-network.p')).toBe(false);
+    const why = 'freed 10.0.0.0 of k8s-pod-network.p: there is no Pod web/p; there is no Node a';
+    expect(lines.some(line => line.startsWith(`ipam garbage: ${why}`))).toBe(true);
+    expect(notes).toMatchObject([{ about: { kind: 'IPPool', name: 'default' }, reason: 'AddressFreed' }]);
+    expect(garbage.metrics()).toContain('ipam_allocations_gc_reclamations{ippool="default",node="a"} 1\n');
+    await look({ minutes: 20 });
+    expect(garbage.metrics()).toContain('ipam_allocations_in_use{ippool="default",node="b"} 1\n');
+    expect(garbage.metrics()).toContain('ipam_allocations_borrowed{ippool="default",node="b"} 1\n');
+    expect(garbage.metrics()).toContain('muslin_ipam_ippool_free{ippool="default"} 255\n');
+  });
+
+  it('only tells in a dry run, and once', async () => {
+    const { look, held, lines, fake } = room('dry-run');
+    for (const minutes of [0, 5, 10, 15, 20]) await look({ minutes });
+    expect(held()).toBe(2);
+    expect(fake.writes).toEqual([]);
+    expect(lines.filter(line => line.includes('would free 10.0.0.0'))).toHaveLength(1);
+  });
+
+  it('frees nothing when a fresh read shows the node again', async () => {
+    const { look, held, fake, lines } = room();
+    for (const minutes of [0, 5, 10]) await look({ minutes });
+    const { get } = fake;
+    fake.get = async (resource, name) =>
+      resource.kind === 'Node' ? get.call(fake, resource, { name: 'b' }) : get.call(fake, resource, name);
+    await look({ minutes: 15 });
+    expect(held()).toBe(2);
+    expect(lines.at(-1)).toBe('ipam garbage: 10.0.0.0: a fresh read leaves one witness');
+  });
+
+  it('frees nothing when some list does not come: a missing answer proves nothing', async () => {
+    const { look, held, fake } = room();
+    for (const minutes of [0, 5, 10]) await look({ minutes });
+    const { listAll } = fake;
+    fake.listAll = async resource => {
+      if (resource.kind !== 'Pod') return listAll.call(fake, resource);
+      return { ok: false, fault: { code: 'Unreachable', message: 'no answer' } } as never;
+    };
+    expect(await look({ minutes: 15 })).toBe('no answer');
+    expect(held()).toBe(2);
+  });
+
+  it('heeds leakGracePeriod: 0 switches it off, nonsense stops it, a shorter one is quicker', async () => {
+    for (const [leakGracePeriod, left] of [
+      ['0s', 2],
+      ['soon', 2],
+      ['5m', 1],
+    ] as const) {
+      const { look, held, fake } = room();
+      fake.put('KubeControllersConfiguration', 'default', { controllers: { node: { leakGracePeriod } } });
+      for (const minutes of [0, 5, 10, 15]) await look({ minutes });
+      expect(held()).toBe(left);
+    }
+  });
+
+  it('gives back the empty blocks of living nodes that no pool holds any more', async () => {
+    const { look, fake } = room();
+    const more = new Addresses().block('10.0.2.0/26', 'b').stored();
+    for (const { kind, metadata, spec } of more) fake.put(kind, metadata.name, spec);
+    for (const minutes of [0, 5]) await look({ minutes });
+    expect(fake.of('IPAMBlock').map(({ metadata }) => metadata.name)).toEqual(['10-0-0-0-26']);
+  });
+});
