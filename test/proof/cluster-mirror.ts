@@ -10,6 +10,11 @@ const KINDS = [
   'EndpointSlice',
   'ServiceAccount',
   'NetworkPolicy',
+  'CalicoNetworkPolicy',
+  'GlobalNetworkPolicy',
+  'Tier',
+  'NetworkSet',
+  'GlobalNetworkSet',
   'IPPool',
 ] as const;
 
@@ -30,10 +35,10 @@ export class ClusterMirror {
   /** Reads everything; a snapshot made afresh, and the states of the graphs after what changed. Throws when refused. */
   async read(): Promise<{ readonly snapshot: Snapshot; readonly states: ReadonlyMap<string, NodeState> }> {
     const objects: AnyObject[] = [];
-    for (const kind of KINDS) {
-      const list = await this.#client.listAll<AnyObject>(RESOURCES[kind]);
+    for (const resource of KINDS.map(name => RESOURCES[name])) {
+      const list = await this.#client.listAll<AnyObject>(resource);
       if (!list.ok) throw new Error(list.fault.message);
-      const apiVersion = apiVersionOf(RESOURCES[kind]);
+      const [apiVersion, kind] = [apiVersionOf(resource), resource.kind];
       objects.push(...list.value.items.map(item => ({ ...item, apiVersion, kind })));
     }
     const now = new Map(objects.map(object => [idOf(object), object]));
@@ -51,6 +56,6 @@ export class ClusterMirror {
   }
 }
 
-function idOf({ kind, metadata }: AnyObject): string {
-  return `${kind} ${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
+function idOf({ apiVersion, kind, metadata }: AnyObject): string {
+  return `${apiVersion} ${kind} ${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
 }

@@ -1,6 +1,6 @@
 import { type AnyObject, RESOURCES } from '@muslin/kube';
 import { Report } from '../../packages/lab/src/checks.ts';
-import { Cluster } from '../../packages/lab/src/cluster.ts';
+import { Cluster, resourceOf } from '../../packages/lab/src/cluster.ts';
 import { sweep } from '../../packages/lab/src/instance.ts';
 import { type EchoServers, startEchoServers } from '../../packages/lab/src/pods/echo-servers.ts';
 import { probe, probeAll } from '../../packages/lab/src/probe.ts';
@@ -10,6 +10,7 @@ import { until } from '../../packages/lab/src/until.ts';
 import { ClusterMirror } from './cluster-mirror.ts';
 import { Dice } from './dice.ts';
 import { LABELS, NAMESPACE_LABELS, NAMESPACES, namespaces, PORTS, pods } from './population.ts';
+import { networkSets, randomCalicoPolicies, TIERS } from './random-calico-policy.ts';
 import { randomPolicies, type WrittenPolicy } from './random-policy.ts';
 import { type Place, showWay, type Way, witnesses } from './witnesses.ts';
 
@@ -101,6 +102,8 @@ export class Proof {
       { name: 'outside', netns: outside.netns, ip: outside.ip },
     ];
     const proof = new Proof(cluster, options, places);
+    const sets = networkSets(places.map(place => place.ip));
+    for (const object of [...TIERS, ...sets]) await cluster.apply(object as AnyObject);
     await proof.#routed();
     return proof;
   }
@@ -109,7 +112,10 @@ export class Proof {
   async next(): Promise<Round> {
     if (this.#dice.chance(0.4)) await this.#relabel();
     const addresses = this.#places.map(place => place.ip);
-    const policies = randomPolicies(this.#dice, addresses);
+    const policies = [
+      ...randomPolicies(this.#dice, addresses),
+      ...(this.#dice.chance(0.5) ? randomCalicoPolicies(this.#dice, addresses) : []),
+    ];
     const ways = Array.from({ length: this.#options.flows }, () => this.#randomWay());
     return this.round(policies, ways);
   }
@@ -177,19 +183,18 @@ export class Proof {
 
   /** Replaces what was applied, in any order: removals, edits and additions side by side. */
   async #replace(policies: readonly WrittenPolicy[]): Promise<void> {
-    const key = ({ metadata }: WrittenPolicy) => `${metadata.namespace}/${metadata.name}`;
-    const wanted = new Map(policies.map(policy => [key(policy), policy]));
+    const wanted = new Map(policies.map(policy => [policyKey(policy), policy]));
     const demand = new Map<string, string | undefined>();
-    const gone = [...this.#applied.values()].filter(policy => !wanted.has(key(policy)));
+    const gone = [...this.#applied].filter(([key]) => !wanted.has(key));
     await Promise.all([
-      ...gone.map(async policy => {
-        const answer = await this.cluster.client.delete(RESOURCES.NetworkPolicy, policy.metadata);
+      ...gone.map(async ([key, policy]) => {
+        const answer = await this.cluster.client.delete(resourceOf(policy as never), policy.metadata);
         if (!answer.ok) throw new Error(answer.fault.message);
-        demand.set(`knp/${key(policy)}`, undefined);
+        demand.set(key, undefined);
       }),
-      ...[...wanted.values()].map(async policy => {
+      ...[...wanted].map(async ([key, policy]) => {
         const applied = await this.cluster.apply(policy as unknown as AnyObject);
-        demand.set(`knp/${key(policy)}`, applied.metadata.resourceVersion);
+        demand.set(key, applied.metadata.resourceVersion);
       }),
     ]);
     this.#applied = wanted;
@@ -254,4 +259,11 @@ export class Proof {
 
 function isRunning(pod: AnyObject): boolean {
   return (pod['status'] as { phase?: string } | undefined)?.phase === 'Running';
+}
+
+/** As agents name policies. */
+function policyKey({ apiVersion, kind, metadata }: WrittenPolicy): string {
+  if (kind === 'GlobalNetworkPolicy') return `gnp/${metadata.name}`;
+  const prefix = apiVersion === 'networking.k8s.io/v1' ? 'knp' : 'np';
+  return `${prefix}/${metadata.namespace}/${metadata.name}`;
 }

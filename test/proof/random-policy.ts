@@ -1,11 +1,11 @@
 import type { Dice } from './dice.ts';
 import { LABELS, NAMESPACE_LABELS, NAMESPACES, PORT_NAMES, PORTS } from './population.ts';
 
-/** A NetworkPolicy as it is written (networking.k8s.io/v1). */
+/** A policy as it is written: of networking.k8s.io/v1 or projectcalico.org/v3. */
 export interface WrittenPolicy {
-  readonly apiVersion: 'networking.k8s.io/v1';
-  readonly kind: 'NetworkPolicy';
-  readonly metadata: { readonly name: string; readonly namespace: string };
+  readonly apiVersion: 'networking.k8s.io/v1' | 'projectcalico.org/v3';
+  readonly kind: 'NetworkPolicy' | 'GlobalNetworkPolicy';
+  readonly metadata: { readonly name: string; readonly namespace?: string };
   readonly spec: object;
 }
 
@@ -70,7 +70,8 @@ function ipBlock(dice: Dice, addresses: readonly string[]): object {
   return { cidr, ...(except.length > 0 && { except: [...new Set(except)] }) };
 }
 
-function network(ip: string, length: number): string {
+/** The prefix of this length around an address. */
+export function network(ip: string, length: number): string {
   const bits = ip.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0);
   const size = 2 ** (32 - length);
   const base = Math.floor(bits / size) * size;

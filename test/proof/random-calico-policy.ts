@@ -1,0 +1,128 @@
+import type { Dice } from './dice.ts';
+import { LABELS, NAMESPACES, PORTS } from './population.ts';
+import { network, type WrittenPolicy } from './random-policy.ts';
+
+/** Tiers that stand before and behind `default`, one that closes and one that does not. */
+export const TIERS = [
+  { name: 'security', order: 100, defaultAction: 'Pass' },
+  { name: 'strict', order: 200, defaultAction: 'Deny' },
+  { name: 'late', order: 2_000_000, defaultAction: 'Deny' },
+].map(({ name, ...spec }) => ({
+  apiVersion: 'projectcalico.org/v3',
+  kind: 'Tier',
+  metadata: { name },
+  spec,
+}));
+
+/** Sets of addresses that selectors find beside pods: one in a namespace, one for all. */
+export function networkSets(addresses: readonly string[]): readonly object[] {
+  const apiVersion = 'projectcalico.org/v3';
+  const nets = (from: number) => addresses.filter((_, i) => i % 3 === from).map(ip => network(ip, 31));
+  return [
+    {
+      apiVersion,
+      kind: 'NetworkSet',
+      metadata: { name: 'some', namespace: 'red', labels: { app: 'web' } },
+      spec: { nets: [...new Set(nets(0))] },
+    },
+    {
+      apiVersion,
+      kind: 'GlobalNetworkSet',
+      metadata: { name: 'others', labels: { app: 'api', tier: 'back' } },
+      spec: { nets: [...new Set(nets(1))] },
+    },
+  ];
+}
+
+/** Policies of Calico's two kinds: tiers, order, Deny, Pass and Log, exclusions. */
+export function randomCalicoPolicies(dice: Dice, addresses: readonly string[]): readonly WrittenPolicy[] {
+  const all = dice.times(0, 4, i => randomPolicy(dice, addresses, `cp-${i % 3}`));
+  const place = ({ kind, metadata }: WrittenPolicy) => `${kind} ${metadata.namespace} ${metadata.name}`;
+  return [...new Map(all.map(policy => [place(policy), policy])).values()];
+}
+
+function randomPolicy(dice: Dice, addresses: readonly string[], name: string): WrittenPolicy {
+  const global = dice.chance(0.5);
+  const rules = () => dice.times(0, 4, () => rule(dice, addresses));
+  const types = dice.pick([undefined, undefined, ['Ingress'], ['Egress'], ['Ingress', 'Egress']]);
+  const tier = dice.pick([undefined, 'default', 'security', 'strict', 'late']);
+  return {
+    apiVersion: 'projectcalico.org/v3',
+    kind: global ? 'GlobalNetworkPolicy' : 'NetworkPolicy',
+    metadata: global ? { name } : { name, namespace: dice.pick(NAMESPACES) },
+    spec: {
+      ...(tier !== undefined && { tier }),
+      ...(dice.chance(0.7) && { order: dice.pick([1, 10, 10, 1000]) }),
+      ...(dice.chance(0.8) && { selector: selector(dice) }),
+      ...(global && dice.chance(0.4) && { namespaceSelector: namespaceSelector(dice) }),
+      ...(types !== undefined && { types }),
+      ...(dice.chance(0.7) && { ingress: rules() }),
+      ...(dice.chance(0.5) && { egress: rules() }),
+    },
+  };
+}
+
+function rule(dice: Dice, addresses: readonly string[]): object {
+  const protocol = dice.pick([undefined, 'TCP', 'TCP', 'UDP', 6, 'SCTP', 'ICMP']);
+  const ported = protocol !== undefined && protocol !== 'ICMP';
+  return {
+    action: dice.pick(['Allow', 'Allow', 'Allow', 'Deny', 'Pass', 'Log']),
+    ...(protocol === undefined
+      ? dice.chance(0.2) && { notProtocol: dice.pick(['UDP', 'TCP']) }
+      : { protocol }),
+    ...(dice.chance(0.1) && { ipVersion: 4 }),
+    ...(dice.chance(0.6) && { source: entity(dice, addresses, false) }),
+    ...(dice.chance(0.7) && { destination: entity(dice, addresses, ported) }),
+  };
+}
+
+function entity(dice: Dice, addresses: readonly string[], ported: boolean): object {
+  const nets = () =>
+    dice.times(1, 3, () => network(dice.pick(addresses), dice.pick([0, 8, 16, 24, 26, 31, 32])));
+  const ports = () => dice.times(1, 3, () => port(dice));
+  return {
+    ...(dice.chance(0.4) && { selector: selector(dice) }),
+    ...(dice.chance(0.2) && { notSelector: selector(dice) }),
+    ...(dice.chance(0.3) && { namespaceSelector: namespaceSelector(dice) }),
+    ...(dice.chance(0.2) && { nets: nets() }),
+    ...(dice.chance(0.15) && { notNets: nets().filter(net => !net.endsWith('/0')) }),
+    ...(ported && dice.chance(0.5) && { ports: ports() }),
+    ...(ported && dice.chance(0.2) && { notPorts: ports() }),
+  };
+}
+
+function port(dice: Dice): number | string {
+  const number = dice.pick(PORTS).port;
+  return dice.pick([number, `${number - 5}:${number + 3000}`, 'http', 'dns', 'absent']);
+}
+
+function selector(dice: Dice): string {
+  const key = dice.pick(Object.keys(LABELS));
+  const values = LABELS[key] ?? [];
+  const name = `${key}`;
+  const value = dice.pick(values);
+  const one = dice.pick([
+    'all()',
+    `${name} == '${value}'`,
+    `${name} != '${value}'`,
+    `has(${name})`,
+    `!has(${name})`,
+    `${name} in { '${values.join("', '")}' }`,
+    `${name} not in { '${value}' }`,
+    `${name} starts with '${value.slice(0, 1)}'`,
+    `${name} contains 'b'`,
+    `projectcalico.org/namespace == '${dice.pick(NAMESPACES)}'`,
+  ]);
+  return dice.chance(0.2) ? `(${one}) ${dice.pick(['&&', '||'])} ${selector(dice)}` : one;
+}
+
+function namespaceSelector(dice: Dice): string {
+  return dice.pick([
+    'all()',
+    "team == 'one'",
+    "team != 'one'",
+    "has(env) && env == 'prod'",
+    "kubernetes.io/metadata.name in { 'red', 'blue' }",
+    'global()',
+  ]);
+}
