@@ -4,18 +4,12 @@ import type { AnyObject, KubeClient } from '@muslin/kube';
 import {
   ConntrackDriver,
   detectBackend,
-  findLink,
   listAddresses,
-  listLinks,
-  listRoutes,
-  type NetlinkSocket,
   openKernel,
   openRouteSocket,
-  ROUTE_TABLE,
   serveStatus,
-  sysctl,
 } from '@muslin/linux';
-import { type Family, parsePrefix, type Prefix } from '@muslin/net';
+import type { Family, Prefix } from '@muslin/net';
 import type { Logger } from 'pino';
 import { answerTo, serveCni } from './cni/cni-server.ts';
 import { DelQueue } from './cni/del-queue.ts';
@@ -23,13 +17,15 @@ import { AgentCore } from './core/agent-core.ts';
 import { ownBlocks } from './core/own-blocks.ts';
 import { EnforcedSince } from './enforced-since.ts';
 import { clusterAddresses } from './ipam/cluster-addresses.ts';
+import { reservedBy } from './ipam/reservations.ts';
 import { Enforcer } from './kernel/enforcer.ts';
 import { type Cut, FlowCutter } from './kernel/flow-cutter.ts';
 import { Kernel } from './kernel/kernel.ts';
 import { LinkRemover } from './kernel/link-remover.ts';
+import { pickUpNothing, prepareNode, underlayMtu } from './kernel/node-settings.ts';
 import { agentMetrics } from './metrics.ts';
 import type { AgentOptions } from './options.ts';
-import { findOrphans } from './pod/orphan-links.ts';
+import { removeOrphans } from './pod/orphan-links.ts';
 import { PodCache } from './pod/pod-cache.ts';
 import { PodNetwork } from './pod/pod-network.ts';
 import { SandboxStore } from './pod/sandbox-store.ts';
@@ -222,47 +218,6 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   };
 }
 
-/** A node that carries pods' packets is a router. */
-function prepareNode(families: readonly Family[], log: Logger): void {
-  const settings = [
-    ['net/ipv4/ip_forward', 1],
-    // Several equal routes are chosen by ports too, so that one busy pair doesn't ride on one link.
-    ['net/ipv4/fib_multipath_hash_policy', 1],
-    ...(families.includes(6) ? ([['net/ipv6/conf/all/forwarding', 1]] as const) : []),
-  ] as const;
-  for (const [key, value] of settings) {
-    const set = sysctl(undefined, key, value);
-    if (!set.ok) log.warn({ key, fault: set.fault.message }, 'a kernel setting could not be made');
-  }
-}
-
-/** The MTU of the link that the default route leaves by; 1500 when there is none. */
-function underlayMtu(netlink: NetlinkSocket): number {
-  const routes = listRoutes(netlink, { family: 4, table: ROUTE_TABLE.main });
-  const link = routes.ok
-    ? routes.value.find(route => route.destination.length === 0)?.hops[0]?.link
-    : undefined;
-  if (link !== undefined) {
-    const found = findLink(netlink, link);
-    if (found.ok && found.value !== undefined) return found.value.mtu;
-  }
-  const links = listLinks(netlink);
-  const mtus = links.ok
-    ? links.value.filter(l => l.up && !l.loopback && !l.name.startsWith('msl')).map(l => l.mtu)
-    : [];
-  return mtus.length === 0 ? 1500 : Math.min(...mtus);
-}
-
-/**
- * A connection that was cut must not come back by a packet of its other end, which would look like a new one that goes
- * the other way: nothing is picked up in mid-stream. Needs the module that the rules load.
- */
-function pickUpNothing(log: Logger): void {
-  const key = 'net/netfilter/nf_conntrack_tcp_loose';
-  const set = sysctl(undefined, key, 0);
-  if (!set.ok) log.warn({ key, fault: set.fault.message }, 'a kernel setting could not be made');
-}
-
 function isStale(since: number | undefined): boolean {
   return since !== undefined && Date.now() - since > STALE_MS;
 }
@@ -272,30 +227,4 @@ function missingParts(audit: Awaited<ReturnType<Enforcer['audit']>>): string | u
   if (audit.value.length === 0) return undefined;
   const parts = [...new Set(audit.value.map(op => (op.kind === 'iptables' ? `table ${op.table}` : op.kind)))];
   return `the kernel lacked parts of this node's rules, which are put back now: ${parts.join(', ')}`;
-}
-
-/** What an IPReservation keeps free; parts that can't be read reserve nothing. */
-function reservedBy(object: AnyObject): readonly Prefix[] {
-  const { reservedCIDRs = [] } = (object['spec'] ?? {}) as { reservedCIDRs?: readonly string[] };
-  return reservedCIDRs.flatMap(text => {
-    const prefix = parsePrefix(text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`);
-    return prefix.ok ? [prefix.value] : [];
-  });
-}
-
-/** Interfaces of pods that nobody knows of any more, once their pods are surely gone. */
-async function removeOrphans(
-  netlink: NetlinkSocket,
-  links: LinkRemover,
-  sandboxes: SandboxStore,
-  log: Logger,
-): Promise<void> {
-  const owned = new Set(sandboxes.all().map(sandbox => sandbox.hostInterface));
-  const orphans = findOrphans(netlink, owned);
-  for (const orphan of orphans)
-    log.warn(
-      orphan,
-      orphan.removable ? 'removing an interface of a lost pod' : 'an interface has no sandbox',
-    );
-  await Promise.all(orphans.filter(o => o.removable).map(o => links.remove(o.name)));
 }

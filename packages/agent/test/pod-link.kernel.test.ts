@@ -5,7 +5,8 @@ import { mustIp } from '@muslin/net';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LinkRemover } from '../src/kernel/link-remover.ts';
 import { findOrphans } from '../src/pod/orphan-links.ts';
-import { examine, inspect, type PodLinkPlan, plugIn } from '../src/pod/pod-link.ts';
+import { inspect } from '../src/pod/pod-inspection.ts';
+import { examine, type PodLinkPlan, plugIn } from '../src/pod/pod-link.ts';
 import { freshFolder } from './folder.ts';
 import { makeSpace, must, type Space } from './spaces.ts';
 

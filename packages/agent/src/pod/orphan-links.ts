@@ -1,4 +1,7 @@
 import { readdirSync } from 'node:fs';
+import type { Logger } from 'pino';
+import type { LinkRemover } from '../kernel/link-remover.ts';
+import type { SandboxStore } from './sandbox-store.ts';
 import { type Link, listLinks, type NetlinkSocket, netlinkIn, openNamespace } from '@muslin/linux';
 
 /** Where runtimes keep the namespaces of sandboxes (ip-netns(8)); /var/run is the same place. */
@@ -66,4 +69,21 @@ function linksOfPods(
     found.push({ name, links: links.value });
   }
   return found;
+}
+
+/** Interfaces of pods that nobody knows of any more, once their pods are surely gone. */
+export async function removeOrphans(
+  netlink: NetlinkSocket,
+  links: LinkRemover,
+  sandboxes: SandboxStore,
+  log: Logger,
+): Promise<void> {
+  const owned = new Set(sandboxes.all().map(sandbox => sandbox.hostInterface));
+  const orphans = findOrphans(netlink, owned);
+  for (const orphan of orphans)
+    log.warn(
+      orphan,
+      orphan.removable ? 'removing an interface of a lost pod' : 'an interface has no sandbox',
+    );
+  await Promise.all(orphans.filter(o => o.removable).map(o => links.remove(o.name)));
 }

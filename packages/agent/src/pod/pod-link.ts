@@ -3,10 +3,6 @@ import {
   deleteLink,
   findLink,
   changeLinkRequest,
-  listAddresses,
-  listRoutes,
-  type KernelRoute,
-  listNeighbours,
   type Namespace,
   type NetlinkFault,
   type NetlinkRequest,
@@ -22,17 +18,7 @@ import {
   sysctl,
   type SystemFault,
 } from '@muslin/linux';
-import {
-  fail,
-  formatIp,
-  hostPrefix,
-  type Ip,
-  mustPrefix,
-  ok,
-  type Result,
-  sameIp,
-  widthOf,
-} from '@muslin/net';
+import { fail, hostPrefix, type Ip, mustPrefix, ok, type Result } from '@muslin/net';
 import { fstatSync } from 'node:fs';
 import { GATEWAY } from './gateway.ts';
 
@@ -63,7 +49,7 @@ const kernel = (fault: NetlinkFault | SystemFault): PodLinkFault => ({
 });
 
 /** Opens the pod's namespace, which must be another one than ours (CNI 1.1: error 8). */
-function openPodNamespace(path: string): Result<Namespace, PodLinkFault> {
+export function openPodNamespace(path: string): Result<Namespace, PodLinkFault> {
   const opened = openNamespace(path);
   if (!opened.ok)
     return fail({
@@ -202,72 +188,4 @@ function podRequests(plan: PodLinkPlan, link: number): NetlinkRequest[] {
       ];
     }),
   ];
-}
-
-/**
- * Compares the sandbox with what ADD made; each difference is a sentence (CNI CHECK). Routes that a later plugin
- * changed are no difference, as long as there is a default route.
- */
-export function inspect(
-  host: NetlinkSocket,
-  plan: PodLinkPlan & { readonly mac: string },
-): readonly string[] {
-  return [...inspectHost(host, plan), ...inspectPod(plan)];
-}
-
-function inspectHost(host: NetlinkSocket, { hostInterface, mtu, ips }: PodLinkPlan): readonly string[] {
-  const found = findLink(host, hostInterface);
-  if (!found.ok || found.value === undefined) return [`the node lacks interface ${hostInterface}`];
-  const link = found.value;
-  return [
-    ...(link.up ? [] : [`interface ${hostInterface} of the node is down`]),
-    ...(link.mac === GATEWAY.mac
-      ? []
-      : [`interface ${hostInterface} has MAC ${link.mac}, not ${GATEWAY.mac}`]),
-    ...(link.mtu === mtu ? [] : [`interface ${hostInterface} has MTU ${link.mtu}, not ${mtu}`]),
-    ...ips.flatMap(ip => {
-      const routes = listRoutes(host, { family: ip.family, table: ROUTE_TABLE.main });
-      const whole = routes.ok && routes.value.some(route => leadsTo(route, ip, link.index));
-      return whole ? [] : [`the node has no route to ${formatIp(ip)} by ${hostInterface}`];
-    }),
-  ];
-}
-
-function leadsTo(route: KernelRoute, ip: Ip, link: number): boolean {
-  const { destination, hops } = route;
-  return destination.length === widthOf(ip.family) && sameIp(destination.ip, ip) && hops[0]?.link === link;
-}
-
-function inspectPod(plan: PodLinkPlan & { readonly mac: string }): readonly string[] {
-  const opened = openPodNamespace(plan.netns);
-  if (!opened.ok) return [opened.fault.message];
-  using namespace = opened.value;
-  const inside = netlinkIn(namespace);
-  if (!inside.ok) return [inside.fault.message];
-  using pod = inside.value;
-  const found = findLink(pod, plan.ifname);
-  if (!found.ok || found.value === undefined) return [`the pod lacks interface ${plan.ifname}`];
-  const link = found.value;
-  const differences: string[] = [];
-  const name = `interface ${plan.ifname} of the pod`;
-  if (!link.up) differences.push(`${name} is down`);
-  if (link.mac !== plan.mac) differences.push(`${name} has MAC ${link.mac}, not ${plan.mac}`);
-  const addresses = listAddresses(pod, link.index);
-  for (const ip of plan.ips) {
-    const there = addresses.ok && addresses.value.some(address => sameIp(address.ip, ip));
-    if (!there) differences.push(`${name} lacks address ${formatIp(ip)}`);
-  }
-  for (const family of [4, 6] as const) {
-    if (!plan.ips.some(ip => ip.family === family)) continue;
-    const routes = listRoutes(pod, { family, table: ROUTE_TABLE.main });
-    if (!routes.ok || !routes.value.some(route => route.destination.length === 0))
-      differences.push(`the pod lacks an IPv${family} default route`);
-    const gateway = GATEWAY[family];
-    const neighbours = listNeighbours(pod, family);
-    const known =
-      neighbours.ok &&
-      neighbours.value.some(n => n.kind === 'neighbour' && sameIp(n.ip, gateway) && n.mac === GATEWAY.mac);
-    if (!known) differences.push(`the pod lacks its gateway ${formatIp(gateway)} as a neighbour`);
-  }
-  return differences;
 }

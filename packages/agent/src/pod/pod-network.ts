@@ -1,17 +1,18 @@
 import { workloadInterfaceName } from '@muslin/dataplane';
 import type { KubeClient } from '@muslin/kube';
-import { RESOURCES, type AnyObject } from '@muslin/kube';
 import { listLinks, type NetlinkSocket } from '@muslin/linux';
 import { fail, formatIp, type Ip, mustIp, ok, type Result } from '@muslin/net';
 import type { AddressBook } from '../address-book.ts';
 import { CNI_CODE, type CniFault } from '../cni/cni-fault.ts';
-import type { CniPod, CniRequest } from '../cni/cni-request.ts';
+import type { CniRequest } from '../cni/cni-request.ts';
 import { formatCniResult } from '../cni/cni-result.ts';
 import type { AgentCore } from '../core/agent-core.ts';
 import { endpointKeyOf } from '../core/local-endpoint.ts';
 import { GATEWAY } from './gateway.ts';
 import type { PodCache } from './pod-cache.ts';
-import { examine, inspect, plugIn, type PodLinkFault } from './pod-link.ts';
+import { findPod, publishAddresses } from './pod-object.ts';
+import { inspect } from './pod-inspection.ts';
+import { examine, plugIn, type PodLinkFault } from './pod-link.ts';
 import type { Sandbox, SandboxStore } from './sandbox-store.ts';
 
 /** What serving pods takes. */
@@ -114,7 +115,7 @@ export class PodNetwork {
       });
     const free = examine({ netns, ifname });
     if (!free.ok) return fail(cniFaultOf(free.fault));
-    const found = await this.#findPod(request.pod);
+    const found = await findPod(request.pod, this.#options);
     if (!found.ok) return found;
     const object = found.value;
     const pod = { namespace: request.pod.namespace, name: request.pod.name, uid: object.metadata.uid ?? '' };
@@ -161,7 +162,7 @@ export class PodNetwork {
     if (unrouted !== undefined)
       return giveUp({ code: CNI_CODE.tryAgain, message: `no route to the pod could be set: ${unrouted}` });
     sandboxes.put(sandbox);
-    void this.#publish(sandbox);
+    void publishAddresses(sandbox, this.#options);
     const result = {
       hostInterface: { name: hostInterface, mac: GATEWAY.mac },
       podInterface: { name: ifname, mac: podMac, sandbox: netns, mtu },
@@ -253,28 +254,6 @@ export class PodNetwork {
     return done.find(gone => !gone.ok) ?? ok(undefined);
   }
 
-  /** The Pod object of the very pod that the runtime starts, as known or fresh from the API server. */
-  async #findPod(pod: CniPod): Promise<Result<AnyObject, CniFault>> {
-    const cached = this.#options.pods.get(pod);
-    if (cached !== undefined && cached.metadata.uid === pod.uid) return ok(cached);
-    const name = { namespace: pod.namespace, name: pod.name };
-    const read = await this.#options.client.get<AnyObject>(RESOURCES.Pod, name, { timeoutMs: 5000 });
-    const label = `pod ${pod.namespace}/${pod.name}`;
-    // A runtime that names no UID means whichever pod bears the name now.
-    if (!read.ok && pod.uid === undefined && cached !== undefined) return ok(cached);
-    if (!read.ok)
-      return fail({ code: CNI_CODE.tryAgain, message: `can't read ${label}`, details: read.fault.message });
-    if (pod.uid !== undefined && read.value.metadata.uid !== pod.uid)
-      return fail({
-        code: CNI_CODE.tryAgain,
-        message: `${label} is another one than the runtime started: its UID differs`,
-      });
-    const object = { ...read.value, apiVersion: 'v1', kind: 'Pod' };
-    this.#options.pods.read(object);
-    this.#options.core.tell({ type: 'object', object });
-    return ok(object);
-  }
-
   #tellCore(sandbox: Sandbox): void {
     const { containerId, hostInterface, pod } = sandbox;
     this.#options.core.tell({
@@ -287,20 +266,6 @@ export class PodNetwork {
         ips: sandbox.ips.map(mustIp),
       },
     });
-  }
-
-  /** Tells the cluster the addresses at once, as Calico's plugin does: the kubelet's status comes a little later. */
-  async #publish(sandbox: Sandbox): Promise<void> {
-    const { pod, ips, containerId } = sandbox;
-    const annotations = {
-      'cni.projectcalico.org/containerID': containerId,
-      'cni.projectcalico.org/podIP': `${ips[0]}/${ips[0]?.includes(':') ? 128 : 32}`,
-      'cni.projectcalico.org/podIPs': ips.map(ip => `${ip}/${ip.includes(':') ? 128 : 32}`).join(','),
-    };
-    const body = { metadata: { uid: pod.uid, annotations } };
-    const done = await this.#options.client.patch(RESOURCES.Pod, pod, { type: 'merge', body });
-    if (!done.ok && done.fault.code !== 'NotFound' && done.fault.code !== 'Conflict')
-      this.#options.log(`annotations of ${pod.namespace}/${pod.name}: ${done.fault.message}`);
   }
 
   /**
