@@ -1,4 +1,4 @@
-import { Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import { type PeerReport, routeCount } from './core/peer-report.ts';
 
 /** What is measured at each scrape. */
@@ -53,18 +53,29 @@ const WHOLE: readonly (readonly [name: string, help: string, value: (view: Metri
 export function metrics(view: () => MetricsView): { readonly text: () => Promise<string> } {
   const registry = new Registry();
   const registers = [registry];
-  for (const [name, help, value] of PER_PEER)
-    new Gauge({
-      name: `muslin_bgp_peer_${name}`,
-      help,
-      labelNames: ['peer', 'type'],
-      registers,
-      collect() {
-        this.reset();
-        const now = view();
-        for (const peer of now.peers) this.set({ peer: peer.id, type: peer.type }, value(peer, now));
-      },
-    });
+  for (const [name, help, value] of PER_PEER) {
+    const shape = { name: `muslin_bgp_peer_${name}`, help, labelNames: ['peer', 'type'], registers };
+    const each = (put: (labels: Record<string, string>, count: number) => void) => {
+      const now = view();
+      for (const peer of now.peers) put({ peer: peer.id, type: peer.type }, value(peer, now));
+    };
+    if (name.endsWith('_total'))
+      new Counter({
+        ...shape,
+        collect() {
+          this.reset();
+          each((labels, count) => this.inc(labels, count));
+        },
+      });
+    else
+      new Gauge({
+        ...shape,
+        collect() {
+          this.reset();
+          each((labels, count) => this.set(labels, count));
+        },
+      });
+  }
   for (const [name, help, value] of WHOLE)
     new Gauge({
       name,
