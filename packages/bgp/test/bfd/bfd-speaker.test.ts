@@ -204,6 +204,17 @@ describe('a received packet', () => {
     expect(made.sessions()[0]).toMatchObject({ state: 'Up', remoteDiscriminator: 77 });
   });
 
+  test('with a Poll is answered at once, and our own packets are not late because of it', () => {
+    const { made, discriminator } = bfd();
+    made.handle(arriving(), 0);
+    const init = { state: 'Init', yourDiscriminator: discriminator } as const;
+    expect(sent(made.handle(arriving(init), 0))).toMatchObject([{ state: 'Up', poll: true, final: false }]);
+    const asked = made.handle(arriving({ ...init, state: 'Up', poll: true }), 35);
+    expect(sent(asked)).toMatchObject([{ poll: false, final: true }]);
+    const due = made.handle({ kind: 'timer', id: 'transmit/10.0.0.2' }, 51);
+    expect(sent(due)).toMatchObject([{ poll: true, final: false }]);
+  });
+
   test('of a link-local peer belongs to the session of its interface', () => {
     const made = new Bfd({ seed: 1 });
     const linkLocal = mustIp('fe80::2');
