@@ -1,4 +1,4 @@
-import { each, item, map, text, type Tree, value } from '../source/tree.ts';
+import { each, item, map, text, type Tree, value, when } from '../source/tree.ts';
 import { BIN, RUN_DIR } from './names.ts';
 
 export const image = {
@@ -44,3 +44,15 @@ export const probes = (socket: string, ready: string): { readonly [key: string]:
     readinessProbe: { ...(ask('/v1/status', ready) as object), periodSeconds: 10 },
   };
 };
+
+/** Serves the metrics of the programs of a pod over TCP. Their sockets belong to the user that it runs as, too. */
+export const metricsDoor = (securityContext: Tree): Tree =>
+  when('metrics.enabled', {
+    name: 'metrics',
+    ...image,
+    command: program('metrics-door', '--port', text({ setting: 'metrics.port' }), '--run-dir', RUN_DIR),
+    securityContext,
+    ports: [{ name: 'metrics', containerPort: value('metrics.port'), protocol: 'TCP' }],
+    resources: { requests: { cpu: '5m', memory: '48Mi' }, limits: { memory: '128Mi' } },
+    volumeMounts: [{ name: 'run', mountPath: RUN_DIR, readOnly: true }],
+  });

@@ -1,10 +1,15 @@
-import { each, item, NAMESPACE, type Piece, value } from '../source/tree.ts';
-import { image, probes, program, pullSecrets, resourcesOf } from './container.ts';
+import { each, item, NAMESPACE, type Piece, value, when } from '../source/tree.ts';
+import { image, metricsDoor, probes, program, pullSecrets, resourcesOf } from './container.ts';
 import { apiServerEnv, LABELS, podLabels, RUN_DIR } from './names.ts';
 
 const metadata = { name: 'muslin-controller', namespace: NAMESPACE, labels: LABELS };
 const selector = { matchLabels: podLabels('controller') };
 const ANYWHERE = [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }];
+const UNPRIVILEGED = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ['ALL'] },
+};
 /** The user of the image (Dockerfile). */
 const NOBODY = 65532;
 
@@ -54,17 +59,24 @@ export const controller: readonly Piece[] = [
               {
                 name: 'controller',
                 ...image,
-                command: program('controller', '--run-dir', RUN_DIR, '--namespace', NAMESPACE),
+                command: program(
+                  'controller',
+                  ...[
+                    '--run-dir',
+                    RUN_DIR,
+                    '--namespace',
+                    NAMESPACE,
+                    '--garbage',
+                    value('controller.garbage'),
+                  ],
+                ),
                 env: apiServerEnv,
-                securityContext: {
-                  allowPrivilegeEscalation: false,
-                  readOnlyRootFilesystem: true,
-                  capabilities: { drop: ['ALL'] },
-                },
+                securityContext: UNPRIVILEGED,
                 ...probes('controller.sock', 'synced'),
                 resources: resourcesOf('controller'),
                 volumeMounts: [{ name: 'run', mountPath: RUN_DIR }],
               },
+              metricsDoor(UNPRIVILEGED),
             ],
             volumes: [{ name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }],
           },
@@ -85,7 +97,7 @@ export const controller: readonly Piece[] = [
   {
     when: ['networkPolicy.enabled'],
     about:
-      'Controllers are asked nothing over the network and talk to the API server alone. Pods of nodes use the network of\ntheir host, which NetworkPolicies do not cover.',
+      'Controllers are asked nothing but their metrics, and talk to the API server alone. Pods of nodes use the network of\ntheir host, which NetworkPolicies do not cover.',
     object: {
       apiVersion: 'networking.k8s.io/v1',
       kind: 'NetworkPolicy',
@@ -93,6 +105,7 @@ export const controller: readonly Piece[] = [
       spec: {
         podSelector: selector,
         policyTypes: ['Ingress', 'Egress'],
+        ingress: when('metrics.enabled', [{ ports: [{ protocol: 'TCP', port: value('metrics.port') }] }]),
         egress: [
           {
             to: ANYWHERE,

@@ -1,41 +1,48 @@
-import { NAMESPACE, type Piece } from '../source/tree.ts';
-import { value } from '../source/tree.ts';
-import { LABELS, podLabels } from './names.ts';
+import { NAMESPACE, type Piece, value } from '../source/tree.ts';
+import { podLabels } from './names.ts';
 
-const metadata = { name: 'muslin-node-metrics', namespace: NAMESPACE, labels: podLabels('node') };
+/** What lets the metrics of one kind of pod be found and scraped. */
+function metricsOf(component: 'node' | 'controller', programs: readonly string[]): readonly Piece[] {
+  const labels = podLabels(component);
+  const metadata = { name: `muslin-${component}-metrics`, namespace: NAMESPACE, labels };
+  return [
+    {
+      when: ['metrics.enabled'],
+      about: `Names the metrics port of every pod of muslin-${component}.`,
+      object: {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata,
+        spec: {
+          clusterIP: 'None',
+          selector: labels,
+          ports: [{ name: 'metrics', port: value('metrics.port'), targetPort: 'metrics', protocol: 'TCP' }],
+        },
+      },
+    },
+    {
+      when: ['metrics.enabled', 'metrics.serviceMonitor'],
+      about: 'Lets the Prometheus Operator scrape it.',
+      object: {
+        apiVersion: 'monitoring.coreos.com/v1',
+        kind: 'ServiceMonitor',
+        metadata,
+        spec: {
+          selector: { matchLabels: labels },
+          namespaceSelector: { matchNames: [NAMESPACE] },
+          endpoints: programs.map(program => ({
+            port: 'metrics',
+            path: `/metrics/${program}`,
+            interval: '30s',
+            relabelings: [{ sourceLabels: ['__meta_kubernetes_pod_node_name'], targetLabel: 'node' }],
+          })),
+        },
+      },
+    },
+  ];
+}
 
 export const monitoring: readonly Piece[] = [
-  {
-    when: ['metrics.enabled'],
-    about: 'Names the metrics port of every node.',
-    object: {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata,
-      spec: {
-        clusterIP: 'None',
-        selector: podLabels('node'),
-        ports: [{ name: 'metrics', port: value('metrics.port'), targetPort: 'metrics', protocol: 'TCP' }],
-      },
-    },
-  },
-  {
-    when: ['metrics.enabled', 'metrics.serviceMonitor'],
-    about: 'Lets the Prometheus Operator scrape it.',
-    object: {
-      apiVersion: 'monitoring.coreos.com/v1',
-      kind: 'ServiceMonitor',
-      metadata: { ...metadata, labels: LABELS },
-      spec: {
-        selector: { matchLabels: podLabels('node') },
-        namespaceSelector: { matchNames: [NAMESPACE] },
-        endpoints: ['agent', 'speaker'].map(program => ({
-          port: 'metrics',
-          path: `/metrics/${program}`,
-          interval: '30s',
-          relabelings: [{ sourceLabels: ['__meta_kubernetes_pod_node_name'], targetLabel: 'node' }],
-        })),
-      },
-    },
-  },
+  ...metricsOf('node', ['agent', 'speaker']),
+  ...metricsOf('controller', ['controller']),
 ];

@@ -1,6 +1,6 @@
 import { map, type Piece, text, type Tree, value, when } from '../source/tree.ts';
 import { NAMESPACE } from '../source/tree.ts';
-import { image, probes, program, pullSecrets, resourcesOf, rootWith } from './container.ts';
+import { image, metricsDoor, probes, program, pullSecrets, resourcesOf, rootWith } from './container.ts';
 import { apiServerEnv, LABELS, podLabels, RUN_DIR, STATE_DIR } from './names.ts';
 
 const mount = (name: string, mountPath: string, more: { readonly [key: string]: Tree } = {}): Tree => ({
@@ -60,17 +60,6 @@ const speaker: Tree = {
   volumeMounts: [mount('run', RUN_DIR)],
 };
 
-const metrics: Tree = {
-  name: 'metrics',
-  ...image,
-  command: program('metrics-door', '--port', text({ setting: 'metrics.port' }), '--run-dir', RUN_DIR),
-  // The socket belongs to root; this container may read it and nothing else.
-  securityContext: rootWith(),
-  ports: [{ name: 'metrics', containerPort: value('metrics.port'), protocol: 'TCP' }],
-  resources: { requests: { cpu: '5m', memory: '48Mi' }, limits: { memory: '128Mi' } },
-  volumeMounts: [mount('run', RUN_DIR, { readOnly: true })],
-};
-
 const installers: readonly Tree[] = [
   {
     name: 'install-cni',
@@ -121,7 +110,7 @@ export const node: readonly Piece[] = [
             securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
             imagePullSecrets: pullSecrets,
             initContainers: installers,
-            containers: [agent, speaker, when('metrics.enabled', metrics)],
+            containers: [agent, speaker, metricsDoor(rootWith())],
             volumes: [
               hostPath('run', RUN_DIR, 'DirectoryOrCreate'),
               hostPath('state', STATE_DIR, 'DirectoryOrCreate'),

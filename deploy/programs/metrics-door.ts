@@ -2,22 +2,19 @@ import { createServer, request, type Server } from 'node:http';
 import { parseArgs } from 'node:util';
 
 const USAGE = `metrics-door --port PORT [--run-dir DIR] [--host ADDRESS]
-  serves GET /metrics/agent and /metrics/speaker over TCP, as DIR/agent.sock and DIR/speaker.sock tell them
+  serves GET /metrics/PROGRAM over TCP, as the socket of the agent, speaker or controller in DIR tells it
 `;
-const PAGES: Readonly<Record<string, string>> = {
-  '/metrics/agent': 'agent.sock',
-  '/metrics/speaker': 'speaker.sock',
-};
+const PAGES: ReadonlyMap<string, string> = new Map(
+  ['agent', 'speaker', 'controller'].map(program => [`/metrics/${program}`, `${program}.sock`]),
+);
 
 /** Listens on TCP and passes metrics pages on to unix sockets; every other request is 404, a silent socket 503. */
 export function openMetricsDoor(runDir: string, port: number, host?: string): Promise<Server> {
   const server = createServer((asked, answer) => {
     const page = asked.url?.split('?')[0] ?? '';
-    const name = Object.hasOwn(PAGES, page) ? PAGES[page] : undefined;
+    const name = PAGES.get(page);
     if (asked.method !== 'GET' || name === undefined) {
-      answer
-        .writeHead(404, { 'content-type': 'text/plain' })
-        .end(`only ${Object.keys(PAGES).join(' and ')}\n`);
+      answer.writeHead(404, { 'content-type': 'text/plain' }).end(`only ${[...PAGES.keys()].join(', ')}\n`);
       return;
     }
     const socketPath = `${runDir}/${name}`;

@@ -134,10 +134,15 @@ export const SETTINGS: readonly Setting[] = [
   },
   ...resources('speaker', '50m', '128Mi', '768Mi'),
   { path: 'controller.replicas', about: 'One leads, the others stand by.', shape: integer(2, 1, 9) },
+  {
+    path: 'controller.garbage',
+    about: 'Addresses that nobody has any more: free them, only tell of them (dry-run), or neither (off).',
+    shape: string('free', { oneOf: ['free', 'dry-run', 'off'] }),
+  },
   ...resources('controller', '20m', '96Mi', '512Mi'),
   {
     path: 'networkPolicy.enabled',
-    about: "A NetworkPolicy for the controller's pods: nothing in, only the API server out.",
+    about: "A NetworkPolicy for the controller's pods: nothing in but scrapes, only the API server out.",
     shape: yesNo(true),
   },
   {
@@ -162,7 +167,8 @@ export const SETTINGS: readonly Setting[] = [
   },
   {
     path: 'metrics.enabled',
-    about: 'A container beside agent and speaker that serves their metrics over TCP on the node address.',
+    about:
+      'A container beside the programs that serves their metrics over TCP; those of nodes on the node address.',
     shape: yesNo(false),
   },
   { path: 'metrics.port', about: 'Its port.', shape: integer(9466, 1024, 65535) },

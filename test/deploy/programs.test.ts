@@ -74,7 +74,10 @@ describe('metrics door', () => {
     };
     const door = await open(dir);
     expect(await door.ask('/metrics/agent')).toEqual([200, 'muslin_x 1\n']);
-    expect(await door.ask('/v1/status')).toEqual([404, 'only /metrics/agent and /metrics/speaker\n']);
+    expect(await door.ask('/v1/status')).toEqual([
+      404,
+      'only /metrics/agent, /metrics/speaker, /metrics/controller\n',
+    ]);
     expect((await door.ask('/metrics/speaker'))[0]).toBe(503);
     door.close();
   });
