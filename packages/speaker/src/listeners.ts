@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TcpListener, TcpTransport } from '@muslin/linux';
-import { formatIp, type Ip } from '@muslin/net';
+import { formatIp, type Ip, sameIp } from '@muslin/net';
 import type { PeerKey } from './connections.ts';
 import type { ListenAt } from './core/desired-speaker.ts';
 
@@ -11,14 +11,14 @@ export interface ListenersOptions {
   /** Keys that a new listener must know before anybody can call. */
   readonly keys: () => Iterable<PeerKey>;
   readonly log: (line: string) => void;
+  /** Pause before a port that was taken is tried again. Default 5000. */
+  readonly retryMs?: number;
 }
 
 interface Listening {
   readonly ip: Ip;
   readonly listener: TcpListener;
 }
-
-const RETRY_MS = 5_000;
 
 /** The sockets on which peers call; they follow the configured port and addresses, and try again when refused. */
 export class Listeners {
@@ -34,7 +34,7 @@ export class Listeners {
     this.#options = options;
   }
 
-  /** Why nobody can call, in words; undefined while at least one socket listens. */
+  /** Why somebody who should can't call, in words. */
   get fault(): string | undefined {
     return this.#fault;
   }
@@ -43,7 +43,7 @@ export class Listeners {
   follow(wanted: ListenAt): Promise<void> {
     if (placeOf(wanted) === (this.#wanted && placeOf(this.#wanted))) return this.#work;
     this.#wanted = wanted;
-    this.#work = this.#work.then(() => this.#open());
+    this.#work = this.#work.then(() => this.#open(true));
     return this.#work;
   }
 
@@ -62,31 +62,44 @@ export class Listeners {
     await Promise.all(this.#now.map(({ listener }) => listener.close()));
   }
 
-  async #open(): Promise<void> {
+  /** Opens what is missing. Another place to listen at starts from nothing. */
+  async #open(moved: boolean): Promise<void> {
     clearTimeout(this.#retry);
-    const { transport, log, keys, onSocket } = this.#options;
+    const { transport, keys, onSocket, retryMs = 5_000 } = this.#options;
     const wanted = this.#wanted;
     if (this.#stopped || wanted === undefined) return;
-    for (const { listener } of this.#now) void listener.close();
-    this.#now = [];
-    const made: Listening[] = [];
+    if (moved) {
+      for (const { listener } of this.#now) void listener.close();
+      this.#now = [];
+    }
+    const taken: string[] = [];
     const faults: string[] = [];
     for (const ip of wanted.ips) {
+      if (this.#now.some(open => sameIp(open.ip, ip))) continue;
       const opened = await transport.listen(ip, wanted.port, onSocket);
-      if (opened.ok) made.push({ ip, listener: opened.value });
-      else faults.push(`can't listen on ${formatIp(ip)} port ${wanted.port}: ${opened.fault.message}`);
+      if (opened.ok) this.#now = [...this.#now, { ip, listener: opened.value }];
+      else {
+        const { code, message } = opened.fault;
+        faults.push(`can't listen on ${formatIp(ip)} port ${wanted.port}: ${message}`);
+        if (code === 'EADDRINUSE')
+          taken.push(`port ${wanted.port} of ${formatIp(ip)} is taken by another program`);
+      }
     }
-    this.#now = made;
     for (const key of keys()) this.setKey(key);
-    const fault = made.length > 0 ? undefined : (faults[0] ?? 'there is no address to listen on');
-    if (fault !== undefined && fault !== this.#fault) log(`${fault}; is another BGP speaker running here?`);
+    // A kernel without IPv6 is no fault as long as somebody can call.
+    this.#say(
+      taken[0] ?? (this.#now.length > 0 ? undefined : (faults[0] ?? 'there is no address to listen on')),
+    );
+    if (this.#fault === undefined) return;
+    this.#retry = setTimeout(() => {
+      this.#work = this.#work.then(() => this.#open(false));
+    }, retryMs);
+    this.#retry.unref();
+  }
+
+  #say(fault: string | undefined): void {
+    if (fault !== undefined && fault !== this.#fault) this.#options.log(fault);
     this.#fault = fault;
-    if (faults.length > 0) {
-      this.#retry = setTimeout(() => {
-        if (this.#now.length === 0) this.#work = this.#work.then(() => this.#open());
-      }, RETRY_MS);
-      this.#retry.unref();
-    }
   }
 
   #put(listener: TcpListener, key: PeerKey): void {

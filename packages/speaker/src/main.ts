@@ -148,8 +148,10 @@ function reflect(kind: keyof typeof RESOURCES, take: (object: AnyObject, gone: b
 const watches = new ReflectorGroup(
   WATCHED.map(kind =>
     reflect(kind, (object, gone) => {
+      const { version } = store;
       for (const complaint of store.set(object, gone)) logger.warn(complaint);
-      review();
+      if (store.version === version) reporter.poke();
+      else review();
     }),
   ),
 );

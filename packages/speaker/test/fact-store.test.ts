@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { configurationOf } from '../src/core/cluster-facts.ts';
-import { configuration, filter, node, peer, storeOf } from './facts.ts';
+import { configuration, filter, node, object, peer, storeOf } from './facts.ts';
 
 const good = peer('tor', { peerIP: '192.0.2.1', asNumber: 65000 });
 const bad = peer('tor', { peerIP: 'nonsense', asNumber: 65000 });
@@ -87,4 +87,28 @@ test('passwords are told apart by what is known of them, and a repeat is no chan
   expect(store.setPasswords(new Map([['s/k', { state: 'known' }]]))).toBe(false);
   expect(store.setPasswords(new Map())).toBe(true);
   expect(store.facts.passwords.size).toBe(0);
+});
+
+test('the version goes up with facts alone: a heartbeat or a pod of another node changes nothing', () => {
+  const n1 = node('n1', ['10.0.0.1'], { labels: { a: 'b' } });
+  const block = (allocations: readonly (number | null)[]) =>
+    object('IPAMBlock', 'b', {
+      cidr: '10.244.0.0/30',
+      affinity: 'host:n2',
+      allocations,
+      attributes: [{ secondary: { node: 'n2' } }, { secondary: { node: 'n1' } }],
+    });
+  const store = storeOf([n1, block([0, null, null, null]), good]);
+  const { version } = store;
+  const heartbeat = { ...n1, metadata: { ...n1.metadata, resourceVersion: '7' } } as typeof n1;
+  store.set(heartbeat, false);
+  store.set(block([0, 0, null, null]), false);
+  store.set(bad, false);
+  expect(store.version).toBe(version);
+  store.set(block([0, 0, 1, null]), false);
+  expect(store.version).toBe(version + 1);
+  store.set(node('n1', ['10.0.0.1'], { labels: { a: 'c' } }), false);
+  expect(store.version).toBe(version + 2);
+  store.set(good, true);
+  expect(store.version).toBe(version + 3);
 });

@@ -48,10 +48,16 @@ export class FactStore {
   /** BGPConfigurations as they were written: those of nodes are read anew when the default changes. */
   readonly #written = new Map<string, SeenObject>();
   readonly #problems = new Map<string, readonly Problem[]>();
+  #version = 0;
 
   /** The facts now: a live view. */
   get facts(): ClusterFacts {
     return this.#facts;
+  }
+
+  /** Goes up when a fact changes: most events (heartbeats of nodes, pods that come and go) change none. */
+  get version(): number {
+    return this.#version;
   }
 
   /** What is wrong with objects, as far as this node is concerned. */
@@ -66,6 +72,7 @@ export class FactStore {
   setPasswords(states: ReadonlyMap<string, PasswordState>): boolean {
     const text = (map: ReadonlyMap<string, PasswordState>) => JSON.stringify([...map].sort());
     if (text(states) === text(this.#facts.passwords)) return false;
+    this.#version++;
     this.#facts.passwords.clear();
     for (const [name, state] of states) this.#facts.passwords.set(name, state);
     return true;
@@ -77,8 +84,7 @@ export class FactStore {
     const spec = (object['spec'] ?? {}) as Readonly<Record<string, unknown>>;
     const put = <T>(map: Map<string, T>, read: Read<T>) => this.#put(object, gone, map, read);
     const fill = <T>(map: Map<string, T>, key: string, value: T | undefined): readonly string[] => {
-      if (gone || value === undefined) map.delete(key);
-      else map.set(key, value);
+      this.#fill(map, key, gone ? undefined : value);
       return [];
     };
     switch (object.kind) {
@@ -111,11 +117,11 @@ export class FactStore {
     const { name = '' } = object.metadata;
     const key = `${object.kind} ${name}`;
     if (gone) {
-      map.delete(name);
+      this.#fill(map, name, undefined);
       this.#problems.delete(key);
       return [];
     }
-    if (read.value !== undefined) map.set(name, read.value);
+    if (read.value !== undefined) this.#fill(map, name, read.value);
     const kept = read.value === undefined && map.has(name) ? '; its last valid form stays in effect' : '';
     const problems = read.findings.map(finding => ({
       object: key,
@@ -126,6 +132,13 @@ export class FactStore {
     if (problems.length === 0) this.#problems.delete(key);
     else this.#problems.set(key, problems);
     return problems.filter(({ message }) => !before.has(message)).map(({ message }) => `${key}: ${message}`);
+  }
+
+  #fill<T>(map: Map<string, T>, key: string, value: T | undefined): void {
+    if (textOf(map.get(key)) === textOf(value)) return;
+    this.#version++;
+    if (value === undefined) map.delete(key);
+    else map.set(key, value);
   }
 
   #setConfiguration(object: SeenObject, gone: boolean): readonly string[] {
@@ -147,4 +160,11 @@ export class FactStore {
       readBgpConfiguration(object, configurations.get('default')),
     );
   }
+}
+
+/** Equal facts have equal texts. */
+function textOf(fact: unknown): string | undefined {
+  return JSON.stringify(fact, (_, part: unknown) =>
+    part instanceof Map || part instanceof Set ? [...part] : part,
+  );
 }
