@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle, PROGRAMS } from '../../deploy/build.ts';
+import { CASES, containersOf, objectsOf } from './installation.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 let dir: string;
@@ -14,6 +15,16 @@ beforeAll(async () => {
   await bundle(dir);
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** Name and arguments of every program that some container starts, probes aside. */
+function programsOfContainers(): readonly (readonly [string, readonly string[]])[] {
+  return objectsOf(CASES['everything on'] ?? {})
+    .flatMap(containersOf)
+    .flatMap(({ command }) => {
+      const at = command.findIndex((word: string) => word.endsWith('.mjs'));
+      return at < 0 ? [] : [[basename(command[at], '.mjs'), command.slice(at + 1)] as const];
+    });
+}
 
 /** Plain Node, without the conditions that sources need; no cluster and no node name in sight. */
 function run(program: string, ...args: readonly string[]) {
@@ -50,6 +61,12 @@ describe('bundles', () => {
       expect(done.status).toBe(2);
     },
   );
+
+  it.each(programsOfContainers())('%s knows every flag that its container gives it', (name, args) => {
+    // Options are read in order: had it not known an earlier one, it would name that.
+    const done = run(name, ...args, '--no-such-flag');
+    expect(`${done.stderr}${done.stdout}`).toMatch(/Unknown option '--no-such-flag'/);
+  });
 
   it('muslinctl has the version of the repository and shows help', () => {
     const { version } = JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8'));
