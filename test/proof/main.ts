@@ -98,5 +98,10 @@ if (typeof wanted === 'string') {
   process.exit(help ? 0 : 2);
 }
 let good = true;
-for (const iptables of wanted.backends) good = (await prove(wanted, iptables)) && good;
+for (const iptables of wanted.backends)
+  good =
+    (await prove(wanted, iptables).catch((error: Error) => {
+      process.stderr.write(`iptables-${iptables}: ${error.message}\n`);
+      return false;
+    })) && good;
 process.exit(good ? 0 : 1);

@@ -76,36 +76,14 @@ export class Proof {
     const report = new Report(() => {}, false);
     const agentArgs = ['--iptables', iptables];
     const cluster = await Cluster.up({ id, nodes, tor: 'bird', agentArgs }, report);
-    const { client, topology } = cluster;
-    await Promise.all(namespaces().map(object => cluster.apply(object as AnyObject)));
-    const wanted = pods(topology.nodes.map(node => node.name)) as AnyObject[];
-    await Promise.all(wanted.map(pod => client.create(RESOURCES.Pod, pod)));
-    const ready = await until(
-      async () => {
-        const list = await client.listAll<AnyObject>(RESOURCES.Pod);
-        return list.ok ? list.value.items.filter(isRunning).length : 0;
-      },
-      count => count === wanted.length,
-      60_000,
-      50,
-    );
-    if (!ready.held) throw new Error(`only ${ready.last} of ${wanted.length} pods run`);
-    const { outside } = topology;
-    const places: readonly Place[] = [
-      ...readSandboxes(cluster.folder).map(({ namespace, name, node, netns, ips }) => ({
-        name: `${namespace}/${name}`,
-        netns,
-        ip: ips[0] as string,
-        pod: { namespace, name, node },
-      })),
-      ...topology.nodes.map(({ name, netns, ip }) => ({ name, netns, ip, node: name })),
-      { name: 'outside', netns: outside.netns, ip: outside.ip },
-    ];
-    const proof = new Proof(cluster, options, places);
-    const sets = networkSets(places.map(place => place.ip));
-    for (const object of [...TIERS, ...sets]) await cluster.apply(object as AnyObject);
-    await proof.#routed();
-    return proof;
+    try {
+      const proof = new Proof(cluster, options, await populate(cluster));
+      await proof.#routed();
+      return proof;
+    } catch (error) {
+      await cluster.down();
+      throw error;
+    }
   }
 
   /** Rolls the next policies (and sometimes labels), puts them in the place of the last, and asks everybody. */
@@ -141,9 +119,9 @@ export class Proof {
     return { policies, allowed, denied: ways.length - allowed, disagreements };
   }
 
-  /** Leaves policies out one after the other as long as the disagreement stays. */
+  /** Takes the first disagreement, and leaves policies out one after the other as long as it stays. */
   async shrink(round: Round): Promise<Round> {
-    const ways = round.disagreements.map(({ way }) => this.#wayOf(way));
+    const ways = round.disagreements.slice(0, 1).map(({ way }) => this.#wayOf(way));
     let least = await this.round(round.policies, ways);
     for (const policy of round.policies) {
       const fewer = least.policies.filter(other => other !== policy);
@@ -255,6 +233,38 @@ export class Proof {
     const waited = await until(closed, found => found.length === 0, 30_000, 200);
     if (!waited.held) throw new Error(`not open before any policy: ${waited.last.join(', ')}`);
   }
+}
+
+/** Namespaces, pods, tiers and network sets; gives the places that connections go between. */
+async function populate(cluster: Cluster): Promise<readonly Place[]> {
+  const { client, topology } = cluster;
+  await Promise.all(namespaces().map(object => cluster.apply(object as AnyObject)));
+  const wanted = pods(topology.nodes.map(node => node.name)) as AnyObject[];
+  await Promise.all(wanted.map(pod => client.create(RESOURCES.Pod, pod)));
+  const ready = await until(
+    async () => {
+      const list = await client.listAll<AnyObject>(RESOURCES.Pod);
+      return list.ok ? list.value.items.filter(isRunning).length : 0;
+    },
+    count => count === wanted.length,
+    60_000,
+    50,
+  );
+  if (!ready.held) throw new Error(`only ${ready.last} of ${wanted.length} pods run`);
+  const { outside } = topology;
+  const places: readonly Place[] = [
+    ...readSandboxes(cluster.folder).map(({ namespace, name, node, netns, ips }) => ({
+      name: `${namespace}/${name}`,
+      netns,
+      ip: ips[0] as string,
+      pod: { namespace, name, node },
+    })),
+    ...topology.nodes.map(({ name, netns, ip }) => ({ name, netns, ip, node: name })),
+    { name: 'outside', netns: outside.netns, ip: outside.ip },
+  ];
+  const sets = networkSets(places.map(place => place.ip));
+  for (const object of [...TIERS, ...sets]) await cluster.apply(object as AnyObject);
+  return places;
 }
 
 function isRunning(pod: AnyObject): boolean {
