@@ -44,7 +44,7 @@ describe('docs/network-engineers.md', () => {
   test('BIRD takes its configuration', () => {
     const file = join(folder, 'bird.conf');
     writeFileSync(file, blocks('bird')[0] ?? '');
-    expect(() => execFileSync('bird', ['-p', '-c', file], { stdio: 'pipe' })).not.toThrow();
+    expect(() => execFileSync('/usr/sbin/bird', ['-p', '-c', file], { stdio: 'pipe' })).not.toThrow();
   });
 
   test('FRR takes its configuration', () => {
