@@ -36,6 +36,7 @@ const checks: readonly (readonly [string, () => string | undefined])[] = [
   ['boundaries of the house', boundaries],
   ['style (biome)', () => tool('biome', 'ci', '--colors=off', '.')],
   ['dead code (knip)', () => tool('knip', '--no-progress')],
+  ['generated manifests', () => tool('node', ...node, 'deploy/generate.ts', '--check')],
   ['generated CRDs and reference', () => tool('node', ...node, 'packages/api/tools/crds.ts', '--check')],
 ];
 
