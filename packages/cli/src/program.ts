@@ -6,7 +6,10 @@ import { VERSION } from './version.ts';
 import type { ExitCode, Input, Verb, VerbOption } from './verb.ts';
 
 /** What `--help` says about groups of verbs with two words. */
-const GROUPS: Readonly<Record<string, string>> = { bgp: 'BGP sessions of the nodes' };
+const GROUPS: Readonly<Record<string, string>> = {
+  bgp: 'BGP sessions of the nodes',
+  ipam: 'addresses, blocks and pools',
+};
 
 /** Runs one command line, without the program's own name, and tells the exit code. */
 export async function run(argv: readonly string[], ctx: Context, verbs: readonly Verb[]): Promise<ExitCode> {

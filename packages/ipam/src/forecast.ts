@@ -26,7 +26,7 @@ export function forecast(born: readonly number[], free: number, now: number): Fo
   const window = Math.min(now - oldest, LONGEST_DAYS * DAY_MS);
   // The first ones may be days that nobody remembers: without most times there is no pace.
   if (window < SHORTEST_MS || known.length * 2 < born.length) return undefined;
-  const gained = known.filter(at => at > now - window).length;
+  const gained = known.filter(at => at >= now - window).length;
   const days = window / DAY_MS;
   return { days, gained, daysLeft: gained === 0 ? undefined : free / (gained / days) };
 }

@@ -7,6 +7,11 @@ import { create } from './create.ts';
 import { remove } from './delete.ts';
 import { diff } from './diff.ts';
 import { get } from './get.ts';
+import { ipamCheck } from './ipam-check.ts';
+import { ipamConfigure } from './ipam-configure.ts';
+import { ipamRelease } from './ipam-release.ts';
+import { ipamShow } from './ipam-show.ts';
+import { ipamWhy } from './ipam-why.ts';
 import { label } from './label.ts';
 import { patch } from './patch.ts';
 import { reach } from './reach.ts';
@@ -20,6 +25,7 @@ import { why } from './why.ts';
 export const VERBS: readonly Verb[] = [
   ...[why, reach, diff, verdict, validate],
   ...[get, bgpPeers],
+  ...[ipamShow, ipamWhy, ipamCheck, ipamRelease, ipamConfigure],
   ...[create, apply, replace, remove, patch, label],
   ...[version, completion, completeVerb(() => VERBS)],
 ];

@@ -1,0 +1,105 @@
+import { writeFileSync } from 'node:fs';
+import { addressesIn, type Leak, releasable } from '@muslin/ipam';
+import { compareIp, formatIp, formatPrefix } from '@muslin/net';
+import type { Context } from '../context.ts';
+import { reasonOf } from '../files/walk.ts';
+import { printable } from '../output/paint.ts';
+import type { ExitCode, Input } from '../verb.ts';
+import { type Audit, audit, HONESTY, isProven } from './audit.ts';
+import { holderText } from './find-address.ts';
+import type { Ledger } from './ledger.ts';
+import { problemText } from './problem-text.ts';
+import { withLedger } from './with-ledger.ts';
+
+/** `muslinctl ipam check`: 0 when all fits together, 1 when something does not. */
+export function checkIpam(ctx: Context, input: Input): Promise<ExitCode> {
+  return withLedger(ctx, input, async (ledger, client) => {
+    const now = ctx.now();
+    const done = await audit(client, ledger, now.getTime());
+    if (!done.ok) return ctx.fail(1, done.fault);
+    const { leaks, problems } = done.value.report;
+    const lines = [
+      ...countLines(ledger, done.value),
+      ...(input.flag('showAllIps') ? allLines(ledger) : []),
+      ...(input.flag('showProblemIps') ? problemLines(done.value) : []),
+      ...(input.flag('fixPlan') ? planLines(done.value) : []),
+      ...(leaks.length > 0 ? HONESTY.split('\n') : []),
+      `Check complete; found ${leaks.length + problems.length} problems.`,
+    ];
+    ctx.stdout(`${lines.map(printable).join('\n')}\n`);
+    const file = input.text('output');
+    if (file !== undefined) {
+      try {
+        writeFileSync(file, `${JSON.stringify(reportData(done.value, now), null, 2)}\n`);
+      } catch (cause) {
+        return ctx.fail(2, `-o ${file}: ${reasonOf(cause)}`);
+      }
+    }
+    return leaks.length + problems.length === 0 ? 0 : 1;
+  });
+}
+
+/** What `--from-report` reads. */
+export function reportData({ report }: Audit, now: Date) {
+  return {
+    kind: 'IPAMCheckReport',
+    generatedAt: now.toISOString(),
+    inUse: report.inUse,
+    leaks: report.leaks.map(leak => ({
+      ...{ ip: formatIp(leak.ip), block: formatPrefix(leak.block), handleID: leak.handleId },
+      ...{ sequence: leak.sequence, holder: holderText(leak.attribute) },
+      ...{ node: leak.attribute.secondary['node'], proven: isProven(leak) },
+      evidence: leak.evidence.map(({ source, says, message }) => ({ source, says, message })),
+    })),
+    problems: report.problems.map(problem => ({ code: problem.code, ...problemText(problem) })),
+  };
+}
+
+function countLines({ inventory }: Ledger, { report, witnesses }: Audit): readonly string[] {
+  const proven = report.leaks.filter(isProven).length;
+  return [
+    `${inventory.blocks.size} blocks, ${inventory.affinities.length} affinities, ${inventory.handles.size} handles; ${report.inUse} addresses in use.`,
+    `${witnesses.pods.size} pods and ${witnesses.nodes.size} nodes.`,
+    `${report.leaks.length} addresses look leaked, ${proven} of them proven; ${report.problems.length} other problems.`,
+  ];
+}
+
+function allLines({ inventory }: Ledger): readonly string[] {
+  return [...addressesIn(inventory)]
+    .sort((a, b) => compareIp(a.ip, b.ip))
+    .map(
+      ({ ip, attribute }) =>
+        `  ${formatIp(ip)} ${holderText(attribute)}${attribute.secondary['node'] === undefined ? '' : ` on ${attribute.secondary['node']}`}`,
+    );
+}
+
+function problemLines({ report }: Audit): readonly string[] {
+  return [
+    ...report.leaks.map(
+      leak =>
+        `  ${formatIp(leak.ip)} of ${holderText(leak.attribute)} looks leaked${isProven(leak) ? ', proven' : ''}: ${wordsOf(leak)}`,
+    ),
+    ...report.problems.map(problem => `  ${problem.code}: ${problemText(problem).what}`),
+  ];
+}
+
+function planLines({ report }: Audit): readonly string[] {
+  const free = releasable(report);
+  const ready = new Set(free.ok ? free.value.map(({ ip }) => formatIp(ip)) : []);
+  const open = report.leaks.filter(leak => !ready.has(formatIp(leak.ip)));
+  return [
+    'Plan:',
+    ...(free.ok ? [] : [`  nothing is freed: ${free.fault.message}`]),
+    ...[...ready].map(ip => `  muslinctl ipam release --ip ${ip}`),
+    ...(free.ok ? open : open.filter(leak => !isProven(leak))).map(leak => {
+      const ip = formatIp(leak.ip);
+      return `  look on ${leak.attribute.secondary['node'] ?? 'its node'} that nothing uses ${ip}, then: muslinctl ipam release --ip ${ip} --force`;
+    }),
+    ...report.problems.map(problem => {
+      const { what, repair } = problemText(problem);
+      return `  ${what}: ${repair}`;
+    }),
+  ];
+}
+
+const wordsOf = (leak: Leak) => leak.evidence.map(({ message }) => message).join('; ');

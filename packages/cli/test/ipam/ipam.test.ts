@@ -1,0 +1,343 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type FakeApi, fakeApi } from '../fake-api.ts';
+import { muslinctl } from '../test-context.ts';
+import { block, CALICO, CLUSTER, podOwner } from './cluster.ts';
+
+let api: FakeApi;
+let folder: string;
+const ipam = (...argv: string[]) => muslinctl(['ipam', ...argv, '--kubeconfig', api.kubeconfig]);
+const writes = () => api.writes.map(({ method, path }) => `${method} ${path}`);
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'muslinctl-ipam-'));
+  api = await fakeApi(CLUSTER);
+});
+afterEach(() => void (api.writes as unknown[]).splice(0));
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await api.close();
+});
+
+describe('muslinctl ipam show', () => {
+  it('shows how full pools are', async () => {
+    const ran = await ipam('show');
+    expect(ran.stdout).toBe(`\
+GROUPING   CIDR          IPS TOTAL    IPS IN USE   IPS RESERVED   IPS COOLING   IPS FREE
+IP Pool    10.1.0.0/26   64           5 (8%)       6 (9%)         1 (2%)        52 (81%)
+IP Pool    fd00::/48     1.2089e+24   0 (0%)       0 (0%)         0 (0%)        1.2089e+24 (100%)
+`);
+    expect(ran.code).toBe(0);
+  });
+
+  it('shows blocks below their pools', async () => {
+    expect((await ipam('show', '--show-blocks')).stdout).toBe(`\
+GROUPING   CIDR           IPS TOTAL    IPS IN USE   IPS RESERVED   IPS COOLING   IPS FREE
+IP Pool    10.1.0.0/26    64           5 (8%)       6 (9%)         1 (2%)        52 (81%)
+Block      10.1.0.0/28    16           3 (19%)      2 (13%)        1 (6%)        10 (63%)
+Block      10.1.0.16/28   16           2 (13%)      0 (0%)         0 (0%)        14 (88%)
+IP Pool    fd00::/48      1.2089e+24   0 (0%)       0 (0%)         0 (0%)        1.2089e+24 (100%)
+`);
+  });
+
+  it('shows what is borrowed, by whom and from whom', async () => {
+    expect((await ipam('show', '--show-borrowed')).stdout).toBe(`\
+IP         BORROWING-NODE   BLOCK         BLOCK OWNER   TYPE   ALLOCATED-TO
+10.1.0.2   n2               10.1.0.0/28   host:n1       pod    web/guest
+`);
+  });
+
+  it('shows the settings in effect', async () => {
+    expect((await ipam('show', '--show-configuration')).stdout).toBe(`\
+PROPERTY             VALUE
+StrictAffinity       false
+AutoAllocateBlocks   true
+MaxBlocksPerHost     20
+IPCooldownSeconds    60
+`);
+  });
+
+  it('shows who has an address', async () => {
+    expect((await ipam('show', '--ip', '10.1.0.2')).stdout).toBe(`\
+IP 10.1.0.2 is in use
+Handle ID: k8s-pod-network.guest
+Attributes:
+  muslin.dev/uid: uid-guest
+  namespace: web
+  node: n2
+  pod: guest
+  timestamp: 2026-02-28T12:00:00Z
+`);
+    expect(await ipam('show', '--ip', '10.1.0.9')).toEqual({
+      ...{ code: 0, stdout: '10.1.0.9 is not assigned\n', stderr: '' },
+    });
+  });
+
+  it('draws every block, one character for each address, and foresees the end', async () => {
+    expect((await ipam('show', '--map')).stdout).toBe(`\
+default   10.1.0.0/26
+  10.1.0.0/28   host:n1   3/16
+    ##b~..........rr
+  10.1.0.16/28   host:n9   2/16
+    ##..............
+  forecast: 5 assigned within the last 24 hours and still held; at that pace the 52 free addresses are used up in 10 days or later
+
+v6   fd00::/48
+  forecast: none, too little is known about when addresses were assigned
+
+# in use by its node   b borrowed by another   ~ cooling down   r reserved   . free
+`);
+  });
+
+  it('gives the same as data', async () => {
+    const { pools } = JSON.parse((await ipam('show', '-o', 'json')).stdout);
+    expect(pools[0]).toMatchObject({ name: 'default', total: 64, inUse: 5, borrowed: 1, cooling: 1 });
+    expect(pools[0].blocks[0]).toMatchObject({ cidr: '10.1.0.0/28', owner: 'host:n1', inUse: 3 });
+    expect((await ipam('show', '--show-borrowed', '-o', 'yaml')).stdout).toContain('borrowingNode: n2\n');
+  });
+
+  it('takes one view at a time, and only addresses', async () => {
+    expect(await ipam('show', '--map', '--show-blocks')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'error: choose one of --ip, --show-blocks, --show-borrowed, --show-configuration and --map\n',
+    });
+    const bad = await ipam('show', '--ip', '10.1.0');
+    expect([bad.code, bad.stderr.startsWith('error: --ip: ')]).toEqual([2, true]);
+  });
+});
+
+describe('muslinctl ipam why', () => {
+  it('tells the whole story of an address in use', async () => {
+    expect((await ipam('why', '10.1.0.2')).stdout).toBe(`\
+10.1.0.2 is borrowed: assigned to web/guest
+  holder   Pod web/guest, uid uid-guest: there, with this address
+  node     n2
+  since    2026-02-28T12:00:00Z (1d ago)
+  handle   k8s-pod-network.guest
+  block    10.1.0.0/28 of host:n1
+  borrowed by n2, from a block that is not its own
+  pool     default 10.1.0.0/26
+`);
+  });
+
+  it('says that a holder is gone', async () => {
+    const ran = await ipam('why', '10.1.0.16');
+    expect(ran.stdout).toContain('Pod web/lost, uid uid-lost: the API server has no such pod');
+    expect(ran.stdout).toContain('n9, which is no Node any more');
+  });
+
+  it.each([
+    ['10.1.0.9', '10.1.0.9 is free: nobody has it'],
+    ['10.1.0.14', '10.1.0.14 is reserved: nobody asked for it, and it is reserved'],
+    ['10.1.0.3', '10.1.0.3 is cooling: released 30s ago by web/before, and not given out yet'],
+    ['10.1.0.40', '10.1.0.40 is free: no node has claimed its block yet, or the block was given back empty'],
+    ['192.0.2.1', '192.0.2.1 is free: no IPPool holds it, so Muslin never gives it out'],
+  ])('says why %s is free', async (ip, line) => {
+    const ran = await ipam('why', ip);
+    expect([ran.code, ran.stdout.split('\n')[0]]).toEqual([0, line]);
+  });
+});
+
+describe('muslinctl ipam check', () => {
+  it('counts, says what it could not ask, and ends with 1 when something is wrong', async () => {
+    const ran = await ipam('check');
+    expect(ran.stdout).toBe(`\
+2 blocks, 2 affinities, 6 handles; 5 addresses in use.
+2 pods and 2 nodes.
+3 addresses look leaked, 1 of them proven; 1 other problems.
+Proven means: the API server says that the pod and its node are both gone. No node was asked: muslinctl
+cannot hear their kernels. On a node that is there, nothing is proven; the pod may still run.
+Check complete; found 4 problems.
+`);
+    expect(ran.code).toBe(1);
+    expect(writes()).toEqual([]);
+  });
+
+  it('lists every problem with its witnesses, and what to do', async () => {
+    expect((await ipam('check', '--show-problem-ips', '--fix-plan')).stdout).toBe(`\
+2 blocks, 2 affinities, 6 handles; 5 addresses in use.
+2 pods and 2 nodes.
+3 addresses look leaked, 1 of them proven; 1 other problems.
+  10.1.0.1 of web/gone looks leaked: there is no Pod web/gone
+  10.1.0.16 of web/lost looks leaked, proven: there is no Pod web/lost; there is no Node n9
+  10.1.0.17 of vxlanTunnelAddress looks leaked: there is no Node n9
+  dangling-handle: IPAMHandle k8s-pod-network.dangling counts 1 in 10.1.0.16/28, there are 0
+Plan:
+  muslinctl ipam release --ip 10.1.0.16
+  look on n1 that nothing uses 10.1.0.1, then: muslinctl ipam release --ip 10.1.0.1 --force
+  look on n9 that nothing uses 10.1.0.17, then: muslinctl ipam release --ip 10.1.0.17 --force
+  IPAMHandle k8s-pod-network.dangling counts 1 in 10.1.0.16/28, there are 0: once its pod is gone: muslinctl delete ipamhandle k8s-pod-network.dangling
+Proven means: the API server says that the pod and its node are both gone. No node was asked: muslinctl
+cannot hear their kernels. On a node that is there, nothing is proven; the pod may still run.
+Check complete; found 4 problems.
+`);
+  });
+
+  it('lists every address', async () => {
+    const { stdout } = await ipam('check', '--show-all-ips');
+    expect(stdout).toContain('  10.1.0.0 web/a on n1\n');
+    expect(stdout).toContain('  10.1.0.17 vxlanTunnelAddress on n9\n');
+  });
+
+  it('ends with 0 when nothing is wrong', async () => {
+    const clean = await fakeApi({
+      ...CLUSTER,
+      [`${CALICO}/ipamblocks`]: [],
+      [`${CALICO}/blockaffinities`]: [],
+      [`${CALICO}/ipamhandles`]: [],
+      '/api/v1/pods': [],
+    });
+    const ran = await muslinctl(['ipam', 'check', '--kubeconfig', clean.kubeconfig]);
+    await clean.close();
+    expect([ran.code, ran.stdout.split('\n').at(-2)]).toEqual([0, 'Check complete; found 0 problems.']);
+  });
+
+  it('names a kind that is not served', async () => {
+    const bare = await fakeApi({});
+    const ran = await muslinctl(['ipam', 'check', '--kubeconfig', bare.kubeconfig]);
+    await bare.close();
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toContain("does not serve ipamblocks: are Muslin's CRDs installed?");
+  });
+});
+
+describe('breaker of ipam release', () => {
+  it('frees nothing when a report names more than it would free without asking', async () => {
+    const held = Array.from({ length: 17 }, (_, i) => ({
+      ...{ ip: `10.1.0.${i}`, node: 'n9', owner: podOwner(`p${i}`) },
+    }));
+    const many = await fakeApi({ ...CLUSTER, [`${CALICO}/ipamblocks`]: [block('10.1.0.0/27', 'n9', held)] });
+    const file = join(folder, 'many.json');
+    const run = (...argv: string[]) => muslinctl(['ipam', ...argv, '--kubeconfig', many.kubeconfig]);
+    const plan = await run('check', '-o', file, '--fix-plan');
+    expect(plan.stdout).toContain('Plan:\n  nothing is freed: 17 of 17 addresses seem leaked');
+    const ran = await run('release', '--from-report', file);
+    await many.close();
+    expect([ran.code, ran.stdout, many.writes.length]).toEqual([1, '', 0]);
+    expect(ran.stderr).toContain('nothing is released: 17 of 17 addresses are more than the 16');
+  });
+});
+
+describe('muslinctl ipam release', () => {
+  it('frees what pod and node have left, and its handle', async () => {
+    const ran = await ipam('release', '--ip', '10.1.0.16');
+    expect(ran).toEqual({ code: 0, stdout: 'Successfully released IP address 10.1.0.16\n', stderr: '' });
+    expect(writes()).toEqual([
+      `PUT ${CALICO}/ipamblocks/10-1-0-16-28`,
+      `DELETE ${CALICO}/ipamhandles/k8s-pod-network.lost`,
+    ]);
+    expect(JSON.stringify(api.writes[0]?.body)).toContain('"releasedAt":"2026-03-01T12:00:00Z"');
+  });
+
+  it('refuses a pod that lives, one witness, and what is not in use, each with its reason', async () => {
+    const ran = await ipam('release', '--ip', '10.1.0.0', '--ip', '10.1.0.1', '--ip', '10.1.0.9');
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toBe(`\
+error: 10.1.0.0 is not released: web/a is there or too young to be called gone. --force frees it all the same, and breaks its network
+error: 10.1.0.1 is not released: only one witness: there is no Pod web/gone. Look on n1 that nothing uses it, then use --force
+error: 10.1.0.9 is not released: it is not in use
+`);
+    expect(writes()).toEqual([]);
+  });
+
+  it('frees on one witness with --force', async () => {
+    expect((await ipam('release', '--ip', '10.1.0.1', '--force')).stdout).toBe(
+      'Successfully released IP address 10.1.0.1\n',
+    );
+    expect(writes()[0]).toBe(`PUT ${CALICO}/ipamblocks/10-1-0-0-28`);
+  });
+
+  it('frees from a report what is still proven, and what had another life since is left alone', async () => {
+    const file = join(folder, 'report.json');
+    expect((await ipam('check', '-o', file)).code).toBe(1);
+    const report = JSON.parse(readFileSync(file, 'utf8'));
+    const ran = await ipam('release', '--from-report', file);
+    expect(ran.code).toBe(1);
+    expect(ran.stdout).toBe('Successfully released IP address 10.1.0.16\n');
+    for (const leak of report.leaks) leak.sequence = 99;
+    writeFileSync(file, JSON.stringify(report));
+    const late = await ipam('release', '--from-report', file, '--force');
+    expect([late.code, late.stdout]).toEqual([1, '']);
+    expect(late.stderr).toContain('the report is about an earlier life of it; now it is held by web/lost');
+  });
+
+  it('frees from several reports only what all of them name', async () => {
+    const [one, two] = [join(folder, 'one.json'), join(folder, 'two.json')];
+    await ipam('check', '-o', one);
+    writeFileSync(two, JSON.stringify({ kind: 'IPAMCheckReport', leaks: [] }));
+    expect(await ipam('release', '--from-report', one, '--from-report', two)).toEqual({
+      ...{ code: 0, stdout: '', stderr: '' },
+    });
+  });
+
+  it('says what is wrong with what was typed', async () => {
+    const file = join(folder, 'bad.json');
+    writeFileSync(file, '{"kind":"IPAMCheckReport","leaks":[{"ip":"x"}]}');
+    for (const [argv, text] of [
+      [[], 'name addresses with --ip, or reports with --from-report, and not both'],
+      [['--ip', '10.1'], '--ip 10.1: '],
+      [['--from-report', join(folder, 'none.json')], 'no such file or folder'],
+      [['--from-report', file], 'leaks[0].ip: '],
+    ] as const) {
+      const ran = await ipam('release', ...argv);
+      expect(ran.code).toBe(2);
+      expect(ran.stderr).toContain(text);
+    }
+  });
+});
+
+describe('muslinctl ipam configure', () => {
+  it('patches the fields that were given and no other', async () => {
+    const ran = await ipam('configure', '--strictaffinity', 'true', '--ip-cooldown-seconds', '30');
+    expect(ran.stdout).toBe(
+      'Successfully set StrictAffinity to: true\nSuccessfully set IPCooldownSeconds to: 30\n',
+    );
+    expect(api.writes).toMatchObject([
+      { method: 'PATCH', body: { spec: { strictAffinity: true, ipCooldownSeconds: 30 } } },
+    ]);
+  });
+
+  it('makes the object where there is none', async () => {
+    const bare = await fakeApi({ [`${CALICO}/ipamconfigurations`]: [] });
+    const argv = ['ipam', 'configure', '--max-blocks-per-host', '4', '--kubeconfig', bare.kubeconfig];
+    expect((await muslinctl(argv)).code).toBe(0);
+    expect(bare.writes).toMatchObject([
+      { method: 'POST', body: { metadata: { name: 'default' }, spec: { maxBlocksPerHost: 4 } } },
+    ]);
+    await bare.close();
+  });
+
+  it('refuses settings that contradict each other, naming the field', async () => {
+    const odd = await fakeApi({
+      [`${CALICO}/ipamconfigurations`]: [
+        { metadata: { name: 'default' }, spec: { strictAffinity: true, autoAllocateBlocks: false } },
+      ],
+    });
+    const ran = await muslinctl([
+      'ipam',
+      'configure',
+      '--strictaffinity',
+      'false',
+      '--kubeconfig',
+      odd.kubeconfig,
+    ]);
+    await odd.close();
+    expect(ran).toEqual({
+      ...{ code: 1, stdout: '' },
+      stderr:
+        'error: IPAMConfiguration default: spec.strictAffinity must be true while spec.autoAllocateBlocks is false\n',
+    });
+  });
+
+  it.each([
+    [[], 'nothing to set: give --strictaffinity, --max-blocks-per-host, --ip-cooldown-seconds'],
+    [['--strictaffinity', 'yes'], '--strictaffinity yes: choose true or false'],
+    [['--ip-cooldown-seconds', '1201'], '--ip-cooldown-seconds 1201: choose a whole number from 0 to 1200'],
+    [['--max-blocks-per-host', '-1'], '--max-blocks-per-host -1: choose a whole number from 0 to 1000000'],
+  ])('refuses %j', async (argv, text) => {
+    expect(await ipam('configure', ...argv)).toEqual({ code: 2, stdout: '', stderr: `error: ${text}\n` });
+  });
+});
