@@ -26,7 +26,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   lab: {
     pure: false,
     below: [...MEANING, ...DOORS],
-    libraries: ['@marcbachmann/cel-js', '@peculiar/x509', 'execa', 'yaml'],
+    libraries: ['@marcbachmann/cel-js', '@peculiar/x509', 'reflect-metadata', 'execa', 'yaml'],
   },
 };
 

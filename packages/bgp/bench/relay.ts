@@ -128,7 +128,8 @@ const tell = (connection: string, bytes: Uint8Array) => {
 };
 for (let i = 0; i < Math.max(...streams.map(s => s.length)); i++) {
   for (const [n, stream] of streams.entries())
-    if (stream[i] !== undefined) tell(sources[n] as string, stream[i]);
+    const chunk = stream[i];
+    if (chunk !== undefined) tell(sources[n] as string, chunk);
 }
 const relay = performance.now() - start;
 const used = process.cpuUsage(cpu);

@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-export type { Attempt, User } from './api.ts';
+export type { Attempt } from './api.ts';
 export { type Certificates, makeCertificates } from './certificates.ts';
 export { kubeconfigText } from './kubeconfig.ts';
-export { type ApiServer, type ApiServerOptions, type Listener, startApiServer } from './server.ts';
+export { type ApiServer, type ApiServerOptions, startApiServer } from './server.ts';
