@@ -74,7 +74,7 @@ describe('policies that only allow, as look-ups', () => {
       { numRuns: 80 },
     );
     for (const key of ['ip-port src,dst', 'ip-port dst,dst', 'net src', 'net dst'])
-      expect(decided.get(`accept muslin:${key}`) ?? 0, key).toBeGreaterThan(20);
+      expect(decided.get(`accept muslin:${key}`) ?? 0, key).toBeGreaterThan(4);
   });
 
   it('follow their sources change by change, in both back ends, as if made anew', () => {
@@ -83,7 +83,7 @@ describe('policies that only allow, as look-ups', () => {
       { minLength: 1, maxLength: 6 },
     );
     fc.assert(
-      fc.property(unions, family, deltas, (first, f, list) => {
+      fc.property(unions, unions, family, deltas, (first, other, f, list) => {
         const config = { ...configOf(f), setLookups: ROOMY };
         const table = (s: NodeState, c: NodeConfig, limits = IPTABLES_LIMITS) => lower(compile(s, c), limits);
         const added = { added: first.sets, changed: new Map(), removed: new Set<string>() };
@@ -91,7 +91,7 @@ describe('policies that only allow, as look-ups', () => {
         let ipsets = desiredSets(state.sets, table(state, config));
         const kernel = new Map([...ipsets].map(([name, set]) => [name, new Set(set.members)]));
         let nft = nftTable(table(state, config, NFT_LIMITS), state.sets);
-        for (const delta of list) {
+        for (const [i, delta] of list.entries()) {
           const changed = new Map(
             Object.entries(delta).map(([id, [more, less]]) => {
               const have = state.sets.get(id)?.members ?? new Set<string>();
@@ -99,10 +99,8 @@ describe('policies that only allow, as look-ups', () => {
               return [id, { add, remove: new Set([...less].filter(m => have.has(m))) }];
             }),
           );
-          state = {
-            ...state,
-            sets: patchSets(state.sets, { added: new Map(), changed, removed: new Set() }),
-          };
+          const sets = patchSets(state.sets, { added: new Map(), changed, removed: new Set() });
+          state = { ...state, sets, policies: (i % 2 === 0 ? other : first).policies };
           const now = desiredSets(state.sets, table(state, config));
           const plan = planSets(now, ipsets);
           for (const set of plan.create) kernel.set(set.name, new Set(set.members));
@@ -242,6 +240,23 @@ describe('the shape of look-ups', () => {
         'hash:ip,port',
         [80, 81, 82].map(port => `10.9.9.9,tcp:${port}`),
         [80, 81, 82].map(port => `10.1.0.0,tcp:${port}`),
+      ],
+    ]);
+  });
+  it('changes members and no rule when a policy gets another port', () => {
+    const config = configOf(4);
+    const list = ['a', 'b', 'c'].map((n, i) => policy(`knp/a/${n}`, rule('web', 80 + i)));
+    const state = stateOf(list, new Map([['web', pods(2)]]));
+    const before = lower(compile(state, config), IPTABLES_LIMITS);
+    const changed = new Map(state.policies).set('knp/a/b', policy('knp/a/b', rule('web', 8080, 82)));
+    const after = lower(compile({ ...state, policies: changed }, config), IPTABLES_LIMITS);
+    expect(tierRules(after)).toEqual(tierRules(before));
+    const { change, ...rest } = planSets(desiredSets(state.sets, after), desiredSets(state.sets, before));
+    expect(rest).toEqual({ create: [], replace: [], destroy: [] });
+    expect(change.map(({ add, remove }) => [add, remove])).toEqual([
+      [
+        ['10.1.0.0,tcp:8080', '10.1.0.1,tcp:8080'],
+        ['10.1.0.0,tcp:81', '10.1.0.1,tcp:81'],
       ],
     ]);
   });

@@ -8,6 +8,8 @@ import { Members } from '../members/members.ts';
 
 /** Where members of a derived set come from: each member of the source with each of the endings. */
 export interface Part {
+  /** Tells parts of one set apart: no two take the same of the same source. */
+  readonly key: string;
   /** A set of the `NodeState`, or prefixes in canonical text. */
   readonly from: SetId | readonly string[];
   /** Its single addresses (without length), its prefixes of more than one, or everything. */
@@ -23,12 +25,21 @@ export interface DerivedSet {
   readonly parts: readonly Part[];
 }
 
-/** The colon keeps these ids apart from those of a `NodeState`; equal definitions are one set. */
-export function derivedSet(kind: DerivedSet['kind'], parts: readonly Part[]): DerivedSet {
-  const text = parts
-    .map(({ from, take, endings }) => JSON.stringify([from, take, [...endings].toSorted()]))
-    .toSorted();
-  return { id: `muslin:${kind}:${digest(text.join('\n'), 32)}`, kind, parts };
+/** Makes a part. */
+export function partOf(from: Part['from'], take: Part['take'], endings: ReadonlySet<string>): Part {
+  return { key: JSON.stringify([take, from]), from, take, endings };
+}
+
+/**
+ * Makes a derived set. Its name says what it is for, not what it holds, so that a change of either sources or
+ * parts is a change of members. The colon keeps these ids apart from those of a `NodeState`.
+ */
+export function derivedSet(
+  kind: DerivedSet['kind'],
+  purpose: readonly string[],
+  parts: readonly Part[],
+): DerivedSet {
+  return { id: `muslin:${kind}:${digest(purpose.join('\n'), 32)}`, kind, parts };
 }
 
 const takers = (family: Family) => ({
@@ -43,10 +54,15 @@ export function taken(source: ReadonlySet<string>, take: Part['take'], family: F
   return TAKERS[family][take](source);
 }
 
-/** A derived set with its members, and what they were taken from. */
+/** A derived set with its members, and what they were taken from: by part. */
 export interface Derivation {
   readonly set: MemberSet;
-  readonly sources: readonly ReadonlySet<string>[];
+  readonly parts: ReadonlyMap<string, Taken>;
+}
+
+interface Taken {
+  readonly endings: ReadonlySet<string>;
+  readonly members: ReadonlySet<string>;
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
@@ -65,7 +81,7 @@ export function sourceOf(from: Part['from'], sets: ReadonlyMap<SetId, MemberSet>
 
 /**
  * The members of a derived set. With what it was before, costs one operation for each ending of each member that
- * came or went in a source; a member goes when no part brings it any more.
+ * came or went in a source, and for what parts gained or lost; a member goes when no part brings it any more.
  */
 export function derive(
   { kind, parts }: DerivedSet,
@@ -73,33 +89,51 @@ export function derive(
   family: Family,
   before: Derivation | undefined,
 ): Derivation {
-  const sources = parts.map(part => taken(sourceOf(part.from, sets), part.take, family));
-  if (before === undefined) return { set: whole(kind, parts, sources), sources };
-  const add: string[] = [];
-  const remove: string[] = [];
-  parts.forEach(({ endings }, i) => {
-    const [old, now] = [before.sources[i], sources[i]];
-    if (old === now || old === undefined || now === undefined) return;
-    const changes = changesBetween(old, now);
-    for (const member of changes.add) for (const ending of endings) add.push(member + ending);
-    for (const member of changes.remove)
-      for (const ending of endings)
-        if (!parts.some((part, j) => part.endings.has(ending) && sources[j]?.has(member)))
-          remove.push(member + ending);
-  });
-  if (add.length === 0 && remove.length === 0) return { set: before.set, sources };
-  const members = (before.set.members as Members).patch({ add, remove });
-  return { set: { kind: before.set.kind, members }, sources };
+  const now = new Map(
+    parts.map(({ key, from, take, endings }): [string, Taken] => [
+      key,
+      { endings, members: taken(sourceOf(from, sets), take, family) },
+    ]),
+  );
+  if (before === undefined) return { set: { kind, members: Members.of(allOf(now.values())) }, parts: now };
+  const add = [...difference(now, before.parts, (is, was) => changesBetween(was, is).add)];
+  const remove = [...difference(before.parts, now, (was, is) => changesBetween(was, is).remove)].filter(
+    ({ member, ending }) => !brings(now.values(), member, ending),
+  );
+  if (add.length === 0 && remove.length === 0) return { set: before.set, parts: now };
+  const members = (before.set.members as Members).patch({ add: add.map(text), remove: remove.map(text) });
+  return { set: { kind, members }, parts: now };
 }
 
-function whole(
-  kind: MemberSet['kind'],
-  parts: readonly Part[],
-  sources: readonly ReadonlySet<string>[],
-): MemberSet {
-  const members = new Set<string>();
-  parts.forEach(({ endings }, i) => {
-    for (const member of sources[i] ?? []) for (const ending of endings) members.add(member + ending);
-  });
-  return { kind, members: Members.of(members) };
+function* allOf(parts: Iterable<Taken>): Generator<string> {
+  for (const { endings, members } of parts)
+    for (const member of members) for (const ending of endings) yield member + ending;
+}
+
+interface Brought {
+  readonly member: string;
+  readonly ending: string;
+}
+
+const text = ({ member, ending }: Brought) => member + ending;
+
+/** Whether some part brings this member with this ending. */
+function brings(parts: Iterable<Taken>, member: string, ending: string): boolean {
+  for (const part of parts) if (part.endings.has(ending) && part.members.has(member)) return true;
+  return false;
+}
+
+/** What parts of `here` bring that their namesakes in `there` do not; `beyond` compares the members of two. */
+function* difference(
+  here: ReadonlyMap<string, Taken>,
+  there: ReadonlyMap<string, Taken>,
+  beyond: (here: ReadonlySet<string>, there: ReadonlySet<string>) => readonly string[],
+): Generator<Brought> {
+  for (const [key, part] of here) {
+    const other = there.get(key);
+    if (other !== undefined && other.members === part.members && other.endings === part.endings) continue;
+    const more = other === undefined ? [] : beyond(part.members, other.members);
+    for (const ending of part.endings)
+      for (const member of other?.endings.has(ending) ? more : part.members) yield { member, ending };
+  }
 }

@@ -2,7 +2,7 @@ import type { Direction, MemberSet, PolicyKey, SetId } from '@muslin/api';
 import { type Family, mustPrefix } from '@muslin/net';
 import type { Match } from '../ir/match.ts';
 import type { AllowGroup, NamedRule } from './allow-group.ts';
-import { type DerivedSet, derivedSet, type Part, sourceOf, taken } from './derived-set.ts';
+import { type DerivedSet, derivedSet, type Part, partOf, sourceOf, taken } from './derived-set.ts';
 import { type Head, headOf } from './head.ts';
 import type { LookupLimits } from './limits.ts';
 
@@ -90,15 +90,13 @@ export function lookupPlan(
   const lookups: Lookup[] = [];
   const derived: DerivedSet[] = [];
   if (products.size > 0) {
-    const set = derivedSet(
-      'ip-port',
-      [...products.values()].map((part): Part => ({ ...part, take: 'hosts' })),
-    );
+    const parts = [...products.values()].map(({ from, endings }) => partOf(from, 'hosts', endings));
+    const set = derivedSet('ip-port', [group.key], parts);
     derived.push(set);
     const key = side === 'src' ? 'src,dst' : 'dst,dst';
     lookups.push({ matches: [{ kind: 'set', set: set.id, key }], comment: listed(producers) });
   }
-  for (const head of heads.values()) addHead(head, side, limits, lookups, derived);
+  for (const head of heads.values()) addHead(head, group.key, side, limits, lookups, derived);
   return { lookups, derived };
 }
 
@@ -112,6 +110,7 @@ function addToHead(head: Head, { peer, name, policy }: NamedRule, wide: boolean)
 
 function addHead(
   head: Head,
+  groupKey: string,
   side: 'src' | 'dst',
   limits: LookupLimits,
   lookups: Lookup[],
@@ -132,9 +131,9 @@ function addHead(
     return;
   }
   const endings = new Set(['']);
-  const parts = sets.map((from): Part => ({ from, take: head.sets.has(from) ? 'all' : 'wide', endings }));
-  if (nets.length > 0) parts.push({ from: nets, take: 'all', endings });
-  const set = derivedSet('net', parts);
+  const parts = sets.map(from => partOf(from, head.sets.has(from) ? 'all' : 'wide', endings));
+  if (nets.length > 0) parts.push(partOf(nets, 'all', endings));
+  const set = derivedSet('net', [groupKey, JSON.stringify(head.matches)], parts);
   derived.push(set);
   put({ kind: 'set', set: set.id, key: side });
 }
