@@ -296,6 +296,41 @@ describe('without a password again', () => {
     expect((await stage.peer('n1', TOR)).state).toBe('Established');
   });
 
+  test('a password that changes goes onto the running session: it waits for the other side, and goes on', async () => {
+    const put = (key: string, value: string) =>
+      stage.put('Secret', key, { data: { k: Buffer.from(value).toString('base64') } }, 'kube-system');
+    const towards = (node: string, address: string, secret: string) =>
+      stage.put('BGPPeer', `from-${node}`, {
+        spec: {
+          node,
+          peerIP: address,
+          asNumber: AS,
+          password: { secretKeyRef: { name: secret, key: 'k' } },
+        },
+      });
+    await stage.put('BGPConfiguration', 'default', { spec: {} });
+    await put('near', 'first');
+    await put('far', 'first');
+    await towards('n1', '10.78.0.2', 'near');
+    await towards('n2', '10.78.0.1', 'far');
+    await eventually(async () => {
+      expect(await stage.peer('n1', '10.78.0.2')).toMatchObject({ state: 'Established', type: 'NodePeer' });
+      expect(await stage.peer('n2', '10.78.0.1')).toMatchObject({ state: 'Established', type: 'NodePeer' });
+    }, 60_000);
+    await new Promise(resolve => setTimeout(resolve, 1500));
+    const [here, there] = [await ups('n1', '10.78.0.2'), await ups('n2', '10.78.0.1')];
+    await put('near', 'second');
+    await new Promise(resolve => setTimeout(resolve, 500));
+    await stage.putBlock('n2', '10.244.21.0/26');
+    await new Promise(resolve => setTimeout(resolve, 1500));
+    expect(stage.learned('n1')).not.toContain('10.244.21.0/26 via 10.78.0.2');
+    await put('far', 'second');
+    await eventually(() => expect(stage.learned('n1')).toContain('10.244.21.0/26 via 10.78.0.2'), 30_000);
+    expect(await ups('n1', '10.78.0.2')).toBe(here);
+    expect(await ups('n2', '10.78.0.1')).toBe(there);
+    for (const name of ['from-n1', 'from-n2']) must(await stage.client.delete(RESOURCES.BGPPeer, { name }));
+  });
+
   test('a password of the mesh changes without a gap: it goes onto running sessions', async () => {
     await putPassword('first');
     const mesh = { secretKeyRef: { name: 'bgp', key: 'tor' } };
