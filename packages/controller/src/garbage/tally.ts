@@ -2,12 +2,6 @@ import { borrowerOf, addressesIn, usageOf } from '@muslin/ipam';
 import { prefixHas } from '@muslin/net';
 import type { ClusterLook } from './read-cluster.ts';
 
-/** Where something was counted. */
-export interface Place {
-  readonly pool: string | undefined;
-  readonly node: string | undefined;
-}
-
 /** Counts by labels; each key is the label part of a line of the Prometheus text format 0.0.4. */
 export class Tally {
   readonly #counts = new Map<string, number>();
