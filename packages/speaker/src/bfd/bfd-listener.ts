@@ -1,7 +1,17 @@
 import type { ReceivedControl } from '@muslin/bgp';
 import { inNamespace, type Namespace, type SystemFault, systemCalls } from '@muslin/linux';
 import { type Family, mustIp, type Result } from '@muslin/net';
-import { AF, type Arrival, arrivalOf, IPV6_V6ONLY, OPTION, SOCK, socketAddress } from './datagram.ts';
+import {
+  AF,
+  type Arrival,
+  arrivalOf,
+  IPV6_V6ONLY,
+  LEVEL,
+  OPTION,
+  SO,
+  SOCK,
+  socketAddress,
+} from './datagram.ts';
 import { openDatagram } from './open-datagram.ts';
 
 /** One receiving socket: a family and a port, on all addresses. */
@@ -18,8 +28,9 @@ export interface ReceivedDatagram extends Omit<ReceivedControl, 'interface'> {
 
 /** A control packet has 24 octets, or a little more with authentication. */
 const ROOM = 256;
-/** Keeps a flood from starving the timers. */
-const BATCH = 512;
+/** Packets that are read before timers have their turn: more than a socket's buffer holds, less than a flood. */
+export const BATCH = 2048;
+const RECEIVE_BUFFER = 512 << 10;
 const EINTR = -4;
 
 /**
@@ -40,6 +51,8 @@ export function openListener(
       fd => (family === 6 ? calls.setSocketOption(fd, level, IPV6_V6ONLY, 1) : 0),
       fd => calls.setSocketOption(fd, level, receiveTtl, 1),
       fd => calls.setSocketOption(fd, level, receiveInfo, 1),
+      // As much as bursts need; where it is refused (CAP_NET_ADMIN), the default does for usual numbers of peers.
+      fd => Math.max(0, calls.setSocketOption(fd, LEVEL.socket, SO.receiveBufferForce, RECEIVE_BUFFER)),
       fd => calls.bind(fd, address),
     ]),
   );

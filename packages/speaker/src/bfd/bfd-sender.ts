@@ -1,7 +1,7 @@
 import { BFD_PORT, type BfdSession } from '@muslin/bgp';
 import { inNamespace, type Namespace, type SystemFault, systemCalls } from '@muslin/linux';
 import { mustIp, type Result } from '@muslin/net';
-import { AF, LEVEL, OPTION, SO_BINDTODEVICE, SOCK, socketAddress } from './datagram.ts';
+import { AF, LEVEL, OPTION, SO, SOCK, socketAddress } from './datagram.ts';
 import { openDatagram } from './open-datagram.ts';
 
 /** Source ports (RFC 5881 §4): one for each session, the same for all its packets. */
@@ -66,7 +66,7 @@ export class BfdSender {
     const address = socketAddress(local ?? mustIp(peer.family === 4 ? '0.0.0.0' : '::'), port);
     const name = new TextEncoder().encode(`${link}\0`);
     return openDatagram(AF[peer.family], SOCK.nonBlocking, 'BFD source port', [
-      fd => (link === undefined ? 0 : calls.setSocketOption(fd, LEVEL.socket, SO_BINDTODEVICE, name)),
+      fd => (link === undefined ? 0 : calls.setSocketOption(fd, LEVEL.socket, SO.bindToDevice, name)),
       fd => calls.setSocketOption(fd, level, ttl, TTL),
       fd => calls.setSocketOption(fd, level, trafficClass, TRAFFIC_CLASS),
       fd => calls.bind(fd, address),

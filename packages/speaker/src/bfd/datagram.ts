@@ -5,7 +5,7 @@ import type { SystemCalls } from '@muslin/linux';
 export const LEVEL = { ip: 0, socket: 1, ipv6: 41 } as const;
 export const AF = { 4: 2, 6: 10 } as const;
 export const SOCK = { datagram: 2, nonBlocking: 0o4000, closeOnExec: 0o2000000 } as const;
-export const SO_BINDTODEVICE = 25;
+export const SO = { bindToDevice: 25, receiveBufferForce: 33 } as const;
 /** Per family: options, and the types of the ancillary messages that they ask for. */
 export const OPTION = {
   4: {

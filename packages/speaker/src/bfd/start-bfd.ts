@@ -61,6 +61,8 @@ class RunningBfd implements BfdWorker {
   report(): Promise<BfdReport> {
     if (this.#worker === undefined) return Promise.resolve({ sessions: [], discarded: {} });
     const ticket = this.#ticket++;
+    // Somebody waits, so the process must not end before the answer.
+    this.#worker.ref();
     return new Promise(resolve => {
       this.#reports.set(ticket, resolve);
       this.#command({ kind: 'report', ticket });
@@ -115,6 +117,7 @@ class RunningBfd implements BfdWorker {
       case 'report':
         this.#reports.get(news.ticket)?.(news.report);
         this.#reports.delete(news.ticket);
+        if (this.#reports.size === 0 && !this.#stopped) this.#worker?.unref();
         break;
       case 'fault':
         this.#options.onFault?.(news.message);
