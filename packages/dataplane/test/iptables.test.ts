@@ -148,7 +148,7 @@ describe('parseSave', () => {
   it('reads our chains as hashes, and a foreign rule in them as a hash that we never make', () => {
     expect(filter?.chains).toEqual(
       new Map([
-        ['msl-FORWARD', '2:?'],
+        ['msl-FORWARD', '?'],
         ['msl-old', '0:'],
       ]),
     );

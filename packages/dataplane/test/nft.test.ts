@@ -179,7 +179,7 @@ describe('parseNftList', () => {
     expect(listing).toEqual({
       chains: new Map([
         ['b', { base: 'filter forward 0', hash: '1:aaaaaaaaaaaaaaaa' }],
-        ['x', { base: undefined, hash: '1:?' }],
+        ['x', { base: undefined, hash: '?' }],
       ]),
       sets: new Map([
         ['n', { name: 'n', kind: 'net', members: new Set(['0.0.0.0/1', '200.0.0.1/32']) }],

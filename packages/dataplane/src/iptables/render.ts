@@ -71,12 +71,15 @@ function renderChain(chain: Chain, family: Family): RenderedChain {
   return rendered;
 }
 
+/** Stands for the hash of a rule without one of ours. */
+export const NO_HASH = '?';
+
 /**
  * What identifies a chain's content: each rule's hash covers the rule and all before it, so the number of rules
- * and the last hash say it all.
+ * and the last hash say it all, unless somebody put a rule of his own in the place of one of ours.
  */
 export function chainHash(hashes: readonly string[]): string {
-  return `${hashes.length}:${hashes.at(-1) ?? ''}`;
+  return hashes.includes(NO_HASH) ? NO_HASH : `${hashes.length}:${hashes.at(-1) ?? ''}`;
 }
 
 function renderRule(chain: string, rule: Rule, family: Family, previous: string): RenderedRule {

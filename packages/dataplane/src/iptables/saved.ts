@@ -1,6 +1,6 @@
 import { isOwnChain } from '../chain-name.ts';
 import type { TableName } from '../ir/ruleset.ts';
-import { COMMENT_PREFIX, chainHash, RULE_HASH_LENGTH } from './render.ts';
+import { COMMENT_PREFIX, chainHash, NO_HASH, RULE_HASH_LENGTH } from './render.ts';
 
 /** A jump of ours in a chain of somebody else: where it stands (0 = first), and how to name it in `-D`. */
 export interface SavedJump {
@@ -67,7 +67,7 @@ export function parseSave(text: string): ReadonlyMap<TableName, SavedTable> {
 const HASH = new RegExp(`--comment "?${COMMENT_PREFIX}([A-Za-z0-9_-]{${RULE_HASH_LENGTH}})(?=[ "]|$)`);
 
 function hashOf(rule: string): string {
-  return HASH.exec(rule)?.[1] ?? '?';
+  return HASH.exec(rule)?.[1] ?? NO_HASH;
 }
 
 function leadsToUs(rule: string): boolean {

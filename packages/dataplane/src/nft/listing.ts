@@ -1,4 +1,4 @@
-import { chainHash, COMMENT_PREFIX, RULE_HASH_LENGTH } from '../iptables/render.ts';
+import { chainHash, COMMENT_PREFIX, NO_HASH, RULE_HASH_LENGTH } from '../iptables/render.ts';
 import { canonicalMember } from '../ipset/save.ts';
 import { MEMBER_PROTOCOL } from '../ir/set-lookup.ts';
 import type { NftMap, NftSet } from './table.ts';
@@ -64,7 +64,7 @@ export function parseNftList(json: string): NftListing | undefined {
 }
 
 const HASH = new RegExp(`^${COMMENT_PREFIX}([\\w-]{${RULE_HASH_LENGTH}})(?: |$)`);
-const hashOf = (comment: string): string => HASH.exec(comment)?.[1] ?? '?';
+const hashOf = (comment: string): string => HASH.exec(comment)?.[1] ?? NO_HASH;
 
 function gotoOf(verdict: unknown): string {
   const target = isObject(verdict) ? verdict['goto'] : undefined;
