@@ -86,6 +86,7 @@ function problemLines({ report }: Audit): readonly string[] {
 function planLines({ report }: Audit): readonly string[] {
   const free = releasable(report);
   const ready = new Set(free.ok ? free.value.map(({ ip }) => formatIp(ip)) : []);
+  if (report.leaks.length + report.problems.length === 0) return ['Plan: nothing to do.'];
   const open = report.leaks.filter(leak => !ready.has(formatIp(leak.ip)));
   return [
     'Plan:',
