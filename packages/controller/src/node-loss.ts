@@ -18,15 +18,34 @@ export interface NodeLossOptions {
   readonly log: (line: string) => void;
 }
 
+/** Share of the nodes that may be lost at one time before it looks like a mistake. */
+const BREAKER = 0.2;
+
+/** How many of `all` nodes may be cleaned up after at one time: always one. */
+function mostLost(all: number): number {
+  return Math.max(1, Math.floor(all * BREAKER));
+}
+
 /**
  * Gives back the blocks of nodes that are gone. The proof is asked for twice: the watch says that the node is gone,
- * and so does a fresh read just before anything is freed.
+ * and so does a fresh read just before anything is freed. When many nodes vanish at once, which no machine room does but
+ * a wrong command might, nothing is freed.
  */
 export class NodeLoss {
   readonly #options: NodeLossOptions;
 
   constructor(options: NodeLossOptions) {
     this.#options = options;
+  }
+
+  /** Nodes that have blocks and no Node object. */
+  #lostNodes(): ReadonlySet<string> {
+    const lost = new Set<string>();
+    for (const affinity of this.#options.affinities.values()) {
+      const { node, type = 'host' } = (affinity['spec'] ?? {}) as { node?: string; type?: string };
+      if (node !== undefined && type === 'host' && !this.#options.nodes.has(node)) lost.add(node);
+    }
+    return lost;
   }
 
   async reconcile(name: string): Promise<string | undefined> {
@@ -38,6 +57,9 @@ export class NodeLoss {
       return undefined;
     const cidr = parsePrefix(spec.cidr ?? '');
     if (!cidr.ok) return `BlockAffinity ${name}: ${cidr.fault.message}`;
+    const lost = this.#lostNodes();
+    if (lost.size > mostLost(nodes.size + lost.size))
+      return `${lost.size} of ${nodes.size + lost.size} nodes with blocks are gone at once: nothing is freed; if that is true, delete their BlockAffinities by hand`;
     const node = await client.get<AnyObject>(RESOURCES.Node, { name: spec.node });
     if (node.ok) return undefined;
     if (node.fault.code !== 'NotFound') return node.fault.message;

@@ -175,6 +175,18 @@ describe('a node that is gone', () => {
     }
   });
 
+  it('is not believed when many nodes vanish at once', async () => {
+    await assign('n1', 'a');
+    await assign('n2', 'b');
+    const before = assigned();
+    for (const name of ['n1', 'n2']) fake.objects.delete(`Node/${name}`);
+    const faults = await reconcile([]);
+    expect(faults[0]).toBe(
+      '2 of 2 nodes with blocks are gone at once: nothing is freed; if that is true, delete their BlockAffinities by hand',
+    );
+    expect(assigned()).toEqual(before);
+  });
+
   it('does nothing to affinities that are not of hosts, and says when one is broken', async () => {
     fake.put('BlockAffinity', 'virtual', {
       type: 'virtual',
