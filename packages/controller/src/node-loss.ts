@@ -59,7 +59,7 @@ export class NodeLoss {
     if (!cidr.ok) return `BlockAffinity ${name}: ${cidr.fault.message}`;
     const lost = this.#lostNodes();
     if (lost.size > mostLost(nodes.size + lost.size))
-      return `${lost.size} of ${nodes.size + lost.size} nodes with blocks are gone at once: nothing is freed; if that is true, delete their BlockAffinities by hand`;
+      return `${lost.size} of ${nodes.size + lost.size} nodes with blocks are gone at once: nothing is freed; if that is true, see muslinctl ipam check and ipam release`;
     const node = await client.get<AnyObject>(RESOURCES.Node, { name: spec.node });
     if (node.ok) return undefined;
     if (node.fault.code !== 'NotFound') return node.fault.message;

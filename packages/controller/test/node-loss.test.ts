@@ -182,7 +182,7 @@ describe('a node that is gone', () => {
     for (const name of ['n1', 'n2']) fake.objects.delete(`Node/${name}`);
     const faults = await reconcile([]);
     expect(faults[0]).toBe(
-      '2 of 2 nodes with blocks are gone at once: nothing is freed; if that is true, delete their BlockAffinities by hand',
+      '2 of 2 nodes with blocks are gone at once: nothing is freed; if that is true, see muslinctl ipam check and ipam release',
     );
     expect(assigned()).toEqual(before);
   });
