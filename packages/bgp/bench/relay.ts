@@ -127,9 +127,10 @@ const tell = (connection: string, bytes: Uint8Array) => {
   for (const target of sent) speaker.handle({ kind: 'backlog', connection: target, bytes: 0 }, 0);
 };
 for (let i = 0; i < Math.max(...streams.map(s => s.length)); i++) {
-  for (const [n, stream] of streams.entries())
+  for (const [n, stream] of streams.entries()) {
     const chunk = stream[i];
     if (chunk !== undefined) tell(sources[n] as string, chunk);
+  }
 }
 const relay = performance.now() - start;
 const used = process.cpuUsage(cpu);
