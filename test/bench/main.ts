@@ -11,6 +11,7 @@ const SUITES: Readonly<Record<string, () => Promise<readonly Suite[]>>> = {
   policy: async () => [
     await import('../../packages/policy/bench/graph.ts'),
     await import('../../packages/policy/bench/judge.ts'),
+    await import('../../packages/dataplane/bench/run.ts'),
   ],
 };
 

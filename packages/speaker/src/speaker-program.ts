@@ -5,7 +5,7 @@ import { formatIp, formatPrefix } from '@muslin/net';
 import { Connections, type PeerKey } from './connections.ts';
 import type { ClusterFacts } from './core/cluster-facts.ts';
 import type { DesiredPeer } from './core/desired-peer.ts';
-import { type Advertisement, type DesiredSpeaker, desiredSpeaker } from './core/desired-speaker.ts';
+import { type Advertisement, type DesiredSpeaker, desiredSpeaker, podRoutes } from './core/desired-speaker.ts';
 import { keepLastGood } from './core/last-good.ts';
 import type { PeerReport } from './core/peer-report.ts';
 import type { Problem } from './core/problem.ts';
@@ -125,7 +125,10 @@ export class SpeakerProgram {
   /** Compares what should be with what is, and changes only what differs. */
   review(): void {
     const desired = desiredSpeaker(this.#options.facts, this.#options.node);
-    if (desired === undefined) return;
+    if (desired === undefined) {
+      this.#leaveRoutes();
+      return;
+    }
     const before = this.#desired;
     this.#desired = desired;
     const identity = (d: DesiredSpeaker) => `${d.asNumber} ${formatIp(d.routerId)}`;
@@ -188,13 +191,28 @@ export class SpeakerProgram {
     });
   }
 
-  #reviewRoutes(desired: DesiredSpeaker, speaker: Speaker): void {
-    const wanted = new Map(desired.advertisements.map(route => [formatPrefix(route.prefix), route]));
+  /**
+   * The Node is gone while this program lives: sessions stay, and so do routes to what the node still holds. A block
+   * that was given back may soon be another's, and Services are for others to answer.
+   */
+  #leaveRoutes(): void {
+    const { facts, node } = this.#options;
+    if (this.#speaker === undefined || facts.nodes.has(node)) return;
+    this.#withdrawOthers(new Set(podRoutes(facts, node).map(formatPrefix)), this.#speaker);
+    this.#options.onChange();
+  }
+
+  #withdrawOthers(kept: ReadonlySet<string>, speaker: Speaker): void {
     for (const [key, { prefix }] of this.#told)
-      if (!wanted.has(key)) {
+      if (!kept.has(key)) {
         this.#told.delete(key);
         this.#perform(speaker.withdraw(prefix));
       }
+  }
+
+  #reviewRoutes(desired: DesiredSpeaker, speaker: Speaker): void {
+    const wanted = new Map(desired.advertisements.map(route => [formatPrefix(route.prefix), route]));
+    this.#withdrawOthers(new Set(wanted.keys()), speaker);
     for (const [key, route] of wanted) {
       if (this.#told.get(key)?.localPref === route.localPref) continue;
       this.#told.set(key, route);

@@ -81,6 +81,20 @@ test('a claim that is pending is not told; one that goes is withdrawn everywhere
   });
 });
 
+test('a live node whose Node is deleted keeps the routes it still holds, and tells no more than those', async () => {
+  await stage.putBlock('n2', '10.244.8.0/26');
+  await eventually(() => expect(bird.ask('show', 'route')).toContain('10.244.8.0/26'));
+  must(await stage.client.delete(RESOURCES.Node, { name: 'n2' }));
+  must(await stage.client.delete(RESOURCES.BlockAffinity, { name: 'n2-10-244-8-0-26' }));
+  await eventually(() => expect(bird.ask('show', 'route')).not.toContain('10.244.8.0/26'));
+  expect(bird.ask('show', 'route', '10.244.2.0/26', 'primary')).toContain('via 10.78.0.2');
+  await stage.putNode('n2', '10.78.0.2');
+  await eventually(async () => {
+    await established('n1', '10.78.0.2');
+    expect(stage.learned('n1')).toContain('10.244.2.0/26 via 10.78.0.2');
+  });
+});
+
 test('the node tells its sessions in BGPNodeStatus, and answers a CalicoNodeStatus', async () => {
   const spec = { node: 'n1', classes: ['Agent', 'BGP', 'Routes'], updatePeriodSeconds: 0 };
   await stage.put('CalicoNodeStatus', 'ask', { spec });

@@ -70,8 +70,8 @@ export function desiredSpeaker(facts: ClusterFacts, nodeName: string): DesiredSp
   };
 }
 
-/** The blocks that the node holds, and the addresses that its pods have out of others'. */
-function podRoutes(facts: ClusterFacts, nodeName: string): readonly Prefix[] {
+/** The blocks that the node holds, and the addresses that its pods have out of others'. Asks for no Node. */
+export function podRoutes(facts: ClusterFacts, nodeName: string): readonly Prefix[] {
   const blocks = [...facts.blocks.values()].filter(({ node }) => node === nodeName).map(({ cidr }) => cidr);
   const borrowed = [...facts.borrowed.values()]
     .flat()
