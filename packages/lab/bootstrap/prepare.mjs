@@ -31,6 +31,13 @@ const KERNEL_TOOLS = {
 const NEEDS = {
   lab: { ...KERNEL_TOOLS, bird: 'bird2' },
   test: { ...KERNEL_TOOLS, bird: 'bird2', unzip: 'unzip' },
+  interop: {
+    ip: 'iproute2',
+    vtysh: 'frr',
+    bird: 'bird2',
+    '/usr/lib/frr/bgpd': 'frr',
+    '/usr/sbin/bgpd': 'openbgpd',
+  },
   bench: KERNEL_TOOLS,
   // Speakers to measure ours against; the suite asks for them by itself.
   'bench-bgp': {

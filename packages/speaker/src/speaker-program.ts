@@ -5,7 +5,12 @@ import { formatIp, formatPrefix } from '@muslin/net';
 import { Connections, type PeerKey } from './connections.ts';
 import type { ClusterFacts } from './core/cluster-facts.ts';
 import type { DesiredPeer } from './core/desired-peer.ts';
-import { type Advertisement, type DesiredSpeaker, desiredSpeaker, podRoutes } from './core/desired-speaker.ts';
+import {
+  type Advertisement,
+  type DesiredSpeaker,
+  desiredSpeaker,
+  podRoutes,
+} from './core/desired-speaker.ts';
 import { keepLastGood } from './core/last-good.ts';
 import type { PeerReport } from './core/peer-report.ts';
 import type { Problem } from './core/problem.ts';
