@@ -39,6 +39,7 @@ export function compile(state: NodeState, config: NodeConfig): Ruleset {
       ['nat', cache.nat],
     ]),
     sets: new Map([...cache.sets, ...choice.sets]),
+    derived: choice.derived,
   };
 }
 
@@ -75,7 +76,7 @@ function chooseLookups(state: NodeState, config: NodeConfig, cache: ConfigCache)
   const asked = (['egress', 'ingress'] as const).flatMap(direction =>
     [...cache.directions[direction].segments.groups.values()].map(group => ({ group, direction })),
   );
-  if (config.setLookups === undefined) return { plans: new Map(), sets: new Map() };
+  if (config.setLookups === undefined) return { plans: new Map(), sets: new Map(), derived: new Map() };
   return cache.lookups.choose(asked, state.sets, config.family, config.setLookups);
 }
 

@@ -40,7 +40,7 @@ export function lower(ruleset: Ruleset, limits: Limits): Ruleset {
       return [name, { hooks: table.hooks, chains: reachable(table.hooks, chains) }];
     }),
   );
-  return { family: ruleset.family, tables, sets };
+  return { ...ruleset, tables, sets };
 }
 
 /** One chain; helper chains are named after what they hold, so equal ones are one. */

@@ -15,7 +15,7 @@ import {
   workloadInterfaceName,
 } from '../src/index.ts';
 import { depthOf } from './depth.ts';
-import { meaning } from './meaning.ts';
+import { meaning } from '../src/prove/meaning.ts';
 import { ADDRESSES, configOf, EAGER, family, nodeState, packetIn } from './world.ts';
 
 const HOOKS = ['FORWARD', 'INPUT', 'OUTPUT'] as const;

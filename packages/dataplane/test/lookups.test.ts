@@ -23,7 +23,7 @@ import {
   planSets,
   type Ruleset,
 } from '../src/index.ts';
-import { meaning } from './meaning.ts';
+import { meaning } from '../src/prove/meaning.ts';
 import { members, unions } from './unions.ts';
 import { ADDRESSES, COMMON_PORTS, configOf, EAGER, family, INTERFACES, SETS } from './world.ts';
 

@@ -1,5 +1,6 @@
 import type { MemberSet, SetId } from '@muslin/api';
 import type { Family } from '@muslin/net';
+import type { DerivedSet } from '../lookups/derived-set.ts';
 import { type Action, chainsOf } from './action.ts';
 import type { Match } from './match.ts';
 
@@ -35,6 +36,8 @@ export interface Ruleset {
   readonly tables: ReadonlyMap<TableName, TableRules>;
   /** Sets that the rules need and no `NodeState` has: pools, long lists of prefixes. */
   readonly sets: ReadonlyMap<SetId, MemberSet>;
+  /** Of those the ones that follow from sets of the `NodeState`, and how. */
+  readonly derived?: ReadonlyMap<SetId, DerivedSet>;
 }
 
 /** The chains that can be reached from the hooks, in the order of discovery. A missing chain is a bug. */

@@ -1,7 +1,7 @@
 import type { Direction, MemberSet, SetId } from '@muslin/api';
 import type { Family } from '@muslin/net';
 import type { AllowGroup } from './allow-group.ts';
-import { type Derivation, derive } from './derived-set.ts';
+import { type Derivation, type DerivedSet, derive } from './derived-set.ts';
 import type { LookupLimits } from './limits.ts';
 import { fatesOf, type LookupPlan, lookupPlan, sizeOf, sourceFacts } from './lookup-plan.ts';
 
@@ -16,6 +16,8 @@ export interface Choice {
   /** Groups that are not here stay chains. */
   readonly plans: ReadonlyMap<AllowGroup, LookupPlan>;
   readonly sets: ReadonlyMap<SetId, MemberSet>;
+  /** What they follow from. */
+  readonly derived: ReadonlyMap<SetId, DerivedSet>;
 }
 
 /** Plans and derived sets of earlier choices, so that unchanged ones are the same objects. */
@@ -40,17 +42,20 @@ export class LookupChooser {
       .toSorted((a, b) => a.size.sum - b.size.sum || (a.group.key < b.group.key ? -1 : 1));
     const plans = new Map<AllowGroup, LookupPlan>();
     const derivations = new Map<SetId, Derivation>();
+    const derived = new Map<SetId, DerivedSet>();
     let room = limits.members;
     for (const { group, plan, size } of candidates) {
       room -= size.sum;
       if (room < 0) break;
       plans.set(group, plan);
-      for (const one of plan.derived)
-        if (!derivations.has(one.id))
-          derivations.set(one.id, derive(one, sets, family, this.#derivations.get(one.id)));
+      for (const one of plan.derived) {
+        if (derivations.has(one.id)) continue;
+        derivations.set(one.id, derive(one, sets, family, this.#derivations.get(one.id)));
+        derived.set(one.id, one);
+      }
     }
     this.#derivations = derivations;
-    return { plans, sets: new Map([...derivations].map(([id, { set }]) => [id, set])) };
+    return { plans, sets: new Map([...derivations].map(([id, { set }]) => [id, set])), derived };
   }
 
   #planOf(

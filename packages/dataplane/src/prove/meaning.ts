@@ -1,6 +1,8 @@
 import type { ActiveMatch, ActiveRule, Direction, EndpointPlan, NodeState } from '@muslin/api';
 import { formatIp, type Ip, mustPrefix, portSetHas, prefixHas, sameIp } from '@muslin/net';
-import { ICMP_PROTOCOL, type NodeConfig, type Packet, type Verdict } from '../src/index.ts';
+import type { NodeConfig } from '../compile/config.ts';
+import type { Verdict } from '../ir/action.ts';
+import { ICMP_PROTOCOL, type Packet } from '../ir/packet.ts';
 
 /** What a `NodeState` means for one packet, said directly: the specification that `compile` is held to. */
 export function meaning(
