@@ -22,6 +22,7 @@ const agent: Tree = {
     ...['sh', '-c', WRITABLE_SYSCTL, '--'],
     ...program('agent', '--run-dir', RUN_DIR, '--state-dir', STATE_DIR),
     ...['--established', value('agent.established')],
+    ...['--dataplane', value('agent.dataplane')],
     ...['--iptables', value('agent.iptables'), '--refresh-ms', text({ setting: 'agent.refreshMs' })],
   ],
   env: [nodeName, ...apiServerEnv],

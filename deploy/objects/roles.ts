@@ -45,6 +45,7 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
           'ipamconfigurations',
           'ipamblocks',
           'ipreservations',
+          'felixconfigurations',
         ],
         verbs: WATCH,
       },

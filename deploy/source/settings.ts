@@ -116,6 +116,12 @@ export const SETTINGS: readonly Setting[] = [
     shape: string('cut', { oneOf: ['cut', 'keep'] }),
   },
   {
+    path: 'agent.dataplane',
+    about:
+      'auto, iptables or nftables; auto: as FelixConfigurations say, else nftables where kube-proxy uses it.',
+    shape: string('auto', { oneOf: ['auto', 'iptables', 'nftables'] }),
+  },
+  {
     path: 'agent.iptables',
     about: 'auto, nft or legacy; auto takes the one that kubelet and kube-proxy use.',
     shape: string('auto', { oneOf: ['auto', 'nft', 'legacy'] }),

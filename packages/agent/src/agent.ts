@@ -1,14 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { DEFAULT_IPAM_CONFIG, ipamConfigFromSpec } from '@muslin/ipam';
 import type { AnyObject, KubeClient } from '@muslin/kube';
-import {
-  ConntrackDriver,
-  detectBackend,
-  listAddresses,
-  openKernel,
-  openRouteSocket,
-  serveStatus,
-} from '@muslin/linux';
+import { ConntrackDriver, listAddresses, openKernel, openRouteSocket, serveStatus } from '@muslin/linux';
 import type { Family, Prefix } from '@muslin/net';
 import type { Logger } from 'pino';
 import { answerTo, serveCni } from './cni/cni-server.ts';
@@ -16,8 +9,10 @@ import { DelQueue } from './cni/del-queue.ts';
 import { AgentCore } from './core/agent-core.ts';
 import { ownBlocks } from './core/own-blocks.ts';
 import { EnforcedSince } from './enforced-since.ts';
+import { felixSettings } from './felix-settings.ts';
 import { clusterAddresses } from './ipam/cluster-addresses.ts';
 import { reservedBy } from './ipam/reservations.ts';
+import { chooseBackEnd, seeNodeRules } from './kernel/choose-back-end.ts';
 import { Enforcer } from './kernel/enforcer.ts';
 import { type Cut, FlowCutter } from './kernel/flow-cutter.ts';
 import { Kernel } from './kernel/kernel.ts';
@@ -44,10 +39,11 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   mkdirSync(options.runDir, { recursive: true, mode: 0o755 });
   const families: readonly Family[] = existsSync('/proc/sys/net/ipv6') ? [4, 6] : [4];
   prepareNode(families, log);
-  const choice =
-    options.iptables === 'auto' ? await detectBackend() : { backend: options.iptables, because: 'asked for' };
-  log.info({ iptables: choice.backend, because: choice.because }, 'iptables back end chosen');
-  const door = openKernel({ backend: choice.backend });
+  const seen = await seeNodeRules();
+  const felix = new Map<string, AnyObject>();
+  let settings = felixSettings([], options.node);
+  let choice = chooseBackEnd(options, settings, seen);
+  const door = openKernel({ backend: seen.iptables.backend });
   if (!door.ok) throw new Error(door.fault.message);
   const socket = openRouteSocket();
   if (!socket.ok) throw new Error(socket.fault.message);
@@ -56,7 +52,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   if (!tracker.ok) throw new Error(tracker.fault.message);
 
   const core = new AgentCore({ node: options.node, families, endpointToHostAction: 'Accept' });
-  const kernel = new Kernel(door.value, families);
+  const kernel = new Kernel(door.value, families, choice.backEnd);
   const since = new EnforcedSince();
   const metrics = agentMetrics();
   const blocks = new Map<string, AnyObject>();
@@ -69,6 +65,17 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   let ready = false;
   let unrouted: ReadonlyMap<string, string> = new Map();
   let lastCut: Cut | undefined;
+  const established = () => settings.established ?? options.established;
+  const configure = () => {
+    settings = felixSettings(felix.values(), options.node);
+    const next = chooseBackEnd(options, settings, seen);
+    if (next.backEnd !== choice.backEnd || !enforcer.started)
+      log.info(next, enforcer.started ? 'rules move to another back end' : 'back end chosen');
+    choice = next;
+    if (choice.backEnd === kernel.backEnd) return;
+    kernel.use(choice.backEnd);
+    enforcer.lookAgain();
+  };
 
   const cutter = new FlowCutter({
     tracker: tracker.value,
@@ -94,7 +101,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     onRound: round => {
       const now = performance.timeOrigin + performance.now();
       since.enforced(mark, now);
-      if (!ready && options.established === 'cut') pickUpNothing(log);
+      if (!ready && established() === 'cut') pickUpNothing(log);
       ready = true;
       metrics.rounds.observe(round.ms / 1000);
       metrics.endpoints.set(round.desired.state.endpoints.size);
@@ -103,7 +110,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       for (const [place, why] of round.unrouted)
         if (unrouted.get(place) !== why) log.error({ place, why }, 'a route could not be set');
       unrouted = round.unrouted;
-      if (options.established === 'cut') cutter.enforced(round.desired.state, round.desired.stateVersion);
+      if (established() === 'cut') cutter.enforced(round.desired.state, round.desired.stateVersion);
     },
     onFault: (fault, waitMs) => {
       metrics.faults.inc();
@@ -156,6 +163,11 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
         case 'IPAMConfiguration':
           ipamConfig = gone ? DEFAULT_IPAM_CONFIG : ipamConfigFromSpec(object['spec']);
           break;
+        case 'FelixConfiguration':
+          if (gone) felix.delete(name);
+          else felix.set(name, object);
+          if (enforcer.started) configure();
+          break;
         case 'IPReservation':
           if (gone) reservations.delete(name);
           else reservations.set(name, reservedBy(object));
@@ -175,6 +187,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   watches.group.start();
   void watches.group.whenSynced().then(() => {
     log.info('every watch is complete: enforcing');
+    configure();
     enforcer.start();
   });
 
@@ -192,10 +205,10 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     '/v1/status': () => ({
       node: options.node,
       ready: ready && !isStale(watches.group.staleSince),
-      iptables: choice,
+      dataplane: choice,
       staleSince: watches.group.staleSince,
       waitingFor: watches.missing(),
-      established: options.established,
+      established: established(),
       lastCut,
       unrouted: Object.fromEntries(unrouted),
       appliedThrough: since.appliedThrough,

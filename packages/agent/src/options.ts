@@ -13,6 +13,8 @@ export interface AgentOptions {
   readonly cniQueue: string;
   /** What happens to connections that a policy denies by now. */
   readonly established: 'cut' | 'keep';
+  /** Where rules go; `auto`: what FelixConfigurations say, then what kube-proxy does. */
+  readonly dataplane: 'auto' | 'iptables' | 'nftables';
   readonly iptables: 'auto' | 'nft' | 'legacy';
   /** Milliseconds between looks at what others may have changed. */
   readonly refreshMs: number;
@@ -26,7 +28,8 @@ export const USAGE = `muslin-agent --node NAME [options]
   --cni-queue DIR       DELs that came while no agent ran, the queue= of the plugin's .conf
                         (STATE-DIR/cni-queue)
   --established WHAT    cut or keep connections that a changed policy denies (cut)
-  --iptables BACKEND    auto, nft or legacy (auto)
+  --dataplane WHERE     auto, iptables or nftables (auto)
+  --iptables BACKEND    auto, nft or legacy, where iptables is used (auto)
   --refresh-ms N        how often to look for foreign changes of our rules (10000)
 `;
 
@@ -44,6 +47,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
         'state-dir': text,
         'cni-queue': text,
         established: text,
+        dataplane: text,
         iptables: text,
         'refresh-ms': text,
       },
@@ -54,6 +58,9 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
   const node = values['node'] ?? env['NODENAME'];
   if (typeof node !== 'string' || !/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(node))
     return `--node must be this node's Kubernetes name, not ${JSON.stringify(node ?? '')}\n${USAGE}`;
+  const dataplane = values['dataplane'] ?? 'auto';
+  if (dataplane !== 'auto' && dataplane !== 'iptables' && dataplane !== 'nftables')
+    return `--dataplane takes auto, iptables or nftables, not "${dataplane}"`;
   const iptables = values['iptables'] ?? 'auto';
   if (iptables !== 'auto' && iptables !== 'nft' && iptables !== 'legacy')
     return `--iptables takes auto, nft or legacy, not "${iptables}"`;
@@ -71,6 +78,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
     stateDir,
     cniQueue: (values['cni-queue'] as string | undefined) ?? `${stateDir}/cni-queue`,
     established,
+    dataplane,
     iptables,
     refreshMs,
   };

@@ -33,6 +33,7 @@ const WATCHED: Readonly<Record<string, Watched>> = {
   IPPool: { resource: RESOURCES.IPPool },
   IPAMConfiguration: { resource: RESOURCES.IPAMConfiguration },
   IPAMBlock: { resource: RESOURCES.IPAMBlock },
+  FelixConfiguration: { resource: RESOURCES.FelixConfiguration },
   IPReservation: { resource: RESOURCES.IPReservation },
 };
 

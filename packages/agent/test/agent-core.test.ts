@@ -2,6 +2,7 @@ import { formatIp, formatPrefix, mustPrefix } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AgentCore, AgentInput } from '../src/core/agent-core.ts';
+import { render } from '../src/kernel/back-end.ts';
 import {
   coreOf,
   gone,
@@ -15,7 +16,7 @@ import {
 } from './cluster-facts.ts';
 
 const plainMap = (_: string, value: unknown) => (value instanceof Map ? [...value] : value);
-const textOf = (core: AgentCore) => JSON.stringify(core.desired().tables, plainMap);
+const textOf = (core: AgentCore) => JSON.stringify(render(core.desired(), 'iptables-nft').tables, plainMap);
 const routesOf = (core: AgentCore) =>
   core.desired().routes.map(r => `${r.kind} ${formatPrefix(r.destination)} ${r.interfaceName ?? ''}`.trim());
 const ipsOf = (core: AgentCore, name: string) =>
@@ -23,7 +24,9 @@ const ipsOf = (core: AgentCore, name: string) =>
 
 /** All that the kernel would hold, without the counters. */
 function heldBy(core: AgentCore): string {
-  const { state, tables, sets, routes } = core.desired();
+  const desired = core.desired();
+  const { state, routes } = desired;
+  const { tables, sets } = render(desired, 'iptables-nft');
   const sorted = <V>(map: ReadonlyMap<string, V>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
   const plain = (_: string, value: unknown) =>
     value instanceof Set ? [...value].sort() : value instanceof Map ? sorted(value as never) : value;
@@ -144,10 +147,10 @@ describe('node configuration', () => {
   test('has tables for the node’s families only, and no blackholes of others', () => {
     const blocks = ['10.0.0.0/26', 'fd00::/122'].map(text => ({ name: text, cidr: mustPrefix(text) }));
     const four = coreOf([{ type: 'blocks', blocks }]);
-    expect(new Set(four.desired().tables.map(table => table.family))).toEqual(new Set([4]));
+    expect(new Set(four.desired().rulesets.map(rules => rules.family))).toEqual(new Set([4]));
     expect(routesOf(four)).toEqual(['blackhole 10.0.0.0/26']);
     const both = coreOf([{ type: 'blocks', blocks }], [4, 6]);
-    expect(new Set(both.desired().tables.map(table => table.family))).toEqual(new Set([4, 6]));
+    expect(new Set(both.desired().rulesets.map(rules => rules.family))).toEqual(new Set([4, 6]));
     expect(routesOf(both)).toEqual(['blackhole 10.0.0.0/26', 'blackhole fd00::/122']);
   });
 

@@ -3,7 +3,7 @@ import { fail, ok, type Result } from '@muslin/net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Desired } from '../src/core/agent-core.ts';
 import { Enforcer, type Round } from '../src/kernel/enforcer.ts';
-import type { Actual } from '../src/kernel/kernel.ts';
+import type { Actual } from '../src/kernel/actual.ts';
 import { coreOf, gone, NAMESPACE, object, podObject } from './cluster-facts.ts';
 
 const LOST: DriverFault = { code: 'lost', message: 'gone fishing' };

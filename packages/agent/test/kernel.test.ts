@@ -2,17 +2,26 @@ import type { DriverFault, Plan, Route } from '@muslin/dataplane';
 import type { KernelDoor } from '@muslin/linux';
 import { fail, ok } from '@muslin/net';
 import { describe, expect, test } from 'vitest';
+import type { BackEnd } from '../src/kernel/back-end.ts';
 import { Kernel } from '../src/kernel/kernel.ts';
 import { coreOf, here, local, NAMESPACE, object, podObject } from './cluster-facts.ts';
 
 /** A door that writes down what goes through it, with some routes whose interface is not there. */
-function doorOf(options: { readonly holds?: readonly Route[]; readonly lacks?: readonly string[] } = {}) {
+function doorOf(
+  options: {
+    readonly holds?: readonly Route[];
+    readonly lacks?: readonly string[];
+    readonly backEnd?: BackEnd;
+  } = {},
+) {
   const log: string[] = [];
   let routes: readonly Route[] = options.holds ?? [];
   let refuse: DriverFault | undefined;
-  const table = { read: async () => ok('') };
+  const table = { readAll: async () => ok('') };
+  const nft = { read: async () => ok(undefined) };
   const door = {
-    tables: { 4: table, 6: table },
+    variants: { nft: { 4: table, 6: table }, legacy: { 4: table, 6: table } },
+    nft: { 4: nft, 6: nft },
     sets: { read: async () => ok(new Map()) },
     routes: {
       read: async () => ok(routes),
@@ -36,7 +45,7 @@ function doorOf(options: { readonly holds?: readonly Route[]; readonly lacks?: r
   };
   return {
     log,
-    kernel: new Kernel(door as unknown as KernelDoor, [4]),
+    kernel: new Kernel(door as unknown as KernelDoor, [4], options.backEnd ?? 'iptables-nft'),
     refuse: (fault: DriverFault) => {
       refuse = fault;
     },
@@ -60,14 +69,17 @@ async function round({ kernel }: ReturnType<typeof doorOf>, wanted = desired()) 
 }
 
 describe('a plan', () => {
-  test('that was applied leaves nothing to do', async () => {
-    const door = doorOf();
-    const { wanted, applied } = await round(door);
-    if (!applied.ok) throw new Error(applied.fault.message);
-    expect(door.log.at(-1)).toBe('routes +2');
-    expect(applied.value.unrouted.size).toBe(0);
-    expect(door.kernel.plan(wanted, applied.value)).toEqual([]);
-  });
+  test.each(['iptables-nft', 'nftables'] as const)(
+    'that was applied leaves nothing to do (%s)',
+    async backEnd => {
+      const door = doorOf({ backEnd });
+      const { wanted, applied } = await round(door);
+      if (!applied.ok) throw new Error(applied.fault.message);
+      expect(door.log.at(-1)).toBe('routes +2');
+      expect(applied.value.unrouted.size).toBe(0);
+      expect(door.kernel.plan(wanted, applied.value)).toEqual([]);
+    },
+  );
 
   test('goes on past a pod whose interface is not there, and names it', async () => {
     const door = doorOf({ lacks: ['msl-web'] });

@@ -8,6 +8,7 @@ const DEFAULTS = {
   stateDir: '/var/lib/muslin',
   cniQueue: '/var/lib/muslin/cni-queue',
   established: 'cut',
+  dataplane: 'auto',
   iptables: 'auto',
   refreshMs: 10_000,
 };
@@ -25,6 +26,7 @@ test('every flag arrives', () => {
     'state-dir': '/s',
     'cni-queue': '/q',
     established: 'keep',
+    dataplane: 'nftables',
     iptables: 'nft',
     'refresh-ms': '100',
   };
@@ -36,6 +38,7 @@ test('every flag arrives', () => {
     stateDir: '/s',
     cniQueue: '/q',
     established: 'keep',
+    dataplane: 'nftables',
     iptables: 'nft',
     refreshMs: 100,
   });
@@ -50,6 +53,7 @@ test.each([
   [['--node', 'Upper'], 'Kubernetes name, not "Upper"'],
   [['--node', '../x'], 'Kubernetes name'],
   [['--node', 'n1', '--iptables', 'both'], '--iptables takes auto, nft or legacy, not "both"'],
+  [['--node', 'n1', '--dataplane', 'ebpf'], '--dataplane takes auto, iptables or nftables, not "ebpf"'],
   [['--node', 'n1', '--established', 'drop'], '--established takes cut or keep, not "drop"'],
   [['--node', 'n1', '--refresh-ms', '99'], '--refresh-ms takes a whole number of 100 or more'],
   [['--node', 'n1', '--refresh-ms', 'soon'], '--refresh-ms takes a whole number of 100 or more'],

@@ -57,10 +57,18 @@ export { type NftListing, parseNftList } from './nft/listing.ts';
 export { changesBetween } from './members/changes.ts';
 export { type MemberChanges, Members } from './members/members.ts';
 export { patchSets } from './members/patch-sets.ts';
-export { isEmptyNftPlan, type NftElements, type NftPlan, planNft } from './nft/plan.ts';
+export { isEmptyNftPlan, type NftElements, type NftPlan, planNft, planNftRemoval } from './nft/plan.ts';
 export { nftScript } from './nft/script.ts';
 export { NFT_TABLE, type NftChain, type NftMap, type NftSet, type NftTable, nftTable } from './nft/table.ts';
-export { type Driver, type DriverFault, type Op, type Plan, type PlanParts, planOf } from './plan.ts';
+export {
+  type Driver,
+  type DriverFault,
+  type IptablesVariant,
+  type Op,
+  type Plan,
+  type PlanParts,
+  planOf,
+} from './plan.ts';
 export {
   isEmptyRoutePlan,
   planRoutes,

@@ -25,10 +25,22 @@ export type Op =
       readonly table: TableName;
       readonly plan: TablePlan;
       readonly input: string;
+      /** Which iptables; absent: the one that the node uses. */
+      readonly variant?: IptablesVariant;
+      readonly farewell?: true;
     }
-  /** `nft -f` reads `input`: one transaction. */
-  | { readonly kind: 'nft'; readonly family: Family; readonly plan: NftPlan; readonly input: string }
+  /** `nft -f` reads `input`, drivers with netlink `plan`: one transaction. */
+  | {
+      readonly kind: 'nft';
+      readonly family: Family;
+      readonly plan: NftPlan;
+      readonly input: string;
+      readonly farewell?: true;
+    }
   | { readonly kind: 'route'; readonly action: 'add' | 'replace' | 'remove'; readonly route: Route };
+
+/** The two kernel interfaces of iptables. */
+export type IptablesVariant = 'legacy' | 'nft';
 
 /** Steps in the order in which they are safe. */
 export type Plan = readonly Op[];
@@ -37,15 +49,22 @@ export type Plan = readonly Op[];
 export interface PlanParts {
   readonly sets?: SetPlan;
   readonly tables?: readonly TablePlan[];
+  /** Which iptables `tables` are for; absent: the one that the node uses. */
+  readonly variant?: IptablesVariant;
   /** Rules and sets of the nftables back end, instead of `sets` and `tables`. */
   readonly nft?: readonly NftPlan[];
   readonly routes?: RoutePlan;
+  /** Rules of a back end that the node no longer uses: they go when everything else is in place and verified. */
+  readonly farewell?: {
+    readonly tables?: readonly { readonly variant: IptablesVariant; readonly plan: TablePlan }[];
+    readonly nft?: readonly NftPlan[];
+  };
 }
 
 /**
  * Puts parts in order: sets and members that rules need, the rules, routes (a pod is reachable only behind its
- * rules), then members and sets that rules no longer need. Stopping after any step leaves a safe node: what is
- * missing follows from reading back and planning again.
+ * rules), rules of a back end that is left, then members and sets that rules no longer need. Stopping after any step
+ * leaves a safe node: what is missing follows from reading back and planning again.
  */
 export function planOf(parts: PlanParts): Plan {
   const ops: Op[] = [];
@@ -53,16 +72,23 @@ export function planOf(parts: PlanParts): Plan {
     if (parts.sets !== undefined && input !== '') ops.push({ kind: 'ipset', phase, plan: parts.sets, input });
   };
   if (parts.sets !== undefined) set('before-rules', ipsetBeforeRules(parts.sets));
-  for (const plan of parts.tables ?? []) {
-    if (isEmptyTablePlan(plan)) continue;
-    ops.push({ kind: 'iptables', family: plan.family, table: plan.table, plan, input: restoreInput(plan) });
-  }
-  for (const plan of parts.nft ?? []) {
-    if (!isEmptyNftPlan(plan)) ops.push({ kind: 'nft', family: plan.family, plan, input: nftScript(plan) });
-  }
+  const table = (plan: TablePlan, more: { readonly variant?: IptablesVariant; readonly farewell?: true }) => {
+    if (isEmptyTablePlan(plan)) return;
+    const { family, table } = plan;
+    ops.push({ kind: 'iptables', family, table, plan, input: restoreInput(plan), ...more });
+  };
+  const nft = (plan: NftPlan, more: { readonly farewell?: true }) => {
+    if (isEmptyNftPlan(plan)) return;
+    ops.push({ kind: 'nft', family: plan.family, plan, input: nftScript(plan), ...more });
+  };
+  for (const plan of parts.tables ?? [])
+    table(plan, parts.variant === undefined ? {} : { variant: parts.variant });
+  for (const plan of parts.nft ?? []) nft(plan, {});
   for (const route of parts.routes?.remove ?? []) ops.push({ kind: 'route', action: 'remove', route });
   for (const route of parts.routes?.replace ?? []) ops.push({ kind: 'route', action: 'replace', route });
   for (const route of parts.routes?.add ?? []) ops.push({ kind: 'route', action: 'add', route });
+  for (const { variant, plan } of parts.farewell?.tables ?? []) table(plan, { variant, farewell: true });
+  for (const plan of parts.farewell?.nft ?? []) nft(plan, { farewell: true });
   if (parts.sets !== undefined) set('after-rules', ipsetAfterRules(parts.sets));
   return ops;
 }

@@ -12,7 +12,10 @@ import type { SystemFault } from './system-calls.ts';
 /** Everything that a plan can change in one network namespace. */
 export interface KernelDoor {
   readonly sets: IpsetDriver;
+  /** Of the back end that it was opened for. */
   readonly tables: Readonly<Record<Family, IptablesDriver>>;
+  /** Of both back ends. */
+  readonly variants: Readonly<Record<Backend, Readonly<Record<Family, IptablesDriver>>>>;
   /** The nftables back end, for plans that render through it instead of `sets` and `tables`. */
   readonly nft: Readonly<Record<Family, NftDriver>>;
   readonly routes: RouteDriver;
@@ -34,26 +37,28 @@ export function openKernel(options: {
     sets.value.close();
     return routes;
   }
-  const tables = {
-    4: keptIptablesDriver({ family: 4, backend, namespace }),
-    6: keptIptablesDriver({ family: 6, backend, namespace }),
-  };
+  const driversOf = (variant: Backend) => ({
+    4: keptIptablesDriver({ family: 4, backend: variant, namespace }),
+    6: keptIptablesDriver({ family: 6, backend: variant, namespace }),
+  });
+  const variants = { legacy: driversOf('legacy'), nft: driversOf('nft') };
   const nft = { 4: nftDriver({ family: 4, namespace }), 6: nftDriver({ family: 6, namespace }) };
-  const door = { sets: sets.value, tables, nft, routes: routes.value };
+  const door = { sets: sets.value, tables: variants[backend], variants, nft, routes: routes.value };
   return ok({
     ...door,
     apply: plan => applyPlan(plan, door),
     async close() {
       sets.value.close();
       routes.value.close();
-      await Promise.all([tables[4].close(), tables[6].close()]);
+      const drivers = Object.values(variants).flatMap(both => Object.values(both));
+      await Promise.all(drivers.map(driver => driver.close()));
     },
   });
 }
 
 async function applyPlan(
   plan: Plan,
-  { sets, tables, nft, routes }: Omit<KernelDoor, 'apply' | 'close'>,
+  { sets, tables, variants, nft, routes }: Omit<KernelDoor, 'apply' | 'close'>,
 ): Promise<Result<void, DriverFault>> {
   for (let i = 0; i < plan.length; ) {
     const op = plan[i] as Op;
@@ -77,7 +82,7 @@ async function applyPlan(
         while (plan[end]?.kind === 'iptables') end++;
         const applied = await restoreRun(
           plan.slice(i, end).filter(step => step.kind === 'iptables'),
-          tables,
+          ({ family, variant }) => (variant === undefined ? tables : variants[variant])[family],
         );
         if (!applied.ok) return applied;
         i = end;
@@ -96,15 +101,17 @@ async function applyPlan(
   return ok(undefined);
 }
 
+type IptablesOp = Op & { readonly kind: 'iptables' };
+
 /** A run of table changes: in order within a family, both families at the same time, since neither sees the other. */
 async function restoreRun(
-  run: readonly (Op & { readonly kind: 'iptables' })[],
-  tables: KernelDoor['tables'],
+  run: readonly IptablesOp[],
+  driverOf: (op: IptablesOp) => IptablesDriver,
 ): Promise<Result<void, DriverFault>> {
   const inOrder = async (family: Family): Promise<Result<void, DriverFault>> => {
     for (const op of run) {
       if (op.family !== family) continue;
-      const restored = await tables[family].restore(op.input);
+      const restored = await driverOf(op).restore(op.input);
       if (!restored.ok) return fail(driverFault(restored.fault, op));
     }
     return ok(undefined);

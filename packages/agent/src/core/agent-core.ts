@@ -2,15 +2,10 @@ import { type Endpoint, type EndpointKey, type FactChange, type NodeState, Snaps
 import {
   blackholeRoute,
   compile,
-  desiredSets,
-  type Ipset,
-  IPTABLES_LIMITS,
-  lower,
   NODE_CONFIG_DEFAULTS,
   type NodeConfig,
-  type RenderedTable,
   type Route,
-  renderTable,
+  type Ruleset,
   workloadRoute,
 } from '@muslin/dataplane';
 import type { Family, Prefix } from '@muslin/net';
@@ -31,9 +26,8 @@ export interface Desired {
   readonly state: NodeState;
   /** Grows whenever `state` changes: equal numbers mean equal states. */
   readonly stateVersion: number;
-  readonly tables: readonly RenderedTable[];
-  /** By name, both families. */
-  readonly sets: ReadonlyMap<string, Ipset>;
+  /** One for each family, as `compile` made it: back ends render it. */
+  readonly rulesets: readonly Ruleset[];
   readonly routes: readonly Route[];
 }
 
@@ -108,14 +102,10 @@ export class AgentCore {
       this.#state = applyDelta(this.#state, delta);
       this.#stateVersion++;
     }
-    const sets = new Map<string, Ipset>();
-    const tables: RenderedTable[] = [];
-    for (const config of this.#nodeConfigs()) {
-      const lowered = lower(compile(familyState(this.#state, config.family), config), IPTABLES_LIMITS);
-      for (const [name, set] of desiredSets(this.#state.sets, lowered)) sets.set(name, set);
-      for (const table of lowered.tables.keys()) tables.push(renderTable(lowered, table));
-    }
-    return { state: this.#state, stateVersion: this.#stateVersion, tables, sets, routes: this.#routes() };
+    const rulesets = this.#nodeConfigs().map(config =>
+      compile(familyState(this.#state, config.family), config),
+    );
+    return { state: this.#state, stateVersion: this.#stateVersion, rulesets, routes: this.#routes() };
   }
 
   #routes(): readonly Route[] {

@@ -1,7 +1,8 @@
 import type { DriverFault, Plan } from '@muslin/dataplane';
 import { ok, type Result } from '@muslin/net';
 import type { AgentCore, Desired } from '../core/agent-core.ts';
-import type { Actual, Kernel } from './kernel.ts';
+import type { Actual } from './actual.ts';
+import type { Kernel } from './kernel.ts';
 
 /** What one round did. */
 export interface Round {
@@ -60,10 +61,7 @@ export class Enforcer {
   /** From now on requests are served. Before, nothing is touched: an empty view must not empty the kernel. */
   start(): void {
     this.#started = true;
-    this.#refresh = setInterval(() => {
-      this.#readAgain = true;
-      this.#ask();
-    }, this.#options.refreshMs);
+    this.#refresh = setInterval(() => this.lookAgain(), this.#options.refreshMs);
     this.#refresh.unref();
     this.#ask();
   }
@@ -80,6 +78,12 @@ export class Enforcer {
 
   /** Asks for a round without waiting. */
   poke(): void {
+    this.#ask();
+  }
+
+  /** Asks for a round that reads the kernel back first: somebody may have changed what is ours. */
+  lookAgain(): void {
+    this.#readAgain = true;
     this.#ask();
   }
 
@@ -145,7 +149,7 @@ export class Enforcer {
     if (this.#audits.length === 0 || this.#enforced === undefined) return;
     const waiting = this.#audits;
     this.#audits = [];
-    const read = await this.#options.kernel.read();
+    const read = await this.#options.kernel.read(this.#actual);
     if (read.ok) this.#actual = read.value;
     const found = read.ok ? ok(this.#options.kernel.plan(this.#enforced, read.value)) : read;
     if (!found.ok || found.value.length > 0) this.#asked++;
@@ -157,7 +161,7 @@ export class Enforcer {
     const started = performance.now();
     if (this.#actual === undefined || this.#readAgain) {
       this.#readAgain = false;
-      const read = await kernel.read();
+      const read = await kernel.read(this.#actual);
       if (!read.ok) return read.fault;
       this.#actual = read.value;
     }

@@ -1,74 +1,120 @@
 import {
-  type ActualSet,
   afterTablePlan,
-  COMPILED_TABLES,
   type DriverFault,
-  emptyTable,
+  type IptablesVariant,
   type Op,
   type Plan,
   parseSave,
+  planNft,
+  planNftRemoval,
   planOf,
   planRoutes,
   planSets,
   planTable,
   ROUTE_PROTOCOL_MUSLIN,
   type Route,
-  type SavedTable,
-  type TableName,
 } from '@muslin/dataplane';
 import type { KernelDoor } from '@muslin/linux';
 import { type Family, fail, formatPrefix, ok, type Result } from '@muslin/net';
 import type { Desired } from '../core/agent-core.ts';
+import { type Actual, isOurs, type SavedTables, savedTable } from './actual.ts';
+import { type BackEnd, type Rendered, render, variantOf } from './back-end.ts';
 
-/** What the kernel holds, as read or as known from our own writes. */
-export interface Actual {
-  /** By family and table. */
-  readonly tables: ReadonlyMap<string, SavedTable>;
-  readonly sets: ReadonlyMap<string, ActualSet>;
-  /** Everybody's routes of the main table: a plan must see whose place it would take. */
-  readonly routes: readonly Route[];
-  /** Wanted routes that could not be set, by interface (of a blackhole: by prefix), and why. */
-  readonly unrouted: ReadonlyMap<string, string>;
-}
+const VARIANTS: readonly IptablesVariant[] = ['nft', 'legacy'];
 
-const tableKey = (family: Family, table: TableName) => `${family} ${table}`;
-
-/** Reads back, plans and applies. It remembers nothing: what is known is handed in and out as a value. */
+/**
+ * Reads back, plans and applies, for one back end at a time. What another one still holds of ours goes as soon as
+ * this one was written and read back. What the kernel holds is handed in and out as a value.
+ */
 export class Kernel {
   readonly #door: KernelDoor;
   readonly #families: readonly Family[];
+  #backEnd: BackEnd;
+  #rendered: { readonly of: Desired; readonly by: BackEnd; readonly value: Rendered } | undefined;
 
-  constructor(door: KernelDoor, families: readonly Family[]) {
+  constructor(door: KernelDoor, families: readonly Family[], backEnd: BackEnd) {
     this.#door = door;
     this.#families = families;
+    this.#backEnd = backEnd;
   }
 
-  /** Reads everything of ours. */
-  async read(): Promise<Result<Actual, DriverFault>> {
-    const tables = new Map<string, SavedTable>();
-    const saves = this.#families.flatMap(family => COMPILED_TABLES.map(table => ({ family, table })));
-    const texts = await Promise.all(saves.map(({ family, table }) => this.#door.tables[family].read(table)));
-    for (const [i, { family, table }] of saves.entries()) {
-      const text = texts[i];
-      if (text === undefined || !text.ok)
-        return fail({ code: 'lost', message: text?.fault.message ?? 'nothing read' });
-      tables.set(tableKey(family, table), parseSave(text.value).get(table) ?? emptyTable(table));
+  get backEnd(): BackEnd {
+    return this.#backEnd;
+  }
+
+  /** Chooses the back end of whatever is planned from now on. */
+  use(backEnd: BackEnd): void {
+    this.#backEnd = backEnd;
+  }
+
+  /** Reads everything of ours. `known`: an iptables that is not in use, and was empty then, need not be asked again. */
+  async read(known?: Actual): Promise<Result<Actual, DriverFault>> {
+    const own = variantOf(this.#backEnd);
+    const asked = VARIANTS.filter(
+      variant => variant === own || known === undefined || known.iptables.has(variant),
+    );
+    const saved = await Promise.all(asked.map(variant => this.#save(variant, variant === own)));
+    const iptables = new Map<IptablesVariant, SavedTables>();
+    for (const [i, variant] of asked.entries()) {
+      const tables = saved[i];
+      if (tables === undefined || !tables.ok)
+        return tables ?? fail({ code: 'lost', message: 'nothing read' });
+      const held = this.#families.some(family => [...tables.value[family].values()].some(isOurs));
+      if (variant === own || held) iptables.set(variant, tables.value);
+    }
+    const nft = new Map<Family, NonNullable<ReturnType<Actual['nft']['get']>>>();
+    for (const family of this.#families) {
+      const listed = await this.#door.nft[family].read();
+      if (listed.ok) {
+        if (listed.value !== undefined) nft.set(family, listed.value);
+      } else if (own === undefined || listed.fault.code !== 'unavailable') return listed;
     }
     const sets = await this.#door.sets.read();
     if (!sets.ok) return sets;
     const routes = await this.#door.routes.read();
     if (!routes.ok) return routes;
-    return ok({ tables, sets: sets.value, routes: routes.value, unrouted: new Map() });
+    return ok({ iptables, nft, sets: sets.value, routes: routes.value, unrouted: new Map() });
+  }
+
+  /** All tables of one iptables. One that is not in use may be missing, or not work here. */
+  async #save(variant: IptablesVariant, inUse: boolean): Promise<Result<SavedTables, DriverFault>> {
+    const texts = await Promise.all(
+      this.#families.map(family => this.#door.variants[variant][family].readAll()),
+    );
+    const tables: Record<Family, ReturnType<typeof parseSave>> = { 4: new Map(), 6: new Map() };
+    for (const [i, family] of this.#families.entries()) {
+      const text = texts[i];
+      if (text?.ok) tables[family] = parseSave(text.value);
+      else if (inUse) return fail({ code: 'lost', message: text?.fault.message ?? 'nothing read' });
+    }
+    return ok(tables);
   }
 
   /** The steps from what is there to what is wanted. */
   plan(desired: Desired, actual: Actual): Plan {
+    const { tables, sets, nft } = this.#render(desired);
+    const own = variantOf(this.#backEnd);
     return planOf({
-      sets: planSets(desired.sets, actual.sets),
-      tables: desired.tables.map(table =>
-        planTable(table, actual.tables.get(tableKey(table.family, table.table)) ?? emptyTable(table.table)),
-      ),
+      sets: planSets(sets, actual.sets),
+      ...(own === undefined
+        ? {}
+        : {
+            variant: own,
+            tables: tables.map(table => planTable(table, savedTable(actual, own, table.family, table.table))),
+          }),
+      nft: nft.map(table => planNft(table, actual.nft.get(table.family))),
       routes: planRoutes(desired.routes, actual.routes, ROUTE_PROTOCOL_MUSLIN),
+      farewell: {
+        tables: VARIANTS.filter(variant => variant !== own).flatMap(variant =>
+          this.#families.flatMap(family =>
+            [...(actual.iptables.get(variant)?.[family].values() ?? [])].map(saved => ({
+              variant,
+              plan: planTable({ family, table: saved.table, chains: new Map(), hooks: new Map() }, saved),
+            })),
+          ),
+        ),
+        nft: own === undefined ? [] : [...actual.nft.keys()].map(planNftRemoval),
+      },
     });
   }
 
@@ -77,25 +123,69 @@ export class Kernel {
    * was taken away must not keep policy from the others. Gives what the kernel holds afterwards.
    */
   async apply(plan: Plan, desired: Desired, actual: Actual): Promise<Result<Actual, DriverFault>> {
-    const applied = await this.#door.apply(plan.filter(op => op.kind !== 'route' && !isFarewell(op)));
+    const applied = await this.#door.apply(
+      plan.filter(op => op.kind !== 'route' && !isFarewell(op) && !isRelease(op)),
+    );
     if (!applied.ok) return applied;
-    const tables = new Map(actual.tables);
-    for (const op of plan)
-      if (op.kind === 'iptables') {
-        const key = tableKey(op.family, op.table);
-        tables.set(key, afterTablePlan(op.plan, tables.get(key) ?? emptyTable(op.table)));
-      }
     const routed = await this.#applyRoutes(plan, desired, actual);
     if (!routed.ok) return routed;
-    const freed = await this.#door.apply(plan.filter(isFarewell));
-    if (freed.ok) return ok({ tables, sets: desired.sets, ...routed.value });
+    const farewell = plan.filter(isFarewell);
+    if (farewell.length > 0) {
+      const missing = await this.#verify(desired);
+      if (missing !== undefined) return fail(missing);
+      const left = await this.#door.apply(farewell);
+      if (!left.ok) return left;
+    }
+    const { iptables, nft } = this.#after(plan, desired, actual);
+    const freed = await this.#door.apply(plan.filter(isRelease));
+    const { sets: wanted } = this.#render(desired);
+    if (freed.ok) return ok({ iptables, nft, sets: wanted, ...routed.value });
     // The kernel frees replaced rules a moment later, and until then holds on to their sets. Nothing asks for
     // these sets any more, so the policy is in force; the next round tries again.
     const sets = await this.#door.sets.read();
     if (!sets.ok) return sets;
-    const { create, replace, change } = planSets(desired.sets, sets.value);
+    const { create, replace, change } = planSets(wanted, sets.value);
     if (create.length + replace.length + change.length > 0) return freed;
-    return ok({ tables, sets: sets.value, ...routed.value });
+    return ok({ iptables, nft, sets: sets.value, ...routed.value });
+  }
+
+  /** What is known of the rules when all of the plan is done. */
+  #after(plan: Plan, desired: Desired, actual: Actual): Pick<Actual, 'iptables' | 'nft'> {
+    const own = variantOf(this.#backEnd);
+    if (own === undefined)
+      return {
+        iptables: new Map(),
+        nft: new Map(this.#render(desired).nft.map(table => [table.family, table])),
+      };
+    const before = actual.iptables.get(own);
+    const tables = { 4: new Map(before?.[4]), 6: new Map(before?.[6]) };
+    for (const op of plan)
+      if (op.kind === 'iptables' && op.farewell === undefined)
+        tables[op.family].set(
+          op.table,
+          afterTablePlan(op.plan, savedTable(actual, own, op.family, op.table)),
+        );
+    return { iptables: new Map([[own, tables]]), nft: new Map() };
+  }
+
+  /** Whether the back end that takes over holds everything, by its own word. */
+  async #verify(desired: Desired): Promise<DriverFault | undefined> {
+    const read = await this.read();
+    if (!read.ok) return read.fault;
+    const missing = this.plan(desired, read.value).find(
+      op => op.kind !== 'route' && !isFarewell(op) && !isRelease(op),
+    );
+    return missing === undefined
+      ? undefined
+      : { code: 'lost', op: missing, message: `${this.#backEnd} does not hold yet what was written to it` };
+  }
+
+  #render(desired: Desired): Rendered {
+    const known = this.#rendered;
+    if (known?.of === desired && known.by === this.#backEnd) return known.value;
+    const value = render(desired, this.#backEnd);
+    this.#rendered = { of: desired, by: this.#backEnd, value };
+    return value;
   }
 
   async #applyRoutes(
@@ -123,7 +213,13 @@ export class Kernel {
   }
 }
 
+/** Takes away the rules of a back end that was left. */
 function isFarewell(op: Op): boolean {
+  return 'farewell' in op && op.farewell === true;
+}
+
+/** Takes away sets and members that no rule asks for any more. */
+function isRelease(op: Op): boolean {
   return op.kind === 'ipset' && op.phase === 'after-rules';
 }
 

@@ -15,6 +15,8 @@ export interface NftPlan {
   readonly family: Family;
   /** The table is there in a shape that can't be changed in place: delete it first. */
   readonly rebuild: boolean;
+  /** The whole table goes: nothing else is in the plan. */
+  readonly drop: boolean;
   readonly createSets: readonly NftSet[];
   readonly createMaps: readonly string[];
   readonly createChains: readonly NftChain[];
@@ -44,6 +46,7 @@ export function planNft(desired: NftTable, listed: NftListing | undefined): NftP
   return {
     family: desired.family,
     rebuild,
+    drop: false,
     createSets: missing(desired.sets, there.sets),
     createMaps: missing(desired.maps, there.maps).map(map => map.name),
     createChains: missing(desired.chains, there.chains),
@@ -53,6 +56,12 @@ export function planNft(desired: NftTable, listed: NftListing | undefined): NftP
     removeMaps: stale(there.maps, desired.maps),
     removeSets: stale(there.sets, desired.sets),
   };
+}
+
+/** Removes our table of a family. */
+export function planNftRemoval(family: Family): NftPlan {
+  const none = { createSets: [], createMaps: [], createChains: [], rewrite: [], elements: [] };
+  return { family, rebuild: false, drop: true, ...none, removeChains: [], removeMaps: [], removeSets: [] };
 }
 
 /** A base chain's hook and a set's type can't be changed. */
@@ -74,7 +83,11 @@ function difference(name: string, want: ReadonlySet<string>, have: ReadonlySet<s
 
 /** Whether there is nothing to do. */
 export function isEmptyNftPlan(plan: NftPlan): boolean {
-  return Object.values(plan).every(part => !Array.isArray(part) || part.length === 0) && !plan.rebuild;
+  return (
+    Object.values(plan).every(part => !Array.isArray(part) || part.length === 0) &&
+    !plan.rebuild &&
+    !plan.drop
+  );
 }
 
 /** Text of the set's elements' type. */

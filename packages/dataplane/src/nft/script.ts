@@ -12,6 +12,7 @@ export function nftScript(plan: NftPlan): string {
   if (isEmptyNftPlan(plan)) return '';
   const table = nftTableName(plan.family);
   const lines = [`add table ${table}`];
+  if (plan.drop) return `add table ${table}\ndelete table ${table}\n`;
   if (plan.rebuild) lines.push(`delete table ${table}`, `add table ${table}`);
   for (const set of plan.createSets)
     lines.push(`add set ${table} ${set.name} { ${nftSetType(set, plan.family)} }`);

@@ -18,6 +18,8 @@ export interface IptablesDriver {
   readonly backend: Backend;
   /** The table in the format of iptables-save(8). */
   read(table: IptablesTable): Promise<Result<string, IptablesFault>>;
+  /** All tables that there are, in the same format; makes none. */
+  readAll(): Promise<Result<string, IptablesFault>>;
   /**
    * Applies text in the format of iptables-restore(8) without flushing what it does not name. Each table is one
    * transaction, applied at its COMMIT; when one fails, the tables before it are in and it and the rest are not.
@@ -44,13 +46,13 @@ export function iptablesProgram(options: IptablesOptions, verb: 'save' | 'restor
   return `${options.family === 4 ? 'iptables' : 'ip6tables'}-${options.backend}-${verb}`;
 }
 
-/** Reads a table by `iptables-save -t`. */
+/** Reads a table by `iptables-save -t`, or all that there are. */
 export function saveTable(
   options: IptablesOptions,
-  table: IptablesTable,
+  table?: IptablesTable,
 ): Promise<Result<string, IptablesFault>> {
   const { namespace, timeoutMs } = options;
-  return runCommand(iptablesProgram(options, 'save'), ['-t', table], {
+  return runCommand(iptablesProgram(options, 'save'), table === undefined ? [] : ['-t', table], {
     namespace,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
@@ -63,6 +65,7 @@ export function spawningIptablesDriver(options: IptablesOptions): IptablesDriver
     family,
     backend,
     read: table => saveTable(options, table),
+    readAll: () => saveTable(options),
     async restore(input) {
       const open = commitFault(input);
       if (open !== undefined) return fail(open);

@@ -71,6 +71,7 @@ export function keptIptablesDriver(options: IptablesOptions): IptablesDriver {
     family,
     backend,
     read: table => saveTable(options, table),
+    readAll: () => saveTable(options),
     restore(input) {
       const next = last.then(() => restore(input));
       last = next;
