@@ -69,6 +69,8 @@ export {
   type PlanParts,
   planOf,
 } from './plan.ts';
+export { meaning } from './prove/meaning.ts';
+export { type Difference, differenceText, type Proof, Prover } from './prove/prover.ts';
 export {
   isEmptyRoutePlan,
   planRoutes,

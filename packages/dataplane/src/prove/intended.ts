@@ -1,0 +1,190 @@
+import type {
+  ActiveMatch,
+  ActivePolicy,
+  ActiveRule,
+  Direction,
+  EndpointPlan,
+  NodeState,
+  TierPlan,
+} from '@muslin/api';
+import { hostPrefix } from '@muslin/net';
+import type { NodeConfig } from '../compile/config.ts';
+import { ALL, type Node, NONE } from './diagram.ts';
+import { netSet } from './match-space.ts';
+import type { Space } from './space.ts';
+
+/** What becomes of packets by the meaning of a `NodeState`. */
+export interface Intended {
+  readonly accept: Node;
+  readonly drop: Node;
+  readonly back: Node;
+}
+
+/** The ends of a way: an endpoint, a pod interface that nobody knows, or some other interface. */
+export type End = EndpointPlan | 'unknown' | 'other';
+
+/** ICMPv6 that a link needs; as `meaning` has it. */
+const LINK_TYPES = [131, 132, 133, 135, 136, 143];
+
+/**
+ * `meaning`, said for all packets at once: which ones a `NodeState` lets through. Written from the same sentences, not from
+ * the rules.
+ */
+export class Intentions {
+  readonly #space: Space;
+  readonly #rules = new WeakMap<ActiveRule, Node>();
+  readonly #policies = {
+    ingress: new WeakMap<ActivePolicy, Answer>(),
+    egress: new WeakMap<ActivePolicy, Answer>(),
+  };
+  readonly #tiers = {
+    ingress: new WeakMap<TierPlan, { readonly of: readonly unknown[]; readonly answer: Answer }>(),
+    egress: new WeakMap<TierPlan, { readonly of: readonly unknown[]; readonly answer: Answer }>(),
+  };
+
+  constructor(space: Space) {
+    this.#space = space;
+  }
+
+  /** What a hook of the filter table should do to packets between two ends; `to` is undefined in INPUT. */
+  filter(state: NodeState, config: NodeConfig, from: End, to: End | undefined): Intended {
+    const { diagram } = this.#space;
+    if (from === 'other' && (to === undefined || to === 'other'))
+      return { accept: NONE, drop: NONE, back: ALL };
+    const known = this.#space.conntrack(['ESTABLISHED', 'RELATED']);
+    let asked = diagram.without(ALL, diagram.or(known, this.#space.conntrack(['INVALID'])));
+    let accept = known;
+    if (to === undefined && config.family === 6) {
+      const link = diagram.and(
+        asked,
+        this.#space.any(LINK_TYPES.map(type => this.#space.icmp(type, undefined))),
+      );
+      accept = diagram.or(accept, link);
+      asked = diagram.without(asked, link);
+    }
+    if (from !== 'other') asked = diagram.and(asked, this.#leaving(state, config, from));
+    if (to === 'unknown') asked = NONE;
+    else if (to !== undefined && to !== 'other')
+      asked = diagram.and(asked, this.#allowed(state, to, 'ingress'));
+    if (to === undefined && config.endpointToHostAction !== 'Accept') {
+      const back = config.endpointToHostAction === 'Return' ? asked : NONE;
+      return { accept, back, drop: diagram.not(diagram.or(accept, back)) };
+    }
+    accept = diagram.or(accept, asked);
+    return { accept, back: NONE, drop: diagram.not(accept) };
+  }
+
+  /** What a pod may send at all: from its own addresses, no tunnels, and what its egress policies allow. */
+  #leaving(state: NodeState, config: NodeConfig, from: EndpointPlan | 'unknown'): Node {
+    const { diagram } = this.#space;
+    if (from === 'unknown') return NONE;
+    let some = diagram.and(
+      this.#space.nets('src', from.ips.map(hostPrefix)),
+      this.#allowed(state, from, 'egress'),
+    );
+    const { vxlanPort: port } = config;
+    if (port !== undefined) some = diagram.without(some, this.#space.exactPort('dst', 17, port));
+    if (config.family === 4 && !config.allowIpipFromPods)
+      some = diagram.without(some, this.#space.protocol(4));
+    return some;
+  }
+
+  #allowed(state: NodeState, plan: EndpointPlan, direction: Direction): Node {
+    const { diagram } = this.#space;
+    let allowed: Node = NONE;
+    let asked: Node = ALL;
+    for (const tier of plan.tiers[direction]) {
+      const answer = this.#tier(state, tier, direction);
+      allowed = diagram.or(allowed, diagram.and(asked, answer.allow));
+      asked = diagram.and(asked, answer.pass);
+    }
+    return diagram.or(allowed, asked);
+  }
+
+  /** `pass`: on to the next tier. */
+  #tier(state: NodeState, plan: TierPlan, direction: Direction): Answer {
+    const { diagram } = this.#space;
+    const of = plan.policies.map(key => state.policies.get(key));
+    const known = this.#tiers[direction].get(plan);
+    if (known?.of.every((policy, i) => policy === of[i])) return known.answer;
+    const answer = { allow: NONE, deny: NONE, pass: NONE };
+    const add = (way: keyof Answer, node: Node) => {
+      answer[way] = diagram.or(answer[way], node);
+    };
+    let asked: Node = ALL;
+    let enforced = false;
+    for (const policy of of) {
+      if (policy?.staged) continue;
+      enforced = true;
+      if (policy === undefined) continue;
+      const said = this.#policy(policy, direction);
+      for (const way of ['allow', 'deny', 'pass'] as const) {
+        add(way, diagram.and(asked, said[way]));
+      }
+      asked = diagram.without(asked, diagram.or(said.allow, diagram.or(said.deny, said.pass)));
+    }
+    add(enforced && plan.defaultAction === 'Deny' ? 'deny' : 'pass', asked);
+    this.#tiers[direction].set(plan, { of, answer });
+    return answer;
+  }
+
+  #policy(policy: ActivePolicy, direction: Direction): Answer {
+    const known = this.#policies[direction].get(policy);
+    if (known !== undefined) return known;
+    const { diagram } = this.#space;
+    const answer = { allow: NONE, deny: NONE, pass: NONE };
+    let asked: Node = ALL;
+    for (const rule of policy[direction]) {
+      if (rule.action === 'Log') continue;
+      const way = ANSWER[rule.action];
+      const node = this.#rule(rule);
+      answer[way] = diagram.or(answer[way], diagram.and(asked, node));
+      asked = diagram.without(asked, node);
+    }
+    this.#policies[direction].set(policy, answer);
+    return answer;
+  }
+
+  #rule(rule: ActiveRule): Node {
+    const known = this.#rules.get(rule);
+    if (known !== undefined) return known;
+    const space = this.#space;
+    const { diagram } = space;
+    const { family, protocol, notProtocol, icmp, notIcmp } = rule;
+    let node: Node = family === undefined || family === space.family ? ALL : NONE;
+    if (protocol !== undefined) node = diagram.and(node, space.protocol(protocol));
+    if (notProtocol !== undefined) node = diagram.without(node, space.protocol(notProtocol));
+    if (icmp !== undefined) node = diagram.and(node, space.icmp(icmp.type, icmp.code));
+    if (notIcmp !== undefined) node = diagram.without(node, space.icmp(notIcmp.type, notIcmp.code));
+    node = diagram.and(node, this.#side(rule.source, 'src'));
+    node = diagram.and(node, this.#side(rule.destination, 'dst'));
+    this.#rules.set(rule, node);
+    return node;
+  }
+
+  #side(match: ActiveMatch, side: 'src' | 'dst'): Node {
+    const space = this.#space;
+    const { diagram } = space;
+    const inPorts = (set: string) => space.atom({ kind: 'port', set, key: `${side},${side}` });
+    let node: Node = match.nets === undefined ? ALL : space.nets(side, match.nets);
+    if (match.notNets !== undefined) node = diagram.without(node, space.nets(side, match.notNets));
+    for (const set of match.inSets ?? []) node = diagram.and(node, netSet(set, side, space));
+    for (const set of match.notInSets ?? []) node = diagram.without(node, netSet(set, side, space));
+    if (match.ports !== undefined || match.portSets !== undefined) {
+      const ways = [space.ports(side, match.ports ?? []), ...(match.portSets ?? []).map(inPorts)];
+      node = diagram.and(node, space.any(ways));
+    }
+    if (match.notPorts !== undefined) node = diagram.without(node, space.ports(side, match.notPorts));
+    for (const set of match.notPortSets ?? []) node = diagram.without(node, inPorts(set));
+    return node;
+  }
+}
+
+/** What one policy or tier does: disjoint. */
+interface Answer {
+  readonly allow: Node;
+  readonly deny: Node;
+  readonly pass: Node;
+}
+
+const ANSWER = { Allow: 'allow', Deny: 'deny', Pass: 'pass' } as const;

@@ -1,0 +1,211 @@
+import type { EndpointKey, NodeState } from '@muslin/api';
+import type { Family } from '@muslin/net';
+import type { NodeConfig } from '../compile/config.ts';
+import type { HookName, Ruleset } from '../ir/ruleset.ts';
+import { taken } from '../lookups/derived-set.ts';
+import { type SamplePacket, sampleOf, sampleText } from './counterexample.ts';
+import { ALL, NONE } from './diagram.ts';
+import { type End, type Intended, Intentions } from './intended.ts';
+import type { KnownSets } from './match-space.ts';
+import { type Atom, Space } from './space.ts';
+import { Walker, type Way } from './walk.ts';
+
+/** A packet that rules treat in another way than the policies mean. */
+export interface Difference {
+  readonly hook: HookName;
+  readonly in: string;
+  readonly out: string;
+  /** Whose policies were asked. */
+  readonly endpoints: readonly EndpointKey[];
+  readonly packet: SamplePacket;
+  readonly meant: Fate;
+  readonly rules: Fate;
+}
+
+const FATES = ['drop', 'accept', 'back'] as const;
+type Fate = (typeof FATES)[number];
+
+/** What a proof came to. */
+export type Proof =
+  | { readonly outcome: 'equal' /** Ways looked at anew. */; readonly proved: number }
+  | { readonly outcome: 'different'; readonly difference: Difference }
+  /** Not the rules' fault: there was no room to compare them. */
+  | { readonly outcome: 'too-large'; readonly nodes: number };
+
+/** Nodes of the diagrams: 16 bytes each, and their table. */
+const NODE_LIMIT = 1_000_000;
+/** Interfaces that stand for all that are no pod's, and for a pod's that nobody knows. */
+const OTHER = 'eth0';
+
+/** The difference as a sentence. */
+export function differenceText({ hook, endpoints, packet, meant, rules, ...way }: Difference): string {
+  const who = endpoints.length === 0 ? '' : ` of ${endpoints.join(' and ')}`;
+  const path = [way.in && `in by ${way.in}`, way.out && `out by ${way.out}`].filter(Boolean).join(', ');
+  return `${hook}, ${path}: ${sampleText(packet)}: the policies${who} mean ${FATE[meant]}, the rules ${FATE[rules]}`;
+}
+
+const FATE: Readonly<Record<Fate, string>> = { accept: 'accept', drop: 'drop', back: 'leave it to others' };
+
+/**
+ * Compares the rules of the filter table with the meaning of a `NodeState`, for every packet and endpoint: conntrack state,
+ * protocol, ports, ICMP, addresses and marks bit by bit; sets that come from selectors are names that hold anybody.
+ * Remembers what it proved, so that a change costs what changed. One for each family; give it one `NodeConfig` object as
+ * long as nothing in that changes.
+ */
+export class Prover {
+  readonly #family: Family;
+  readonly #limit: number;
+  #space: Space;
+  #walker: Walker;
+  #intentions: Intentions;
+  /** By meaning and doing: what had to be known of sets. */
+  #proved = new Map<string, readonly Atom[]>();
+
+  constructor(family: Family, limit = NODE_LIMIT) {
+    this.#family = family;
+    this.#limit = limit;
+    [this.#space, this.#walker, this.#intentions] = this.#fresh();
+  }
+
+  /** Proves rules, as compiled, as lowered, or as read back from a rendered text. */
+  prove(state: NodeState, config: NodeConfig, ruleset: Ruleset): Proof {
+    // What is remembered fills the diagram in time; what is needed now may well fit a new one.
+    if (this.#space.diagram.size * 2 > this.#limit) this.#start();
+    let proof = this.#attempt(state, config, ruleset);
+    if (!this.#space.diagram.full) return proof;
+    this.#start();
+    proof = this.#attempt(state, config, ruleset);
+    if (!this.#space.diagram.full) return proof;
+    this.#start();
+    return { outcome: 'too-large', nodes: this.#limit };
+  }
+
+  #attempt(state: NodeState, config: NodeConfig, ruleset: Ruleset): Proof {
+    const table = ruleset.tables.get('filter') ?? { hooks: new Map(), chains: new Map() };
+    const walk = this.#walker.over(table, knownSets(ruleset));
+    const given = new Assumptions(state, this.#family);
+    let proved = 0;
+    for (const { hook, way, from, to } of waysOf(state, config)) {
+      const meant =
+        hook === 'OUTPUT'
+          ? nodeOwn(to)
+          : this.#intentions.filter(state, config, from, hook === 'INPUT' ? undefined : to);
+      const start = table.hooks.get(hook);
+      const done = start === undefined ? UNTOUCHED : walk(start, way);
+      const key = FATES.flatMap(fate => [meant[fate], done[fate]]).join();
+      if (this.#space.diagram.full) break;
+      if (this.#proved.get(key)?.every(atom => given.never(atom))) continue;
+      proved++;
+      const found = this.#compare(meant, done, given);
+      if (!('used' in found)) {
+        const endpoints = [from, to].flatMap(end => (typeof end === 'object' ? [end.key] : []));
+        return { outcome: 'different', difference: { hook, ...way, endpoints, ...found } };
+      }
+      this.#proved.set(key, found.used);
+    }
+    return { outcome: 'equal', proved };
+  }
+
+  /** What it had to know of sets to see that the two are equal, or a packet for which they are not. */
+  #compare(
+    meant: Intended,
+    done: Intended,
+    given: Assumptions,
+  ): { readonly used: readonly Atom[] } | Pick<Difference, 'packet' | 'meant' | 'rules'> {
+    const { diagram } = this.#space;
+    const used: Atom[] = [];
+    for (const fate of FATES) {
+      let wrong = diagram.differ(meant[fate], done[fate]);
+      if (wrong === NONE) continue;
+      const support = diagram.support(wrong);
+      for (const { level, atom } of this.#space.atoms) {
+        if (!support.has(level) || !given.never(atom)) continue;
+        wrong = diagram.without(wrong, diagram.variable(level));
+        used.push(atom);
+      }
+      if (wrong === NONE) continue;
+      const { packet, bit } = sampleOf(wrong, this.#space);
+      const fateOf = (of: Intended) => FATES.find(end => diagram.holds(of[end], bit)) ?? fate;
+      return { packet, meant: fateOf(meant), rules: fateOf(done) };
+    }
+    return { used };
+  }
+
+  #start(): void {
+    this.#proved = new Map();
+    [this.#space, this.#walker, this.#intentions] = this.#fresh();
+  }
+
+  #fresh(): [Space, Walker, Intentions] {
+    const space = new Space(this.#family, this.#limit);
+    return [space, new Walker(space), new Intentions(space)];
+  }
+}
+
+const UNTOUCHED: Intended = { accept: NONE, drop: NONE, back: ALL };
+
+/** The node reaches its own pods (kubelet probes), known or not; other packets of its own are not ours. */
+function nodeOwn(to: End): Intended {
+  return to === 'other' ? UNTOUCHED : { accept: ALL, drop: NONE, back: NONE };
+}
+
+/** What a proof may know of sets. */
+class Assumptions {
+  readonly #state: NodeState;
+  readonly #family: Family;
+
+  constructor(state: NodeState, family: Family) {
+    this.#state = state;
+    this.#family = family;
+  }
+
+  /** Whether the atom holds for no packet, as the state is now: no such set, or no prefix of several addresses in it. */
+  never(atom: Atom): boolean {
+    if (!('set' in atom)) return false;
+    const set = this.#state.sets.get(atom.set);
+    if (set?.kind !== (atom.kind === 'port' ? 'ip-port' : 'net')) return true;
+    return atom.kind === 'wide' && taken(set.members, 'wide', this.#family).size === 0;
+  }
+}
+
+function knownSets({ sets, derived = new Map() }: Ruleset): KnownSets {
+  return { fixed: sets, derived };
+}
+
+interface Asked {
+  readonly hook: HookName;
+  readonly way: Way;
+  readonly from: End;
+  readonly to: End;
+}
+
+/** Every kind of way through the filter table: to, from and between pods of the node, known and unknown, and past them. */
+function* waysOf(state: NodeState, config: NodeConfig): Generator<Asked> {
+  const unknown = unknownInterface(state, config);
+  const ends: { readonly end: End; readonly name: string }[] = [
+    { end: 'other', name: OTHER },
+    { end: 'unknown', name: unknown },
+  ];
+  for (const plan of state.endpoints.values()) {
+    const name = config.interfaceOf(plan.key);
+    if (name !== undefined) ends.push({ end: plan, name });
+  }
+  for (const [i, { end, name }] of ends.entries()) {
+    yield { hook: 'INPUT', way: { in: name, out: '' }, from: end, to: 'other' };
+    yield { hook: 'OUTPUT', way: { in: '', out: name }, from: 'other', to: end };
+    // Each way in and each way out once with every kind of other end: a packet between two pods asks one, then the other.
+    const next = ends[(i + 1) % ends.length] as (typeof ends)[number];
+    for (const other of [ends[0], ends[1], next] as (typeof ends)[number][]) {
+      yield { hook: 'FORWARD', way: { in: name, out: other.name }, from: end, to: other.end };
+      yield { hook: 'FORWARD', way: { in: other.name, out: name }, from: other.end, to: end };
+    }
+  }
+}
+
+/** A name that begins like a pod's interface and is none. */
+function unknownInterface(state: NodeState, config: NodeConfig): string {
+  const taken = new Set([...state.endpoints.keys()].map(key => config.interfaceOf(key)));
+  let name = `${config.workloadInterfacePrefix}?`;
+  while (taken.has(name)) name += '?';
+  return name;
+}

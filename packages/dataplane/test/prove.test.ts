@@ -1,0 +1,131 @@
+import type { MemberSet, SetId } from '@muslin/api';
+import { bitOf, type Ip } from '@muslin/net';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  compile,
+  evaluate,
+  IPTABLES_LIMITS,
+  lookupOf,
+  lower,
+  NFT_LIMITS,
+  type Packet,
+} from '../src/index.ts';
+import { differenceText, Prover } from '../src/prove/prover.ts';
+import { LEVEL, Space } from '../src/prove/space.ts';
+import { Walker } from '../src/prove/walk.ts';
+import { rulesetIn } from './rules.ts';
+import { unions } from './unions.ts';
+import { configOf, EAGER, family, nodeState, packetIn } from './world.ts';
+
+/** What a proof's variables are for a packet. */
+function bitsOf(
+  packet: Packet,
+  space: Space,
+  sets: ReadonlyMap<SetId, MemberSet>,
+): (level: number) => boolean {
+  const values = new Map<number, boolean>();
+  const put = (level: number, width: number, value: number) => {
+    for (let i = 0; i < width; i++) values.set(level + i, Math.floor(value / 2 ** (width - 1 - i)) % 2 === 1);
+  };
+  const address = (level: number, ip: Ip) => {
+    for (let i = 0; i < (ip.family === 4 ? 32 : 128); i++) values.set(level + i, bitOf(ip, i) === 1);
+  };
+  put(LEVEL.state, 3, ['NEW', 'ESTABLISHED', 'RELATED', 'INVALID', 'UNTRACKED'].indexOf(packet.ctState));
+  put(LEVEL.protocol, 8, packet.protocol);
+  put(LEVEL.dport, 16, packet.dport ?? 0);
+  put(LEVEL.sport, 16, packet.sport ?? 0);
+  put(LEVEL.icmpType, 8, packet.icmp?.type ?? 0);
+  put(LEVEL.icmpCode, 8, packet.icmp?.code ?? 0);
+  address(LEVEL.src, packet.src);
+  address(LEVEL.dst, packet.dst);
+  for (let bit = 0; bit < 32; bit++) values.set(LEVEL.mark + bit, ((packet.mark >>> bit) & 1) === 1);
+  const only = (set: SetId, host: boolean) => {
+    const members = [...(sets.get(set)?.members ?? [])].filter(m => /\/(32|128)$/.test(m) === host);
+    return lookupOf(new Map([[set, { kind: 'net' as const, members: new Set(members) }]]));
+  };
+  for (const { level, atom } of space.atoms) {
+    const at = 'side' in atom && atom.side === 'dst' ? packet.dst : packet.src;
+    if (atom.kind === 'host' || atom.kind === 'wide')
+      values.set(level, only(atom.set, atom.kind === 'host').hasIp(atom.set, at));
+    else if (atom.kind === 'port') {
+      const [ip, port] = atom.key.split(',');
+      const number = port === 'src' ? packet.sport : packet.dport;
+      const held = lookupOf(sets).hasIpPort(
+        atom.set,
+        ip === 'src' ? packet.src : packet.dst,
+        packet.protocol,
+        number ?? -1,
+      );
+      values.set(level, held);
+    } else if (atom.kind === 'local')
+      values.set(level, (atom.side === 'src' ? packet.srcLocal : packet.dstLocal) ?? false);
+    else values.set(level, packet.reversePath ?? true);
+  }
+  return level => values.get(level) ?? false;
+}
+
+describe('walking all packets through chains at once', () => {
+  it.each(['FORWARD', 'INPUT'] as const)('ends for each packet of %s as evaluate says', hook => {
+    const ends = new Map<string, number>();
+    fc.assert(
+      fc.property(
+        rulesetIn(hook).chain(rules =>
+          fc.tuple(
+            fc.constant(rules),
+            fc.array(packetIn(hook, rules.family), { minLength: 10, maxLength: 10 }),
+          ),
+        ),
+        ([rules, packets]) => {
+          const space = new Space(rules.family, 1_000_000);
+          const table = rules.tables.get('filter');
+          if (table === undefined) throw new Error('no filter table');
+          const walk = new Walker(space).over(table, { derived: new Map(), fixed: new Map() });
+          for (const packet of packets) {
+            const exits = walk(`msl-${hook}`, { in: packet.in ?? '', out: packet.out ?? '' });
+            const { verdict, mark } = evaluate(rules, lookupOf(rules.sets), packet, hook);
+            const bit = bitsOf(packet, space, rules.sets);
+            const found = (['accept', 'drop', 'back'] as const).filter(end =>
+              space.diagram.holds(exits[end], bit),
+            );
+            expect(found).toEqual([verdict === 'return' ? 'back' : verdict]);
+            if (verdict === 'return')
+              for (const [at, node] of exits.marks)
+                expect(space.diagram.holds(node, bit)).toBe(((mark >>> at) & 1) === 1);
+            ends.set(verdict, (ends.get(verdict) ?? 0) + 1);
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+    expect(Math.min(...['accept', 'drop', 'return'].map(end => ends.get(end) ?? 0))).toBeGreaterThan(100);
+  });
+});
+
+describe('a proof', () => {
+  it.each([
+    ['any policies', nodeState],
+    ['policies that only allow', unions],
+  ])('finds %s equal to their rules, as compiled and as lowered for either back end', (_, states) => {
+    fc.assert(
+      fc.property(
+        states,
+        family,
+        fc.constantFrom('Accept' as const, 'Drop' as const, 'Return' as const),
+        (state, f, action) => {
+          for (const lookups of [undefined, EAGER, configOf(f).setLookups]) {
+            const config = configOf(f, action, lookups);
+            const rules = compile(state, config);
+            for (const way of [rules, lower(rules, IPTABLES_LIMITS), lower(rules, NFT_LIMITS)]) {
+              const proof = new Prover(f).prove(state, config, way);
+              expect(proof.outcome === 'different' ? differenceText(proof.difference) : proof.outcome).toBe(
+                'equal',
+              );
+            }
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
