@@ -55,15 +55,19 @@ export {
 export { CAPABILITIES, type Capability, type CapabilityKind, type Role } from './wire/capability.ts';
 export {
   type Community,
-  type ExtendedCommunity,
   type LargeCommunity,
-  linkBandwidth,
-  linkBandwidthCommunity,
   parseCommunity,
   showCommunity,
-  showExtendedCommunity,
   WELL_KNOWN_COMMUNITIES,
 } from './wire/community.ts';
+export {
+  EXTENDED_COMMUNITY_TYPES,
+  type ExtendedCommunity,
+  linkBandwidth,
+  linkBandwidthCommunity,
+  parseExtendedCommunity,
+  showExtendedCommunity,
+} from './wire/extended-community.ts';
 export { ERROR_CODES, errorText } from './wire/error-code.ts';
 export type { AttributeFault, ResetFault } from './wire/fault.ts';
 export { type Frame, Framer } from './wire/framer.ts';

@@ -12,6 +12,7 @@ import { newPeer, type Peer, type SpeakerSettings, sessionConfigOf } from './spe
 import {
   changedFields,
   type FullPeerConfig,
+  liftedLimits,
   needsReset,
   type PeerConfig,
   type PeerId,
@@ -187,11 +188,7 @@ export class Speaker {
 
   /** Asks a peer to send its routes again (RFC 2918); nothing happens when it can't. */
   requestRefresh(id: PeerId, family: RouteFamily): Output[] {
-    const live = this.#peers.get(id)?.live;
-    if (live?.negotiated.routeRefresh && live.negotiated.families[family]) {
-      const bytes = encodeMessage({ kind: 'route-refresh', ...codesOf(family), subtype: 0 }, PLAIN_OPTIONS);
-      this.#outputs.push({ kind: 'send', connection: live.connection.id, bytes });
-    }
+    this.#askAgain(this.#peers.get(id), family);
     return this.#finish();
   }
 
@@ -227,6 +224,13 @@ export class Speaker {
     return explainPrefix(this.#rib, prefix, [...this.#peers.all()]);
   }
 
+  #askAgain(peer: Peer | undefined, family: RouteFamily): void {
+    const live = peer?.live;
+    if (live === undefined || !live.negotiated.routeRefresh || !live.negotiated.families[family]) return;
+    const bytes = encodeMessage({ kind: 'route-refresh', ...codesOf(family), subtype: 0 }, PLAIN_OPTIONS);
+    this.#outputs.push({ kind: 'send', connection: live.connection.id, bytes });
+  }
+
   #addPeer(config: FullPeerConfig): void {
     const slot = this.#rib.peers.reserve();
     const sessions = new PeerSessions(
@@ -258,6 +262,7 @@ export class Speaker {
     } else {
       this.#exchange.retreat(peer, this.#settings);
       this.#checkLimit(peer);
+      for (const family of liftedLimits(before, config)) this.#askAgain(peer, family);
     }
   }
 

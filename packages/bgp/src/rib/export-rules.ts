@@ -2,7 +2,8 @@ import { fail, type Ip, type Ip4, ok, type Prefix, type Result } from '@muslin/n
 import { prependAs } from '../wire/as-path.ts';
 import type { PathAttributes } from '../wire/attributes.ts';
 import type { Role } from '../wire/capability.ts';
-import { isTransitive, WELL_KNOWN_COMMUNITIES } from '../wire/community.ts';
+import { WELL_KNOWN_COMMUNITIES } from '../wire/community.ts';
+import { isTransitive } from '../wire/extended-community.ts';
 import type { NextHop } from '../wire/next-hop.ts';
 import type { WireOptions } from '../wire/options.ts';
 import { DEFAULT_LOCAL_PREF } from './attribute-table.ts';
@@ -13,6 +14,8 @@ import type { RibPeer } from './rib-peer.ts';
 export interface ExportTreatment {
   readonly external: boolean;
   readonly localAs: number;
+  /** The speaker's own AS, where it stands behind `localAs` in the path (RFC 7705 §3.3). */
+  readonly behindAs?: number;
   /** The peer is a route reflection client (RFC 4456). */
   readonly client: boolean;
   readonly clusterId: Ip4;
@@ -70,7 +73,9 @@ export function exportRoute(
   const sent = { ...policy.attributes, nextHop };
   if (!external) return ok(forInside(treatment, sent, source, reflected));
   const { localPref: _, ...rest } = sent;
-  const withRole = applyRole(treatment, { ...rest, asPath: prependAs(rest.asPath ?? [], treatment.localAs) });
+  const path = rest.asPath ?? [];
+  const behind = treatment.behindAs === undefined ? path : prependAs(path, treatment.behindAs);
+  const withRole = applyRole(treatment, { ...rest, asPath: prependAs(behind, treatment.localAs) });
   return withRole === undefined ? fail('only-to-customer') : ok(withRole);
 }
 

@@ -1,8 +1,9 @@
 import { formatIp, type Ip, type Ip4, type Prefix } from '@muslin/net';
-import { countAs, neighbourAs, type AsPath } from '../wire/as-path.ts';
+import { countAs, neighbourAs, prependAs, type AsPath } from '../wire/as-path.ts';
 import type { PathAttributes } from '../wire/attributes.ts';
 import type { Role } from '../wire/capability.ts';
 import { WELL_KNOWN_COMMUNITIES } from '../wire/community.ts';
+import type { RouteFamily } from '../wire/route-family.ts';
 import type { Exclusion } from './path-table.ts';
 import { applyPolicy, dependsOnPrefix, type Policy } from './policy.ts';
 
@@ -10,6 +11,10 @@ import { applyPolicy, dependsOnPrefix, type Policy } from './policy.ts';
 export interface ImportTreatment {
   readonly external: boolean;
   readonly localAs: number;
+  /** The speaker's own AS, where `localAs` is another: it must not be in the path either. */
+  readonly speakerAs?: number;
+  /** Put `localAs` in front of the path, as if that AS had passed the route on (RFC 7705 §3.1). */
+  readonly prependLocalAs?: boolean;
   readonly remoteAs: number;
   readonly routerId: Ip4;
   readonly clusterId: Ip4;
@@ -23,6 +28,8 @@ export interface ImportTreatment {
   readonly role: Role | undefined;
   /** `formatIp` of addresses that are ours on this session. */
   readonly ownAddresses: ReadonlySet<string>;
+  /** Routes beyond this number are ignored (RFC 4271 §6.7 a). */
+  readonly mostReceived?: Readonly<Partial<Record<RouteFamily, number>>>;
   readonly policy: Policy;
 }
 
@@ -55,6 +62,7 @@ export function importRoute(treatment: ImportTreatment, received: PathAttributes
   ) {
     attributes = { ...attributes, localPref: 0 };
   }
+  if (treatment.prependLocalAs) attributes = { ...attributes, asPath: prependAs(path, treatment.localAs) };
   const peerType = treatment.external ? 'ebgp' : 'ibgp';
   const result = applyPolicy(treatment.policy, { prefix, attributes, source: 'remote', peerType });
   return result.accepted ? { attributes: result.attributes } : { exclusion: 'import-filter' };
@@ -63,6 +71,7 @@ export function importRoute(treatment: ImportTreatment, received: PathAttributes
 function loopIn(t: ImportTreatment, a: PathAttributes, path: AsPath): Exclusion | undefined {
   if (t.external && t.enforceFirstAs && neighbourAs(path) !== t.remoteAs) return 'first-as';
   if (countAs(path, t.localAs) > t.allowAsIn) return 'as-loop';
+  if (t.speakerAs !== undefined && countAs(path, t.speakerAs) > t.allowAsIn) return 'as-loop';
   if (a.originatorId?.bits === t.routerId.bits) return 'originator-loop';
   if (a.clusterList?.some(id => id.bits === t.clusterId.bits)) return 'cluster-loop';
   return undefined;

@@ -12,6 +12,7 @@ export const EXCLUSIONS = [
   'first-as',
   'route-leak',
   'next-hop-unreachable',
+  'not-unicast',
 ] as const;
 /** Why a received route can't compete. */
 export type Exclusion = Exclude<(typeof EXCLUSIONS)[number], 'none'>;

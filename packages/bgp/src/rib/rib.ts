@@ -20,6 +20,13 @@ import { PeerTable } from './peer-table.ts';
 import type { RibPeer } from './rib-peer.ts';
 import { UpdateGroup } from './update-group.ts';
 
+const NOT_UNICAST = EXCLUSIONS.indexOf('not-unicast');
+
+/** Whether a prefix lies in 224.0.0.0/4 or ff00::/8: to be ignored where routes are unicast (RFC 4271 §6.3). */
+function isMulticast(word0: number, length: number, words: number): boolean {
+  return words === 1 ? length >= 4 && word0 >>> 28 === 14 : length >= 8 && word0 >>> 24 === 0xff;
+}
+
 /** A prefix whose best path, or set of equally good paths, changed. `paths` is best first, empty when none is left. */
 export interface BestPaths {
   readonly family: RouteFamily;
@@ -86,6 +93,7 @@ export class Rib {
       for (let path = 1; path < paths.end; path++) {
         if (!paths.has(path) || paths.slot[path] !== slot) continue;
         const entry = paths.prefix[path] as number;
+        if (paths.exclusion[path] === NOT_UNICAST) continue;
         const received = paths.received[path] as number;
         const stale = paths.stale[path] as number;
         const [accepted, exclusion] = this.#import(received, treatment, rib.prefixes.prefix(entry));
@@ -175,6 +183,7 @@ export class Rib {
     const rib = this.families[block.family];
     const received = this.attributes.intern(attributes);
     const perPrefix = importDependsOnPrefix(treatment);
+    const most = treatment.mostReceived?.[block.family] ?? Number.POSITIVE_INFINITY;
     const walk = new NlriWalk(block);
     let accepted = 0;
     let exclusion = 0;
@@ -186,9 +195,17 @@ export class Rib {
         [accepted, exclusion] = this.#import(received, treatment, makePrefix(ip, length));
         judged = true;
       }
+      if (rib.receivedCount(slot) >= most && !this.#holds(rib, walk, slot)) continue;
       const entry = rib.entry(word0, word1, word2, word3, length);
-      rib.announce(entry, slot, walk.pathId, received, accepted, exclusion);
+      if (isMulticast(word0, length, rib.prefixes.words)) {
+        rib.announce(entry, slot, walk.pathId, received, 0, NOT_UNICAST);
+      } else rib.announce(entry, slot, walk.pathId, received, accepted, exclusion);
     }
+  }
+
+  #holds(rib: FamilyRib, walk: NlriWalk, slot: number): boolean {
+    const entry = rib.prefixes.find(walk.word0, walk.word1, walk.word2, walk.word3, walk.length);
+    return entry !== 0 && rib.find(entry, slot, walk.pathId) !== 0;
   }
 
   #import(received: number, treatment: ImportTreatment, prefix: Prefix): readonly [number, number] {

@@ -1,5 +1,6 @@
 import { fail, type Ip4, ok, type Result } from '@muslin/net';
 import {
+  allCapabilities,
   type Capability,
   codesOf,
   encodeCapability,
@@ -109,13 +110,12 @@ export function judgeOpen(open: OpenMessage, config: SessionConfig): Result<Nego
   const offered = offeredFamilies(capabilities);
   const families = perFamily(f => config.families.includes(f) && offered.includes(f));
   if (!config.families.some(f => families[f])) return noFamily(config.families);
-  const remoteRole = ROLES[findCapability(capabilities, 'role') ?? -1];
-  if (config.role !== undefined && remoteRole !== undefined && !rolesFit(config.role, remoteRole)) {
-    return openFault(11, `our role ${config.role} can't face the role ${remoteRole}`, 'RFC 9234 §4.2');
-  }
+  const roleFault = external ? judgeRole(capabilities, config) : undefined;
+  if (roleFault !== undefined) return openFault(11, roleFault, 'RFC 9234 §4.2');
   const holdTime = Math.min(config.holdTime, open.holdTime);
   const third = Math.max(1, Math.floor(holdTime / 3));
-  const gracefulRestart = findCapability(capabilities, 'gracefulRestart');
+  // RFC 4724 §3: of several the last one counts.
+  const gracefulRestart = allCapabilities(capabilities, 'gracefulRestart').at(-1);
   return ok({
     localAs: config.localAs,
     remoteAs,
@@ -129,7 +129,7 @@ export function judgeOpen(open: OpenMessage, config: SessionConfig): Result<Nego
     routeRefresh: findCapability(capabilities, 'routeRefresh') !== undefined,
     enhancedRefresh: findCapability(capabilities, 'enhancedRefresh') !== undefined,
     gracefulRestart: config.gracefulRestart === undefined ? undefined : gracefulRestart,
-    remoteRole,
+    remoteRole: ROLES[findCapability(capabilities, 'role') ?? -1],
     hostName: findCapability(capabilities, 'hostName')?.host,
     capabilities,
   });
@@ -145,6 +145,20 @@ function noFamily(families: readonly RouteFamily[]): Result<never, ResetFault> {
   const data = families.flatMap(f => [...encodeCapability({ kind: 'multiprotocol', value: codesOf(f) })]);
   const message = `the peer offers none of ${families.join(', ')}`;
   return openFault(7, message, 'RFC 5492 §5, RFC 4760 §8', Uint8Array.from(data));
+}
+
+/** Why the roles don't allow a session, or undefined. They mean something between two ASes only (RFC 9234 §4). */
+function judgeRole(capabilities: readonly Capability[], config: SessionConfig): string | undefined {
+  if (config.role === undefined) return undefined;
+  const offers = new Set(allCapabilities(capabilities, 'role'));
+  if (offers.size > 1) return 'the peer claims several roles';
+  const [code] = offers;
+  if (code === undefined) {
+    return config.strictRole ? `the peer tells no role, and our role ${config.role} is strict` : undefined;
+  }
+  const theirs = ROLES[code];
+  if (theirs !== undefined && rolesFit(config.role, theirs)) return undefined;
+  return `our role ${config.role} can't face the role ${theirs ?? code}`;
 }
 
 function rolesFit(ours: Role, theirs: Role): boolean {

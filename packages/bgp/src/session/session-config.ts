@@ -42,5 +42,7 @@ export interface SessionConfig {
   readonly addPath: AddPathOffer;
   readonly gracefulRestart?: GracefulRestartOffer;
   readonly role?: Role;
+  /** Refuse a peer that tells no role (RFC 9234 §4.2). */
+  readonly strictRole?: boolean;
   readonly hostName?: string;
 }

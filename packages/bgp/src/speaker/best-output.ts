@@ -1,6 +1,6 @@
 import type { PathTable } from '../rib/path-table.ts';
 import type { BestPaths, Rib } from '../rib/rib.ts';
-import { linkBandwidth } from '../wire/community.ts';
+import { linkBandwidth } from '../wire/extended-community.ts';
 import { showNextHop } from '../wire/next-hop.ts';
 import type { BestNextHop, Output } from './output.ts';
 

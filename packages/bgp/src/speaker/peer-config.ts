@@ -15,6 +15,8 @@ export interface PrefixLimit {
   readonly restartAfter?: number;
   /** Only tell, don't end the session. */
   readonly warnOnly?: boolean;
+  /** Keep the session and ignore what is beyond the limit (RFC 4271 §6.7 a). A raised limit asks for a refresh. */
+  readonly discard?: boolean;
 }
 
 /** How TCP reaches the peer. The speaker passes this on in `dial`; performing it is the shell's work. */
@@ -40,6 +42,11 @@ export interface PeerConfig {
   readonly remoteAs: RemoteAs;
   /** Our AS number on this session; default is the speaker's. */
   readonly localAs?: number;
+  /**
+   * Where `localAs` differs from the speaker's AS number: `inbound` puts it in front of received paths, `outbound`
+   * leaves the speaker's number behind it in sent ones (RFC 7705 §3). Default: neither, it simply takes its place.
+   */
+  readonly localAsPrepend?: { readonly inbound?: boolean; readonly outbound?: boolean };
   readonly transport?: Transport;
   /** Wait for the peer's call only. */
   readonly passive?: boolean;
@@ -75,13 +82,20 @@ export interface PeerConfig {
   readonly extendedMessages?: boolean;
   readonly extendedNextHop?: boolean;
   readonly role?: Role;
+  /** Refuse a peer that tells no role (RFC 9234 §4.2). Default false. */
+  readonly strictRole?: boolean;
   /** Default 480; 0 is off (RFC 9687). */
   readonly sendHoldTime?: number;
 }
 
 /** A configuration with its defaults filled in. */
 export type FullPeerConfig = PeerConfig &
-  Required<Omit<PeerConfig, 'localAs' | 'shutdownText' | 'keepaliveTime' | 'clusterId' | 'role'>>;
+  Required<
+    Omit<
+      PeerConfig,
+      'localAs' | 'localAsPrepend' | 'shutdownText' | 'keepaliveTime' | 'clusterId' | 'role' | 'strictRole'
+    >
+  >;
 
 /** Fills the defaults in: the only place where they exist. */
 export function withDefaults(config: PeerConfig): FullPeerConfig {
@@ -118,6 +132,7 @@ const LIVE_FIELDS: ReadonlySet<string> = new Set([
   'routeReflectorClient',
   'clusterId',
   'allowAsIn',
+  'localAsPrepend',
   'enforceFirstAs',
   'importPolicy',
   'exportPolicy',
@@ -131,6 +146,15 @@ const LIVE_FIELDS: ReadonlySet<string> = new Set([
 export function changedFields(a: FullPeerConfig, b: FullPeerConfig): (keyof PeerConfig)[] {
   const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof PeerConfig>;
   return [...names].filter(name => JSON.stringify(a[name]) !== JSON.stringify(b[name]));
+}
+
+/** Families of which routes may have been ignored that the new limit lets in. */
+export function liftedLimits(before: FullPeerConfig, after: FullPeerConfig): RouteFamily[] {
+  return ALL_FAMILIES.filter(family => {
+    const old = before.prefixLimit[family];
+    const now = after.prefixLimit[family];
+    return old?.discard && (now === undefined || !now.discard || now.most > old.most);
+  });
 }
 
 /** Whether a change of these fields needs a new session. */

@@ -8,7 +8,7 @@ import type { SessionConfig } from '../session/session-config.ts';
 import type { StateName } from '../session/session-state.ts';
 import type { Message } from '../wire/message.ts';
 import { isLinkLocal } from '../wire/next-hop.ts';
-import type { RouteFamily } from '../wire/route-family.ts';
+import { ALL_FAMILIES, type RouteFamily } from '../wire/route-family.ts';
 import type { FullPeerConfig } from './peer-config.ts';
 import type { Connection, PeerSessions } from './peer-sessions.ts';
 
@@ -97,6 +97,7 @@ export function sessionConfigOf(
     addPath: config.addPath,
     ...(config.keepaliveTime !== undefined && { keepaliveTime: config.keepaliveTime }),
     ...(config.role !== undefined && { role: config.role }),
+    ...(config.strictRole !== undefined && { strictRole: config.strictRole }),
     ...(settings.hostName !== undefined && { hostName: settings.hostName }),
     ...(config.gracefulRestartTime > 0 && {
       gracefulRestart: {
@@ -119,6 +120,10 @@ export function importTreatmentOf(
   return {
     external: negotiated.external,
     localAs: negotiated.localAs,
+    ...(negotiated.localAs !== settings.asNumber && { speakerAs: settings.asNumber }),
+    ...(config.localAsPrepend?.inbound &&
+      negotiated.external &&
+      negotiated.localAs !== settings.asNumber && { prependLocalAs: true }),
     remoteAs: negotiated.remoteAs,
     routerId: settings.routerId,
     clusterId: config.clusterId ?? settings.clusterId,
@@ -126,9 +131,19 @@ export function importTreatmentOf(
     enforceFirstAs: config.enforceFirstAs,
     honourGracefulShutdown: settings.honourGracefulShutdown,
     role: config.role,
+    mostReceived: discardLimits(config),
     ownAddresses: new Set(own.flatMap(ip => (ip === undefined ? [] : [formatIp(ip)]))),
     policy: config.importPolicy,
   };
+}
+
+function discardLimits(config: FullPeerConfig): Partial<Record<RouteFamily, number>> {
+  const limits: Partial<Record<RouteFamily, number>> = {};
+  for (const family of ALL_FAMILIES) {
+    const limit = config.prefixLimit[family];
+    if (limit?.discard) limits[family] = limit.most;
+  }
+  return limits;
 }
 
 /** How routes leave to an established peer. */
@@ -141,6 +156,8 @@ export function exportTreatmentOf(
   return {
     external: negotiated.external,
     localAs: negotiated.localAs,
+    ...(config.localAsPrepend?.outbound &&
+      negotiated.localAs !== settings.asNumber && { behindAs: settings.asNumber }),
     client: config.routeReflectorClient && !negotiated.external,
     clusterId: config.clusterId ?? settings.clusterId,
     nextHop: config.nextHop,

@@ -85,8 +85,10 @@ export class RouteExchange {
       peer.faults.last = `${fault.message} (${fault.rfc})`;
     }
     const complete = endOfRib(message);
-    if (complete === undefined) this.#rib.receive(peer.slot, message, live.importTreatment);
-    else {
+    if (complete === undefined) {
+      this.#rib.receive(peer.slot, message, live.importTreatment);
+      this.#noteFull(peer, message);
+    } else {
       live.endOfRib.add(complete);
       dropStale(peer, this.#rib, complete);
     }
@@ -112,9 +114,20 @@ export class RouteExchange {
       if (count <= limit.most) continue;
       const message = `the peer sent ${count} ${family} routes, ${limit.most} are allowed`;
       peer.faults.last = message;
-      if (!limit.warnOnly) return { message, restartAfter: limit.restartAfter };
+      if (!limit.warnOnly && !limit.discard) return { message, restartAfter: limit.restartAfter };
     }
     return undefined;
+  }
+
+  /** Says that routes may have been ignored, for a limit that discards. */
+  #noteFull(peer: Peer, message: UpdateMessage): void {
+    const most = peer.live?.importTreatment.mostReceived ?? {};
+    for (const block of [message.announced, message.mpReach?.nlri]) {
+      if (block === undefined || block.bytes.length === 0) continue;
+      const limit = most[block.family];
+      if (limit === undefined || this.#rib.families[block.family].receivedCount(peer.slot) < limit) continue;
+      peer.faults.last = `the peer's ${block.family} routes fill the limit of ${limit}: what is beyond is ignored`;
+    }
   }
 
   dropRoutes(peer: Peer): void {

@@ -115,6 +115,7 @@ const EXCLUSION_WORDS: Readonly<Record<Exclusion, string>> = {
   'first-as': "its path does not start with the peer's AS (RFC 4271 §6.3)",
   'route-leak': 'it must not come from this peer (RFC 9234 §5)',
   'next-hop-unreachable': 'its next hop is not reachable (RFC 4271 §9.1.2.1)',
+  'not-unicast': 'no packet can have such a destination (RFC 4271 §6.3)',
 };
 
 /** Why a prefix is routed as it is. */

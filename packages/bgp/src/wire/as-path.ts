@@ -34,7 +34,8 @@ function rowOf(
         const kind = SEGMENT_KINDS[reader.u8() - 1];
         const count = reader.u8();
         if (kind === undefined) return fail('has a segment of unknown kind');
-        if (options.external && kind.startsWith('confed')) {
+        const confed = kind.startsWith('confed');
+        if (options.external && confed && code !== 17) {
           return fail('has a confederation segment from outside (RFC 5065 §5)');
         }
         if (count === 0) return fail('has a segment without AS numbers');
@@ -42,7 +43,8 @@ function rowOf(
         for (let i = 0; i < count && !reader.overrun; i++) asNumbers.push(four ? reader.u32() : reader.u16());
         if (reader.overrun) return fail('has a segment that is cut off');
         if (asNumbers.includes(0)) return fail('holds AS 0 (RFC 7607 §2)');
-        path.push({ kind, asNumbers });
+        // RFC 6793 §6: in AS4_PATH such segments are dropped and the rest counts.
+        if (!(confed && code === 17)) path.push({ kind, asNumbers });
       }
       return ok(path);
     },
@@ -120,8 +122,7 @@ export function prependAs(path: AsPath, asNumber: number, times = 1): AsPath {
 /** Joins what a two-octet speaker sent with the AS4_PATH that it carried along (RFC 6793 §4.2.3). */
 export function mergeAs4Path(path: AsPath, as4Path: AsPath): AsPath {
   const width = (p: AsPath) => p.reduce((n, s) => n + (s.kind.endsWith('set') ? 1 : s.asNumbers.length), 0);
-  const trusted = as4Path.filter(s => s.kind === 'sequence' || s.kind === 'set');
-  let missing = width(path) - width(trusted);
+  let missing = width(path) - width(as4Path);
   if (missing < 0) return path;
   const head: AsSegment[] = [];
   for (const segment of path) {
@@ -132,12 +133,12 @@ export function mergeAs4Path(path: AsPath, as4Path: AsPath): AsPath {
     missing -= segment.kind.endsWith('set') ? 1 : asNumbers.length;
   }
   const last = head.at(-1);
-  const next = trusted[0];
+  const next = as4Path[0];
   if (last?.kind === 'sequence' && next?.kind === 'sequence') {
     const asNumbers = [...last.asNumbers, ...next.asNumbers];
-    return [...head.slice(0, -1), { kind: 'sequence', asNumbers }, ...trusted.slice(1)];
+    return [...head.slice(0, -1), { kind: 'sequence', asNumbers }, ...as4Path.slice(1)];
   }
-  return [...head, ...trusted];
+  return [...head, ...as4Path];
 }
 
 /** Whether a two-octet speaker can't be told this path in full. */

@@ -11,7 +11,8 @@ import {
   WELL_KNOWN,
 } from './attribute-row.ts';
 import { as4PathRow, asPathRow, needsFourOctets } from './as-path.ts';
-import { communitiesRow, extendedCommunitiesRow, largeCommunitiesRow } from './community.ts';
+import { communitiesRow, largeCommunitiesRow } from './community.ts';
+import { extendedCommunitiesRow } from './extended-community.ts';
 import { nextHopRow } from './next-hop.ts';
 import { AS_TRANS } from './open.ts';
 import type { WireOptions } from './options.ts';

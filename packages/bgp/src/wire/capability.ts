@@ -209,6 +209,14 @@ export function findCapability<K extends CapabilityKind>(
   return list.find(c => c.kind === kind)?.value as ValueOf<(typeof CAPABILITIES)[K]> | undefined;
 }
 
+/** All values of a kind, in the order of the OPEN. */
+export function allCapabilities<K extends CapabilityKind>(
+  list: readonly Capability[],
+  kind: K,
+): ValueOf<(typeof CAPABILITIES)[K]>[] {
+  return list.flatMap(c => (c.kind === kind ? [c.value as ValueOf<(typeof CAPABILITIES)[K]>] : []));
+}
+
 /** The families offered by the multiprotocol capabilities of an OPEN; IPv4 unicast when there is none (RFC 4760 §8). */
 export function offeredFamilies(list: readonly Capability[]): RouteFamily[] {
   const offers = list.filter(c => c.kind === 'multiprotocol');
