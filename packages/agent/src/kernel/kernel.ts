@@ -30,25 +30,33 @@ export class Kernel {
   readonly #door: KernelDoor;
   readonly #families: readonly Family[];
   #backEnd: BackEnd;
+  #chosen: BackEnd;
   #rendered: { readonly of: Desired; readonly by: BackEnd; readonly value: Rendered } | undefined;
 
   constructor(door: KernelDoor, families: readonly Family[], backEnd: BackEnd) {
     this.#door = door;
     this.#families = families;
     this.#backEnd = backEnd;
+    this.#chosen = backEnd;
   }
 
+  /** The back end that was chosen last. */
   get backEnd(): BackEnd {
-    return this.#backEnd;
+    return this.#chosen;
   }
 
-  /** Chooses the back end of whatever is planned from now on. */
+  /** Chooses the back end of whatever is planned from the next `read` on: a round that is under way keeps its own. */
   use(backEnd: BackEnd): void {
-    this.#backEnd = backEnd;
+    this.#chosen = backEnd;
   }
 
   /** Reads everything of ours. `known`: an iptables that is not in use, and was empty then, need not be asked again. */
-  async read(known?: Actual): Promise<Result<Actual, DriverFault>> {
+  read(known?: Actual): Promise<Result<Actual, DriverFault>> {
+    this.#backEnd = this.#chosen;
+    return this.#readAll(known);
+  }
+
+  async #readAll(known?: Actual): Promise<Result<Actual, DriverFault>> {
     const own = variantOf(this.#backEnd);
     const asked = VARIANTS.filter(
       variant => variant === own || known === undefined || known.iptables.has(variant),
@@ -170,7 +178,7 @@ export class Kernel {
 
   /** Whether the back end that takes over holds everything, by its own word. */
   async #verify(desired: Desired): Promise<DriverFault | undefined> {
-    const read = await this.read();
+    const read = await this.#readAll();
     if (!read.ok) return read.fault;
     const missing = this.plan(desired, read.value).find(
       op => op.kind !== 'route' && !isFarewell(op) && !isRelease(op),

@@ -1,0 +1,159 @@
+import { createSocket, type Socket as Datagrams } from 'node:dgram';
+import { createServer, Socket } from 'node:net';
+import { RESOURCES } from '@muslin/kube';
+import { runCommand, tcpListenIn, tcpSocketIn, udpSocketIn } from '@muslin/linux';
+import { mustIp } from '@muslin/net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { addForeignRules, foreignRules } from './foreign-rules.ts';
+import { must, type Space, until } from './spaces.ts';
+import { Stand } from './stand.ts';
+
+const UDP = 9997;
+const POLICY = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'NetworkPolicy',
+  metadata: { namespace: 'shop', name: 'guard' },
+  spec: {
+    podSelector: { matchLabels: { app: 'db' } },
+    ingress: [
+      {
+        from: [{ podSelector: { matchLabels: { app: 'web' } } }],
+        ports: [{ port: 80 }, { protocol: 'UDP', port: UDP }],
+      },
+    ],
+  },
+};
+
+let stand: Stand;
+const ips: Record<string, readonly string[]> = {};
+const spaces: Record<string, Space> = {};
+const closers: (() => void)[] = [];
+
+beforeAll(async () => {
+  stand = await Stand.up('--iptables', 'auto');
+  addForeignRules(stand.node);
+  for (const name of ['web', 'db', 'evil']) {
+    const pod = await stand.pod(name);
+    spaces[name] = pod.space;
+    ips[name] = await stand.add(pod);
+  }
+  await stand.create(POLICY as never);
+  await until(
+    () => stand.status(),
+    status => status.policies['knp/shop/guard'] !== undefined,
+    'the policy is enforced',
+  );
+});
+afterAll(async () => {
+  for (const close of closers) close();
+  await stand?.down();
+});
+
+async function datagrams(pod: string, family: 4 | 6, heard?: Set<string>): Promise<Datagrams> {
+  const fd = must(udpSocketIn(spaces[pod]?.namespace, mustIp(family === 4 ? '0.0.0.0' : '::'), UDP));
+  const socket = createSocket(family === 4 ? 'udp4' : 'udp6');
+  socket.on('error', () => {});
+  socket.on('message', message => heard?.add(`${message}`));
+  await new Promise<void>(resolve => socket.bind({ fd }, resolve));
+  closers.push(() => socket.close());
+  return socket;
+}
+
+/** Bytes that come back on a connection, sent again as soon as they do. */
+async function pingPong(): Promise<() => number> {
+  const db = ips['db']?.[0] as string;
+  const server = createServer(socket => socket.on('error', () => {}).pipe(socket));
+  server.listen({ fd: must(tcpListenIn(spaces['db']?.namespace, mustIp(db), 80)) });
+  const client = new Socket({ fd: must(tcpSocketIn(spaces['web']?.namespace, 4)) });
+  let count = 0;
+  client.on('data', () => {
+    count++;
+    setTimeout(() => client.writable && client.write('.'), 2);
+  });
+  client.on('error', () => {});
+  client.connect(80, db, () => client.write('.'));
+  closers.push(
+    () => client.destroy(),
+    () => server.close(),
+  );
+  await until(
+    () => count,
+    n => n > 3,
+    'the connection works',
+  );
+  return () => count;
+}
+
+/** Which of the three back ends hold rules of ours. Asked without a stop, since a probe must go on meanwhile. */
+async function holders(): Promise<readonly string[]> {
+  const { namespace } = stand.node;
+  const ask = async (program: string, ...args: readonly string[]) =>
+    must(await runCommand(program, args, { namespace }));
+  const [nft, legacy, tables] = await Promise.all([
+    ask('iptables-nft-save'),
+    ask('iptables-legacy-save'),
+    ask('nft', 'list', 'tables'),
+  ]);
+  const found = { 'iptables-nft': nft, 'iptables-legacy': legacy };
+  return [
+    ...Object.entries(found)
+      .filter(([, text]) => text.includes('-j msl-FORWARD'))
+      .map(([name]) => name),
+    ...(/^table ip muslin$/m.test(tables) ? ['nftables'] : []),
+  ];
+}
+
+test('moving between back ends loses no allowed packet, lets no forbidden one through, and touches nobody else’s rules', async () => {
+  const before = foreignRules(stand.node);
+  expect(before.join('\n')).toContain('service-2QRHZV4L');
+  const heard = new Set<string>();
+  const connection = await pingPong();
+  const senders = { web: [] as Datagrams[], evil: [] as Datagrams[] };
+  for (const family of [4, 6] as const) {
+    await datagrams('db', family, heard);
+    for (const name of ['web', 'evil'] as const) senders[name].push(await datagrams(name, family));
+  }
+  let sent = 0;
+  // Nobody answers, so each is the first of its flow to connection tracking: the rules are asked about every one.
+  const timer = setInterval(() => {
+    sent++;
+    for (const name of ['web', 'evil'] as const)
+      senders[name].forEach((socket, i) => {
+        socket.send(`${name} ${i} ${sent}`, UDP, ips['db']?.[i]);
+      });
+  }, 2);
+  closers.push(() => clearInterval(timer));
+
+  expect(await holders()).toEqual(['iptables-nft']);
+  await stand.create({
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'FelixConfiguration',
+    metadata: { name: 'default' },
+    spec: {},
+  });
+  const moves = [
+    [{ nftablesMode: 'Enabled' }, 'nftables'],
+    [{ nftablesMode: 'Disabled', iptablesBackend: 'Legacy' }, 'iptables-legacy'],
+    [{ nftablesMode: 'Enabled' }, 'nftables'],
+    [{ nftablesMode: 'Disabled', iptablesBackend: 'NFT' }, 'iptables-nft'],
+    [{ nftablesMode: 'Disabled', iptablesBackend: 'Legacy' }, 'iptables-legacy'],
+    [{ nftablesMode: 'Enabled' }, 'nftables'],
+  ] as const;
+  for (const [spec, backEnd] of [...moves, ...moves]) {
+    const pings = connection();
+    const patch = { type: 'merge', body: { spec } } as const;
+    must(await stand.client.patch(RESOURCES.FelixConfiguration, { name: 'default' }, patch));
+    await until(holders, found => found.join() === backEnd, `rules are in ${backEnd} alone`);
+    expect((await stand.status()).dataplane.backEnd).toBe(backEnd);
+    await until(connection, count => count > pings + 20, 'the connection goes on');
+  }
+  clearInterval(timer);
+  const expected = (name: string) =>
+    [0, 1].flatMap(i => Array.from({ length: sent }, (_, n) => `${name} ${i} ${n + 1}`));
+  const missing = () => expected('web').filter(text => !heard.has(text));
+  await until(missing, list => list.length === 0, 'every allowed datagram arrives', 1_000);
+  expect(sent).toBeGreaterThan(300);
+  expect(expected('evil').filter(text => heard.has(text))).toEqual([]);
+  expect(foreignRules(stand.node)).toEqual(before);
+  expect(stand.node.run('ipset', 'list', '-n').trim()).toBe('admin');
+});
