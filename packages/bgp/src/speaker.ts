@@ -28,6 +28,7 @@ import { TimerBook } from './speaker/timer-book.ts';
 import { DEFERRAL_TIMER, timerId, timerParts } from './speaker/timer-id.ts';
 import { advertisedRoutes, bestRoutes, explainPrefix, receivedRoutes, viewPeer } from './speaker/views.ts';
 import { codesOf } from './wire/capability.ts';
+import { countMessages } from './wire/count-messages.ts';
 import { encodeMessage } from './wire/message.ts';
 import { cease, type NotificationMessage } from './wire/notification.ts';
 import { PLAIN_OPTIONS } from './wire/options.ts';
@@ -226,8 +227,10 @@ export class Speaker {
 
   #askAgain(peer: Peer | undefined, family: RouteFamily): void {
     const live = peer?.live;
-    if (live === undefined || !live.negotiated.routeRefresh || !live.negotiated.families[family]) return;
+    if (peer === undefined || live === undefined) return;
+    if (!live.negotiated.routeRefresh || !live.negotiated.families[family]) return;
     const bytes = encodeMessage({ kind: 'route-refresh', ...codesOf(family), subtype: 0 }, PLAIN_OPTIONS);
+    countMessages(bytes, peer.messagesOut);
     this.#outputs.push({ kind: 'send', connection: live.connection.id, bytes });
   }
 
@@ -396,6 +399,7 @@ export class Speaker {
     const peer = this.#peers.inSlot(slot);
     if (peer?.live === undefined) return;
     this.#outputs.push({ kind: 'send', connection: peer.live.connection.id, bytes });
+    countMessages(bytes, peer.messagesOut);
     this.#exchange.sent(peer, bytes.length);
   }
 

@@ -322,3 +322,42 @@ describe('a link-local session (RFC 2545 §3, RFC 8950)', () => {
       expect(hop).toMatchObject({ ip: mustIp('fd00::1'), linkLocal: mustIp('fe80::1') });
   });
 });
+
+describe('an own route', () => {
+  test('carries extended communities, of which only transitive ones cross the border (RFC 4360 §2)', () => {
+    const net = new VirtualNet();
+    const a = net.add('a', '10.0.0.1', { asNumber: 1, routerId: id('10.0.0.1') });
+    const b = net.add('b', '10.0.0.2', { asNumber: 2, routerId: id('10.0.0.2') });
+    const c = net.add('c', '10.0.0.3', { asNumber: 1, routerId: id('10.0.0.3') });
+    net.link(a, b);
+    net.link(a, c, { remoteAs: 'internal' }, { remoteAs: 'internal' });
+    const [target, local] = [
+      [0x00020001, 7],
+      [0x40040001, 0],
+    ] as const;
+    net.perform(a, a.speaker.originate(mustPrefix('10.1.0.0/24'), { extendedCommunities: [target, local] }));
+    net.run(5000);
+    const seen = (host: typeof a) => host.speaker.routes('ipv4-unicast')[0]?.attributes.extendedCommunities;
+    expect(seen(b)).toEqual([target]);
+    expect(seen(c)).toEqual([target, local]);
+  });
+});
+
+describe('counts of messages', () => {
+  test('of one side are those of the other, UPDATEs and route refreshes included', () => {
+    const net = new VirtualNet();
+    const a = net.add('a', '10.0.0.1', { asNumber: 1, routerId: id('10.0.0.1') });
+    const b = net.add('b', '10.0.0.2', { asNumber: 2, routerId: id('10.0.0.2') });
+    net.link(a, b);
+    for (let i = 0; i < 3000; i++)
+      net.perform(a, a.speaker.originate(mustPrefix(`10.${i >> 8}.${i & 255}.0/24`), { med: i % 7 }));
+    net.run(5000);
+    net.perform(b, b.speaker.requestRefresh('a', 'ipv4-unicast'));
+    net.run(1000);
+    const [out, into] = [a.speaker.peers()[0]?.messagesOut, b.speaker.peers()[0]?.messagesIn];
+    expect(out?.update).toBeGreaterThan(14);
+    expect(out).toMatchObject({ 'route-refresh': 2, update: into?.update });
+    expect(into?.['route-refresh']).toBe(2);
+    expect(b.speaker.peers()[0]?.messagesOut['route-refresh']).toBe(1);
+  });
+});

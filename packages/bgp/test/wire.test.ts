@@ -20,6 +20,7 @@ import {
 } from '../src/index.ts';
 import { ATTRIBUTES } from '../src/wire/attributes.ts';
 import { mergeAs4Path } from '../src/wire/as-path.ts';
+import { nextHopFromBytes } from '../src/wire/next-hop.ts';
 import { utf8Bytes, utf8Text } from '../src/wire/utf8.ts';
 import { attr, BASE, BytePeer, hex, raw, updateBody } from './byte-peer.ts';
 
@@ -420,6 +421,14 @@ describe('texts', () => {
     expect(mergeAs4Path([{ kind: 'sequence', asNumbers: [23456] }], tail)).toEqual([
       { kind: 'sequence', asNumbers: [23456] },
     ]);
+  });
+
+  test('a next hop of :: before a link-local one is the link-local one, alone it is none (BIRD, RFC 2545 §3)', () => {
+    const zeros = '0'.repeat(32);
+    const local = 'fe800000000000000000000000000001';
+    expect(nextHopFromBytes(hex(zeros + local))).toEqual({ ok: true, value: { ip: mustIp('fe80::1') } });
+    expect(nextHopFromBytes(hex(zeros)).ok).toBe(false);
+    expect(nextHopFromBytes(hex(zeros + zeros)).ok).toBe(false);
   });
 
   test('families have distinct codes', () => {

@@ -2,6 +2,7 @@ import type { Ip } from '@muslin/net';
 import type { AsPath } from '../wire/as-path.ts';
 import type { Origin, PathAttributes } from '../wire/attributes.ts';
 import type { LargeCommunity } from '../wire/community.ts';
+import type { ExtendedCommunity } from '../wire/extended-community.ts';
 
 /** Properties of a route that the speaker originates; all optional. */
 export interface OwnRoute {
@@ -15,11 +16,12 @@ export interface OwnRoute {
   readonly localPref?: number;
   readonly communities?: readonly number[];
   readonly largeCommunities?: readonly LargeCommunity[];
+  readonly extendedCommunities?: readonly ExtendedCommunity[];
 }
 
 /** The attributes of an own route. */
 export function ownAttributes(route: OwnRoute): PathAttributes {
-  const { nextHop, communities, largeCommunities, ...rest } = route;
+  const { nextHop, communities, largeCommunities, extendedCommunities, ...rest } = route;
   return {
     origin: 'igp',
     asPath: [],
@@ -28,5 +30,6 @@ export function ownAttributes(route: OwnRoute): PathAttributes {
     // An empty list has no encoding (RFC 7606 §7.8).
     ...(communities?.length && { communities }),
     ...(largeCommunities?.length && { largeCommunities }),
+    ...(extendedCommunities?.length && { extendedCommunities }),
   };
 }

@@ -21,17 +21,19 @@ export function showNextHop(hop: NextHop): string {
   return formatIp(hop.ip) + (hop.linkLocal === undefined ? '' : ` (${formatIp(hop.linkLocal)})`);
 }
 
-/** Reads a next hop of 4, 16 or 32 octets (RFC 4271 §5.1.3, RFC 2545 §3, RFC 8950 §3). */
+/**
+ * Reads a next hop of 4, 16 or 32 octets (RFC 4271 §5.1.3, RFC 2545 §3, RFC 8950 §3). A speaker without a global address
+ * has none to put first; BIRD then writes `::` before the link-local one, which is the next hop.
+ */
 export function nextHopFromBytes(bytes: Uint8Array): Result<NextHop, string> {
   const ip = ipFromBytes(bytes.length === 32 ? bytes.subarray(0, 16) : bytes);
   if (ip === undefined) return badLength(bytes, '4, 16 or 32');
+  const second = bytes.length === 32 ? ipFromBytes(bytes.subarray(16)) : undefined;
+  const linkLocal = second?.family === 6 && isLinkLocal(second) ? second : undefined;
+  if (linkLocal !== undefined && isUnspecified(ip)) return ok({ ip: linkLocal });
   const wrong = hostFault(ip);
   if (wrong !== undefined) return fail(`is ${formatIp(ip)}, ${wrong}`);
-  const second = bytes.length === 32 ? ipFromBytes(bytes.subarray(16)) : undefined;
-  if (second?.family === 6 && isLinkLocal(second)) {
-    return ok({ ip, linkLocal: second });
-  }
-  return ok({ ip });
+  return ok(linkLocal === undefined ? { ip } : { ip, linkLocal });
 }
 
 /** Writes a next hop as in MP_REACH_NLRI: 4, 16 or 32 octets. */
@@ -48,6 +50,10 @@ function writeIp(ip: Ip, writer: ByteWriter): void {
 /** Whether an address means something on one link only (RFC 4291 §2.5.6). */
 export function isLinkLocal(ip: Ip6): boolean {
   return (ip.words[0] & 0xffc00000) >>> 0 === 0xfe800000;
+}
+
+function isUnspecified(ip: Ip): boolean {
+  return ip.family === 6 && ip.words.every(word => word === 0);
 }
 
 function hostFault(ip: Ip): string | undefined {
