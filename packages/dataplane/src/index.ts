@@ -70,6 +70,7 @@ export {
   planOf,
 } from './plan.ts';
 export { meaning } from './prove/meaning.ts';
+export { readBack } from './prove/read-back.ts';
 export { type Difference, differenceText, type Proof, Prover } from './prove/prover.ts';
 export {
   isEmptyRoutePlan,

@@ -1,17 +1,25 @@
-import type { MemberSet, SetId } from '@muslin/api';
+import type { MemberSet, NodeState, SetId } from '@muslin/api';
 import { bitOf, type Ip } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   compile,
+  differenceText,
   evaluate,
   IPTABLES_LIMITS,
   lookupOf,
   lower,
+  meaning,
   NFT_LIMITS,
+  type NodeConfig,
+  nftTable,
   type Packet,
+  type Proof,
+  Prover,
+  readBack,
+  renderTables,
+  type Ruleset,
 } from '../src/index.ts';
-import { differenceText, Prover } from '../src/prove/prover.ts';
 import { LEVEL, Space } from '../src/prove/space.ts';
 import { Walker } from '../src/prove/walk.ts';
 import { rulesetIn } from './rules.ts';
@@ -102,30 +110,108 @@ describe('walking all packets through chains at once', () => {
   });
 });
 
+/** Rules as compiled, as lowered for either back end, and as read from the text that either back end is told. */
+function forms(state: NodeState, config: NodeConfig): ReadonlyMap<string, Ruleset> {
+  const rules = compile(state, config);
+  const [iptables, nft] = [lower(rules, IPTABLES_LIMITS), lower(rules, NFT_LIMITS)];
+  const must = (read: ReturnType<typeof readBack>): Ruleset => {
+    if (!read.ok) throw new Error(`${read.fault.rule}: ${read.fault.message}`);
+    return read.value;
+  };
+  return new Map([
+    ['compiled', rules],
+    ['lowered for iptables', iptables],
+    ['lowered for nft', nft],
+    ['iptables text', must(readBack(iptables, renderTables(iptables)))],
+    ['nft text', must(readBack(nft, nftTable(nft, state.sets)))],
+  ]);
+}
+
+const told = (proof: Proof) =>
+  proof.outcome === 'different' ? differenceText(proof.difference) : proof.outcome;
+
 describe('a proof', () => {
   it.each([
     ['any policies', nodeState],
     ['policies that only allow', unions],
-  ])('finds %s equal to their rules, as compiled and as lowered for either back end', (_, states) => {
+  ])('finds %s equal to their rules, as compiled, as lowered and as rendered', (_, states) => {
+    const actions = fc.constantFrom('Accept' as const, 'Drop' as const, 'Return' as const);
+    fc.assert(
+      fc.property(states, family, actions, (state, f, action) => {
+        for (const lookups of [undefined, EAGER, configOf(f).setLookups]) {
+          const config = configOf(f, action, lookups);
+          for (const [form, rules] of forms(state, config))
+            expect(told(new Prover(f).prove(state, config, rules)), form).toBe('equal');
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('sees every difference that a packet shows, with a packet that shows it, between two states', () => {
+    let different = 0;
     fc.assert(
       fc.property(
-        states,
-        family,
-        fc.constantFrom('Accept' as const, 'Drop' as const, 'Return' as const),
-        (state, f, action) => {
-          for (const lookups of [undefined, EAGER, configOf(f).setLookups]) {
-            const config = configOf(f, action, lookups);
-            const rules = compile(state, config);
-            for (const way of [rules, lower(rules, IPTABLES_LIMITS), lower(rules, NFT_LIMITS)]) {
-              const proof = new Prover(f).prove(state, config, way);
-              expect(proof.outcome === 'different' ? differenceText(proof.difference) : proof.outcome).toBe(
-                'equal',
-              );
-            }
-          }
+        nodeState,
+        nodeState,
+        family.chain(f =>
+          fc.tuple(fc.constant(f), fc.array(packetIn('FORWARD', f), { minLength: 60, maxLength: 60 })),
+        ),
+        (state, other, [f, packets]) => {
+          const config = configOf(f);
+          // The same endpoints and sets under other policies: rules of one, meaning of the other.
+          const meant: NodeState = { ...other, sets: state.sets, endpoints: state.endpoints };
+          const rules = compile(state, config);
+          const proof = new Prover(f).prove(meant, config, rules);
+          const sets = lookupOf(rules.sets, state.sets);
+          const shown = packets.find(
+            packet =>
+              evaluate(rules, sets, packet, 'FORWARD').verdict !== meaning(meant, config, packet, 'FORWARD'),
+          );
+          if (shown !== undefined) expect(proof.outcome).toBe('different');
+          if (proof.outcome !== 'different') return;
+          different++;
+          const { hook, in: inside, out, packet, meant: should, rules: does } = proof.difference;
+          expect(does).not.toBe(should);
+          if (packet.in.length > 0 || hook === 'OUTPUT') return;
+          const { in: _, ...fields } = packet;
+          const exact: Packet = { family: f, ...fields, ...(inside && { in: inside }), ...(out && { out }) };
+          // Nobody was in any set: then the packet is one that can be tried as it is.
+          const nobody = new Map(
+            [...state.sets].map(([id, set]) => [id, { ...set, members: new Set<string>() }]),
+          );
+          const fate = (verdict: string) => (verdict === 'return' ? 'back' : verdict);
+          const bare = { ...configOf(f), setLookups: undefined };
+          const empty = compile({ ...state, sets: nobody }, bare);
+          expect(fate(evaluate(empty, lookupOf(empty.sets), exact, hook).verdict)).toBe(does);
+          expect(fate(meaning({ ...meant, sets: nobody }, config, exact, hook as 'FORWARD' | 'INPUT'))).toBe(
+            should,
+          );
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 80 },
     );
+    expect(different).toBeGreaterThan(20);
+  });
+
+  it('costs only what changed', () => {
+    const [state] = fc.sample(nodeState, { numRuns: 1, seed: 7 }) as [NodeState];
+    const config = configOf(4);
+    const prover = new Prover(4);
+    const rules = () => lower(compile(state, config), IPTABLES_LIMITS);
+    expect(prover.prove(state, config, rules())).toMatchObject({
+      outcome: 'equal',
+      proved: expect.any(Number),
+    });
+    expect(prover.prove(state, config, rules())).toEqual({ outcome: 'equal', proved: 0 });
+  });
+
+  it('says that there was no room, and has room again afterwards', () => {
+    const states = fc.sample(nodeState, { numRuns: 20, seed: 7 });
+    const outcomes = states.map(state =>
+      new Prover(6, 600).prove(state, configOf(6), compile(state, configOf(6))),
+    );
+    expect(outcomes.some(({ outcome }) => outcome === 'too-large')).toBe(true);
+    expect(outcomes.some(({ outcome }) => outcome === 'different')).toBe(false);
   });
 });

@@ -7,6 +7,7 @@ import { type SamplePacket, sampleOf, sampleText } from './counterexample.ts';
 import { ALL, NONE } from './diagram.ts';
 import { type End, type Intended, Intentions } from './intended.ts';
 import type { KnownSets } from './match-space.ts';
+import { MemberCheck, type MemberFault } from './members.ts';
 import { type Atom, Space } from './space.ts';
 import { Walker, type Way } from './walk.ts';
 
@@ -29,11 +30,15 @@ type Fate = (typeof FATES)[number];
 export type Proof =
   | { readonly outcome: 'equal' /** Ways looked at anew. */; readonly proved: number }
   | { readonly outcome: 'different'; readonly difference: Difference }
+  /** A set that rules look into does not hold what it should. */
+  | { readonly outcome: 'wrong-member'; readonly fault: MemberFault }
   /** Not the rules' fault: there was no room to compare them. */
   | { readonly outcome: 'too-large'; readonly nodes: number };
 
 /** Nodes of the diagrams: 16 bytes each, and their table. */
 const NODE_LIMIT = 1_000_000;
+/** Members of derived sets that are compared in one proof; larger sets are believed. */
+const MEMBER_BUDGET = 20_000;
 /** Interfaces that stand for all that are no pod's, and for a pod's that nobody knows. */
 const OTHER = 'eth0';
 
@@ -60,6 +65,7 @@ export class Prover {
   #intentions: Intentions;
   /** By meaning and doing: what had to be known of sets. */
   #proved = new Map<string, readonly Atom[]>();
+  readonly #members = new MemberCheck();
 
   constructor(family: Family, limit = NODE_LIMIT) {
     this.#family = family;
@@ -69,6 +75,8 @@ export class Prover {
 
   /** Proves rules, as compiled, as lowered, or as read back from a rendered text. */
   prove(state: NodeState, config: NodeConfig, ruleset: Ruleset): Proof {
+    const fault = this.#members.find(ruleset, state.sets, MEMBER_BUDGET);
+    if (fault !== undefined) return { outcome: 'wrong-member', fault };
     // What is remembered fills the diagram in time; what is needed now may well fit a new one.
     if (this.#space.diagram.size * 2 > this.#limit) this.#start();
     let proof = this.#attempt(state, config, ruleset);
