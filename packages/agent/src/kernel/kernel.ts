@@ -121,7 +121,10 @@ export class Kernel {
             })),
           ),
         ),
-        nft: own === undefined ? [] : [...actual.nft.keys()].map(planNftRemoval),
+        nft:
+          own === undefined
+            ? []
+            : [...actual.nft].flatMap(([family, listed]) => planNftRemoval(family, listed)),
       },
     });
   }

@@ -58,10 +58,18 @@ export function planNft(desired: NftTable, listed: NftListing | undefined): NftP
   };
 }
 
-/** Removes our table of a family. */
-export function planNftRemoval(family: Family): NftPlan {
+/**
+ * Removes our table of a family in two transactions: first what the kernel calls, then the rest. A packet that is in
+ * our rules at the moment of a commit goes on by the old rules but looks into the new maps, so these may not go yet.
+ */
+export function planNftRemoval(family: Family, listed: Pick<NftListing, 'chains'>): readonly NftPlan[] {
   const none = { createSets: [], createMaps: [], createChains: [], rewrite: [], elements: [] };
-  return { family, rebuild: false, drop: true, ...none, removeChains: [], removeMaps: [], removeSets: [] };
+  const nothing = { ...none, removeChains: [], removeMaps: [], removeSets: [] };
+  const called = [...listed.chains].filter(([, { base }]) => base !== undefined).map(([name]) => name);
+  return [
+    { family, rebuild: false, drop: false, ...nothing, removeChains: called },
+    { family, rebuild: false, drop: true, ...nothing },
+  ];
 }
 
 /** A base chain's hook and a set's type can't be changed. */
