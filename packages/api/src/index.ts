@@ -10,6 +10,7 @@ export type * from './model/policy.ts';
 export * from './model/selector.ts';
 export type * from './model/snapshot.ts';
 export {
+  effectiveHostLabels,
   effectiveLabels,
   effectiveNetworkSetLabels,
   isReservedLabel,

@@ -44,6 +44,8 @@ function snapshotOf(facts: Iterable<FactChange>): Snapshot {
     tiers: new Map(),
     services: new Map(),
     pools: new Map(),
+    hostEndpoints: new Map(),
+    felix: new Map(),
   };
   for (const { type, key, value } of facts) maps[SNAPSHOT_MAP[type]].set(key, value);
   return maps as unknown as Snapshot;

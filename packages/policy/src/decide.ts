@@ -12,23 +12,37 @@ import type { Decision, Packet, PolicyTrace, Reason, RuleTrace, TierTrace } from
  * the last tier the packet is allowed. Staged policies are asked and have no say.
  */
 export function decide(plan: EndpointPlan, view: PolicyView, packet: Packet, direction: Direction): Decision {
-  const prepared = preparePacket(packet);
+  const asked = askTiers(plan.tiers[direction], view, preparePacket(packet), direction);
+  const isolated = asked.tiers.some(tier => tier.outcome !== 'staged-only');
+  const open: Answer = { answer: 'allow', because: { code: isolated ? 'past-last-tier' : 'no-policy' } };
+  return { direction, endpoint: plan.key, ...(asked.decided ?? open), tiers: asked.tiers };
+}
+
+type Answer = Pick<Decision, 'answer' | 'because'>;
+
+/** What a list of tiers came to: `decided` is absent when every one passed the packet on. */
+export interface Asked {
+  readonly tiers: readonly TierTrace[];
+  readonly decided: Answer | undefined;
+}
+
+/** Asks tiers in order until one decides. */
+export function askTiers(
+  plans: readonly TierPlan[],
+  view: PolicyView,
+  packet: PreparedPacket,
+  direction: Direction,
+): Asked {
   const tiers: TierTrace[] = [];
-  const done = (because: Reason, answer: Decision['answer']): Decision => ({
-    direction,
-    endpoint: plan.key,
-    answer,
-    because,
-    tiers,
-  });
-  for (const tier of plan.tiers[direction]) {
-    const trace = askTier(tier, view, prepared, direction);
+  for (const plan of plans) {
+    const trace = askTier(plan, view, packet, direction);
     tiers.push(trace);
-    if (trace.outcome === 'default-deny') return done(tierDefault(trace), 'deny');
-    if (trace.outcome === 'allow' || trace.outcome === 'deny') return done(deciding(trace), trace.outcome);
+    if (trace.outcome === 'default-deny')
+      return { tiers, decided: { answer: 'deny', because: tierDefault(trace) } };
+    if (trace.outcome === 'allow' || trace.outcome === 'deny')
+      return { tiers, decided: { answer: trace.outcome, because: deciding(trace) } };
   }
-  const isolated = tiers.some(tier => tier.outcome !== 'staged-only');
-  return done({ code: isolated ? 'past-last-tier' : 'no-policy' }, 'allow');
+  return { tiers, decided: undefined };
 }
 
 const OUTCOME = { Allow: 'allow', Deny: 'deny', Pass: 'pass' } as const;

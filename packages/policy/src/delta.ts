@@ -5,15 +5,17 @@ export const EMPTY_NODE_STATE: NodeState = { endpoints: new Map(), policies: new
 
 /** The state after the change; `state` itself stays as it is. */
 export function applyDelta(state: NodeState, delta: NodeDelta): NodeState {
+  const hosts = delta.hosts === undefined ? state.hosts : delta.hosts;
   return {
     endpoints: patched(state.endpoints, delta.endpoints.upserts, delta.endpoints.removals),
     policies: patched(state.policies, delta.policies.upserts, delta.policies.removals),
     sets: patched(state.sets, setUpserts(state, delta), delta.sets.removed),
+    ...(hosts != null && { hosts }),
   };
 }
 
 /** Whether the delta changes nothing. */
-export function isEmptyDelta({ endpoints, policies, sets }: NodeDelta): boolean {
+export function isEmptyDelta({ hosts, endpoints, policies, sets }: NodeDelta): boolean {
   const parts: readonly { readonly size: number }[] = [
     endpoints.upserts,
     endpoints.removals,
@@ -23,7 +25,7 @@ export function isEmptyDelta({ endpoints, policies, sets }: NodeDelta): boolean 
     sets.changed,
     sets.removed,
   ];
-  return parts.every(part => part.size === 0);
+  return hosts === undefined && parts.every(part => part.size === 0);
 }
 
 function patched<K, V>(

@@ -21,7 +21,7 @@ function compareTiers(a: Tier, b: Tier): number {
 }
 
 /** Policies of a tier by order, then name; equal names of two kinds or namespaces by key. */
-function comparePolicies(a: Policy, b: Policy): number {
+export function comparePolicies(a: Policy, b: Policy): number {
   return (
     compareOrder(a.order, b.order) || compareText(nameOf(a.key), nameOf(b.key)) || compareText(a.key, b.key)
   );
@@ -37,13 +37,19 @@ export function endpointPlan(
   selecting: Iterable<Policy>,
   tiers: ReadonlyMap<string, Tier>,
 ): EndpointPlan {
-  const policies = [...selecting].sort(comparePolicies);
+  const policies = [...selecting].filter(appliesToPods).sort(comparePolicies);
   const { key, namespace, name, ips } = endpoint;
   const of = (direction: Direction) => tierPlans(policies, direction, tiers);
   return { key, namespace, name, ips, tiers: { ingress: of('ingress'), egress: of('egress') } };
 }
 
-function tierPlans(
+/** Policies that are asked before translation or tracking are for host endpoints only. */
+export function appliesToPods({ hosts }: Policy): boolean {
+  return hosts === undefined || hosts === 'forwarded';
+}
+
+/** The tiers of one direction, in order; `ordered` by `comparePolicies`. */
+export function tierPlans(
   ordered: readonly Policy[],
   direction: Direction,
   tiers: ReadonlyMap<string, Tier>,

@@ -40,8 +40,9 @@ function pathLines(path: PathExplanation): readonly string[] {
     '',
     `${WORD[path.answer]}: ${source} → ${destination}  ${service}`,
     ...path.notes.map(note => `  ${noteText(note)}`),
-    ...decisionLines(path.egress, path.from, packet),
-    ...decisionLines(path.ingress, path.to, packet),
+    ...decisionLines(path.egress, identityText(path.from), packet),
+    ...path.crossings.flatMap(crossing => decisionLines(crossing, crossingText(crossing), packet)),
+    ...decisionLines(path.ingress, identityText(path.to), packet),
   ];
 }
 
@@ -65,14 +66,17 @@ function noteText(note: Note): string {
       return `Service ${note.service} does not choose this backend now: it is not ready.`;
     case 'hairpin':
       return `The pod reaches itself through a Service, so the packet comes back from its node ${note.node}.`;
+    case 'assumed-interface':
+      return `${note.endpoint} names an interface; it is taken for the one that has the node's address.`;
     case 'shared-address':
       return `Several pods list this address (${note.endpoints.join(', ')}); the first was taken.`;
   }
 }
 
-function decisionLines(decision: Decision, identity: EndIdentity, packet: Packet): readonly string[] {
+const crossingText = ({ endpoint = '' }: Decision) => `${endpoint}, which forwards it`;
+
+function decisionLines(decision: Decision, who: string, packet: Packet): readonly string[] {
   const { direction, answer, because, tiers } = decision;
-  const who = identityText(identity);
   const whose = direction === 'egress' ? `Egress from ${who}` : `Ingress to ${who}`;
   return [`  ${whose}: ${WORD[answer]}, ${reasonText(because)}`, ...tiers.flatMap(t => tierLines(t, packet))];
 }
@@ -93,6 +97,16 @@ function reasonText(reason: Reason): string {
       return 'because policies select pods with an address of their own only.';
     case 'loopback':
       return 'because a pod always reaches its own address.';
+    case 'failsafe':
+      return `because port ${reason.port} is failsafe: host policies can't close it.`;
+    case 'profile':
+      return `by its profile ${reason.profile}, as no tier decided.`;
+    case 'host-default':
+      return `because nothing allows it: no tier of host endpoint ${reason.host} decided, and it has no profile that allows.`;
+    case 'untracked-reply':
+      return 'because an untracked policy allows it, but none allows the answer.';
+    case 'same-node':
+      return `because node ${reason.node} always reaches itself.`;
     case 'own-node':
       return `because node ${reason.node} may always reach its own pods.`;
   }

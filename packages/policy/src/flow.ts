@@ -49,6 +49,8 @@ export type Note =
   | { readonly code: 'backend-not-ready'; readonly service: string }
   /** A pod that reaches itself through a Service arrives with its node's address (netpol S21). */
   | { readonly code: 'hairpin'; readonly node: string }
+  /** The interface of the node is not known; this host endpoint names one and was taken. */
+  | { readonly code: 'assumed-interface'; readonly endpoint: EndpointKey }
   /** The address is listed by several pods; the first was taken. */
   | { readonly code: 'shared-address'; readonly endpoints: readonly EndpointKey[] };
 
@@ -63,6 +65,8 @@ export interface PathExplanation {
   readonly to: EndIdentity;
   readonly egress: Decision;
   readonly ingress: Decision;
+  /** Host endpoints that forward the packet, in the order in which it meets them; all must allow. */
+  readonly crossings: readonly Decision[];
   readonly notes: readonly Note[];
 }
 

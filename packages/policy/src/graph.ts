@@ -3,6 +3,9 @@ import type {
   EndpointKey,
   EndpointPlan,
   FactChange,
+  FelixFacts,
+  HostState,
+  Labels,
   NodeDelta,
   NodeState,
   Policy,
@@ -14,6 +17,7 @@ import { ActivePolicies } from './graph/active-policies.ts';
 import { type BearerChange, Bearers } from './graph/bearers.ts';
 import { LocalEndpoints } from './graph/local-endpoints.ts';
 import { MemberSets } from './graph/member-sets.ts';
+import { failsafeOf } from './host-plan.ts';
 import { resolvePolicy } from './resolved-policy.ts';
 
 /**
@@ -27,7 +31,11 @@ import { resolvePolicy } from './resolved-policy.ts';
  * State depends on the current facts alone: repeats, reversals, spurious deletes and dangling references are fine.
  */
 export class Graph {
+  readonly #node: string;
   readonly #policies = new Map<PolicyKey, Policy>();
+  readonly #felix = new Map<string, FelixFacts>();
+  /** Of the node itself: FelixConfigurations may select it. */
+  #labels: Labels | undefined;
   readonly #tiers = new Map<string, Tier>();
   readonly #services = new Map<string, ServiceFacts>();
   readonly #bearers = new Bearers();
@@ -39,8 +47,10 @@ export class Graph {
   #dirtyTiers = false;
   readonly #toldEndpoints = new Map<EndpointKey, EndpointPlan>();
   readonly #toldPolicies = new Map<PolicyKey, ActivePolicy>();
+  #toldHosts: HostState | undefined;
 
   constructor(node: string) {
+    this.#node = node;
     this.#locals = new LocalEndpoints(node, this.#policies);
     this.#sets = new MemberSets(this.#bearers.index, this.#services);
     this.#active = new ActivePolicies(this.#sets);
@@ -48,7 +58,13 @@ export class Graph {
 
   /** The state as of the last `flush`: a live view, so copy what must outlive the next one. */
   get state(): NodeState {
-    return { endpoints: this.#toldEndpoints, policies: this.#toldPolicies, sets: this.#sets.state };
+    const hosts = this.#toldHosts;
+    return {
+      endpoints: this.#toldEndpoints,
+      policies: this.#toldPolicies,
+      sets: this.#sets.state,
+      ...(hosts !== undefined && { hosts }),
+    };
   }
 
   /** Notes that one fact of the cluster is now so. Cheap; `flush` does the work. */
@@ -78,7 +94,15 @@ export class Graph {
         this.#dirtyTiers = true;
         put(this.#tiers, change.key, change.value);
         break;
+      case 'hostEndpoint':
+        this.#bearers.hostEndpoint(change);
+        break;
+      case 'felix':
+        put(this.#felix, change.key, change.value);
+        break;
       case 'node':
+        if (change.key === this.#node) this.#labels = change.value?.labels;
+        break;
       case 'pool':
         break; // Policies do not look at them.
     }
@@ -96,10 +120,12 @@ export class Graph {
     }
     for (const service of this.#dirtyServices) this.#sets.reviewService(service);
     if (this.#dirtyTiers) this.#locals.tiersChanged();
+    const hosts = this.#flushHosts();
     const delta = {
       policies: this.#flushPolicies(),
       endpoints: this.#flushEndpoints(),
       sets: this.#sets.flush(),
+      ...(hosts !== undefined && { hosts }),
     };
     this.#dirtyPolicies.clear();
     this.#dirtyServices.clear();
@@ -119,6 +145,16 @@ export class Graph {
     return { upserts, removals };
   }
 
+  /** Few on any node, so they are told as a whole. */
+  #flushHosts(): NodeDelta['hosts'] {
+    const plans = this.#locals.hostPlans(this.#tiers);
+    const failsafe = failsafeOf(this.#felix, this.#node, this.#labels);
+    const hosts: HostState | undefined = plans.size === 0 ? undefined : { plans, failsafe };
+    if (textOf(hosts) === textOf(this.#toldHosts)) return undefined;
+    this.#toldHosts = hosts;
+    return hosts ?? null;
+  }
+
   #flushEndpoints(): NodeDelta['endpoints'] {
     const upserts = new Map<EndpointKey, EndpointPlan>();
     const removals = new Set<EndpointKey>();
@@ -129,8 +165,13 @@ export class Graph {
   }
 }
 
+const textOf = (hosts: HostState | undefined) =>
+  hosts === undefined ? undefined : JSON.stringify([[...hosts.plans], hosts.failsafe]);
+
 function endpointKeys(...bearers: readonly BearerChange['before'][]): EndpointKey[] {
-  return bearers.flatMap(bearer => (bearer?.kind === 'endpoint' ? [bearer.facts.key] : []));
+  return bearers.flatMap(bearer =>
+    bearer === undefined || bearer.kind === 'networkSet' ? [] : [bearer.facts.key],
+  );
 }
 
 /** Records what is now told under the key, and notes the difference when there is one. */

@@ -76,7 +76,9 @@ export class Judge {
           destination: ip,
           ...(port !== undefined && { destinationPort: port }),
         };
-        const path = this.#path(from, this.#locateIp(ip), after, headless ? undefined : service);
+        const path = headless
+          ? this.#path(from, this.#locateIp(ip), after)
+          : this.#path(from, this.#locateIp(ip), after, service, packet.value);
         return ready ? path : { ...path, ready, notes: [...path.notes, notReady(service)] };
       });
     const notes: readonly Note[] = [
@@ -101,8 +103,14 @@ export class Judge {
     return packet === undefined ? fail(noCommonFamily(flow)) : ok(packet);
   }
 
-  #path(from: LocatedEnd, to: LocatedEnd, packet: Packet, service?: ServiceFacts): PathExplanation {
-    return explainPath(this.#snapshot, this.#view, from.identity, to.identity, packet, service);
+  #path(
+    from: LocatedEnd,
+    to: LocatedEnd,
+    packet: Packet,
+    service?: ServiceFacts,
+    before?: Packet,
+  ): PathExplanation {
+    return explainPath(this.#snapshot, this.#view, from.identity, to.identity, packet, service, before);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ActiveMatch, ActivePolicy, Direction, Snapshot } from '@muslin/api';
+import type { Ip } from '@muslin/net';
 import type { LocatedEnd } from './locator.ts';
 import { matchesEnd, preparePacket } from './rule-match.ts';
 import type { SnapshotView } from './snapshot-view.ts';
@@ -27,14 +28,16 @@ export class Likeness {
     const bits = this.#matches[side].map(match =>
       matchesEnd(side, match, prepared, this.#view) ? '1' : '0',
     );
-    const text = `${this.#planText(side === 'source' ? 'egress' : 'ingress', end)} ${bits.join('')}`;
+    const text = `${this.#planText(side === 'source' ? 'egress' : 'ingress', end, packet[side])} ${bits.join('')}`;
     const known = this.#classes.get(text);
     if (known !== undefined) return known;
     this.#classes.set(text, this.#classes.size);
     return this.#classes.size - 1;
   }
 
-  #planText(direction: Direction, { identity }: LocatedEnd): string {
+  #planText(direction: Direction, { identity }: LocatedEnd, address: Ip): string {
+    // Host endpoints are asked by node and address, so no two ends are alike.
+    if (this.#snapshot.hostEndpoints.size > 0) return JSON.stringify([direction, identity, address]);
     const endpoint = identity.kind === 'pod' ? this.#snapshot.endpoints.get(identity.endpoint) : undefined;
     return endpoint === undefined
       ? identity.kind

@@ -1,4 +1,4 @@
-import type { Endpoint, ServiceFacts, Snapshot } from '@muslin/api';
+import type { Endpoint, HostEndpoint, ServiceFacts, Snapshot } from '@muslin/api';
 import { fail, formatIp, type Ip, ok, type Result } from '@muslin/net';
 import type { EndIdentity, FlowEnd, FlowFault, Note } from './flow.ts';
 
@@ -15,6 +15,7 @@ export class Locator {
   #pods: ReadonlyMap<string, readonly Endpoint[]> | undefined;
   #nodes: ReadonlyMap<string, string> | undefined;
   #services: ReadonlyMap<string, ServiceFacts> | undefined;
+  #hosts: ReadonlyMap<string, readonly { readonly host: HostEndpoint }[]> | undefined;
 
   constructor(snapshot: Snapshot) {
     this.#snapshot = snapshot;
@@ -24,6 +25,18 @@ export class Locator {
   podsAt(address: string): readonly Endpoint[] {
     this.#pods ??= podsOf(this.#snapshot);
     return this.#pods.get(address) ?? [];
+  }
+
+  /** Host endpoints that expect the address. */
+  hostsAt(address: string): readonly HostEndpoint[] {
+    if (this.#snapshot.hostEndpoints.size === 0) return [];
+    this.#hosts ??= Map.groupBy(
+      [...this.#snapshot.hostEndpoints.values()].flatMap(host =>
+        host.ips.map(ip => ({ address: formatIp(ip), host })),
+      ),
+      ({ address: text }) => text,
+    );
+    return (this.#hosts.get(address) ?? []).map(({ host }) => host);
   }
 
   /** The Service whose ClusterIP this is. */

@@ -2,6 +2,7 @@ import type { Direction, ServiceFacts, Snapshot } from '@muslin/api';
 import type { Ip } from '@muslin/net';
 import { decide } from './decide.ts';
 import type { EndIdentity, Flow, Note, PathExplanation } from './flow.ts';
+import { HostWay } from './host-way.ts';
 import type { SnapshotView } from './snapshot-view.ts';
 import type { Decision, Packet, Reason } from './trace.ts';
 
@@ -33,7 +34,11 @@ export function firstPacket(
   };
 }
 
-/** What both ends say to a packet, after any translation by `service`. */
+/**
+ * What both ends, and host endpoints on the way, say to a packet.
+ *
+ * @param before the packet before `service` translated it; absent without a translation.
+ */
 export function explainPath(
   snapshot: Snapshot,
   view: SnapshotView,
@@ -41,6 +46,7 @@ export function explainPath(
   to: EndIdentity,
   packet: Packet,
   service?: ServiceFacts,
+  before: Packet = packet,
 ): PathExplanation {
   const self = from.kind === 'pod' && to.kind === 'pod' && from.endpoint === to.endpoint;
   const ask = (direction: Direction, identity: EndIdentity): Decision => {
@@ -54,12 +60,16 @@ export function explainPath(
   const fromOwnNode = to.kind === 'pod' && (self || (from.kind === 'node' && from.node === to.node));
   const ownNode: Reason | undefined = fromOwnNode ? { code: 'own-node', node: to.node } : undefined;
   const unasked = loopback ?? ownNode;
-  const egress = loopback ? granted('egress', from, loopback) : ask('egress', from);
-  const ingress = unasked ? granted('ingress', to, unasked) : ask('ingress', to);
+  const way = new HostWay(snapshot, view, from, to, packet, before);
+  const egress = loopback ? granted('egress', from, loopback) : (way.leaving() ?? ask('egress', from));
+  const ingress = unasked ? granted('ingress', to, unasked) : (way.entering() ?? ask('ingress', to));
+  const crossings = loopback ? [] : way.crossings();
   const hairpin: readonly Note[] =
     self && service && to.kind === 'pod' ? [{ code: 'hairpin', node: to.node }] : [];
-  const answer = egress.answer === 'allow' && ingress.answer === 'allow' ? 'allow' : 'deny';
-  return { answer, ready: true, packet, from, to, egress, ingress, notes: hairpin };
+  const denied = [egress, ...crossings, ingress].some(decision => decision.answer === 'deny');
+  const answer = denied ? 'deny' : 'allow';
+  const notes = [...hairpin, ...way.notes];
+  return { answer, ready: true, packet, from, to, egress, ingress, crossings, notes };
 }
 
 function granted(direction: Direction, identity: EndIdentity, because: Reason): Decision {

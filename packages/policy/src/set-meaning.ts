@@ -27,6 +27,9 @@ export type SetMeaning =
     }
   | { readonly kind: 'service' | 'service-addresses'; readonly service: string };
 
+/** What can be a member by a selector: a pod or a host endpoint. */
+export type Offering = Pick<Endpoint, 'ips' | 'ports'> & { readonly hostNetwork?: boolean };
+
 /** Protocols that `ip-port` members can name. */
 const PORT_PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [6, 'tcp'],
@@ -70,7 +73,7 @@ export function portMember(address: string, protocol: number, port: number): str
 /** What an endpoint with these effective labels brings into the set. */
 export function membersOfEndpoint(
   meaning: SetMeaning,
-  endpoint: Endpoint,
+  endpoint: Offering,
   labels: Labels,
 ): readonly string[] {
   return selects(meaning, labels) ? offeredByEndpoint(meaning, endpoint) : [];
@@ -94,7 +97,7 @@ function selects(meaning: SetMeaning, labels: Labels): boolean {
  * What an endpoint would bring in if it is selected: its addresses, or each with the port that the name means there.
  * Host-networked pods never bring anything (netpol S18); a name that does not resolve neither (netpol S10).
  */
-export function offeredByEndpoint(meaning: SetMeaning, endpoint: Endpoint): readonly string[] {
+export function offeredByEndpoint(meaning: SetMeaning, endpoint: Offering): readonly string[] {
   if (endpoint.hostNetwork) return [];
   if (meaning.kind === 'selector') return endpoint.ips.map(ip => formatPrefix(hostPrefix(ip)));
   if (meaning.kind !== 'named-port') return [];

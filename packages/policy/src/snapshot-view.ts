@@ -1,4 +1,13 @@
-import type { ActivePolicy, Endpoint, EndpointPlan, Labels, PolicyKey, SetId, Snapshot } from '@muslin/api';
+import type {
+  ActivePolicy,
+  Endpoint,
+  EndpointPlan,
+  HostState,
+  Labels,
+  PolicyKey,
+  SetId,
+  Snapshot,
+} from '@muslin/api';
 import { formatPrefix, type Ip, PrefixTrie, widthOf } from '@muslin/net';
 import { endpointPlan } from './endpoint-plan.ts';
 import type { Locator } from './locator.ts';
@@ -8,10 +17,11 @@ import {
   membersOfEndpoint,
   membersOfNetworkSet,
   membersOfService,
+  type Offering,
   portMember,
   type SetMeaning,
 } from './set-meaning.ts';
-import { labelsOf, networkSetLabelsOf, policiesSelecting } from './specification.ts';
+import { hostLabelsOf, hostState, labelsOf, networkSetLabelsOf, policiesSelecting } from './specification.ts';
 
 /**
  * Answers what `viewOf(nodeState(snapshot, node))` would answer, for every node and without listing any set: who has
@@ -23,6 +33,7 @@ export class SnapshotView implements PolicyView {
   readonly #plans = new Map<string, EndpointPlan>();
   readonly #policies = new Map<PolicyKey, ActivePolicy | undefined>();
   readonly #meanings = new Map<SetId, SetMeaning>();
+  readonly #hosts = new Map<string, HostState | undefined>();
   readonly #labels = new Map<string, Labels>();
   readonly #networks = new Map<SetId, PrefixTrie<true>>();
   readonly #services = new Map<SetId, ReadonlySet<string>>();
@@ -40,6 +51,13 @@ export class SnapshotView implements PolicyView {
     const plan = endpointPlan(endpoint, selecting, this.#snapshot.tiers);
     this.#plans.set(endpoint.key, plan);
     return plan;
+  }
+
+  /** The host endpoints of a node; undefined when there is none. */
+  hosts(node: string): HostState | undefined {
+    if (this.#snapshot.hostEndpoints.size === 0) return undefined;
+    if (!this.#hosts.has(node)) this.#hosts.set(node, hostState(this.#snapshot, node));
+    return this.#hosts.get(node);
   }
 
   policy(key: PolicyKey): ActivePolicy | undefined {
@@ -72,9 +90,12 @@ export class SnapshotView implements PolicyView {
   }
 
   #endpointMember(meaning: SetMeaning, address: string, member: string): boolean {
-    return this.#locator
-      .podsAt(address)
-      .some(pod => membersOfEndpoint(meaning, pod, this.#labelsOf(pod)).includes(member));
+    const brings = (offering: Offering, labels: Labels) =>
+      membersOfEndpoint(meaning, offering, labels).includes(member);
+    return (
+      this.#locator.podsAt(address).some(pod => brings(pod, this.#labelsOf(pod))) ||
+      this.#locator.hostsAt(address).some(host => brings(host, hostLabelsOf(this.#snapshot, host)))
+    );
   }
 
   #labelsOf(endpoint: Endpoint): Labels {

@@ -3,8 +3,12 @@ import {
   type Endpoint,
   type EndpointKey,
   type EndpointPlan,
+  effectiveHostLabels,
   effectiveLabels,
   effectiveNetworkSetLabels,
+  type HostEndpoint,
+  type HostPlan,
+  type HostState,
   type Labels,
   type MemberSet,
   matchesSelector,
@@ -15,7 +19,8 @@ import {
   type SetId,
   type Snapshot,
 } from '@muslin/api';
-import { endpointPlan, isLocal } from './endpoint-plan.ts';
+import { appliesToPods, endpointPlan, isLocal } from './endpoint-plan.ts';
+import { failsafeOf, hostPlan } from './host-plan.ts';
 import { resolvePolicy } from './resolved-policy.ts';
 import {
   kindOf,
@@ -35,25 +40,69 @@ export function nodeState(snapshot: Snapshot, node: string): NodeState {
   const endpoints = new Map<EndpointKey, EndpointPlan>();
   const policies = new Map<PolicyKey, ActivePolicy>();
   const sets = new Map<SetId, MemberSet>();
-  for (const endpoint of snapshot.endpoints.values()) {
-    if (!isLocal(endpoint, node)) continue;
-    const selecting = policiesSelecting(snapshot, endpoint);
-    endpoints.set(endpoint.key, endpointPlan(endpoint, selecting, snapshot.tiers));
+  const use = (selecting: readonly Policy[]) => {
     for (const policy of selecting) {
       if (policies.has(policy.key)) continue;
       const resolved = resolvePolicy(policy);
       policies.set(policy.key, resolved.active);
       for (const [id, meaning] of resolved.sets) sets.set(id, membersOf(snapshot, meaning));
     }
+  };
+  for (const endpoint of snapshot.endpoints.values()) {
+    if (!isLocal(endpoint, node)) continue;
+    const selecting = policiesSelecting(snapshot, endpoint);
+    endpoints.set(endpoint.key, endpointPlan(endpoint, selecting, snapshot.tiers));
+    use(selecting);
   }
-  return { endpoints, policies, sets };
+  const hosts = hostState(snapshot, node, use);
+  return { endpoints, policies, sets, ...(hosts !== undefined && { hosts }) };
+}
+
+/** The host endpoints of a node; undefined when there is none. */
+export function hostState(
+  snapshot: Snapshot,
+  node: string,
+  use: (selecting: readonly Policy[]) => void = () => {},
+): HostState | undefined {
+  const plans = new Map<EndpointKey, HostPlan>();
+  for (const host of hostsOf(snapshot, node)) {
+    const selecting = policiesSelectingHost(snapshot, host);
+    plans.set(host.key, hostPlan(host, selecting, snapshot.tiers));
+    use(selecting);
+  }
+  if (plans.size === 0) return undefined;
+  return { plans, failsafe: failsafeOf(snapshot.felix, node, snapshot.nodes.get(node)?.labels) };
+}
+
+/** The host endpoints of a node by key. */
+export function hostsOf(snapshot: Snapshot, node: string): readonly HostEndpoint[] {
+  return [...snapshot.hostEndpoints.values()]
+    .filter(host => host.node === node)
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** The policies that isolate the host endpoint in some direction. */
+function policiesSelectingHost(snapshot: Snapshot, host: HostEndpoint): readonly Policy[] {
+  const labels = hostLabelsOf(snapshot, host);
+  return [...snapshot.policies.values()].filter(
+    policy => policy.directions.size > 0 && matchesSelector(policy.selector, labels),
+  );
+}
+
+/** What selectors see on a host endpoint of this snapshot. */
+export function hostLabelsOf(snapshot: Snapshot, host: HostEndpoint): Labels {
+  return effectiveHostLabels(
+    host,
+    name => snapshot.namespaces.get(name),
+    key => snapshot.serviceAccounts.get(key),
+  );
 }
 
 /** The policies that isolate the endpoint in some direction. */
 export function policiesSelecting(snapshot: Snapshot, endpoint: Endpoint): readonly Policy[] {
   const labels = labelsOf(snapshot, endpoint);
   return [...snapshot.policies.values()].filter(
-    policy => policy.directions.size > 0 && matchesSelector(policy.selector, labels),
+    policy => policy.directions.size > 0 && appliesToPods(policy) && matchesSelector(policy.selector, labels),
   );
 }
 
@@ -65,6 +114,8 @@ export function membersOf(snapshot: Snapshot, meaning: SetMeaning): MemberSet {
   };
   for (const endpoint of snapshot.endpoints.values())
     take(membersOfEndpoint(meaning, endpoint, labelsOf(snapshot, endpoint)));
+  for (const host of snapshot.hostEndpoints.values())
+    take(membersOfEndpoint(meaning, host, hostLabelsOf(snapshot, host)));
   for (const networkSet of snapshot.networkSets.values())
     take(membersOfNetworkSet(meaning, networkSet, networkSetLabelsOf(snapshot, networkSet)));
   if ('service' in meaning) {

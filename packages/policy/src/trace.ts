@@ -90,6 +90,16 @@ export type Reason =
   | { readonly code: 'not-selectable' }
   /** A pod's packets to its own address never leave its network namespace (netpol S21). */
   | { readonly code: 'loopback' }
+  /** The port is failsafe: host policies can't close it (FelixConfiguration). */
+  | { readonly code: 'failsafe'; readonly port: number }
+  /** No tier of the host endpoint decided, and this profile of it allows. */
+  | { readonly code: 'profile'; readonly profile: string }
+  /** No tier of the host endpoint decided, and it has no profile that allows. */
+  | { readonly code: 'host-default'; readonly host: string }
+  /** An untracked policy allows the packet, but none the answer to it. */
+  | { readonly code: 'untracked-reply' }
+  /** A node's packets to itself pass no host endpoint. */
+  | { readonly code: 'same-node'; readonly node: string }
   /** The node may always reach its own pods, for probes (netpol S19). */
   | { readonly code: 'own-node'; readonly node: string };
 

@@ -72,6 +72,92 @@ function allowedBy(state: NodeState, key: string, wire: Wire, direction: Directi
   return true;
 }
 
+type List = readonly { readonly policies: readonly string[]; readonly defaultAction: 'Deny' | 'Pass' }[];
+
+/** What one list of tiers decides; `early` lists have ends that decide nothing. */
+function listSays(
+  state: NodeState,
+  list: List,
+  wire: Wire,
+  direction: Direction,
+  early: boolean,
+): boolean | undefined {
+  tiers: for (const tier of list) {
+    const enforced = tier.policies.map(p => state.policies.get(p)).filter(p => p?.staged === false);
+    for (const rule of enforced.flatMap(policy => policy?.[direction] ?? [])) {
+      if (rule.action === 'Log' || !ruleHolds(state, rule, wire)) continue;
+      if (rule.action === 'Pass') continue tiers;
+      return rule.action === 'Allow';
+    }
+    if (!early && enforced.length > 0 && tier.defaultAction === 'Deny') return false;
+  }
+  return undefined;
+}
+
+/** Whether the host endpoint at an address of a node, or at its pods, lets a packet by. */
+function hostLets(
+  snapshot: Snapshot,
+  node: string,
+  at: Ip | 'link' | 'pods',
+  direction: Direction,
+  wire: Wire,
+  what: 'node' | 'through',
+): boolean {
+  const state = nodeState(snapshot, node);
+  const plans = [...(state.hosts?.plans.values() ?? [])];
+  const own = snapshot.nodes.get(node)?.ips.find(ip => ip.family === wire.source.family);
+  const address = typeof at === 'string' ? own : at;
+  const named = plans.filter(plan => at !== 'pods' && plan.interfaceName !== '*');
+  const plan =
+    named.find(p => p.ips.some(ip => address !== undefined && sameIp(ip, address))) ??
+    named.find(p => p.ips.length === 0) ??
+    plans.find(p => p.interfaceName === '*');
+  if (plan === undefined || state.hosts === undefined) return true;
+  const { inbound, outbound } = state.hosts.failsafe;
+  const [safe, other] = direction === 'ingress' ? [inbound, wire.source] : [outbound, wire.destination];
+  const failsafe = safe.some(
+    one =>
+      one.protocol === wire.protocol &&
+      one.port === wire.port &&
+      (one.net === undefined || prefixHas(one.net, other)),
+  );
+  const reply: Wire = {
+    ...wire,
+    source: wire.destination,
+    destination: wire.source,
+    sourcePort: wire.port,
+    port: wire.sourcePort,
+  };
+  const back = direction === 'ingress' ? 'egress' : 'ingress';
+  const raw = what === 'node' || (direction === 'ingress' && at !== 'pods');
+  if (!failsafe) {
+    const free = raw ? listSays(state, plan.untracked[direction], wire, direction, true) : undefined;
+    if (free === false) return false;
+    if (free === true) {
+      if (what === 'through') return true;
+      const answer = listSays(state, plan.untracked[back], reply, back, true);
+      if (answer !== undefined || wire.protocol === 6) return answer === true;
+      const [safeBack, far] = back === 'ingress' ? [inbound, reply.source] : [outbound, reply.destination];
+      if (
+        safeBack.some(
+          one =>
+            one.protocol === reply.protocol &&
+            one.port === reply.port &&
+            (one.net === undefined || prefixHas(one.net, far)),
+        )
+      )
+        return true;
+      return listSays(state, plan.local[back], reply, back, false) ?? plan.open !== undefined;
+    }
+    const early = direction === 'ingress' ? listSays(state, plan.preDnat, wire, 'ingress', true) : undefined;
+    if (early !== undefined) return early;
+  }
+  if (what === 'through') return listSays(state, plan.forwarded[direction], wire, direction, false) ?? true;
+  return (
+    failsafe || (listSays(state, plan.local[direction], wire, direction, false) ?? plan.open !== undefined)
+  );
+}
+
 /** Whether a flow without Services is allowed; undefined when there is no such packet. */
 export function bruteForce(snapshot: Snapshot, flow: Flow): boolean | undefined {
   const pods = [...snapshot.endpoints.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -114,5 +200,39 @@ export function bruteForce(snapshot: Snapshot, flow: Flow): boolean | undefined 
     to.pod === undefined ||
     ownNode ||
     allowedBy(nodeState(snapshot, to.pod.node ?? ''), to.pod.key, wire, 'ingress');
-  return leaves && enters;
+  const nodeOf = (end: typeof from) => end.pod?.node ?? end.host;
+  const [start, end] = [nodeOf(from), nodeOf(to)];
+  const crosses = (
+    node: string | undefined,
+    at: Ip | 'link' | 'pods',
+    way: Direction,
+    what: 'node' | 'through',
+  ) => node === undefined || hostLets(snapshot, node, at, way, wire, what);
+  const apart = start !== end || start === undefined;
+  const ways: boolean[] = [leaves, enters];
+  if (from.pod !== undefined && (apart || to.pod !== undefined))
+    ways.push(crosses(start, 'pods', 'ingress', 'through'));
+  if (from.pod !== undefined && apart) ways.push(crosses(start, 'link', 'egress', 'through'));
+  if (from.pod === undefined && apart) ways.push(crosses(start, source, 'egress', 'node'));
+  if (to.pod !== undefined && apart) ways.push(crosses(end, 'link', 'ingress', 'through'));
+  if (to.pod !== undefined && (apart || from.pod !== undefined))
+    ways.push(crosses(end, 'pods', 'egress', 'through'));
+  if (to.pod === undefined && apart) ways.push(crosses(end, destination, 'ingress', 'node'));
+  if (to.pod === undefined && from.pod !== undefined && !apart)
+    ways.push(preDnatOnly(snapshot, start ?? '', wire));
+  return ways.every(Boolean);
+}
+
+/** What a pod sends to its own node meets pre-DNAT policies at most. */
+function preDnatOnly(snapshot: Snapshot, node: string, wire: Wire): boolean {
+  const state = nodeState(snapshot, node);
+  const all = [...(state.hosts?.plans.values() ?? [])].find(plan => plan.interfaceName === '*');
+  if (all === undefined) return true;
+  const safe = state.hosts?.failsafe.inbound.some(
+    one =>
+      one.protocol === wire.protocol &&
+      one.port === wire.port &&
+      (one.net === undefined || prefixHas(one.net, wire.source)),
+  );
+  return safe === true || listSays(state, all.preDnat, wire, 'ingress', true) !== false;
 }

@@ -26,6 +26,8 @@ const EMPTY: Snapshot = {
   tiers: new Map(),
   services: new Map(),
   pools: new Map(),
+  hostEndpoints: new Map(),
+  felix: new Map(),
 };
 
 /** The snapshot after the changes, one after the other. */

@@ -11,6 +11,7 @@ function textOf(state: NodeState): string {
   return JSON.stringify([
     sorted(state.endpoints),
     sorted(state.policies),
+    state.hosts === undefined ? null : [sorted(state.hosts.plans), state.hosts.failsafe],
     sorted(state.sets).map(([id, { kind, members }]) => [id, kind, [...members].sort()]),
   ]);
 }

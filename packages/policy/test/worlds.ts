@@ -140,8 +140,9 @@ const policies: fc.Arbitrary<FactChange> = fc
     ingress: ruleLists,
     egress: ruleLists,
     staged: pick(false, false, false, true),
+    hosts: pick<Policy['hosts']>(undefined, undefined, 'forwarded', 'forwarded', 'pre-dnat', 'untracked'),
   })
-  .map(({ kind, name, directions, ...rest }) => {
+  .map(({ kind, name, directions, hosts, ...rest }) => {
     const key = `${kind}/${name}`;
     const numbered = (direction: Direction) =>
       rest[direction].map((rule, i) => ({ ...rule, path: `spec.${direction}[${i}]` }));
@@ -152,6 +153,7 @@ const policies: fc.Arbitrary<FactChange> = fc
       directions: new Set(directions),
       ingress: numbered('ingress'),
       egress: numbered('egress'),
+      ...(kind === 'gnp' && hosts !== undefined && { hosts }),
     };
     return { type: 'policy', key, value };
   });
@@ -222,11 +224,45 @@ const tiers: fc.Arbitrary<FactChange> = fc
   })
   .map(value => ({ type: 'tier', key: value.name, value }));
 
-const nodes: fc.Arbitrary<FactChange> = pick(...NODES).map(name => {
+const nodes: fc.Arbitrary<FactChange> = fc.tuple(pick(...NODES), labels).map(([name, labels]) => {
   const ips = [mustIp(name === 'n1' ? '192.168.0.1' : '192.168.0.2')];
   const rest = { podCidrs: [], asNumber: undefined, routeReflectorClusterId: undefined };
-  return { type: 'node', key: name, value: { name, labels: new Map(), ips, ...rest } };
+  return { type: 'node', key: name, value: { name, labels, ips, ...rest } };
 });
+
+const hostEndpoints: fc.Arbitrary<FactChange> = fc
+  .record({
+    node: pick('n1', 'n1', 'n2'),
+    name: pick('eth', 'all'),
+    labels,
+    interfaceName: pick(undefined, 'eth0', '*', '*'),
+    ips: fc.subarray(['192.168.0.1', '192.168.0.2', 'fd00::9']).map(list => list.map(mustIp)),
+    ports: namedPorts,
+    profiles: fc.subarray(['projectcalico-default-allow', 'kns.red', 'ksa.red.robot', 'absent'], {
+      maxLength: 2,
+    }),
+  })
+  .map(facts => {
+    const key = `host/${facts.node}/${facts.name}`;
+    const source = { kind: 'HostEndpoint', name: facts.name };
+    return { type: 'hostEndpoint', key, value: { ...facts, key, source } };
+  });
+
+const failsafe = fc.option(
+  fc.subarray([
+    { protocol: 6, port: 80, net: undefined },
+    { protocol: 17, port: 53, net: mustPrefix('10.0.0.0/24') },
+  ]),
+  { nil: undefined, freq: 3 },
+);
+const felix: fc.Arbitrary<FactChange> = fc
+  .record({
+    name: pick('default', 'node.n1', 'some', 'other'),
+    nodeSelector: fc.option(selectors, { nil: undefined }),
+    failsafeInbound: failsafe,
+    failsafeOutbound: failsafe,
+  })
+  .map(value => ({ type: 'felix', key: value.name, value }));
 
 const facts: fc.Arbitrary<FactChange> = fc.oneof(
   { arbitrary: endpoints, weight: 8 },
@@ -237,6 +273,8 @@ const facts: fc.Arbitrary<FactChange> = fc.oneof(
   serviceAccounts,
   tiers,
   nodes,
+  { arbitrary: hostEndpoints, weight: 2 },
+  felix,
 );
 
 /** A fact set, or (one in four) removed, whether it was there or not. */

@@ -7,11 +7,11 @@ export const hostEndpoint = calicoKind({
   shortNames: ['hep', 'heps'],
   scope: 'Cluster',
   about:
-    'An interface of a node. Muslin stores these objects but does not enforce policy on node interfaces.',
+    'Interfaces of a node behind labels, so that global policies can select them. Without any policy or profile nothing but failsafe ports is open there.',
   spec: object(
     {
       node: text('Node that has the interface', { max: 253 }).optional(),
-      interfaceName: text('Interface, or * for all that lead to no pod', { max: 15 }).optional(),
+      interfaceName: text('Interface, or * for all but loopback', { max: 15 }).optional(),
       expectedIPs: texts('Addresses of the interface').optional(),
       profiles: texts('Profiles that apply to the interface').optional(),
       ports: list(

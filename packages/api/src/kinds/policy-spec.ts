@@ -30,13 +30,10 @@ export const globalParts = {
   ).optional(),
   applyOnForward: flag('Host endpoints: also for traffic that is forwarded', 'false').optional(),
   doNotTrack: flag(
-    'Host endpoints: before connection tracking. Muslin has no host endpoints',
+    'Host endpoints only: before connection tracking, and what is allowed is not tracked',
     'false',
   ).optional(),
-  preDNAT: flag(
-    'Host endpoints: before address translation. Muslin has no host endpoints',
-    'false',
-  ).optional(),
+  preDNAT: flag('Host endpoints only: before destinations are translated', 'false').optional(),
 };
 
 /** `global()` is for a rule's namespaceSelector; untracked and pre-DNAT policies are about forwarded host traffic. */

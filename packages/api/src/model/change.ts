@@ -2,6 +2,8 @@ import type { Policy, PolicyKey, Tier } from './policy.ts';
 import type {
   Endpoint,
   EndpointKey,
+  FelixFacts,
+  HostEndpoint,
   NamespaceFacts,
   NetworkSetFacts,
   NodeFacts,
@@ -24,7 +26,13 @@ export type FactChange =
   | { readonly type: 'policy'; readonly key: PolicyKey; readonly value: Policy | undefined }
   | { readonly type: 'tier'; readonly key: string; readonly value: Tier | undefined }
   | { readonly type: 'service'; readonly key: string; readonly value: ServiceFacts | undefined }
-  | { readonly type: 'pool'; readonly key: string; readonly value: Pool | undefined };
+  | { readonly type: 'pool'; readonly key: string; readonly value: Pool | undefined }
+  | {
+      readonly type: 'hostEndpoint';
+      readonly key: EndpointKey;
+      readonly value: HostEndpoint | undefined;
+    }
+  | { readonly type: 'felix'; readonly key: string; readonly value: FelixFacts | undefined };
 
 /** Which map of `Snapshot` a change belongs to. */
 export const SNAPSHOT_MAP = {
@@ -37,4 +45,6 @@ export const SNAPSHOT_MAP = {
   tier: 'tiers',
   service: 'services',
   pool: 'pools',
+  hostEndpoint: 'hostEndpoints',
+  felix: 'felix',
 } as const satisfies Record<FactChange['type'], keyof Snapshot>;

@@ -1,6 +1,6 @@
 import type { Family, Ip, PortSet, Prefix } from '@muslin/net';
 import type { Direction, IcmpMatch, ObjectRef, PolicyKey, RuleAction } from './policy.ts';
-import type { EndpointKey } from './snapshot.ts';
+import type { EndpointKey, FailsafePort } from './snapshot.ts';
 
 /**
  * Identity of a member set, derived from what it means (a canonical selector, a named port, a service), so
@@ -71,8 +71,45 @@ export interface EndpointPlan {
   readonly tiers: Readonly<Record<Direction, readonly TierPlan[]>>;
 }
 
+/**
+ * What applies to one host endpoint of the node, by what happens to a packet there and when it is asked. Past the last
+ * tier of `local`, `open` says whether a profile lets it through; forwarded packets are then free.
+ */
+export interface HostPlan {
+  readonly key: EndpointKey;
+  readonly source: ObjectRef;
+  readonly name: string;
+  /** One interface, `*` for all but loopback; undefined: the interface that has one of `ips`. */
+  readonly interfaceName: string | undefined;
+  readonly ips: readonly Ip[];
+  /** What the node itself sends (egress) and gets (ingress). */
+  readonly local: Readonly<Record<Direction, readonly TierPlan[]>>;
+  /** What it forwards: ingress where it comes in, egress where it leaves. */
+  readonly forwarded: Readonly<Record<Direction, readonly TierPlan[]>>;
+  /** Before destinations are translated; the ends of these tiers decide nothing. */
+  readonly preDnat: readonly TierPlan[];
+  /** Before connections are tracked; the ends of these tiers decide nothing. */
+  readonly untracked: Readonly<Record<Direction, readonly TierPlan[]>>;
+  /** The profile that allows what no tier decided; undefined: it is denied. */
+  readonly open: string | undefined;
+}
+
+/** The host endpoints of a node, and what none of their policies can deny. */
+export interface HostState {
+  /** By key, in order of the keys: of two that fit one interface, the first counts. */
+  readonly plans: ReadonlyMap<EndpointKey, HostPlan>;
+  readonly failsafe: {
+    /** Ports of the node. */
+    readonly inbound: readonly FailsafePort[];
+    /** Ports that the node dials. */
+    readonly outbound: readonly FailsafePort[];
+  };
+}
+
 /** All the policy that one node must enforce: the whole answer, a value. */
 export interface NodeState {
+  /** Absent: no host endpoint, so interfaces of the node are nobody's business. */
+  readonly hosts?: HostState;
   readonly endpoints: ReadonlyMap<EndpointKey, EndpointPlan>;
   readonly policies: ReadonlyMap<PolicyKey, ActivePolicy>;
   readonly sets: ReadonlyMap<SetId, MemberSet>;
@@ -80,6 +117,8 @@ export interface NodeState {
 
 /** What changes from one `NodeState` to the next. Applying it to the old state gives the new one. */
 export interface NodeDelta {
+  /** The host endpoints anew, when anything about them changed; null: there are none any more. */
+  readonly hosts?: HostState | null;
   readonly endpoints: {
     readonly upserts: ReadonlyMap<EndpointKey, EndpointPlan>;
     readonly removals: ReadonlySet<EndpointKey>;

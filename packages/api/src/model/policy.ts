@@ -38,6 +38,11 @@ export interface Policy {
   readonly egress: readonly PolicyRule[];
   /** Evaluated for explanations and flow logs, never enforced. */
   readonly staged: boolean;
+  /**
+   * What it is to host endpoints. Absent: rules for what the node itself sends and gets. `forwarded`: and for what
+   * it forwards. `pre-dnat`, `untracked`: before translation or connection tracking, and then never for pods.
+   */
+  readonly hosts?: 'forwarded' | 'pre-dnat' | 'untracked';
 }
 
 /** One rule. All given parts must match; each `not…` part must not. */

@@ -34,6 +34,42 @@ export interface Endpoint {
   readonly declaredPorts: readonly { readonly protocol: number; readonly port: number }[];
 }
 
+/** Interfaces of a node that policy can select (projectcalico.org/v3 HostEndpoint). */
+export interface HostEndpoint {
+  /** `host/<node>/<name>`. */
+  readonly key: EndpointKey;
+  readonly source: ObjectRef;
+  readonly name: string;
+  readonly node: string;
+  /** Own labels, without reserved keys. */
+  readonly labels: Labels;
+  /** One interface, `*` for all; undefined: the interface that has one of `ips`. */
+  readonly interfaceName: string | undefined;
+  /** `expectedIPs`: what selectors find. */
+  readonly ips: readonly Ip[];
+  readonly ports: readonly NamedPort[];
+  /** Names of profiles, in order: what they say past the last tier, and labels that they hand down. */
+  readonly profiles: readonly string[];
+}
+
+/** A port of a node that host policies can't close (FelixConfiguration `failsafe…HostPorts`). */
+export interface FailsafePort {
+  /** IANA protocol number. */
+  readonly protocol: number;
+  readonly port: number;
+  /** The other end; undefined: any. */
+  readonly net: Prefix | undefined;
+}
+
+/** What one FelixConfiguration says about host policies; undefined: nothing, so a wider one's word holds. */
+export interface FelixFacts {
+  /** `default`, `node.<node>`, or any other with a `nodeSelector`. */
+  readonly name: string;
+  readonly nodeSelector: Selector | undefined;
+  readonly failsafeInbound: readonly FailsafePort[] | undefined;
+  readonly failsafeOutbound: readonly FailsafePort[] | undefined;
+}
+
 /** A Namespace: its name and labels. */
 export interface NamespaceFacts {
   readonly name: string;
@@ -123,6 +159,9 @@ export interface Snapshot {
   /** By `namespace/name`. */
   readonly services: ReadonlyMap<string, ServiceFacts>;
   readonly pools: ReadonlyMap<string, Pool>;
+  readonly hostEndpoints: ReadonlyMap<EndpointKey, HostEndpoint>;
+  /** FelixConfigurations by name. */
+  readonly felix: ReadonlyMap<string, FelixFacts>;
 }
 
 /** What is wrong with an object, whose fault it is, and where. */

@@ -17,8 +17,7 @@ export interface CalicoPolicyKind {
 
 /**
  * A NetworkPolicy or GlobalNetworkPolicy (projectcalico.org/v3), staged or not. Tier and types, which Calico fills in at
- * admission, are filled in here when absent. A global policy that is untracked or pre-DNAT is for host endpoints
- * only, so it has no effect on pods.
+ * admission, are filled in here when absent.
  */
 export function readCalicoPolicy(object: unknown, kind: CalicoPolicyKind): Read<Policy> {
   const header = readHeader(object, kind.scope);
@@ -44,7 +43,8 @@ export function readCalicoPolicy(object: unknown, kind: CalicoPolicyKind): Read<
     egress: rulesOf('egress'),
     staged: kind.staged,
   };
-  return finish(report, namespace === undefined && isForHosts(spec) ? undefined : policy);
+  const hosts = namespace === undefined ? readHosts(spec) : undefined;
+  return finish(report, hosts === undefined ? policy : { ...policy, hosts });
 }
 
 function readSubject(spec: Field, namespace: string | undefined) {
@@ -80,15 +80,18 @@ function readTypes(spec: Field): ReadonlySet<Direction> {
   return new Set(written);
 }
 
-function isForHosts(spec: Field): boolean {
+/** When a global policy is asked about host endpoints (projectcalico.org/v3 GlobalNetworkPolicy). */
+function readHosts(spec: Field): Policy['hosts'] {
   const [untracked, preDnat] = [spec.at('doNotTrack'), spec.at('preDNAT')];
   const forwarded = spec.at('applyOnForward').flag() ?? false;
   if (untracked.flag() && preDnat.flag()) preDnat.invalid('may not be set together with doNotTrack');
-  const found = [untracked, preDnat].find(field => field.flag());
-  if (found === undefined) return false;
-  if (!forwarded) found.invalid('needs applyOnForward: true');
-  if (preDnat.flag() && spec.at('egress').items().length > 0)
-    spec.at('egress').invalid('may not have rules in a preDNAT policy');
-  found.unhonoured('makes this a policy for host endpoints, which Muslin does not have; it has no effect');
-  return true;
+  const early = [untracked, preDnat].find(field => field.flag());
+  if (early !== undefined && !forwarded) early.invalid('needs applyOnForward: true');
+  if (preDnat.flag()) {
+    if (spec.at('egress').items().length > 0)
+      spec.at('egress').invalid('may not have rules in a preDNAT policy');
+    if (readTypes(spec).has('egress')) spec.at('types').invalid('may not have Egress in a preDNAT policy');
+    return 'pre-dnat';
+  }
+  return untracked.flag() ? 'untracked' : forwarded ? 'forwarded' : undefined;
 }

@@ -7,6 +7,8 @@ import { readEndpointSlice } from './endpoint-slice.ts';
 import type { Fact, Normalised, Read } from './fact.ts';
 import { isRecord } from './field.ts';
 import { identify } from './header.ts';
+import { readFelixConfiguration } from './felix-configuration.ts';
+import { readHostEndpoint } from './host-endpoint.ts';
 import { readIpPool } from './ip-pool.ts';
 import { readKubernetesPolicy, readStagedKubernetesPolicy } from './kubernetes-policy.ts';
 import { readNamespace } from './namespace.ts';
@@ -80,6 +82,8 @@ const KINDS: ReadonlyMap<string, KindRow> = new Map([
   ['projectcalico.org/v3/NetworkSet', netset('Namespaced')],
   ['projectcalico.org/v3/GlobalNetworkSet', netset('Cluster')],
   ['projectcalico.org/v3/IPPool', row('Cluster', 'pool', readIpPool, name)],
+  ['projectcalico.org/v3/HostEndpoint', row('Cluster', 'hostEndpoint', readHostEndpoint, key)],
+  ['projectcalico.org/v3/FelixConfiguration', row('Cluster', 'felix', readFelixConfiguration, name)],
   ['projectcalico.org/v3/BGPConfiguration', aside('Cluster', object => readBgpConfiguration(object))],
   ['projectcalico.org/v3/BGPPeer', aside('Cluster', readBgpPeer)],
   ['projectcalico.org/v3/BGPFilter', aside('Cluster', readBgpFilter)],

@@ -45,6 +45,8 @@ export class SnapshotStore {
     tiers: new Map(BUILT_IN_TIERS),
     services: new Map(),
     pools: new Map(),
+    hostEndpoints: new Map(),
+    felix: new Map(),
   } satisfies Record<keyof Snapshot, Map<string, unknown>>;
 
   /** The snapshot now: a live view that later calls change. */

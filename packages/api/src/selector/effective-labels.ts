@@ -1,5 +1,11 @@
 import { type Labels, RESERVED_LABELS } from '../model/selector.ts';
-import type { Endpoint, NamespaceFacts, NetworkSetFacts, ServiceAccountFacts } from '../model/snapshot.ts';
+import type {
+  Endpoint,
+  HostEndpoint,
+  NamespaceFacts,
+  NetworkSetFacts,
+  ServiceAccountFacts,
+} from '../model/snapshot.ts';
 
 /** On what a namespace or service account hands down, this key (after the prefix) holds its name. */
 const NAME_LABEL = 'projectcalico.org/name';
@@ -48,6 +54,26 @@ export function effectiveNetworkSetLabels(
   if (set.namespace === undefined) return labels;
   labels.set(RESERVED_LABELS.namespace, set.namespace);
   inherit(labels, RESERVED_LABELS.namespacePrefix, namespace);
+  return labels;
+}
+
+/**
+ * What selectors see on a host endpoint: its own labels, and those that its profiles hand down: `kns.<namespace>`
+ * the namespace's, `ksa.<namespace>.<account>` the service account's. It is in no namespace.
+ */
+export function effectiveHostLabels(
+  host: HostEndpoint,
+  namespace: (name: string) => NamespaceFacts | undefined,
+  serviceAccount: (key: string) => ServiceAccountFacts | undefined,
+): Labels {
+  const labels = new Map(ownLabels(host.labels));
+  for (const profile of host.profiles.toReversed()) {
+    const [kind, home = '', ...account] = profile.split('.');
+    if (kind === 'kns')
+      inherit(labels, RESERVED_LABELS.namespacePrefix, namespace(profile.slice('kns.'.length)));
+    else if (kind === 'ksa')
+      inherit(labels, RESERVED_LABELS.serviceAccountPrefix, serviceAccount(`${home}/${account.join('.')}`));
+  }
   return labels;
 }
 

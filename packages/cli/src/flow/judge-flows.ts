@@ -98,6 +98,13 @@ function answerer(
         verdict: answer,
         ingress: endAnswer(path.ingress, path.from, world),
         egress: endAnswer(path.egress, path.to, world),
+        ...(path.crossings.length > 0 && {
+          crossings: path.crossings.map(crossing => ({
+            host: crossing.endpoint,
+            direction: crossing.direction,
+            ...endAnswer(crossing, { kind: 'external' }, world),
+          })),
+        }),
       }),
       error: false,
     };

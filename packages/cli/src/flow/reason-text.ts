@@ -6,9 +6,10 @@ export function formatRef({ kind, namespace, name }: ObjectRef): string {
   return `${kind} ${namespace === undefined || namespace === '' ? '' : `${namespace}/`}${name}`;
 }
 
-/** `shop/web-1` for `pod/shop/web-1`. */
+/** `shop/web-1` for `pod/shop/web-1`, `HostEndpoint eth0 of node1` for `host/node1/eth0`. */
 export function endpointName(key: string): string {
-  return key.replace(/^pod\//, '');
+  const [, node, name] = /^host\/([^/]*)\/(.*)$/.exec(key) ?? [];
+  return node === undefined ? key.replace(/^pod\//, '') : `HostEndpoint ${name} of ${node}`;
 }
 
 /** Why one end allows or denies, as the end of a sentence. */
@@ -37,6 +38,16 @@ export function reasonText(decision: Decision): string {
         : `${who} is on its node's network, where pod policies do not apply`;
     case 'loopback':
       return 'a pod always reaches its own address';
+    case 'failsafe':
+      return `port ${because.port} is failsafe, so host policies can't close it`;
+    case 'profile':
+      return `profile ${because.profile} of ${who} allows what no policy decides`;
+    case 'host-default':
+      return `no policy decides at ${who}, and it has no profile that allows`;
+    case 'untracked-reply':
+      return `an untracked policy allows it at ${who}, but none allows the answer`;
+    case 'same-node':
+      return `node ${because.node} always reaches itself`;
     case 'own-node':
       return `node ${because.node} always reaches its own pods`;
     default:

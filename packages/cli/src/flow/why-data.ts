@@ -35,6 +35,13 @@ function pathData(path: PathExplanation, world: World) {
     },
     egress: decisionData(path.egress, path.to, packet, world),
     ingress: decisionData(path.ingress, path.from, packet, world),
+    ...(path.crossings.length > 0 && {
+      crossings: path.crossings.map(crossing => ({
+        host: crossing.endpoint,
+        direction: crossing.direction,
+        ...decisionData(crossing, { kind: 'external' }, packet, world),
+      })),
+    }),
     notes: path.notes,
   };
 }

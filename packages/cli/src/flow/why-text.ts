@@ -41,7 +41,7 @@ export function whyText(explanation: Explanation, edits: readonly Edit[], frame:
         `backend ${endName(path)}: ${painted(path.answer, frame.paint)}${path.ready ? '' : ', not ready'}`,
       );
     for (const note of path.notes) lines.push(`note: ${noteText(note)}`);
-    for (const decision of [path.egress, path.ingress])
+    for (const decision of [path.egress, ...path.crossings, path.ingress])
       lines.push('', ...decisionLines(decision, path, frame));
   }
   if (paths.length === 0 && answer === 'deny') lines.push('', 'There is nothing to connect to.');
@@ -59,7 +59,7 @@ function headline({ answer, flow, paths }: Explanation, { from, to, paint }: Why
   const what = `${painted(answer, paint)}  ${from} -> ${to}${port}/${protocolName(flow.protocol)}`;
   const [path] = paths;
   if (path === undefined || paths.length > 1) return what;
-  const ends = [path.egress, path.ingress].filter(end => end.answer === answer);
+  const ends = [path.egress, ...path.crossings, path.ingress].filter(end => end.answer === answer);
   // A side that nothing restricts explains nothing when the other side has a rule to show.
   const telling = ends.find(end => end.because.code === 'rule') ?? ends[0];
   return telling === undefined ? what : `${what}  (${telling.direction}: ${printable(reasonText(telling))})`;
@@ -71,7 +71,8 @@ function decisionLines(decision: Decision, path: PathExplanation, frame: WhyFram
     endpoint === undefined
       ? formatIp(path.packet[direction === 'egress' ? 'source' : 'destination'])
       : endpointName(endpoint);
-  const head = `${direction} of ${who}: ${painted(answer, frame.paint)} - ${printable(reasonText(decision))}`;
+  const through = path.crossings.includes(decision) ? ', which forwards it' : '';
+  const head = `${direction} of ${who}${through}: ${painted(answer, frame.paint)} - ${printable(reasonText(decision))}`;
   return [head, ...decision.tiers.flatMap(tier => tierLines(tier, path, frame))];
 }
 
@@ -141,6 +142,8 @@ function noteText(note: Note): string {
       return `the backend is not ready, so Service ${note.service} does not choose it`;
     case 'hairpin':
       return `a pod that reaches itself through a Service arrives from its node ${note.node}`;
+    case 'assumed-interface':
+      return `${endpointName(note.endpoint)} names an interface, which is taken for the one with the node's address`;
     case 'shared-address':
       return `several pods list this address: ${note.endpoints.map(endpointName).join(', ')}; the first was taken`;
     default:

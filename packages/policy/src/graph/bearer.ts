@@ -1,8 +1,8 @@
-import type { Endpoint, Labels, NetworkSetFacts } from '@muslin/api';
+import type { Endpoint, HostEndpoint, Labels, NetworkSetFacts } from '@muslin/api';
 import { sameIp, samePrefix } from '@muslin/net';
 import { offeredByEndpoint, offeredByNetworkSet, type SetMeaning } from '../set-meaning.ts';
 
-/** What a selector can select: an endpoint or a network set, with the labels that selectors see. A value. */
+/** What a selector can select: a pod, a host endpoint or a network set, with the labels that selectors see. A value. */
 export type Bearer =
   | {
       readonly kind: 'endpoint';
@@ -11,12 +11,23 @@ export type Bearer =
       /** Shared by all selector sets that hold the endpoint. */
       readonly addresses: readonly string[];
     }
+  | {
+      readonly kind: 'host';
+      readonly facts: HostEndpoint;
+      readonly labels: Labels;
+      readonly addresses: readonly string[];
+    }
   | { readonly kind: 'networkSet'; readonly facts: NetworkSetFacts; readonly labels: Labels };
 
 /** An endpoint with its effective labels. */
 export function endpointBearer(facts: Endpoint, labels: Labels): Bearer {
   const addresses = offeredByEndpoint(ADDRESSES, facts);
   return { kind: 'endpoint', facts, labels, addresses };
+}
+
+/** A host endpoint with its effective labels. */
+export function hostBearer(facts: HostEndpoint, labels: Labels): Bearer {
+  return { kind: 'host', facts, labels, addresses: offeredByEndpoint(ADDRESSES, facts) };
 }
 
 const ADDRESSES: SetMeaning = { kind: 'selector', selector: { op: 'all' } };
@@ -31,7 +42,7 @@ export function offered(meaning: SetMeaning, bearer: Bearer): readonly string[] 
 export function offersSame(a: Bearer, b: Bearer): boolean {
   if (a.kind === 'networkSet')
     return b.kind === 'networkSet' && sameList(a.facts.nets, b.facts.nets, samePrefix);
-  if (b.kind === 'networkSet' || a.facts.hostNetwork !== b.facts.hostNetwork) return false;
+  if (b.kind === 'networkSet' || hostNetworkOf(a) !== hostNetworkOf(b)) return false;
   return (
     sameList(a.facts.ips, b.facts.ips, sameIp) &&
     sameList(
@@ -41,6 +52,8 @@ export function offersSame(a: Bearer, b: Bearer): boolean {
     )
   );
 }
+
+const hostNetworkOf = (bearer: Bearer) => bearer.kind === 'endpoint' && bearer.facts.hostNetwork;
 
 function sameList<T>(a: readonly T[], b: readonly T[], same: (x: T, y: T) => boolean): boolean {
   return a === b || (a.length === b.length && a.every((x, i) => same(x, b[i] as T)));

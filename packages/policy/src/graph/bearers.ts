@@ -1,13 +1,15 @@
 import {
   type Endpoint,
+  effectiveHostLabels,
   effectiveLabels,
   effectiveNetworkSetLabels,
   type FactChange,
+  type HostEndpoint,
   type NamespaceFacts,
   type NetworkSetFacts,
   type ServiceAccountFacts,
 } from '@muslin/api';
-import { type Bearer, changedKeys, endpointBearer, offersSame } from './bearer.ts';
+import { type Bearer, changedKeys, endpointBearer, hostBearer, offersSame } from './bearer.ts';
 import { LabelIndex } from './label-index.ts';
 
 type Facts<T extends FactChange['type']> = Extract<FactChange, { type: T }>;
@@ -26,6 +28,9 @@ export class Bearers {
   readonly #namespaces = new Map<string, NamespaceFacts>();
   readonly #serviceAccounts = new Map<string, ServiceAccountFacts>();
   readonly #endpoints = new Map<string, Endpoint>();
+  readonly #hosts = new Map<string, HostEndpoint>();
+  /** Host endpoints to which profiles hand labels down. */
+  readonly #heirs = new Set<string>();
   readonly #networkSets = new Map<string, NetworkSetFacts>();
   /** As of the last `drain`, by id. */
   readonly #bearers = new Map<string, Bearer>();
@@ -37,6 +42,11 @@ export class Bearers {
   endpoint({ key, value }: Facts<'endpoint'>): void {
     put(this.#endpoints, key, value);
     this.#dirty.add(endpointId(key));
+  }
+
+  hostEndpoint({ key, value }: Facts<'hostEndpoint'>): void {
+    put(this.#hosts, key, value);
+    this.#dirty.add(hostId(key));
   }
 
   networkSet({ key, value }: Facts<'networkSet'>): void {
@@ -74,6 +84,7 @@ export class Bearers {
   }
 
   *#inheriting(): Iterable<string> {
+    if (this.#dirtyNamespaces.size + this.#dirtyServiceAccounts.size > 0) yield* this.#heirs;
     for (const namespace of this.#dirtyNamespaces) yield* this.#byNamespace.get(namespace) ?? [];
     for (const account of this.#dirtyServiceAccounts) {
       const namespace = account.slice(0, account.indexOf('/'));
@@ -92,8 +103,18 @@ export class Bearers {
       const account = this.#serviceAccounts.get(`${namespace}/${serviceAccount}`);
       return endpointBearer(endpoint, effectiveLabels(endpoint, this.#namespaces.get(namespace), account));
     }
+    const host = this.#hosts.get(id.slice(ID_PREFIX));
+    if (id.startsWith('h') && host !== undefined)
+      return hostBearer(
+        host,
+        effectiveHostLabels(
+          host,
+          name => this.#namespaces.get(name),
+          key => this.#serviceAccounts.get(key),
+        ),
+      );
     const facts = this.#networkSets.get(id.slice(ID_PREFIX));
-    if (id.startsWith('e') || facts === undefined) return undefined;
+    if (!id.startsWith('n') || facts === undefined) return undefined;
     const namespace = facts.namespace === undefined ? undefined : this.#namespaces.get(facts.namespace);
     return { kind: 'networkSet', facts, labels: effectiveNetworkSetLabels(facts, namespace) };
   }
@@ -107,7 +128,9 @@ export class Bearers {
       this.index.add(after);
       this.#bearers.set(id, after);
     }
-    const [from, to] = [before?.facts.namespace, after?.facts.namespace];
+    if (after?.kind === 'host' && after.facts.profiles.some(hasLabels)) this.#heirs.add(id);
+    else this.#heirs.delete(id);
+    const [from, to] = [namespaceOf(before), namespaceOf(after)];
     if (from === to) return;
     if (from !== undefined) {
       const there = this.#byNamespace.get(from);
@@ -123,7 +146,14 @@ export class Bearers {
 
 const ID_PREFIX = 2;
 const endpointId = (key: string): string => `e:${key}`;
+const hostId = (key: string): string => `h:${key}`;
 const networkSetId = (key: string): string => `n:${key}`;
+
+const hasLabels = (profile: string): boolean => /^(kns|ksa)\./.test(profile);
+
+function namespaceOf(bearer: Bearer | undefined): string | undefined {
+  return bearer === undefined || bearer.kind === 'host' ? undefined : bearer.facts.namespace;
+}
 
 function put<V>(map: Map<string, V>, key: string, value: V | undefined): void {
   if (value === undefined) map.delete(key);

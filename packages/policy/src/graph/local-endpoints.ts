@@ -1,19 +1,24 @@
-import type { Endpoint, EndpointKey, EndpointPlan, Labels, Policy, PolicyKey, Tier } from '@muslin/api';
+import type { EndpointKey, EndpointPlan, HostPlan, Policy, PolicyKey, Tier } from '@muslin/api';
 import { matchesSelector } from '@muslin/api';
-import { endpointPlan, isLocal } from '../endpoint-plan.ts';
+import { appliesToPods, endpointPlan, isLocal } from '../endpoint-plan.ts';
+import { hostPlan } from '../host-plan.ts';
+import type { Bearer } from './bearer.ts';
 import type { BearerChange } from './bearers.ts';
 import { SelectorIndex } from './selector-index.ts';
 
 interface Local {
-  readonly endpoint: Endpoint;
-  readonly labels: Labels;
+  readonly bearer: LocalBearer;
   readonly selecting: Set<PolicyKey>;
 }
 
-/** The endpoints of this node, and which policies select which of them. */
+type LocalBearer = Extract<Bearer, { kind: 'endpoint' | 'host' }>;
+
+/** The pods and host endpoints of this node, and which policies select which of them. */
 export class LocalEndpoints {
   readonly #node: string;
   readonly #locals = new Map<EndpointKey, Local>();
+  /** Keys of the host endpoints among them. */
+  readonly #hosts = new Set<EndpointKey>();
   readonly #policies: ReadonlyMap<PolicyKey, Policy>;
   readonly #selectors = new SelectorIndex<PolicyKey>();
   readonly #users = new Map<PolicyKey, number>();
@@ -40,7 +45,7 @@ export class LocalEndpoints {
       else this.#selectors.delete(key);
       for (const [endpoint, local] of this.#locals) {
         if (reviewed.has(endpoint)) continue;
-        this.#select(endpoint, local, key, isolates && matchesSelector(policy.selector, local.labels));
+        this.#select(endpoint, local, key, isolates && selects(policy, local.bearer));
         // Its order, tier or directions may have changed.
         if (local.selecting.has(key)) this.dirtyPlans.add(endpoint);
       }
@@ -49,16 +54,17 @@ export class LocalEndpoints {
 
   /** An endpoint came, changed or went. */
   review({ before, after }: BearerChange): void {
-    const was = before?.kind === 'endpoint' ? before.facts.key : undefined;
-    const local = after?.kind === 'endpoint' && isLocal(after.facts, this.#node) ? after : undefined;
+    const was = before === undefined || before.kind === 'networkSet' ? undefined : before.facts.key;
+    const local = this.#isHere(after) ? after : undefined;
     const key = local?.facts.key ?? was;
     if (key === undefined) return;
     const known = this.#locals.get(key);
     if (known === undefined && local === undefined) return;
     const selecting = known?.selecting ?? new Set<PolicyKey>();
-    const wanted = local === undefined ? new Set<PolicyKey>() : this.#selectors.matching(local.labels);
+    const wanted = local === undefined ? new Set<PolicyKey>() : this.#wanted(local);
     if (local === undefined) this.#locals.delete(key);
-    else this.#locals.set(key, { endpoint: local.facts, labels: local.labels, selecting });
+    else this.#locals.set(key, { bearer: local, selecting });
+    if (isHost(local) || isHost(known?.bearer)) this.#hostsTouched(key, local);
     for (const policy of [...selecting]) if (!wanted.has(policy)) this.#unselect(selecting, policy);
     for (const policy of wanted) if (!selecting.has(policy)) this.#use(selecting, policy);
     this.dirtyPlans.add(key);
@@ -69,12 +75,43 @@ export class LocalEndpoints {
     for (const key of this.#locals.keys()) this.dirtyPlans.add(key);
   }
 
-  /** The plan of a local endpoint; undefined when it is none. */
+  /** The plan of a local pod; undefined when it is none. */
   plan(key: EndpointKey, tiers: ReadonlyMap<string, Tier>): EndpointPlan | undefined {
     const local = this.#locals.get(key);
-    if (local === undefined) return undefined;
-    const policies = [...local.selecting].map(policy => this.#policies.get(policy) as Policy);
-    return endpointPlan(local.endpoint, policies, tiers);
+    if (local?.bearer.kind !== 'endpoint') return undefined;
+    return endpointPlan(local.bearer.facts, this.#policiesOf(local), tiers);
+  }
+
+  /** The plans of this node's host endpoints, in order of their keys. */
+  hostPlans(tiers: ReadonlyMap<string, Tier>): ReadonlyMap<EndpointKey, HostPlan> {
+    const plans = new Map<EndpointKey, HostPlan>();
+    for (const key of [...this.#hosts].sort()) {
+      const local = this.#locals.get(key);
+      if (local?.bearer.kind === 'host')
+        plans.set(key, hostPlan(local.bearer.facts, this.#policiesOf(local), tiers));
+    }
+    return plans;
+  }
+
+  #policiesOf({ selecting }: Local): readonly Policy[] {
+    return [...selecting].map(policy => this.#policies.get(policy) as Policy);
+  }
+
+  #isHere(bearer: Bearer | undefined): bearer is LocalBearer {
+    if (bearer?.kind === 'host') return bearer.facts.node === this.#node;
+    return bearer?.kind === 'endpoint' && isLocal(bearer.facts, this.#node);
+  }
+
+  #wanted(bearer: LocalBearer): Set<PolicyKey> {
+    const found = this.#selectors.matching(bearer.labels);
+    if (bearer.kind === 'endpoint')
+      for (const key of found) if (!appliesToPods(this.#policies.get(key) as Policy)) found.delete(key);
+    return found;
+  }
+
+  #hostsTouched(key: EndpointKey, local: LocalBearer | undefined): void {
+    if (isHost(local)) this.#hosts.add(key);
+    else this.#hosts.delete(key);
   }
 
   #select(endpoint: EndpointKey, { selecting }: Local, policy: PolicyKey, selected: boolean): void {
@@ -100,4 +137,12 @@ export class LocalEndpoints {
       this.dirtyUse.add(policy);
     }
   }
+}
+
+function isHost(bearer: LocalBearer | undefined): boolean {
+  return bearer?.kind === 'host';
+}
+
+function selects(policy: Policy, { kind, labels }: LocalBearer): boolean {
+  return (kind === 'host' || appliesToPods(policy)) && matchesSelector(policy.selector, labels);
 }
