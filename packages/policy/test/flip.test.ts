@@ -98,7 +98,7 @@ describe('flips', () => {
           }
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 150 },
     );
     expect(offered).toBeGreaterThan(100);
   });

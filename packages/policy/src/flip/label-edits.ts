@@ -20,7 +20,7 @@ export function* labelEdits({ snapshot, explanation }: EditContext): Iterable<Ed
   const seen = new Set<Selector>();
   const wishes = new Map<string, Wish>();
   for (const path of explanation.paths) {
-    for (const { tiers } of [path.egress, path.ingress]) {
+    for (const { tiers } of [path.egress, ...path.crossings, path.ingress]) {
       for (const { policy: key } of tiers.flatMap(tier => tier.policies)) {
         const policy = snapshot.policies.get(key);
         if (policy === undefined) continue;

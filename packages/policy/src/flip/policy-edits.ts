@@ -18,7 +18,7 @@ import type { Decision, Packet, PolicyTrace, RuleTrace } from '../trace.ts';
 /** Edits of policies: rules that would allow what is denied, rules and policies whose absence would turn it round. */
 export function* policyEdits({ snapshot, explanation }: EditContext): Iterable<Edit> {
   for (const path of explanation.paths) {
-    for (const decision of [path.egress, path.ingress]) {
+    for (const decision of [path.egress, ...path.crossings, path.ingress]) {
       if (decision.because.code === 'no-policy') yield* isolations(snapshot, decision);
       for (const trace of decidingPolicies(decision)) {
         const policy = snapshot.policies.get(trace.policy);
