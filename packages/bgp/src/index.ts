@@ -9,7 +9,17 @@ export type { ConnectionId, Input } from './speaker/input.ts';
 export type { BestNextHop, Output } from './speaker/output.ts';
 export type { OwnRoute } from './speaker/own-route.ts';
 export type { PeerConfig, PeerId, PrefixLimit, Transport } from './speaker/peer-config.ts';
-export type { FamilyView, MessageCounts, PeerView } from './speaker/peer-view.ts';
+export type {
+  PeerEnd,
+  PeerHistory,
+  PeerNotification,
+  Reach,
+  ReachFailure,
+} from './speaker/peer-history.ts';
+export type { FamilyView, MessageCounts, PeerView, PeerWish } from './speaker/peer-view.ts';
+export { diagnose } from './doctor/diagnose.ts';
+export type { Finding, Severity, Whose } from './doctor/finding.ts';
+export { type KernelWitness, NO_WITNESS } from './doctor/kernel-witness.ts';
 export type { Explanation, LostRoute, RouteView } from './speaker/route-view.ts';
 export {
   ACCEPT_ALL,

@@ -139,12 +139,13 @@ export class Speaker {
     this.#now = Math.max(this.#now, now);
     switch (input.kind) {
       case 'connected':
-        this.#owner(input.connection)?.sessions.connected(input.connection, input.localIp);
+        this.#connected(input.connection, input.localIp);
         break;
       case 'accepted':
         this.#accept(input);
         break;
       case 'connectFailed':
+        this.#owner(input.connection)?.history.failed(input.failure ?? 'not-tried', input.message, this.#now);
         this.#closed(input.connection, input.message);
         break;
       case 'closed':
@@ -283,6 +284,7 @@ export class Speaker {
         const { remoteIp, transport } = peer().config;
         const connection = `out-${++this.#dials}`;
         this.#peers.own(connection, peer());
+        peer().history.dialled(connection, this.#now);
         const port = transport.port ?? 179;
         this.#outputs.push({ kind: 'dial', peer: id, connection, remoteIp, port, transport });
         return connection;
@@ -290,6 +292,8 @@ export class Speaker {
       transmit: (connection, bytes) => this.#outputs.push({ kind: 'send', connection, bytes }),
       hangUp: connection => {
         this.#peers.disown(connection);
+        const silence = peer().history.hungUp(connection, this.#now);
+        if (silence !== undefined) peer().connectError = silence;
         this.#outputs.push({ kind: 'close', connection });
       },
       setTimer: (session, timer, seconds) => {
@@ -322,11 +326,18 @@ export class Speaker {
     if (peer?.config.enabled && !(peer.held && idle)) {
       this.#peers.own(connection, peer);
       this.#touched.add(peer);
+      peer.history.accepted();
       peer.sessions.accepted(connection, input.localIp);
       return;
     }
     this.#outputs.push({ kind: 'send', connection, bytes: encodeMessage(cease(5), PLAIN_OPTIONS) });
     this.#outputs.push({ kind: 'close', connection });
+  }
+
+  #connected(connection: ConnectionId, localIp: Ip): void {
+    const peer = this.#owner(connection);
+    peer?.history.connected();
+    peer?.sessions.connected(connection, localIp);
   }
 
   #closed(connection: ConnectionId, message: string): void {
@@ -380,6 +391,7 @@ export class Speaker {
   #ended(peer: Peer, reason: EndReason, established: boolean): void {
     // A stray call that ends says nothing about the session that stands.
     if (!established && peer.live !== undefined) return;
+    peer.history.ended(reason, established, this.#now);
     peer.lastError = reason.message;
     peer.connectError = undefined;
     if (established) this.#exchange.ended(peer, reason, this.#now);

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { ConnectionId, Input, Output, Transport } from '@muslin/bgp';
 import { findLink, limitHops, type NetlinkSocket, setMd5Key, socketFd, TcpTransport } from '@muslin/linux';
 import { formatIp, type Ip, parseIp } from '@muslin/net';
+import { reachFailure } from './core/reach-failure.ts';
 import { Listeners } from './listeners.ts';
 
 /** What the connections need. */
@@ -73,7 +74,8 @@ export class Connections {
     const scope = transport.interface === undefined ? undefined : this.#indexOf(transport.interface);
     const md5 = this.#keys.get(formatIp(remoteIp))?.key;
     const refuse = (message: string): void => {
-      setImmediate(() => this.#options.feed({ kind: 'connectFailed', connection, message }));
+      const failure = reachFailure(message);
+      setImmediate(() => this.#options.feed({ kind: 'connectFailed', connection, message, failure }));
     };
     if (passwordKey !== undefined && md5 === undefined) {
       refuse(`the password in Secret ${passwordKey} is not known: no session without it`);
@@ -106,7 +108,10 @@ export class Connections {
     this.#attend(connection, socket, message =>
       connected
         ? { kind: 'closed', connection, message }
-        : { kind: 'connectFailed', connection, message: dialWords(message, passwordKey !== undefined) },
+        : {
+            ...{ kind: 'connectFailed', connection, failure: reachFailure(message) },
+            message: dialWords(message, passwordKey !== undefined),
+          },
     );
   }
 

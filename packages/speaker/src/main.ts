@@ -15,6 +15,7 @@ import { FactStore } from './core/fact-store.ts';
 import { nodeStatus } from './core/node-status.ts';
 import { passwordsFor } from './core/passwords-for.ts';
 import { type Problem, problemText } from './core/problem.ts';
+import { KernelDrops } from './kernel-drops.ts';
 import { metrics } from './metrics.ts';
 import { NodeAnswers } from './node-answers.ts';
 import { readOptions, USAGE } from './options.ts';
@@ -76,12 +77,14 @@ const program = new SpeakerProgram({
   onChange: () => reporter.poke(),
 });
 
+const drops = new KernelDrops();
 let conditions: ReturnType<typeof nodeStatus>['conditions'] = [];
 const problems = (): readonly Problem[] => [...store.problems(node), ...program.problems];
 function status() {
   const { desired, fib } = program;
   const view = {
     ...{ desired, peers: program.peers(), routesLearned: fib.size, problems: problems(), timeOf },
+    ...{ now: performance.now(), witness: drops.lately(performance.now()) },
   };
   const now = nodeStatus(view, conditions, timeOf(performance.now()));
   conditions = now.conditions;
@@ -198,6 +201,10 @@ const socket = await serveSocket(
       routesRefused: Object.fromEntries(program.fib.refused),
     }),
     metrics: measured.text,
+    kernel: async () => {
+      const read = await routes.read();
+      return read.ok ? read.value : undefined;
+    },
   }),
 );
 

@@ -1,4 +1,6 @@
+import type { Route } from '@muslin/dataplane';
 import { formatIp, parseIp, parsePrefix } from '@muslin/net';
+import { fibState } from './core/fib-state.ts';
 import { problemText } from './core/problem.ts';
 import { readable } from './readable.ts';
 import type { SpeakerProgram } from './speaker-program.ts';
@@ -10,12 +12,14 @@ export interface PagesView {
   /** Whole status, with `node`, `started` and `staleSince`. */
   readonly status: () => object;
   readonly metrics: () => Promise<string>;
+  /** The routes of the kernel now; undefined when they can't be read. */
+  readonly kernel: () => Promise<readonly Route[] | undefined>;
 }
 
 const json = (value: unknown): Answer => ({ kind: 'json', value: readable(value) });
 
 /** What the speaker answers on its socket. */
-export function pagesOf({ program, status, metrics }: PagesView): Pages {
+export function pagesOf({ program, status, metrics, kernel }: PagesView): Pages {
   const routes = (which: 'received' | 'advertised') => (query: URLSearchParams) => {
     const ip = parseIp(query.get('peer') ?? '');
     const id = ip.ok ? formatIp(ip.value) : undefined;
@@ -35,7 +39,7 @@ export function pagesOf({ program, status, metrics }: PagesView): Pages {
       ),
     '/v1/received': routes('received'),
     '/v1/advertised': routes('advertised'),
-    '/v1/explain': query => {
+    '/v1/explain': async query => {
       const prefix = parsePrefix(query.get('prefix') ?? '');
       if (!prefix.ok) return { kind: 'mistake', message: `prefix: ${prefix.fault.message}` };
       const key = readable(prefix.value) as string;
@@ -43,6 +47,7 @@ export function pagesOf({ program, status, metrics }: PagesView): Pages {
       return json({
         ...(program.speaker?.explain(prefix.value) ?? {}),
         ...(refused === undefined ? {} : { refusedByKernel: refused }),
+        fib: fibState(prefix.value, (await kernel()) ?? [], refused),
       });
     },
   };

@@ -84,7 +84,7 @@ export class Stage {
   }
 
   ns(name: string): string {
-    return `msl-t-sp-${name}`;
+    return `msl-t-sp-${process.pid}-${name}`;
   }
 
   /** Runs a program in a namespace and gives its standard output. */

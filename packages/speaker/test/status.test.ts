@@ -1,7 +1,7 @@
-import type { PeerView } from '@muslin/bgp';
+import { NO_WITNESS, type PeerView } from '@muslin/bgp';
 import { ROUTE_PROTOCOL_BGP, type Route } from '@muslin/dataplane';
 import { bgpNodeStatus, calicoNodeStatus } from '@muslin/api';
-import { mustIp, mustPrefix } from '@muslin/net';
+import { ip4, mustIp, mustPrefix } from '@muslin/net';
 import { describe, expect, test } from 'vitest';
 import { calicoStatus, type NodeAnswerView, readQuestion } from '../src/core/calico-node-status.ts';
 import { desiredSpeaker } from '../src/core/desired-speaker.ts';
@@ -58,6 +58,18 @@ function report(address: string, about: Partial<PeerReport> = {}): PeerReport {
       },
     ],
     faults: { withdraw: 0, discard: 0, last: undefined },
+    wish: {
+      ...{ localAs: 64512, remoteAs: 65000, routerId: ip4(0x0a000001), port: 179, source: undefined },
+      ...{
+        passive: false,
+        enabled: true,
+        shutdownText: undefined,
+        signed: false,
+        ttlSecurityHops: undefined,
+      },
+      ...{ families: ['ipv4-unicast', 'ipv6-unicast'], overLimit: false },
+    },
+    history: { reach: undefined, lastEnd: undefined, lastNotification: undefined, collisions: 0 },
   };
   return { ...view, type: 'GlobalPeer', asNumber: 65000, held: undefined, ...about };
 }
@@ -69,6 +81,7 @@ const down = (about: Partial<PeerReport>) => report('192.0.2.2', { state: 'Activ
 describe('BGPNodeStatus', () => {
   const view = (about: Partial<SpeakerView> = {}): SpeakerView => ({
     ...{ desired, peers: [report('192.0.2.1')], routesLearned: 7, problems: [], timeOf },
+    ...{ now: 2000, witness: NO_WITNESS },
     ...about,
   });
   const now = '2026-01-02T03:04:05Z';
@@ -90,6 +103,10 @@ describe('BGPNodeStatus', () => {
       type: 'GlobalPeer',
       state: 'Established',
       since: '1970-01-01T00:00:01.000Z',
+      finding: {
+        ...{ code: 'up', severity: 'ok', whose: 'nobody' },
+        message: 'The session with 192.0.2.1 is up; 192.0.2.1 does not offer ipv6-unicast.',
+      },
       families: ['ipv4-unicast'],
       prefixesReceived: 5,
       prefixesAccepted: 4,

@@ -6,6 +6,16 @@ import { choice, integer, list, object, text, texts } from './property.ts';
 const count = (description: string) => integer(description, { least: 0, format: 'int64' }).optional();
 const at = (description: string) => text(description, { format: 'date-time' }).optional();
 
+const finding = object(
+  {
+    code: text('One word for programs, such as refused, filtered, wrong-as', { max: 64 }),
+    severity: choice(['ok', 'waiting', 'warning', 'problem'], 'How bad it is'),
+    whose: choice(['ours', 'theirs', 'network', 'both', 'nobody'], 'Who can mend it, seen from the node'),
+    message: text('What is wrong, whose fault it is, and what to do, in one sentence', { max: 1024 }),
+  },
+  'What is the matter with the session',
+);
+
 const peer = object(
   {
     address: text('Address of the peer', { max: 64 }),
@@ -16,7 +26,8 @@ const peer = object(
       'State of the session (RFC 4271 §8.2.2)',
     ),
     since: at('Since when it is in this state'),
-    lastError: text('Why the session last ended, whose fault it was and what to do').optional(),
+    lastError: text('Why the session last ended').optional(),
+    finding: finding.optional(),
     families: texts('Address families agreed on, such as ipv4-unicast').optional(),
     prefixesReceived: count('Routes that the peer told'),
     prefixesAccepted: count('Routes of the peer that passed the filters'),

@@ -1,5 +1,6 @@
 import type { Ip } from '@muslin/net';
 import type { PeerId } from './peer-config.ts';
+import type { ReachFailure } from './peer-history.ts';
 
 /** Name of a TCP connection. The speaker names those that it dials (`out-…`), the shell those it accepts (any other). */
 export type ConnectionId = string;
@@ -20,7 +21,13 @@ export type Input =
       readonly remoteIp: Ip;
       readonly interface?: string;
     }
-  | { readonly kind: 'connectFailed'; readonly connection: ConnectionId; readonly message: string }
+  /** A call came to nothing; `failure` says how, as far as the shell knows, and `message` in words. */
+  | {
+      readonly kind: 'connectFailed';
+      readonly connection: ConnectionId;
+      readonly message: string;
+      readonly failure?: ReachFailure;
+    }
   | { readonly kind: 'bytes'; readonly connection: ConnectionId; readonly bytes: Uint8Array }
   /** The peer, or the network, closed the connection. Not to be told after an output `close`. */
   | { readonly kind: 'closed'; readonly connection: ConnectionId; readonly message?: string }

@@ -2,7 +2,9 @@ import type { Ip, Ip4 } from '@muslin/net';
 import type { StateName } from '../session/session-state.ts';
 import type { Capability } from '../wire/capability.ts';
 import type { RouteFamily } from '../wire/route-family.ts';
+import type { RemoteAs } from '../session/session-config.ts';
 import type { PeerId } from './peer-config.ts';
+import type { PeerHistory } from './peer-history.ts';
 
 /** Messages counted since the peer was configured. */
 export interface MessageCounts {
@@ -30,6 +32,26 @@ export interface FamilyView {
   readonly endOfRib: boolean;
 }
 
+/** What is asked for on a session, as far as it may be what keeps it down. */
+export interface PeerWish {
+  readonly localAs: number;
+  readonly remoteAs: RemoteAs;
+  readonly routerId: Ip4;
+  readonly port: number;
+  readonly source: Ip | undefined;
+  readonly passive: boolean;
+  readonly enabled: boolean;
+  /** What the peer is told while it is not enabled. */
+  readonly shutdownText: string | undefined;
+  /** Segments are signed (RFC 2385); the password itself is not known here. */
+  readonly signed: boolean;
+  /** RFC 5082. */
+  readonly ttlSecurityHops: number | undefined;
+  readonly families: readonly RouteFamily[];
+  /** It broke its prefix limit, and its calls are refused until an operator or a timer says otherwise. */
+  readonly overLimit: boolean;
+}
+
 /** What is going on with a peer. Times in milliseconds on the clock of `handle`. */
 export interface PeerView {
   readonly id: PeerId;
@@ -49,6 +71,9 @@ export interface PeerView {
   readonly holdTime: number | undefined;
   readonly keepaliveTime: number | undefined;
   readonly hostName: string | undefined;
+  readonly wish: PeerWish;
+  /** What went wrong so far. */
+  readonly history: PeerHistory;
   /** What the peer offered. */
   readonly capabilities: readonly Capability[];
   readonly messagesIn: MessageCounts;

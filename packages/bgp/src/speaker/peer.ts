@@ -10,6 +10,7 @@ import type { Message } from '../wire/message.ts';
 import { isLinkLocal } from '../wire/next-hop.ts';
 import { ALL_FAMILIES, type RouteFamily } from '../wire/route-family.ts';
 import type { FullPeerConfig } from './peer-config.ts';
+import { HistoryKeeper } from './peer-history.ts';
 import type { Connection, PeerSessions } from './peer-sessions.ts';
 
 /** The speaker's own settings that peers inherit. */
@@ -44,6 +45,7 @@ export interface Peer {
   readonly messagesIn: Record<Message['kind'], number>;
   readonly messagesOut: Record<Message['kind'], number>;
   readonly faults: { withdraw: number; discard: number; last: string | undefined };
+  readonly history: HistoryKeeper;
   /** Octets given to the shell that the kernel may not have taken. */
   unsent: number;
   readonly stale: Set<RouteFamily>;
@@ -70,6 +72,7 @@ export function newPeer(slot: number, config: FullPeerConfig, sessions: PeerSess
     messagesIn: noMessages(),
     messagesOut: noMessages(),
     faults: { withdraw: 0, discard: 0, last: undefined },
+    history: new HistoryKeeper(),
     unsent: 0,
     stale: new Set(),
     held: false,

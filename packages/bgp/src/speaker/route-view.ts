@@ -30,6 +30,8 @@ export interface Explanation {
   /** Other paths that carry traffic as well. */
   readonly alsoUsed: readonly RouteView[];
   readonly lost: readonly LostRoute[];
+  /** Peers that have, or are about to get, it. */
+  readonly told: readonly PeerId[];
   /** Peers that don't get the winner, and why. */
   readonly withheld: readonly { readonly peer: PeerId; readonly because: string }[];
 }

@@ -4,7 +4,7 @@ import { EXCLUSIONS, type Exclusion } from '../rib/path-table.ts';
 import type { Rib } from '../rib/rib.ts';
 import { ALL_FAMILIES, type RouteFamily, unicastOf } from '../wire/route-family.ts';
 import type { Peer } from './peer.ts';
-import type { FamilyView, PeerView } from './peer-view.ts';
+import type { FamilyView, PeerView, PeerWish } from './peer-view.ts';
 import type { Explanation, LostRoute, RouteView } from './route-view.ts';
 
 /** A peer for display. */
@@ -31,6 +31,27 @@ export function viewPeer(peer: Peer, rib: Rib): PeerView {
     messagesOut: { ...peer.messagesOut },
     families: ALL_FAMILIES.map(family => viewFamily(peer, rib, family)),
     faults: { ...peer.faults },
+    wish: wishOf(peer),
+    history: peer.history.view,
+  };
+}
+
+function wishOf({ config, sessions, held }: Peer): PeerWish {
+  const { localAs, routerId } = sessions.config;
+  const { transport } = config;
+  return {
+    localAs,
+    routerId,
+    remoteAs: config.remoteAs,
+    port: transport.port ?? 179,
+    source: transport.source,
+    passive: config.passive,
+    enabled: config.enabled,
+    shutdownText: config.shutdownText,
+    signed: transport.passwordKey !== undefined,
+    ttlSecurityHops: transport.ttlSecurityHops,
+    families: config.families,
+    overLimit: held,
   };
 }
 
@@ -123,7 +144,7 @@ export function explainPrefix(rib: Rib, prefix: Prefix, peers: readonly Peer[]):
   const family = unicastOf(prefix.ip.family);
   const table = rib.families[family];
   const entry = rib.find(prefix);
-  if (entry === 0) return { prefix, winner: undefined, alsoUsed: [], lost: [], withheld: [] };
+  if (entry === 0) return { prefix, winner: undefined, alsoUsed: [], lost: [], told: [], withheld: [] };
   const { paths, decision } = table.decision(entry);
   const view = (i: number) => {
     const path = paths[i] as number;
@@ -146,8 +167,16 @@ export function explainPrefix(rib: Rib, prefix: Prefix, peers: readonly Peer[]):
     winner: decision.best < 0 ? undefined : view(decision.best),
     alsoUsed: decision.equal.slice(1).map(view),
     lost,
+    told: toldOf(rib, family, entry, peers),
     withheld: withheldFrom(rib, family, entry, peers),
   };
+}
+
+function toldOf(rib: Rib, family: RouteFamily, entry: number, peers: readonly Peer[]): readonly string[] {
+  return peers.flatMap(peer => {
+    const sent = rib.group(family, peer.slot)?.advertisedPaths(peer.slot, entry) ?? [];
+    return sent.length === 0 ? [] : [peer.config.id];
+  });
 }
 
 function withheldFrom(
@@ -161,7 +190,10 @@ function withheldFrom(
   const source = rib.families[family].paths.slot[best];
   return peers.flatMap(peer => {
     const group = rib.group(family, peer.slot);
-    if (group === undefined) return [];
+    if (group === undefined) {
+      const because = peer.live === undefined ? 'the session is not up' : `it takes no ${family}`;
+      return [{ peer: peer.config.id, because }];
+    }
     const because = source === peer.slot ? 'it came from this peer' : group.withheld(entry);
     return because === undefined ? [] : [{ peer: peer.config.id, because }];
   });

@@ -1,7 +1,8 @@
+import type { KernelWitness } from '@muslin/bgp';
 import type { bgpNodeStatus, StatusOf } from '@muslin/api';
 import { formatIp } from '@muslin/net';
 import type { DesiredSpeaker } from './desired-speaker.ts';
-import { errorOf, type PeerReport, routeCount } from './peer-report.ts';
+import { errorOf, findingOf, type PeerReport, routeCount } from './peer-report.ts';
 import { type Problem, problemText } from './problem.ts';
 
 /** The status of a BGPNodeStatus (muslin.dev/v1alpha1). */
@@ -14,6 +15,9 @@ export interface SpeakerView {
   readonly peers: readonly PeerReport[];
   readonly routesLearned: number;
   readonly problems: readonly Problem[];
+  /** When it is, on the speaker's clock, in milliseconds. */
+  readonly now: number;
+  readonly witness: KernelWitness;
   /** RFC 3339 of a time on the speaker's clock. */
   readonly timeOf: (at: number) => string;
 }
@@ -23,15 +27,16 @@ export function nodeStatus(view: SpeakerView, before: readonly Condition[], now:
   const { desired, peers, problems } = view;
   return {
     ...(desired === undefined ? {} : { routerID: formatIp(desired.routerId), asNumber: desired.asNumber }),
-    peers: [...peers].sort((a, b) => (a.id < b.id ? -1 : 1)).map(peer => peerStatus(peer, view.timeOf)),
+    peers: [...peers].sort((a, b) => (a.id < b.id ? -1 : 1)).map(peer => peerStatus(peer, view)),
     peersEstablished: peers.filter(peer => peer.state === 'Established').length,
     routesLearned: view.routesLearned,
     conditions: [condition(problems, before, now)],
   } satisfies NodeStatus;
 }
 
-function peerStatus(peer: PeerReport, timeOf: SpeakerView['timeOf']) {
+function peerStatus(peer: PeerReport, { timeOf, now, witness }: SpeakerView) {
   const error = errorOf(peer)?.slice(0, 512);
+  const { code, severity, whose, message } = findingOf(peer, now, witness);
   return {
     address: formatIp(peer.remoteIp),
     asNumber: peer.asNumber,
@@ -39,6 +44,7 @@ function peerStatus(peer: PeerReport, timeOf: SpeakerView['timeOf']) {
     state: peer.state,
     since: timeOf(peer.since),
     ...(error === undefined ? {} : { lastError: error }),
+    finding: { code, severity, whose, message: message.slice(0, 1024) },
     families: peer.families.filter(family => family.agreed).map(family => family.family),
     prefixesReceived: routeCount(peer, 'received'),
     prefixesAccepted: routeCount(peer, 'accepted'),

@@ -1,4 +1,4 @@
-import type { PeerView } from '@muslin/bgp';
+import { diagnose, type Finding, type KernelWitness, type PeerView } from '@muslin/bgp';
 import type { PeerType } from './desired-peer.ts';
 
 /** A peer as people see it: what the speaker knows of it, and where it comes from. */
@@ -13,6 +13,16 @@ export interface PeerReport extends PeerView {
 export function errorOf(peer: PeerReport): string | undefined {
   if (peer.held !== undefined) return peer.held;
   return peer.state === 'Established' ? undefined : (peer.connectError ?? peer.lastError);
+}
+
+/** What is the matter with the session, in one sentence. */
+export function findingOf(peer: PeerReport, now: number, witness: KernelWitness): Finding {
+  if (peer.held === undefined) return diagnose(peer, now, witness);
+  return { code: 'held-here', severity: 'problem', whose: 'ours', message: sentence(peer.held) };
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 /** Routes over all families. */

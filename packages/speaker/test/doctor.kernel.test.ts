@@ -1,0 +1,183 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually, Stage } from './stage.ts';
+
+const AS = 64_512;
+/** The other ends, each with one fault; the number is the last octet of its address. */
+const HOSTS = {
+  ...{ n1: 1, n2: 2, n3: 3, refused: 11, filtered: 12, 'they-differ': 13, 'we-differ': 14, password: 15 },
+  ...{ silent: 16, twin: 17, hops: 18, limit: 19, closed: 20, stranger: 21, unsigned: 22, signed: 23 },
+};
+type Host = keyof typeof HOSTS;
+const address = (host: Host) => `10.78.0.${HOSTS[host]}`;
+let stage: Stage;
+const birds = new Map<Host, ReturnType<Stage['startBird']>>();
+
+/** BIRD as it should be, but for what is given. */
+function bird(
+  host: Host,
+  fault: Partial<Record<'id' | 'as' | 'node' | 'nodeAs' | 'more' | 'limit', string>>,
+) {
+  const config = `
+router id ${fault.id ?? address(host)};
+protocol device {}
+protocol bgp node {
+  local ${address(host)} as ${fault.as ?? '65001'};
+  neighbor ${fault.node ?? '10.78.0.1'} as ${fault.nodeAs ?? AS};
+  connect retry time 1; connect delay time 1; error wait time 1, 2; hold time 30;
+  ${fault.more ?? ''}
+  ipv4 { import all; ${fault.limit ?? ''} export none; };
+}
+`;
+  birds.set(host, stage.startBird(host, config));
+}
+
+/** A BGPPeer of one node. */
+const peer = (node: Host, host: Host, more: object = {}) =>
+  stage.put('BGPPeer', host, { spec: { node, peerIP: address(host), asNumber: 65001, ...more } });
+const password = (key: string) => ({ password: { secretKeyRef: { name: 'bgp', key } } });
+
+async function finding(node: Host, at: string) {
+  const { peers } = await stage.json(node, '/v1/status');
+  return peers.find((each: { address: string }) => each.address === at)?.finding;
+}
+
+/** Waits for the finding, and looks at its sentence. */
+const says = (node: Host, at: string, code: string, sentence: RegExp) =>
+  eventually(async () => {
+    const found = await finding(node, at);
+    expect(found?.code).toBe(code);
+    expect(found?.message).toMatch(sentence);
+  }, 40_000);
+
+beforeAll(async () => {
+  stage = new Stage(HOSTS);
+  await stage.serveApi();
+  for (const node of ['n1', 'n2', 'n3'] as const) await stage.putNode(node, address(node));
+  await stage.put('BGPConfiguration', 'default', { spec: { asNumber: AS, nodeToNodeMeshEnabled: false } });
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  await stage.put('Secret', 'bgp', { data: { tor: base64('what we think') } }, 'kube-system');
+  await stage.putBlock('n1', '10.244.1.0/26');
+  await stage.putBlock('n1', '10.244.2.0/26');
+  stage.run('filtered', 'iptables', '-A', 'INPUT', '-p', 'tcp', '--dport', '179', '-j', 'DROP');
+  bird('they-differ', { as: '65009' });
+  bird('we-differ', { nodeAs: '64999' });
+  bird('password', { more: 'password "what they think";' });
+  bird('silent', { more: 'hold time 3; keepalive time 1;' });
+  bird('twin', { id: '10.78.0.1', as: String(AS) });
+  bird('hops', {});
+  bird('limit', { limit: 'import limit 1 action disable;' });
+  bird('closed', {});
+  bird('stranger', { node: '10.78.0.99' });
+  bird('unsigned', { node: address('n2') });
+  bird('signed', { node: address('n3'), more: 'password "only theirs";' });
+  for (const host of [
+    'refused',
+    'filtered',
+    'they-differ',
+    'we-differ',
+    'silent',
+    'limit',
+    'closed',
+  ] as const)
+    await peer('n1', host);
+  await peer('n1', 'stranger');
+  await peer('n1', 'password', password('tor'));
+  await peer('n1', 'twin', { asNumber: AS });
+  await peer('n1', 'hops', { ttlSecurity: 1 });
+  const elsewhere = (name: string, peerIP: string) =>
+    stage.put('BGPPeer', name, { spec: { node: 'n1', peerIP, asNumber: 65001 } });
+  await elsewhere('nobody', '10.78.0.77');
+  await elsewhere('nowhere', '203.0.113.9');
+  await peer('n2', 'unsigned', password('tor'));
+  await peer('n3', 'signed');
+  for (const node of ['n1', 'n2', 'n3'] as const) stage.startSpeaker(node);
+}, 60_000);
+afterAll(() => stage?.close());
+
+test.each<readonly [what: string, node: Host, at: string, code: string, sentence: RegExp]>([
+  [
+    'a peer that does not listen',
+    'n1',
+    '10.78.0.11',
+    'refused',
+    /^Nothing listens on 10\.78\.0\.11 port 179/,
+  ],
+  [
+    'a firewall that drops',
+    'n1',
+    '10.78.0.12',
+    'filtered',
+    /^10\.78\.0\.12 port 179 does not answer at all: a firewall/,
+  ],
+  ['an address where nobody is', 'n1', '10.78.0.77', 'no-neighbour', /10\.78\.0\.77 is not there/],
+  [
+    'an address without a route',
+    'n1',
+    '203.0.113.9',
+    'no-route',
+    /^This node has no route to 203\.0\.113\.9: add one/,
+  ],
+  [
+    'a peer in another AS than written down',
+    'n1',
+    '10.78.0.13',
+    'wrong-as',
+    /^The peer is in AS 65009, 65001 is configured: correct .* \(10\.78\.0\.13\)\.$/,
+  ],
+  ['a peer that expects another AS of us', 'n1', '10.78.0.14', 'our-as-refused', /refuses our AS 64512/],
+  ['two passwords', 'n1', '10.78.0.15', 'wrong-password', /^The passwords differ: .* 10\.78\.0\.15/],
+  ['a router ID that both have', 'n1', '10.78.0.17', 'router-id-taken', /^The peer has our own router ID/],
+  [
+    'TTL security on our side alone',
+    'n1',
+    '10.78.0.18',
+    'ttl-security',
+    /TTL security .* is dropping .*10\.78\.0\.18.*ttl security on/,
+  ],
+  [
+    'a prefix limit over there',
+    'n1',
+    '10.78.0.19',
+    'too-many-routes-for-peer',
+    /accepts fewer routes than we tell it/,
+  ],
+  [
+    'a router that does not know us',
+    'n1',
+    '10.78.0.21',
+    'closed-before-open',
+    /10\.78\.0\.21 takes our connection and closes it/,
+  ],
+  [
+    'a password on our side alone',
+    'n2',
+    '10.78.0.22',
+    'password-missing-there',
+    /10\.78\.0\.22 port 179 does not sign/,
+  ],
+  ['a password on their side alone', 'n3', '10.78.0.23', 'password-missing-here', /^Somebody signs segments/],
+])('%s is told in one sentence', (_what, node, at, code, sentence) => says(node, at, code, sentence), 60_000);
+
+test('a session that is up is well', () => says('n1', address('closed'), 'up', /is up/), 60_000);
+
+test('an operator who shuts the session down there is quoted', async () => {
+  birds.get('closed')?.ask('disable', 'node', '"new line card"');
+  await says(
+    'n1',
+    address('closed'),
+    'shut-down-there',
+    /An operator shut the session down on 10\.78\.0\.20/,
+  );
+}, 60_000);
+
+test('a peer that falls silent is told', async () => {
+  await says('n1', address('silent'), 'up', /is up/);
+  const pid = stage.run('silent', 'cat', `${stage.folder}/silent.ctl.pid`).trim();
+  process.kill(Number(pid), 'SIGSTOP');
+  await says(
+    'n1',
+    address('silent'),
+    'hold-expired',
+    /10\.78\.0\.16 was silent for longer than the hold time/,
+  );
+}, 60_000);
