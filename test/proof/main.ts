@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { checkMutations } from './mutation-check.ts';
 import { Proof, type ProofOptions } from './proof.ts';
 import { story } from './story.ts';
 
@@ -14,6 +15,7 @@ const USAGE = `npm run proof -- [options]     specification = graph = compiled r
 
 interface Wanted extends Omit<ProofOptions, 'iptables'> {
   readonly rounds: number;
+  readonly mutations: number;
   readonly backends: readonly ProofOptions['iptables'][];
 }
 
@@ -29,14 +31,16 @@ function read(args: readonly string[]): Wanted | string {
         seed: text(String(Date.now() % 2 ** 31)),
         iptables: text('both'),
         id: text('proof'),
+        mutations: text('20'),
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
     if (values.help) return USAGE;
-    const numbers = [values.rounds, values.flows, values.nodes, values.seed].map(Number);
-    const [rounds = 0, flows = 0, nodes = 0, seed = 0] = numbers;
+    const { mutations, ...given } = values;
+    const numbers = [given.rounds, given.flows, given.nodes, given.seed, mutations].map(Number);
+    const [rounds = 0, flows = 0, nodes = 0, seed = 0, states = 0] = numbers;
     if (numbers.some(n => !Number.isInteger(n) || n < 0) || rounds < 1 || nodes < 1)
-      return `--rounds, --flows, --nodes and --seed take whole numbers\n\n${USAGE}`;
+      return `--rounds, --flows, --nodes, --seed and --mutations take whole numbers\n\n${USAGE}`;
     const backend = values.iptables;
     if (backend !== 'nft' && backend !== 'legacy' && backend !== 'both')
       return `--iptables takes nft, legacy or both, not "${backend}"`;
@@ -45,6 +49,7 @@ function read(args: readonly string[]): Wanted | string {
       flows,
       nodes,
       seed,
+      mutations: states,
       id: values.id,
       backends: backend === 'both' ? ['nft', 'legacy'] : [backend],
     };
@@ -55,7 +60,7 @@ function read(args: readonly string[]): Wanted | string {
 
 /** True when every round agreed. */
 async function prove(wanted: Wanted, iptables: ProofOptions['iptables']): Promise<boolean> {
-  const { rounds, ...options } = wanted;
+  const { rounds, mutations: _, ...options } = wanted;
   const started = performance.now();
   const proof = await Proof.up({ ...options, iptables });
   const stop = () => void proof.down().then(() => process.exit(130));
@@ -97,7 +102,9 @@ if (typeof wanted === 'string') {
   (help ? process.stdout : process.stderr).write(`${wanted.trimEnd()}\n`);
   process.exit(help ? 0 : 2);
 }
-let good = true;
+let good =
+  wanted.mutations === 0 ||
+  checkMutations(wanted.mutations, wanted.seed, line => process.stdout.write(`${line}\n`));
 for (const iptables of wanted.backends)
   good =
     (await prove(wanted, iptables).catch((error: Error) => {
