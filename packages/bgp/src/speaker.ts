@@ -305,6 +305,12 @@ export class Speaker {
         const broken = this.#exchange.deliver(peer(), message, this.#now);
         if (broken !== undefined) this.#hold(peer(), broken);
       },
+      deliverPlain: update => {
+        const to = peer();
+        to.messagesIn.update++;
+        const broken = this.#exchange.deliverPlain(to, update);
+        if (broken !== undefined) this.#hold(to, broken);
+      },
       ended: (reason, established) => this.#ended(peer(), reason, established),
       counted: (direction, message) => {
         const counts = direction === 'in' ? peer().messagesIn : peer().messagesOut;

@@ -1,8 +1,8 @@
-import { type Input, type Output, Speaker } from '@muslin/bgp';
+import { type Output, Speaker } from '@muslin/bgp';
 import { ROUTE_PROTOCOL_BGP } from '@muslin/dataplane';
 import type { NetlinkSocket, RouteDriver } from '@muslin/linux';
 import { formatIp, formatPrefix } from '@muslin/net';
-import { Connections, type PeerKey } from './connections.ts';
+import type { PeerKey } from './connections.ts';
 import type { ClusterFacts } from './core/cluster-facts.ts';
 import type { DesiredPeer } from './core/desired-peer.ts';
 import {
@@ -15,7 +15,7 @@ import { keepLastGood } from './core/last-good.ts';
 import type { PeerReport } from './core/peer-report.ts';
 import type { Problem } from './core/problem.ts';
 import { Fib } from './fib.ts';
-import { TimerBook } from './timer-book.ts';
+import { SpeakerShell, type Told } from './speaker-shell.ts';
 
 /** What the program needs of the world. */
 export interface ProgramOptions {
@@ -36,14 +36,12 @@ const IDLE_SYNC_MS = 10_000;
 export class SpeakerProgram {
   readonly #options: ProgramOptions;
   readonly #fib: Fib;
-  readonly #connections: Connections;
-  readonly #timers = new TimerBook(id => this.#feed({ kind: 'timer', id }));
+  readonly #shell: SpeakerShell;
   readonly #told = new Map<string, Advertisement>();
   readonly #falls = new Map<string, number>();
   readonly #converged = new Set<string>();
   #desired: DesiredSpeaker | undefined;
   #peers: ReadonlyMap<string, DesiredPeer> = new Map();
-  #speaker: Speaker | undefined;
   #restarting = false;
   #idle: NodeJS.Timeout | undefined;
   #changedAt: number | undefined;
@@ -58,11 +56,11 @@ export class SpeakerProgram {
       }),
       log: options.log,
     });
-    this.#connections = new Connections({
+    this.#shell = new SpeakerShell({
       netlink: options.netlink,
-      feed: input => this.#feed(input),
       transportOf: ip => this.#peers.get(formatIp(ip))?.config.transport,
       log: options.log,
+      tell: told => this.#take(told),
     });
   }
 
@@ -71,7 +69,7 @@ export class SpeakerProgram {
   }
 
   get speaker(): Speaker | undefined {
-    return this.#speaker;
+    return this.#shell.speaker;
   }
 
   get fib(): Fib {
@@ -90,7 +88,7 @@ export class SpeakerProgram {
 
   /** What of the configuration is not in effect. */
   get problems(): readonly Problem[] {
-    const { fault } = this.#connections.listeners;
+    const { fault } = this.#shell.connections.listeners;
     const port = { object: `Node ${this.#options.node}`, reason: 'PortTaken' } as const;
     return [
       ...(this.#desired?.problems ?? []),
@@ -101,7 +99,7 @@ export class SpeakerProgram {
   }
 
   peers(): readonly PeerReport[] {
-    return (this.#speaker?.peers() ?? []).map(view => {
+    return (this.#shell.speaker?.peers() ?? []).map(view => {
       const desired = this.#peers.get(view.id);
       return {
         ...view,
@@ -137,21 +135,22 @@ export class SpeakerProgram {
     const before = this.#desired;
     this.#desired = desired;
     const identity = (d: DesiredSpeaker) => `${d.asNumber} ${formatIp(d.routerId)}`;
-    if (this.#speaker === undefined || before === undefined || identity(before) !== identity(desired))
+    if (this.#shell.speaker === undefined || before === undefined || identity(before) !== identity(desired))
       this.#renew(desired);
-    const speaker = this.#speaker as Speaker;
+    const speaker = this.#shell.speaker as Speaker;
     const earlier = this.#peers;
     this.#peers = keepLastGood(desired.peers, earlier);
-    this.#connections.setKeys(this.#keys());
-    void this.#connections.listeners.follow(desired.listen).then(() => this.#options.onChange());
+    this.#shell.connections.setKeys(this.#keys());
+    void this.#shell.connections.listeners.follow(desired.listen).then(() => this.#options.onChange());
     for (const id of earlier.keys())
       if (!this.#peers.has(id)) {
         this.#falls.delete(id);
-        this.#perform(speaker.removePeer(id, undefined, performance.now()));
+        this.#shell.perform(speaker.removePeer(id, undefined, performance.now()));
       }
     // Routes first: a new peer then hears of all of them at once.
     this.#reviewRoutes(desired, speaker);
-    for (const { config } of this.#peers.values()) this.#perform(speaker.setPeer(config, performance.now()));
+    for (const { config } of this.#peers.values())
+      this.#shell.perform(speaker.setPeer(config, performance.now()));
     this.#fib.sync();
     this.#changedAt = performance.now();
     this.#options.onChange();
@@ -164,10 +163,10 @@ export class SpeakerProgram {
   async stop(text?: string): Promise<void> {
     clearInterval(this.#idle);
     this.#fib.freeze();
-    if (this.#speaker !== undefined)
-      this.#perform(this.#speaker.shutDown(text === undefined ? { graceful: true } : { text }));
-    this.#timers.stop();
-    await this.#connections.stop();
+    if (this.#shell.speaker !== undefined)
+      this.#shell.perform(this.#shell.speaker.shutDown(text === undefined ? { graceful: true } : { text }));
+    this.#shell.timers.stop();
+    await this.#shell.connections.stop();
   }
 
   #keys(): readonly PeerKey[] {
@@ -181,12 +180,12 @@ export class SpeakerProgram {
   /** Another AS number or router ID is another speaker: all sessions begin anew. */
   #renew(desired: DesiredSpeaker): void {
     const { asNumber, routerId } = desired;
-    if (this.#speaker !== undefined)
-      this.#perform(this.#speaker.shutDown({ text: 'AS number or router ID changed' }));
+    if (this.#shell.speaker !== undefined)
+      this.#shell.perform(this.#shell.speaker.shutDown({ text: 'AS number or router ID changed' }));
     this.#peers = new Map();
     this.#told.clear();
-    this.#timers.stop();
-    this.#speaker = new Speaker({
+    this.#shell.timers.stop();
+    this.#shell.speaker = new Speaker({
       asNumber,
       routerId,
       hostName: this.#options.node,
@@ -202,8 +201,8 @@ export class SpeakerProgram {
    */
   #leaveRoutes(): void {
     const { facts, node } = this.#options;
-    if (this.#speaker === undefined || facts.nodes.has(node)) return;
-    this.#withdrawOthers(new Set(podRoutes(facts, node).map(formatPrefix)), this.#speaker);
+    if (this.#shell.speaker === undefined || facts.nodes.has(node)) return;
+    this.#withdrawOthers(new Set(podRoutes(facts, node).map(formatPrefix)), this.#shell.speaker);
     this.#options.onChange();
   }
 
@@ -211,7 +210,7 @@ export class SpeakerProgram {
     for (const [key, { prefix }] of this.#told)
       if (!kept.has(key)) {
         this.#told.delete(key);
-        this.#perform(speaker.withdraw(prefix));
+        this.#shell.perform(speaker.withdraw(prefix));
       }
   }
 
@@ -221,51 +220,24 @@ export class SpeakerProgram {
     for (const [key, route] of wanted) {
       if (this.#told.get(key)?.localPref === route.localPref) continue;
       this.#told.set(key, route);
-      this.#perform(speaker.originate(route.prefix, { localPref: route.localPref }));
+      this.#shell.perform(speaker.originate(route.prefix, { localPref: route.localPref }));
     }
   }
 
-  #feed(input: Input): void {
-    if (this.#speaker !== undefined) this.#perform(this.#speaker.handle(input, performance.now()));
-  }
-
-  #perform(outputs: readonly Output[]): void {
-    const sent = new Set<string>();
-    for (const output of outputs) {
-      switch (output.kind) {
-        case 'dial':
-          this.#connections.dial(output);
-          break;
-        case 'send':
-          this.#connections.send(output.connection, output.bytes);
-          sent.add(output.connection);
-          break;
-        case 'close':
-          this.#connections.close(output.connection);
-          break;
-        case 'setTimer':
-          this.#timers.set(output.id, output.at);
-          break;
-        case 'clearTimer':
-          this.#timers.clear(output.id);
-          break;
-        case 'bestChanged':
-          this.#fib.change(output);
-          break;
-        case 'converged':
-          this.#converged.add(output.family);
-          if (this.#converged.size === 2) this.#fib.settle();
-          break;
-        case 'peerChanged':
-          this.#peerChanged(output);
-          break;
-        default:
-          output satisfies never;
-      }
-    }
-    for (const connection of sent) {
-      const bytes = this.#connections.backlog(connection);
-      if (bytes !== undefined) this.#feed({ kind: 'backlog', connection, bytes });
+  #take(told: Told): void {
+    switch (told.kind) {
+      case 'bestChanged':
+        this.#fib.change(told);
+        break;
+      case 'converged':
+        this.#converged.add(told.family);
+        if (this.#converged.size === 2) this.#fib.settle();
+        break;
+      case 'peerChanged':
+        this.#peerChanged(told);
+        break;
+      default:
+        told satisfies never;
     }
   }
 

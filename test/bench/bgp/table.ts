@@ -52,6 +52,8 @@ export function makeTable(count: number, as: number, nextHop: readonly number[],
       const length = lengthFor(random() * 100);
       const step = 2 ** (24 - length);
       cursor = Math.ceil(cursor / step) * step;
+      // 127.0.0.0/8 is nobody's, and some speakers refuse it.
+      if (cursor >> 16 === 127) cursor = 128 << 16;
       const octets = [cursor >> 16, (cursor >> 8) & 255, cursor & 255].slice(0, length > 16 ? 3 : 2);
       nlri.push(length, ...octets);
       cursor += step;

@@ -1,9 +1,11 @@
 import type { AttributeTable } from './attribute-table.ts';
-import { type ExportTreatment, exportRoute, type Withheld } from './export-rules.ts';
+import type { ExportTreatment, Withheld } from './export-rules.ts';
+import { Exporter } from './exporter.ts';
 import type { FamilyRib } from './family-rib.ts';
 import { GroupMember } from './group-member.ts';
 import type { OutGroup, SendBytes, SentPath } from './out-group.ts';
 import type { PeerTable } from './peer-table.ts';
+import { MapQueue } from './prefix-queue.ts';
 import { UpdatePacker } from './update-packer.ts';
 
 interface Sent {
@@ -30,7 +32,8 @@ export class AddPathGroup implements OutGroup {
   readonly treatment: ExportTreatment;
   readonly #rib: FamilyRib;
   readonly #attributes: AttributeTable;
-  readonly #peers: PeerTable;
+  readonly #exporter: Exporter;
+  readonly #queues = new Map<number, MapQueue>();
   readonly #packer: UpdatePacker;
   readonly #members = new Map<number, GroupMember>();
   /** Prefix → path → what was sent. */
@@ -42,9 +45,10 @@ export class AddPathGroup implements OutGroup {
     this.treatment = treatment;
     this.#rib = rib;
     this.#attributes = attributes;
-    this.#peers = peers;
     this.#packer = new UpdatePacker(attributes, rib.prefixes, treatment.wire);
+    this.#exporter = new Exporter(treatment, rib, attributes, peers, this.#packer);
     for (let entry = 1; entry < rib.prefixes.end; entry++) if (rib.best[entry]) this.#record(entry);
+    this.#exporter.forget();
   }
 
   get size(): number {
@@ -73,7 +77,8 @@ export class AddPathGroup implements OutGroup {
       }
     }
     // What the peer was still waiting for is known better than what the old group meant to send.
-    for (const [key, hadIt] of old?.queued() ?? []) member.requeue(key, hadIt);
+    const waiting = from instanceof AddPathGroup ? from.#queues.get(slot) : undefined;
+    for (const [key, hadIt] of waiting ?? []) member.requeue(key, hadIt);
     from.leave(slot);
   }
 
@@ -90,6 +95,7 @@ export class AddPathGroup implements OutGroup {
   leave(slot: number): void {
     this.#members.get(slot)?.clear();
     this.#members.delete(slot);
+    this.#queues.delete(slot);
   }
 
   dispose(): void {
@@ -113,7 +119,8 @@ export class AddPathGroup implements OutGroup {
 
   withheld(entry: number): Withheld | undefined {
     const best = this.#rib.best[entry] as number;
-    const result = best === 0 ? undefined : this.#export(entry, best);
+    const result = best === 0 ? undefined : this.#exporter.export(entry, best);
+    this.#exporter.forget();
     return typeof result === 'string' ? result : undefined;
   }
 
@@ -152,6 +159,7 @@ export class AddPathGroup implements OutGroup {
       this.#packer.announce(bucket.attributes, bucket.entries, bucket.ids);
       this.#toAllBut(bucket.source, this.#packer.take(), send);
     }
+    this.#exporter.forget();
   }
 
   drain(slot: number, limit: number, send: SendBytes): boolean {
@@ -159,8 +167,9 @@ export class AddPathGroup implements OutGroup {
     if (member === undefined) return true;
     const announce = new Map<number, Bucket>();
     const withdraw: Bucket = { entries: [], ids: [] };
-    const taken = member.take(limit);
-    for (const { key, hadIt } of taken) {
+    const taken: number[] = [];
+    member.take(limit, (key, hadIt) => {
+      taken.push(key);
       const entry = entryOf(key);
       const path = key % PATHS;
       const sent = this.#sent.get(entry)?.get(path);
@@ -169,20 +178,22 @@ export class AddPathGroup implements OutGroup {
         withdraw.entries.push(entry);
         withdraw.ids.push(path);
       }
-    }
+    });
     if (withdraw.entries.length > 0) this.#packer.withdraw(withdraw.entries, withdraw.ids);
     for (const [attributes, { entries, ids }] of announce) this.#packer.announce(attributes, entries, ids);
     const next = member.caughtUp(this.#packer);
     const bytes = this.#packer.take();
     if (bytes.length > 0) send(slot, bytes);
-    for (const { key } of taken) this.#rib.unpin(entryOf(key));
+    for (const key of taken) this.#rib.unpin(entryOf(key));
     if (next.refresh === 'no') return next.done;
     this.refresh(slot, next.refresh === 'bracketed' ? send : undefined);
     return false;
   }
 
   #addMember(slot: number): GroupMember {
-    const member = new GroupMember(slot, this.#rib, entryOf);
+    const queue = new MapQueue();
+    const member = new GroupMember(slot, this.#rib, queue, entryOf);
+    this.#queues.set(slot, queue);
     this.#members.set(slot, member);
     return member;
   }
@@ -214,7 +225,7 @@ export class AddPathGroup implements OutGroup {
     const before = this.#sent.get(entry) ?? NOTHING;
     const now = new Map<number, Sent>();
     for (const path of this.#rib.competing(entry)) {
-      const attributes = this.#export(entry, path);
+      const attributes = this.#exporter.export(entry, path);
       if (typeof attributes === 'string') continue;
       this.#attributes.retain(attributes);
       now.set(path, { attributes, source: this.#rib.paths.slot[path] as number });
@@ -229,15 +240,6 @@ export class AddPathGroup implements OutGroup {
   #tally(source: number, by: number): void {
     this.#count += by;
     this.#countOf.set(source, (this.#countOf.get(source) ?? 0) + by);
-  }
-
-  #export(entry: number, path: number): number | Withheld {
-    const value = this.#attributes.value(this.#rib.paths.accepted[path] as number);
-    const source = this.#peers.get(this.#rib.paths.slot[path] as number);
-    const result = exportRoute(this.treatment, value, source, this.#rib.prefixes.prefix(entry));
-    if (!result.ok) return result.fault;
-    const id = this.#attributes.intern(result.value);
-    return this.#packer.fits(id) ? id : 'too-long';
   }
 }
 

@@ -1,8 +1,8 @@
 import { ByteWriter, formatIp, type Ip, sameIp } from '@muslin/net';
-import { asPathLength, neighbourAs } from '../wire/as-path.ts';
-import { ORIGINS, type PathAttributes, writeAttributes } from '../wire/attributes.ts';
+import { type PathAttributes, writeAttributes } from '../wire/attributes.ts';
 import { PLAIN_OPTIONS } from '../wire/options.ts';
 import { readStoredAttributes } from './stored-attributes.ts';
+import { StoredColumns, storedPathHolds } from './stored-columns.ts';
 
 /** LOCAL_PREF of a route that carries none (RFC 4271 §9.1.1 leaves it to policy; 100 is what everybody uses). */
 export const DEFAULT_LOCAL_PREF = 100;
@@ -23,6 +23,12 @@ export class AttributeTable {
   clusterLength: Uint32Array = new Uint32Array(256);
   /** Cost to the next hop; Infinity when it is not reachable. */
   cost: Float64Array = new Float64Array(256);
+  /** IPv4 next hop as a number; 0 for others. */
+  hop: Uint32Array = new Uint32Array(256);
+  /** See `MARK`. */
+  marks: Uint8Array = new Uint8Array(256);
+  /** Room for whoever sorts routes by attribute set: any content, as long as this table, never kept over a call. */
+  scratch: Int32Array = new Int32Array(256);
 
   #references = new Int32Array(256);
   #hash = new Int32Array(256);
@@ -39,6 +45,7 @@ export class AttributeTable {
   readonly #dying: number[] = [];
   readonly #values = new Map<number, PathAttributes>();
   readonly #writer = new ByteWriter(1024);
+  readonly #columns = new StoredColumns();
   /** Only next hops that somebody told us about; all others cost nothing. */
   readonly #costs = new Map<string, number>();
 
@@ -57,17 +64,23 @@ export class AttributeTable {
     this.#writer.reset();
     writeAttributes(this.#writer, attributes, PLAIN_OPTIONS);
     const bytes = this.#writer.view();
-    const hash = hashBytes(bytes);
-    const found = this.#find(bytes, hash);
+    const id = this.internStored(bytes, 0, bytes.length);
+    if (!this.#values.has(id)) this.#values.set(id, attributes);
+    return id;
+  }
+
+  /** The same for a set that is already written as we store it. */
+  internStored(bytes: Uint8Array, start: number, end: number): number {
+    const hash = hashBytes(bytes, start, end);
+    const found = this.#find(bytes, start, end, hash);
     if (found !== 0) return found;
     const id = this.#allocate();
-    this.#store(id, bytes, hash);
-    this.#fillColumns(id, attributes);
+    this.#store(id, bytes, start, end, hash);
+    this.#fillColumns(id);
     this.#insert(id);
     this.#live++;
     // Nobody holds it yet: swept unless somebody retains it.
     this.#dying.push(id);
-    this.#values.set(id, attributes);
     return id;
   }
 
@@ -85,6 +98,26 @@ export class AttributeTable {
   raw(id: number): Uint8Array {
     const start = this.#start[id] as number;
     return this.#arena.subarray(start, start + (this.#size[id] as number));
+  }
+
+  /** Octets of the stored bytes. */
+  length(id: number): number {
+    return this.#size[id] as number;
+  }
+
+  /** All stored bytes; those of a set start at `start(id)`. Not to be kept over a call that interns. */
+  get arena(): Uint8Array {
+    return this.#arena;
+  }
+
+  start(id: number): number {
+    return this.#start[id] as number;
+  }
+
+  /** Whether an AS number is in the AS path of a set. */
+  pathHolds(id: number, asNumber: number): boolean {
+    const start = this.#start[id] as number;
+    return storedPathHolds(this.#arena, start, start + (this.#size[id] as number), asNumber);
   }
 
   /** Sets what it costs to reach a next hop: 0 is the default, Infinity takes its routes out (RFC 4271 §9.1.2.1). */
@@ -125,7 +158,7 @@ export class AttributeTable {
   }
 
   #allocate(): number {
-    const id = this.#free.pop() ?? this.#ids++;
+    const id = this.#free.length > 0 ? (this.#free.pop() as number) : this.#ids++;
     if (id >= this.#references.length) this.#grow();
     return id;
   }
@@ -140,23 +173,29 @@ export class AttributeTable {
     this.originatorId = grown(this.originatorId, new Uint32Array(size));
     this.clusterLength = grown(this.clusterLength, new Uint32Array(size));
     this.cost = grown(this.cost, new Float64Array(size));
+    this.hop = grown(this.hop, new Uint32Array(size));
+    this.marks = grown(this.marks, new Uint8Array(size));
+    this.scratch = new Int32Array(size);
     this.#references = grown(this.#references, new Int32Array(size));
     this.#hash = grown(this.#hash, new Int32Array(size));
     this.#start = grown(this.#start, new Uint32Array(size));
     this.#size = grown(this.#size, new Uint32Array(size));
   }
 
-  #store(id: number, bytes: Uint8Array, hash: number): void {
-    if (this.#used + bytes.length > this.#arena.length) {
-      const size = Math.max(this.#arena.length * 2, this.#used + bytes.length);
+  #store(id: number, bytes: Uint8Array, start: number, end: number, hash: number): void {
+    const length = end - start;
+    if (this.#used + length > this.#arena.length) {
+      const size = Math.max(this.#arena.length * 2, this.#used + length);
       this.#arena = grown(this.#arena, new Uint8Array(size));
     }
-    this.#arena.set(bytes, this.#used);
+    const arena = this.#arena;
+    // A loop beats `set` for sets of the usual length.
+    for (let from = start, to = this.#used; from < end; from++, to++) arena[to] = bytes[from] as number;
     this.#start[id] = this.#used;
-    this.#size[id] = bytes.length;
+    this.#size[id] = length;
     this.#hash[id] = hash;
     this.#references[id] = 0;
-    this.#used += bytes.length;
+    this.#used += length;
   }
 
   #compact(): void {
@@ -175,35 +214,43 @@ export class AttributeTable {
     this.#wasted = 0;
   }
 
-  #fillColumns(id: number, a: PathAttributes): void {
-    const path = a.asPath ?? [];
-    this.localPref[id] = a.localPref ?? DEFAULT_LOCAL_PREF;
-    this.pathLength[id] = asPathLength(path);
-    this.origin[id] = ORIGINS.indexOf(a.origin ?? 'incomplete');
-    this.med[id] = a.med ?? 0;
-    this.neighbourAs[id] = neighbourAs(path);
-    this.originatorId[id] = a.originatorId?.bits ?? 0;
-    this.clusterLength[id] = a.clusterList?.length ?? 0;
-    this.cost[id] = this.#costs.size === 0 || a.nextHop === undefined ? 0 : this.#costOf(a.nextHop.ip);
+  #fillColumns(id: number): void {
+    const start = this.#start[id] as number;
+    const columns = this.#columns;
+    columns.read(this.#arena, start, start + (this.#size[id] as number), DEFAULT_LOCAL_PREF);
+    this.localPref[id] = columns.localPref;
+    this.pathLength[id] = columns.pathLength;
+    this.origin[id] = columns.origin;
+    this.med[id] = columns.med;
+    this.neighbourAs[id] = columns.neighbourAs;
+    this.originatorId[id] = columns.originatorId;
+    this.clusterLength[id] = columns.clusterLength;
+    this.hop[id] = columns.hop;
+    this.marks[id] = columns.marks;
+    const hop = this.#costs.size === 0 ? undefined : this.value(id).nextHop;
+    this.cost[id] = hop === undefined ? 0 : this.#costOf(hop.ip);
   }
 
   #costOf(ip: Ip): number {
     return this.#costs.get(formatIp(ip)) ?? 0;
   }
 
-  #find(bytes: Uint8Array, hash: number): number {
-    const mask = this.#slots.length - 1;
+  #find(bytes: Uint8Array, start: number, end: number, hash: number): number {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const id = this.#slots[slot] as number;
+      const id = slots[slot] as number;
       if (id === 0) return 0;
-      if (id > 0 && this.#hash[id] === hash && this.#same(id, bytes)) return id;
+      if (id > 0 && this.#hash[id] === hash && this.#same(id, bytes, start, end)) return id;
     }
   }
 
-  #same(id: number, bytes: Uint8Array): boolean {
-    if (this.#size[id] !== bytes.length) return false;
-    const start = this.#start[id] as number;
-    for (let i = 0; i < bytes.length; i++) if (this.#arena[start + i] !== bytes[i]) return false;
+  #same(id: number, bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#size[id] !== end - start) return false;
+    const arena = this.#arena;
+    for (let from = start, at = this.#start[id] as number; from < end; from++, at++) {
+      if (arena[at] !== bytes[from]) return false;
+    }
     return true;
   }
 
@@ -239,9 +286,9 @@ export class AttributeTable {
   }
 }
 
-function hashBytes(bytes: Uint8Array): number {
+function hashBytes(bytes: Uint8Array, start: number, end: number): number {
   let hash = 0x811c9dc5;
-  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
   return hash ^ (hash >>> 15);
 }
 

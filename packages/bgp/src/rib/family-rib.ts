@@ -75,10 +75,11 @@ export class FamilyRib {
     exclusion: number,
   ): void {
     const { paths } = this;
-    let path = this.find(entry, slot, pathId);
+    const head = this.#head[entry] as number;
+    let path = head === 0 ? 0 : this.find(entry, slot, pathId);
     if (path === 0) {
       path = paths.add(entry, slot, pathId);
-      paths.next[path] = this.#head[entry] as number;
+      paths.next[path] = head;
       this.#head[entry] = path;
       this.#received[slot] = (this.#received[slot] ?? 0) + 1;
     } else {

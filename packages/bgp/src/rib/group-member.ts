@@ -1,4 +1,5 @@
 import type { FamilyRib } from './family-rib.ts';
+import type { KeyQueue } from './prefix-queue.ts';
 import type { UpdatePacker } from './update-packer.ts';
 
 /** What comes after a queue was emptied. */
@@ -21,11 +22,11 @@ export class GroupMember {
   #again: CaughtUp['refresh'] = 'no';
   readonly #rib: FamilyRib;
   readonly #entryOf: (key: number) => number;
-  /** Key → whether the peer may have an older route for it. */
-  readonly #queue = new Map<number, boolean>();
+  readonly #queue: KeyQueue;
 
-  constructor(slot: number, rib: FamilyRib, entryOf: (key: number) => number) {
+  constructor(slot: number, rib: FamilyRib, queue: KeyQueue, entryOf: (key: number) => number) {
     this.slot = slot;
+    this.#queue = queue;
     this.#rib = rib;
     this.#entryOf = entryOf;
   }
@@ -50,18 +51,13 @@ export class GroupMember {
 
   /** Notes that a key must be sent. `hadIt` counts only when the key was not queued yet. */
   queue(key: number, hadIt: boolean): void {
-    if (!this.#queue.has(key)) this.requeue(key, hadIt);
+    if (this.#queue.get(key) === undefined) this.requeue(key, hadIt);
   }
 
   /** Notes that a key must be sent, whatever was noted before. */
   requeue(key: number, hadIt: boolean): void {
-    if (!this.#queue.has(key)) this.#rib.pin(this.#entryOf(key));
+    if (this.#queue.get(key) === undefined) this.#rib.pin(this.#entryOf(key));
     this.#queue.set(key, hadIt);
-  }
-
-  /** What waits. */
-  queued(): Iterable<readonly [number, boolean]> {
-    return this.#queue;
   }
 
   /** For a queued key, whether the peer may have an older route; undefined when it isn't queued. */
@@ -70,19 +66,13 @@ export class GroupMember {
   }
 
   /** Takes up to `limit` keys off the queue; the caller unpins their prefixes. */
-  take(limit: number): { readonly key: number; readonly hadIt: boolean }[] {
-    const list: { key: number; hadIt: boolean }[] = [];
-    for (const [key, hadIt] of this.#queue) {
-      if (list.length === limit) break;
-      list.push({ key, hadIt });
-    }
-    for (const { key } of list) this.#queue.delete(key);
-    return list;
+  take(limit: number, visit: (key: number, hadIt: boolean) => void): void {
+    this.#queue.take(limit, visit);
   }
 
   /** Empties the queue. */
   clear(): void {
-    for (const { key } of this.take(Number.POSITIVE_INFINITY)) this.#rib.unpin(this.#entryOf(key));
+    this.take(Number.POSITIVE_INFINITY, key => this.#rib.unpin(this.#entryOf(key)));
   }
 
   /** Starts a refresh; false when the first routes must be through before (RFC 7313 §4). */

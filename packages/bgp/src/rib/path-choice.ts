@@ -28,6 +28,14 @@ export class PathChoice {
   choose(head: number): number {
     const { accepted, next } = this.#paths;
     const { cost } = this.#attributes;
+    const { equal } = this;
+    if (head === 0 || next[head] === 0) {
+      const id = head === 0 ? 0 : (accepted[head] as number);
+      const best = id === 0 || cost[id] === Number.POSITIVE_INFINITY ? 0 : head;
+      equal.length = best === 0 ? 0 : 1;
+      if (best !== 0) equal[0] = best;
+      return best;
+    }
     const left = this.#left;
     left.length = 0;
     for (let path = head; path !== 0; path = next[path] as number) {
@@ -38,23 +46,39 @@ export class PathChoice {
       if (order < 0) left.length = 0;
       left.push(path);
     }
-    this.equal.length = 0;
+    equal.length = 0;
     if (left.length > 1) {
       this.#dropHigherMed();
       this.#dropInternal();
       this.#dropFarther();
-      if (this.#most === 1) left[0] = left.reduce((a, b) => (this.#compareLast(a, b) <= 0 ? a : b));
-      else left.sort((a, b) => this.#compareLast(a, b));
+      this.#sort();
     }
-    for (let i = 0; i < left.length && i < this.#most; i++) this.equal.push(left[i] as number);
+    for (let i = 0; i < left.length && i < this.#most; i++) equal.push(left[i] as number);
     return left[0] ?? 0;
+  }
+
+  /** Puts the best `most` in order: paths mostly came in the order of their peers, so insertion finds its place at once. */
+  #sort(): void {
+    const left = this.#left;
+    let sorted = 1;
+    for (let i = 1; i < left.length; i++) {
+      const path = left[i] as number;
+      let at = sorted;
+      while (at > 0 && this.#compareLast(left[at - 1] as number, path) > 0) at--;
+      if (at >= this.#most) continue;
+      if (sorted < this.#most) sorted++;
+      for (let j = sorted - 1; j > at; j--) left[j] = left[j - 1] as number;
+      left[at] = path;
+    }
+    left.length = sorted;
   }
 
   /** Own route, LOCAL_PREF, AS path, ORIGIN: negative when `a` is better. */
   #compareFirst(a: number, b: number): number {
     const { accepted, slot } = this.#paths;
     const t = this.#attributes;
-    const [x, y] = [accepted[a] as number, accepted[b] as number];
+    const x = accepted[a] as number;
+    const y = accepted[b] as number;
     if (x === y && slot[a] !== 0 && slot[b] !== 0) return 0;
     return (
       Number(slot[a] !== 0) - Number(slot[b] !== 0) ||
@@ -69,7 +93,9 @@ export class PathChoice {
     const { accepted } = this.#paths;
     const { med, neighbourAs } = this.#attributes;
     const first = med[accepted[left[0] as number] as number];
-    if (left.every(path => med[accepted[path] as number] === first)) return;
+    let differs = false;
+    for (let i = 1; i < left.length; i++) differs ||= med[accepted[left[i] as number] as number] !== first;
+    if (!differs) return;
     const losers = left.filter(m => {
       const a = accepted[m] as number;
       return left.some(n => {
@@ -83,12 +109,12 @@ export class PathChoice {
   #dropInternal(): void {
     const left = this.#left;
     const { slot } = this.#paths;
-    const outside = (path: number) => this.#peers.get(slot[path] as number).kind !== 'ibgp';
-    const first = outside(left[0] as number);
-    if (left.every(path => outside(path) === first)) return;
     let kept = 0;
-    for (const path of left) if (outside(path)) left[kept++] = path;
-    left.length = kept;
+    // Compacting in place loses nothing as long as somebody from outside was found.
+    for (const path of left) {
+      if (this.#peers.get(slot[path] as number).kind !== 'ibgp') left[kept++] = path;
+    }
+    if (kept > 0) left.length = kept;
   }
 
   #dropFarther(): void {
@@ -106,8 +132,10 @@ export class PathChoice {
   #compareLast(a: number, b: number): number {
     const { accepted, slot, pathId } = this.#paths;
     const t = this.#attributes;
-    const [x, y] = [accepted[a] as number, accepted[b] as number];
-    const [p, q] = [slot[a] as number, slot[b] as number];
+    const x = accepted[a] as number;
+    const y = accepted[b] as number;
+    const p = slot[a] as number;
+    const q = slot[b] as number;
     return (
       ((t.originatorId[x] as number) || this.#peers.get(p).routerId.bits) -
         ((t.originatorId[y] as number) || this.#peers.get(q).routerId.bits) ||

@@ -57,7 +57,7 @@ export class PathTable {
 
   /** Makes a path of a prefix; the caller links it. */
   add(prefix: number, slot: number, pathId: number): number {
-    const path = this.#free.pop() ?? this.#end++;
+    const path = this.#free.length > 0 ? (this.#free.pop() as number) : this.#end++;
     if (path >= this.slot.length) this.#grow();
     this.prefix[path] = prefix;
     this.slot[path] = slot;

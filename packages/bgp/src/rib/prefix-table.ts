@@ -40,9 +40,10 @@ export class PrefixTable {
 
   /** The number of a prefix, or 0. */
   find(w0: number, w1: number, w2: number, w3: number, length: number): number {
-    const mask = this.#slots.length - 1;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
     for (let slot = hashOf(w0, w1, w2, w3, length) & mask; ; slot = (slot + 1) & mask) {
-      const entry = this.#slots[slot] as number;
+      const entry = slots[slot] as number;
       if (entry === 0) return 0;
       if (entry > 0 && this.#is(entry, w0, w1, w2, w3, length)) return entry;
     }
@@ -50,9 +51,15 @@ export class PrefixTable {
 
   /** The number of a prefix, which is added when it is new. */
   add(w0: number, w1: number, w2: number, w3: number, length: number): number {
-    const found = this.find(w0, w1, w2, w3, length);
-    if (found !== 0) return found;
-    const entry = this.#free.pop() ?? this.#next++;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let slot = hashOf(w0, w1, w2, w3, length) & mask;
+    for (; ; slot = (slot + 1) & mask) {
+      const entry = slots[slot] as number;
+      if (entry === 0) break;
+      if (entry > 0 && this.#is(entry, w0, w1, w2, w3, length)) return entry;
+    }
+    const entry = this.#free.length > 0 ? (this.#free.pop() as number) : this.#next++;
     if (entry >= this.#capacity) this.#grow();
     const at = entry * this.words;
     this.keys[at] = w0;
@@ -63,8 +70,8 @@ export class PrefixTable {
     }
     this.lengths[entry] = length;
     this.#live++;
-    if (++this.#filled * 2 > this.#slots.length) this.#rehash();
-    else this.#place(entry);
+    if (++this.#filled * 2 > slots.length) this.#rehash();
+    else slots[slot] = entry;
     return entry;
   }
 
@@ -142,14 +149,30 @@ export class PrefixTable {
   }
 }
 
+/**
+ * Sixteen neighbours of one length share a cache line of slots: tables come, and go, mostly in the order of addresses.
+ */
 function hashOf(w0: number, w1: number, w2: number, w3: number, length: number): number {
-  let h = Math.imul(w0 ^ length, 0x9e3779b1);
-  if ((w1 | w2 | w3) !== 0) {
-    h = Math.imul((h ^ (h >>> 15)) + w1, 0x85ebca6b);
-    h = Math.imul((h ^ (h >>> 13)) + w2, 0xc2b2ae35);
-    h = Math.imul((h ^ (h >>> 15)) + w3, 0x9e3779b1);
+  let last = w0;
+  let h = length;
+  if (length > 32) {
+    h = mixed(h, w0);
+    last = w1;
+    if (length > 64) {
+      h = mixed(h, w1);
+      last = w2;
+      if (length > 96) {
+        h = mixed(h, w2);
+        last = w3;
+      }
+    }
   }
-  h ^= h >>> 16;
-  h = Math.imul(h, 0x85ebca6b);
-  return h ^ (h >>> 13);
+  const number = length === 0 ? 0 : last >>> (31 - ((length - 1) & 31));
+  h = mixed(h, number >>> 4);
+  return (h << 4) | (number & 15);
+}
+
+function mixed(hash: number, word: number): number {
+  const h = Math.imul(hash ^ (hash >>> 15) ^ word, 0x9e3779b1);
+  return Math.imul(h ^ (h >>> 16), 0x85ebca6b) ^ (h >>> 13);
 }

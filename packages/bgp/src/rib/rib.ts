@@ -1,6 +1,7 @@
 import { type Ip, ip4, ip6, type Ip4, type Prefix, prefix as makePrefix } from '@muslin/net';
 import type { PathAttributes } from '../wire/attributes.ts';
-import { type NlriBlock, NlriWalk } from '../wire/nlri.ts';
+import { emptyNlri, type NlriBlock, NlriWalk } from '../wire/nlri.ts';
+import type { PlainUpdate } from '../wire/plain-update.ts';
 import {
   ALL_FAMILIES,
   type PerFamily,
@@ -18,6 +19,7 @@ import { EXCLUSIONS } from './path-table.ts';
 import type { OutGroup, SendBytes } from './out-group.ts';
 import { PeerTable } from './peer-table.ts';
 import type { RibPeer } from './rib-peer.ts';
+import { takenAsItIs } from './quick-import.ts';
 import { UpdateGroup } from './update-group.ts';
 
 const NOT_UNICAST = EXCLUSIONS.indexOf('not-unicast');
@@ -39,6 +41,7 @@ export class Rib {
   readonly attributes: AttributeTable = new AttributeTable();
   readonly peers: PeerTable;
   readonly families: PerFamily<FamilyRib>;
+  readonly #walk = new NlriWalk(emptyNlri('ipv4-unicast'));
   readonly #groups: PerFamily<Map<string, OutGroup>> = perFamily(() => new Map());
   readonly #groupOf: PerFamily<Map<number, OutGroup>> = perFamily(() => new Map());
 
@@ -83,6 +86,21 @@ export class Rib {
     if (mpReach?.nextHop !== undefined) {
       this.#announce(slot, mpReach.nlri, { ...attributes, nextHop: mpReach.nextHop }, treatment);
     }
+  }
+
+  /** Takes in an UPDATE that needs no thought; the same as `receive` of what it says. */
+  receivePlain(slot: number, update: PlainUpdate, treatment: ImportTreatment): void {
+    const rib = this.families['ipv4-unicast'];
+    const { bytes, addPath } = update;
+    const walk = this.#walk;
+    if (update.withdrawnEnd > update.withdrawnStart) {
+      walk.begin(bytes, update.withdrawnStart, update.withdrawnEnd, addPath);
+      this.#withdrawAll(slot, rib, walk);
+    }
+    if (update.routesEnd === update.routesStart) return;
+    const received = this.attributes.internStored(bytes, update.attributesStart, update.attributesEnd);
+    walk.begin(bytes, update.routesStart, update.routesEnd, addPath);
+    this.#announceAll(slot, rib, walk, received, treatment);
   }
 
   /** Judges all routes of a peer again, because its import treatment changed. */
@@ -171,8 +189,10 @@ export class Rib {
   }
 
   #withdraw(slot: number, block: NlriBlock): void {
-    const rib = this.families[block.family];
-    const walk = new NlriWalk(block);
+    this.#withdrawAll(slot, this.families[block.family], new NlriWalk(block));
+  }
+
+  #withdrawAll(slot: number, rib: FamilyRib, walk: NlriWalk): void {
     while (walk.next()) {
       const entry = rib.prefixes.find(walk.word0, walk.word1, walk.word2, walk.word3, walk.length);
       if (entry !== 0) rib.withdraw(entry, slot, walk.pathId);
@@ -181,23 +201,32 @@ export class Rib {
 
   #announce(slot: number, block: NlriBlock, attributes: PathAttributes, treatment: ImportTreatment): void {
     const rib = this.families[block.family];
-    const received = this.attributes.intern(attributes);
+    this.#announceAll(slot, rib, new NlriWalk(block), this.attributes.intern(attributes), treatment);
+  }
+
+  #announceAll(
+    slot: number,
+    rib: FamilyRib,
+    walk: NlriWalk,
+    received: number,
+    treatment: ImportTreatment,
+  ): void {
+    const { words } = rib.prefixes;
     const perPrefix = importDependsOnPrefix(treatment);
-    const most = treatment.mostReceived?.[block.family] ?? Number.POSITIVE_INFINITY;
-    const walk = new NlriWalk(block);
-    let accepted = 0;
+    const most = treatment.mostReceived?.[rib.family] ?? Number.POSITIVE_INFINITY;
+    let accepted = received;
     let exclusion = 0;
-    let judged = false;
+    let judged = !perPrefix && takenAsItIs(this.attributes, received, treatment);
     while (walk.next()) {
       const { word0, word1, word2, word3, length } = walk;
       if (perPrefix || !judged) {
-        const ip = rib.prefixes.words === 1 ? ip4(word0) : ip6(word0, word1, word2, word3);
+        const ip = words === 1 ? ip4(word0) : ip6(word0, word1, word2, word3);
         [accepted, exclusion] = this.#import(received, treatment, makePrefix(ip, length));
         judged = true;
       }
       if (rib.receivedCount(slot) >= most && !this.#holds(rib, walk, slot)) continue;
       const entry = rib.entry(word0, word1, word2, word3, length);
-      if (isMulticast(word0, length, rib.prefixes.words)) {
+      if (isMulticast(word0, length, words)) {
         rib.announce(entry, slot, walk.pathId, received, 0, NOT_UNICAST);
       } else rib.announce(entry, slot, walk.pathId, received, accepted, exclusion);
     }

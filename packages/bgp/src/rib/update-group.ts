@@ -1,13 +1,14 @@
 import type { AttributeTable } from './attribute-table.ts';
 import { grown } from './attribute-table.ts';
-import { type ExportTreatment, exportDependsOnPrefix, exportRoute, type Withheld } from './export-rules.ts';
+import type { ExportTreatment, Withheld } from './export-rules.ts';
+import { Exporter } from './exporter.ts';
 import type { FamilyRib } from './family-rib.ts';
 import { GroupMember } from './group-member.ts';
 import type { OutGroup, SendBytes, SentPath } from './out-group.ts';
 import type { PeerTable } from './peer-table.ts';
+import { PrefixQueue } from './prefix-queue.ts';
+import { NO_SLOT, RouteBatch, withoutSource } from './route-batch.ts';
 import { UpdatePacker } from './update-packer.ts';
-
-const NO_SLOT = -1;
 
 /**
  * Adj-RIB-Out of all peers that are treated alike, for one family: what each prefix was last sent with, and which
@@ -17,11 +18,12 @@ export class UpdateGroup implements OutGroup {
   readonly treatment: ExportTreatment;
   readonly #rib: FamilyRib;
   readonly #attributes: AttributeTable;
-  readonly #peers: PeerTable;
   readonly #packer: UpdatePacker;
+  readonly #exporter: Exporter;
   readonly #members = new Map<number, GroupMember>();
-  readonly #cacheable: boolean;
-  readonly #cache = new Map<number, number>();
+  readonly #batch: RouteBatch;
+  /** What only one member sees of an update, by its slot. */
+  readonly #extra = new Map<number, RouteBatch>();
   #sent: Int32Array;
   #source: Int32Array;
   #count = 0;
@@ -31,12 +33,13 @@ export class UpdateGroup implements OutGroup {
     this.treatment = treatment;
     this.#rib = rib;
     this.#attributes = attributes;
-    this.#peers = peers;
     this.#packer = new UpdatePacker(attributes, rib.prefixes, treatment.wire);
-    this.#cacheable = !exportDependsOnPrefix(treatment);
+    this.#exporter = new Exporter(treatment, rib, attributes, peers, this.#packer);
+    this.#batch = new RouteBatch(attributes);
     this.#sent = new Int32Array(rib.prefixes.capacity);
     this.#source = new Int32Array(rib.prefixes.capacity);
     for (let entry = 1; entry < rib.prefixes.end; entry++) if (rib.best[entry]) this.#compute(entry);
+    this.#exporter.forget();
   }
 
   get size(): number {
@@ -80,6 +83,7 @@ export class UpdateGroup implements OutGroup {
   leave(slot: number): void {
     this.#members.get(slot)?.clear();
     this.#members.delete(slot);
+    this.#extra.delete(slot);
   }
 
   dispose(): void {
@@ -106,76 +110,58 @@ export class UpdateGroup implements OutGroup {
 
   withheld(entry: number): Withheld | undefined {
     const best = this.#rib.best[entry] as number;
-    const result = best === 0 ? undefined : this.#export(entry, best);
+    const result = best === 0 ? undefined : this.#exporter.export(entry, best);
+    this.#exporter.forget();
     return typeof result === 'string' ? result : undefined;
   }
 
   update(entries: readonly number[], send: SendBytes): void {
     this.#ensure();
-    const announce = new Map<string, { attributes: number; source: number; entries: number[] }>();
-    const withdraw = new Map<number, number[]>();
+    const behind = [...this.#members.values()].filter(member => !member.inStep);
     for (const entry of entries) {
-      const oldSource = this.#sent[entry] ? (this.#source[entry] as number) : NO_SLOT;
       const old = this.#sent[entry] as number;
+      const oldSource = old === 0 ? NO_SLOT : (this.#source[entry] as number);
       this.#compute(entry);
       const now = this.#sent[entry] as number;
       const source = this.#source[entry] as number;
       if (now === old && (now === 0 || source === oldSource)) continue;
-      this.#queueBehind(entry, old, oldSource);
-      if (now === 0) {
-        listOf(withdraw, oldSource).push(entry);
-        continue;
-      }
-      if (now === old) {
+      for (const member of behind) member.queue(entry, old !== 0 && oldSource !== member.slot);
+      if (now === 0) this.#batch.add(entry, 0, this.#memberSlot(oldSource));
+      else if (now !== old) {
+        this.#batch.add(entry, now, this.#memberSlot(source));
+        if (old !== 0 && oldSource !== source) this.#single(source, entry, 0);
+      } else {
         // Same bytes from another peer: only these two see a difference.
-        this.#single(oldSource, entry, now, send);
-        this.#single(source, entry, 0, send);
-        continue;
+        this.#single(oldSource, entry, now);
+        this.#single(source, entry, 0);
       }
-      const key = `${now}/${this.#members.has(source) ? source : NO_SLOT}`;
-      let bucket = announce.get(key);
-      if (bucket === undefined) {
-        bucket = { attributes: now, source: this.#members.has(source) ? source : NO_SLOT, entries: [] };
-        announce.set(key, bucket);
-      }
-      bucket.entries.push(entry);
-      if (old !== 0 && oldSource !== source) this.#single(source, entry, 0, send);
     }
-    for (const [source, list] of withdraw) {
-      this.#packer.withdraw(list);
-      this.#toAllBut(source, this.#packer.take(), send);
-    }
-    for (const bucket of announce.values()) {
-      this.#packer.announce(bucket.attributes, bucket.entries);
-      this.#toAllBut(bucket.source, this.#packer.take(), send);
-    }
-    this.#cache.clear();
+    this.#exporter.forget();
+    this.#sendBatch(send);
   }
 
   drain(slot: number, limit: number, send: SendBytes): boolean {
     const member = this.#members.get(slot);
     if (member === undefined) return true;
-    const announce = new Map<number, number[]>();
-    const withdraw: number[] = [];
-    const taken = member.take(limit);
-    for (const { key: entry, hadIt } of taken) {
+    const batch = this.#batch;
+    const taken: number[] = [];
+    member.take(limit, (entry, hadIt) => {
+      taken.push(entry);
       const attributes = this.advertised(slot, entry);
-      if (attributes !== 0) listOf(announce, attributes).push(entry);
-      else if (hadIt) withdraw.push(entry);
-    }
-    if (withdraw.length > 0) this.#packer.withdraw(withdraw);
-    for (const [attributes, list] of announce) this.#packer.announce(attributes, list);
+      if (attributes !== 0 || hadIt) batch.add(entry, attributes, NO_SLOT);
+    });
+    const routes = batch.size > 0 ? batch.pack(this.#packer).bytes : undefined;
     const next = member.caughtUp(this.#packer);
-    const bytes = this.#packer.take();
-    if (bytes.length > 0) send(slot, bytes);
-    for (const { key } of taken) this.#rib.unpin(key);
+    if (routes !== undefined) send(slot, routes);
+    if (this.#packer.length > 0) send(slot, this.#packer.take());
+    for (const entry of taken) this.#rib.unpin(entry);
     if (next.refresh === 'no') return next.done;
     this.refresh(slot, next.refresh === 'bracketed' ? send : undefined);
     return false;
   }
 
   #addMember(slot: number): GroupMember {
-    const member = new GroupMember(slot, this.#rib, key => key);
+    const member = new GroupMember(slot, this.#rib, new PrefixQueue(), key => key);
     this.#members.set(slot, member);
     return member;
   }
@@ -193,31 +179,38 @@ export class UpdateGroup implements OutGroup {
     this.#source = grown(this.#source, new Int32Array(size));
   }
 
-  /** Members that are behind, or must not be written to, get the change later. */
-  #queueBehind(entry: number, old: number, oldSource: number): void {
-    for (const member of this.#members.values()) {
-      if (!member.inStep) member.queue(entry, old !== 0 && oldSource !== member.slot);
-    }
+  #memberSlot(source: number): number {
+    return this.#members.has(source) ? source : NO_SLOT;
   }
 
-  #single(slot: number, entry: number, attributes: number, send: SendBytes): void {
+  /** Attribute set 0 withdraws. */
+  #single(slot: number, entry: number, attributes: number): void {
     const member = this.#members.get(slot);
     if (member === undefined || !member.inStep) return;
-    if (attributes === 0) this.#packer.withdraw([entry]);
-    else this.#packer.announce(attributes, [entry]);
-    send(slot, this.#packer.take());
+    let batch = this.#extra.get(slot);
+    if (batch === undefined) {
+      batch = new RouteBatch(this.#attributes);
+      this.#extra.set(slot, batch);
+    }
+    batch.add(entry, attributes, NO_SLOT);
   }
 
-  #toAllBut(slot: number, bytes: Uint8Array, send: SendBytes): void {
+  /** One encoding for all members that keep up, but for what each told us itself. */
+  #sendBatch(send: SendBytes): void {
+    const packed = this.#batch.size > 0 ? this.#batch.pack(this.#packer) : undefined;
     for (const member of this.#members.values()) {
-      if (member.slot !== slot && member.inStep) send(member.slot, bytes);
+      if (!member.inStep) continue;
+      const bytes = packed === undefined ? undefined : withoutSource(packed, member.slot);
+      if (bytes !== undefined && bytes.length > 0) send(member.slot, bytes);
+      const extra = this.#extra.get(member.slot);
+      if (extra !== undefined && extra.size > 0) send(member.slot, extra.pack(this.#packer).bytes);
     }
   }
 
   /** Sets what a prefix should be sent with. */
   #compute(entry: number): void {
     const best = this.#rib.best[entry] as number;
-    const exported = best === 0 ? 'export-filter' : this.#export(entry, best);
+    const exported = best === 0 ? 'export-filter' : this.#exporter.export(entry, best);
     const attributes = typeof exported === 'string' ? 0 : exported;
     const source = best === 0 ? 0 : (this.#rib.paths.slot[best] as number);
     const old = this.#sent[entry] as number;
@@ -233,33 +226,4 @@ export class UpdateGroup implements OutGroup {
     this.#count += by;
     this.#countOf.set(source, (this.#countOf.get(source) ?? 0) + by);
   }
-
-  #export(entry: number, path: number): number | Withheld {
-    const accepted = this.#rib.paths.accepted[path] as number;
-    const slot = this.#rib.paths.slot[path] as number;
-    const key = accepted * 65536 + slot;
-    const cached = this.#cacheable ? this.#cache.get(key) : undefined;
-    if (cached !== undefined) return cached;
-    const value = this.#attributes.value(accepted);
-    const result = exportRoute(
-      this.treatment,
-      value,
-      this.#peers.get(slot),
-      this.#rib.prefixes.prefix(entry),
-    );
-    if (!result.ok) return result.fault;
-    const id = this.#attributes.intern(result.value);
-    if (!this.#packer.fits(id)) return 'too-long';
-    if (this.#cacheable) this.#cache.set(key, id);
-    return id;
-  }
-}
-
-function listOf<K>(map: Map<K, number[]>, key: K): number[] {
-  let list = map.get(key);
-  if (list === undefined) {
-    list = [];
-    map.set(key, list);
-  }
-  return list;
 }

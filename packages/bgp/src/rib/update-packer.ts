@@ -3,158 +3,266 @@ import { type PathAttributes, writeAttribute, writeAttributes } from '../wire/at
 import { HEADER_LENGTH } from '../wire/framer.ts';
 import { encodeMessage } from '../wire/message.ts';
 import { writeMpReachHead } from '../wire/mp-reach.ts';
-import { nlriSize, writeNlri } from '../wire/nlri.ts';
+import { nlriSize } from '../wire/nlri.ts';
 import type { WireOptions } from '../wire/options.ts';
 import { familyRow } from '../wire/route-family.ts';
-import type { AttributeTable } from './attribute-table.ts';
+import { type AttributeTable, grown } from './attribute-table.ts';
 import type { PrefixTable } from './prefix-table.ts';
 
 /** Octets beside the attributes: header, lengths, MP_REACH_NLRI with a 32-octet next hop, one IPv6 route with identifier. */
 const ROOM = HEADER_LENGTH + 4 + 4 + 37 + 21;
+/** A buffer beyond this is not kept for the next call. */
+const KEPT = 1 << 18;
 
-/** Packs routes of one family into as few UPDATE messages as fit (RFC 4271 §9.2). */
+/**
+ * Packs routes of one family into as few UPDATE messages as fit (RFC 4271 §9.2). Writes octets into one buffer by
+ * index: a `ByteWriter` asks for room at every octet, which shows at a million routes.
+ */
 export class UpdatePacker {
   readonly #attributes: AttributeTable;
   readonly #prefixes: PrefixTable;
   readonly #options: WireOptions;
-  readonly #out = new ByteWriter(8192);
+  readonly #addPath: boolean;
   readonly #block = new ByteWriter(512);
+  #out = new Uint8Array(8192);
+  #at = 0;
 
   constructor(attributes: AttributeTable, prefixes: PrefixTable, options: WireOptions) {
     this.#attributes = attributes;
     this.#prefixes = prefixes;
     this.#options = options;
+    this.#addPath = options.addPath[prefixes.family];
+  }
+
+  /** Octets since the last `take`. */
+  get length(): number {
+    return this.#at;
   }
 
   /** Whether the attributes and the longest route fit into a message. */
   fits(id: number): boolean {
     // A stored set grows at most by AS4_PATH and the head of MP_REACH_NLRI.
-    if (this.#attributes.raw(id).length * 2 + ROOM <= this.#options.maxLength) return true;
+    if (this.#attributes.length(id) * 2 + ROOM <= this.#options.maxLength) return true;
     const value = this.#attributes.value(id);
     const plain = value.nextHop?.ip.family === 4;
-    return this.#attributeBytes(id, value, plain).length + ROOM <= this.#options.maxLength;
+    return this.#attributeBytes(value, plain).length + ROOM <= this.#options.maxLength;
   }
 
-  /** Appends announcements of prefixes that share an attribute set; `ids` are their path identifiers. */
-  announce(attributes: number, entries: readonly number[], ids?: readonly number[]): void {
+  /** Appends announcements of the prefixes `start` to `end` of a list, which share an attribute set. */
+  announce(
+    attributes: number,
+    entries: ArrayLike<number>,
+    ids?: readonly number[],
+    start = 0,
+    end = entries.length,
+  ): void {
+    const stored = this.#options.fourOctetAs && this.#attributes.hop[attributes] !== 0;
+    if (stored && this.#prefixes.family === 'ipv4-unicast') {
+      this.#announceStored(attributes, entries, ids, start, end);
+      return;
+    }
     const value = this.#attributes.value(attributes);
     const { nextHop } = value;
     if (nextHop === undefined) throw new Error('an announced route has a next hop');
     const { family } = this.#prefixes;
     const plain = family === 'ipv4-unicast' && nextHop.ip.family === 4;
-    const block = this.#attributeBytes(attributes, value, plain);
-    const out = this.#out;
-    for (let next = 0; next < entries.length; ) {
-      const start = this.#begin();
-      out.u16(0);
-      const attributesAt = out.length;
-      out.u16(0);
-      let room = this.#options.maxLength - (out.length - start) - block.length;
+    const block = this.#attributeBytes(value, plain);
+    const head = new ByteWriter(64);
+    if (!plain) writeMpReachHead(head, family, nextHop);
+    for (let next = start; next < end; ) {
+      const message = this.#begin();
+      this.#u16(0);
+      const attributesAt = this.#at;
+      this.#u16(0);
+      let room = this.#options.maxLength - (this.#at - message) - block.length;
       if (plain) {
-        out.bytes(block);
-        out.patch16(attributesAt, block.length);
-        next = this.#routes(entries, ids, next, room);
+        this.#bytes(block);
+        this.#patch(attributesAt, block.length);
+        next = this.#routes(entries, ids, next, end, room);
       } else {
-        out.u8(0x90).u8(14).u16(0);
-        const valueAt = out.length;
-        writeMpReachHead(out, family, nextHop);
-        room -= out.length - valueAt + 4;
-        next = this.#routes(entries, ids, next, room);
-        out.patch16(valueAt - 2, out.length - valueAt);
-        out.bytes(block);
-        out.patch16(attributesAt, out.length - attributesAt - 2);
+        this.#out[this.#at++] = 0x90;
+        this.#out[this.#at++] = 14;
+        this.#u16(0);
+        const valueAt = this.#at;
+        this.#bytes(head.view());
+        room -= this.#at - valueAt + 4;
+        next = this.#routes(entries, ids, next, end, room);
+        this.#patch(valueAt - 2, this.#at - valueAt);
+        this.#bytes(block);
+        this.#patch(attributesAt, this.#at - attributesAt - 2);
       }
-      out.patch16(start + 16, out.length - start);
+      this.#patch(message + 16, this.#at - message);
     }
   }
 
   /** Appends withdrawals. */
-  withdraw(entries: readonly number[], ids?: readonly number[]): void {
+  withdraw(entries: ArrayLike<number>, ids?: readonly number[], start = 0, end = entries.length): void {
     const { family } = this.#prefixes;
-    const out = this.#out;
-    for (let next = 0; next < entries.length; ) {
-      const start = this.#begin();
+    for (let next = start; next < end; ) {
+      const message = this.#begin();
       if (family === 'ipv4-unicast') {
-        const lengthAt = out.length;
-        out.u16(0);
-        next = this.#routes(entries, ids, next, this.#options.maxLength - (out.length - start) - 2);
-        out.patch16(lengthAt, out.length - lengthAt - 2);
-        out.u16(0);
+        const lengthAt = this.#at;
+        this.#u16(0);
+        next = this.#routes(entries, ids, next, end, this.#options.maxLength - (this.#at - message) - 2);
+        this.#patch(lengthAt, this.#at - lengthAt - 2);
+        this.#u16(0);
       } else {
         const { afi, safi } = familyRow(family);
-        out.u16(0).u16(0).u8(0x90).u8(15).u16(0);
-        const valueAt = out.length;
-        out.u16(afi).u8(safi);
-        next = this.#routes(entries, ids, next, this.#options.maxLength - (out.length - start));
-        out.patch16(valueAt - 2, out.length - valueAt);
-        out.patch16(valueAt - 6, out.length - valueAt + 4);
+        this.#u16(0);
+        this.#u16(0);
+        this.#out[this.#at++] = 0x90;
+        this.#out[this.#at++] = 15;
+        this.#u16(0);
+        const valueAt = this.#at;
+        this.#u16(afi);
+        this.#out[this.#at++] = safi;
+        next = this.#routes(entries, ids, next, end, this.#options.maxLength - (this.#at - message));
+        this.#patch(valueAt - 2, this.#at - valueAt);
+        this.#patch(valueAt - 6, this.#at - valueAt + 4);
       }
-      out.patch16(start + 16, out.length - start);
+      this.#patch(message + 16, this.#at - message);
     }
   }
 
   /** Appends the End-of-RIB marker (RFC 4724 §2). */
   endOfRib(): void {
-    const start = this.#begin();
-    this.#out.u16(0);
-    if (this.#prefixes.family === 'ipv4-unicast') this.#out.u16(0);
+    const message = this.#begin();
+    this.#u16(0);
+    if (this.#prefixes.family === 'ipv4-unicast') this.#u16(0);
     else {
       const { afi, safi } = familyRow(this.#prefixes.family);
+      const value = new ByteWriter(3).u16(afi).u8(safi).view();
       this.#block.reset();
-      this.#block.u16(afi).u8(safi);
-      this.#out.u16(6);
-      writeAttribute(this.#out, 0x80, 15, this.#block.view());
+      writeAttribute(this.#block, 0x80, 15, value);
+      this.#u16(this.#block.length);
+      this.#bytes(this.#block.view());
     }
-    this.#out.patch16(start + 16, this.#out.length - start);
+    this.#patch(message + 16, this.#at - message);
   }
 
   /** Appends the ROUTE-REFRESH that begins (1) or ends (2) a refresh (RFC 7313 §3.2). */
   refreshMark(subtype: 1 | 2): void {
     const { afi, safi } = familyRow(this.#prefixes.family);
-    this.#out.bytes(encodeMessage({ kind: 'route-refresh', afi, safi, subtype }, this.#options));
+    const message = encodeMessage({ kind: 'route-refresh', afi, safi, subtype }, this.#options);
+    this.#makeRoom(message.length);
+    this.#bytes(message);
   }
 
   /** What was appended since the last call. */
   take(): Uint8Array {
-    const bytes = this.#out.finish();
-    this.#out.reset();
+    const bytes = this.#out.slice(0, this.#at);
+    this.#at = 0;
+    if (this.#out.length > KEPT) this.#out = new Uint8Array(8192);
     return bytes;
   }
 
-  /** The attributes as this peer reads them; for IPv4 between four-octet speakers they are stored like that. */
-  #attributeBytes(id: number, value: PathAttributes, plain: boolean): Uint8Array {
-    if (plain && this.#options.fourOctetAs) return this.#attributes.raw(id);
+  /** IPv4 routes with an IPv4 next hop, to a peer that reads four-octet AS numbers: sent as stored. */
+  #announceStored(
+    id: number,
+    entries: ArrayLike<number>,
+    ids: readonly number[] | undefined,
+    start: number,
+    end: number,
+  ): void {
+    const size = this.#attributes.length(id);
+    for (let next = start; next < end; ) {
+      const message = this.#begin();
+      const { arena } = this.#attributes;
+      const out = this.#out;
+      let at = this.#at;
+      out[at] = 0;
+      out[at + 1] = 0;
+      out[at + 2] = size >> 8;
+      out[at + 3] = size;
+      at += 4;
+      const from = this.#attributes.start(id);
+      for (let i = from; i < from + size; i++) out[at++] = arena[i] as number;
+      this.#at = at;
+      next = this.#routes(entries, ids, next, end, this.#options.maxLength - (at - message));
+      this.#patch(message + 16, this.#at - message);
+    }
+  }
+
+  /** The attributes as this peer reads them. */
+  #attributeBytes(value: PathAttributes, plain: boolean): Uint8Array {
     const { nextHop: _, ...rest } = value;
     this.#block.reset();
     writeAttributes(this.#block, plain ? value : rest, this.#options);
     return this.#block.finish();
   }
 
+  /** Begins a message, with room for the longest. */
   #begin(): number {
-    const start = this.#out.length;
-    this.#out.fill(0xff, 16).u16(0).u8(2);
+    const start = this.#at;
+    this.#makeRoom(this.#options.maxLength);
+    const out = this.#out;
+    for (let i = start; i < start + 16; i++) out[i] = 0xff;
+    out[start + 16] = 0;
+    out[start + 17] = 0;
+    out[start + 18] = 2;
+    this.#at = start + HEADER_LENGTH;
     return start;
+  }
+
+  #makeRoom(octets: number): void {
+    const need = this.#at + octets;
+    if (need <= this.#out.length) return;
+    this.#out = grown(this.#out, new Uint8Array(Math.max(need, this.#out.length * 2)));
+  }
+
+  #u16(value: number): void {
+    this.#out[this.#at++] = value >> 8;
+    this.#out[this.#at++] = value;
+  }
+
+  #patch(at: number, value: number): void {
+    this.#out[at] = value >> 8;
+    this.#out[at + 1] = value;
+  }
+
+  #bytes(bytes: Uint8Array): void {
+    this.#out.set(bytes, this.#at);
+    this.#at += bytes.length;
   }
 
   /** Writes routes from `next` on while there is room; gives the first one that was not written. */
   #routes(
-    entries: readonly number[],
+    entries: ArrayLike<number>,
     ids: readonly number[] | undefined,
     next: number,
+    end: number,
     room: number,
   ): number {
     const { keys, lengths, words } = this.#prefixes;
-    const addPath = this.#options.addPath[this.#prefixes.family];
+    const addPath = this.#addPath;
+    const out = this.#out;
+    let at = this.#at;
     let left = room;
     let i = next;
-    for (; i < entries.length; i++) {
+    for (; i < end; i++) {
       const entry = entries[i] as number;
       const length = lengths[entry] as number;
       left -= nlriSize(length, addPath);
       if (left < 0) break;
-      writeNlri(this.#out, keys, entry * words, length, addPath ? (ids?.[i] ?? 1) : undefined);
+      if (addPath) {
+        const id = ids?.[i] ?? 1;
+        out[at] = id >>> 24;
+        out[at + 1] = id >>> 16;
+        out[at + 2] = id >>> 8;
+        out[at + 3] = id;
+        at += 4;
+      }
+      out[at++] = length;
+      for (let bits = length, key = entry * words; bits > 0; bits -= 32, key++) {
+        const value = keys[key] as number;
+        out[at++] = value >>> 24;
+        if (bits > 8) out[at++] = value >>> 16;
+        if (bits > 16) out[at++] = value >>> 8;
+        if (bits > 24) out[at++] = value;
+      }
     }
     if (i === next) throw new Error('a message has room for at least one route');
+    this.#at = at;
     return i;
   }
 }

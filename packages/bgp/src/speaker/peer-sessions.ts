@@ -4,6 +4,7 @@ import { Framer } from '../wire/framer.ts';
 import { decodeMessage, encodeMessage, type Message } from '../wire/message.ts';
 import { cease } from '../wire/notification.ts';
 import { PLAIN_OPTIONS, type WireOptions } from '../wire/options.ts';
+import { PlainUpdate } from '../wire/plain-update.ts';
 import type { RouteRefreshMessage } from '../wire/route-refresh.ts';
 import type { UpdateMessage } from '../wire/update.ts';
 import type { Negotiated } from '../session/negotiation.ts';
@@ -47,6 +48,8 @@ export interface SessionHost {
   readonly established: (negotiated: Negotiated, connection: Connection) => void;
   readonly deliver: (message: UpdateMessage | RouteRefreshMessage) => void;
   readonly ended: (reason: EndReason, established: boolean) => void;
+  /** An UPDATE came that needs no thought; it is counted, too. Valid for the length of the call. */
+  readonly deliverPlain: (update: PlainUpdate) => void;
   readonly counted: (direction: 'in' | 'out', message: Message) => void;
 }
 
@@ -56,6 +59,7 @@ export class PeerSessions {
   readonly #host: SessionHost;
   readonly #first: Session = { name: 'first', state: IDLE, connection: undefined };
   #second: Session | undefined;
+  readonly #plain = new PlainUpdate();
 
   constructor(config: SessionConfig, host: SessionHost) {
     this.config = config;
@@ -146,7 +150,19 @@ export class PeerSessions {
     const connection = session?.connection;
     if (session === undefined || connection === undefined) return;
     connection.framer.push(bytes);
+    let heard = false;
     while (session.connection === connection) {
+      if (
+        session.state.name === 'Established' &&
+        connection.framer.nextPlain(this.#plain, connection.receive)
+      ) {
+        // What `stepSession` says to an UPDATE when Established (RFC 4271 §8.2.2), once for all that came together.
+        const { holdTime } = session.state.negotiated;
+        if (!heard && holdTime > 0) this.#host.setTimer(session.name, 'hold', holdTime);
+        heard = true;
+        this.#host.deliverPlain(this.#plain);
+        continue;
+      }
       const frame = connection.framer.next();
       if (frame === undefined) return;
       if ('severity' in frame) {

@@ -4,6 +4,7 @@ import type { Negotiated } from '../session/negotiation.ts';
 import type { EndReason } from '../session/session-state.ts';
 import { ALL_FAMILIES, familyOfCodes, type RouteFamily } from '../wire/route-family.ts';
 import type { RouteRefreshMessage } from '../wire/route-refresh.ts';
+import type { PlainUpdate } from '../wire/plain-update.ts';
 import { endOfRib, type UpdateMessage } from '../wire/update.ts';
 import { dropStale, keepStale, keepsRoutes, reviewStale, STALE_TIME } from './graceful-restart.ts';
 import { exportTreatmentOf, importTreatmentOf, type Peer, ribPeerOf, type SpeakerSettings } from './peer.ts';
@@ -87,11 +88,23 @@ export class RouteExchange {
     const complete = endOfRib(message);
     if (complete === undefined) {
       this.#rib.receive(peer.slot, message, live.importTreatment);
-      this.#noteFull(peer, message);
+      for (const block of [message.announced, message.mpReach?.nlri]) {
+        if (block !== undefined && block.bytes.length > 0) this.#noteFull(peer, block.family);
+      }
     } else {
       live.endOfRib.add(complete);
       dropStale(peer, this.#rib, complete);
     }
+    return this.brokenLimit(peer);
+  }
+
+  /** The same for an UPDATE that needs no thought. */
+  deliverPlain(peer: Peer, update: PlainUpdate): LimitBroken | undefined {
+    const { live } = peer;
+    if (live === undefined) return undefined;
+    this.#rib.receivePlain(peer.slot, update, live.importTreatment);
+    if (update.routesEnd === update.routesStart) return undefined;
+    this.#noteFull(peer, 'ipv4-unicast');
     return this.brokenLimit(peer);
   }
 
@@ -119,15 +132,11 @@ export class RouteExchange {
     return undefined;
   }
 
-  /** Says that routes may have been ignored, for a limit that discards. */
-  #noteFull(peer: Peer, message: UpdateMessage): void {
-    const most = peer.live?.importTreatment.mostReceived ?? {};
-    for (const block of [message.announced, message.mpReach?.nlri]) {
-      if (block === undefined || block.bytes.length === 0) continue;
-      const limit = most[block.family];
-      if (limit === undefined || this.#rib.families[block.family].receivedCount(peer.slot) < limit) continue;
-      peer.faults.last = `the peer's ${block.family} routes fill the limit of ${limit}: what is beyond is ignored`;
-    }
+  /** Says that routes of a family may have been ignored, for a limit that discards. */
+  #noteFull(peer: Peer, family: RouteFamily): void {
+    const limit = peer.live?.importTreatment.mostReceived?.[family];
+    if (limit === undefined || this.#rib.families[family].receivedCount(peer.slot) < limit) return;
+    peer.faults.last = `the peer's ${family} routes fill the limit of ${limit}: what is beyond is ignored`;
   }
 
   dropRoutes(peer: Peer): void {

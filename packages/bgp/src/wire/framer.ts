@@ -1,6 +1,7 @@
 import { ERROR_CODES } from './error-code.ts';
 import { type ResetFault, resetFault } from './fault.ts';
-import { MAX_MESSAGE } from './options.ts';
+import { MAX_MESSAGE, type WireOptions } from './options.ts';
+import type { PlainUpdate } from './plain-update.ts';
 
 /** Octets of marker, length and type (RFC 4271 §4.1). */
 export const HEADER_LENGTH = 19;
@@ -43,6 +44,20 @@ export class Framer {
       this.#bytes = joined;
     }
     this.#offset = 0;
+  }
+
+  /** Loads the next message when it is a whole, plain UPDATE; false leaves it to `next`. */
+  nextPlain(update: PlainUpdate, options: WireOptions): boolean {
+    const bytes = this.#bytes;
+    const start = this.#offset;
+    const left = bytes.length - start;
+    if (left < HEADER_LENGTH || bytes[start + 18] !== 2) return false;
+    const length = ((bytes[start + 16] as number) << 8) | (bytes[start + 17] as number);
+    if (length > left || length > this.maxLength) return false;
+    for (let i = 0; i < 16; i++) if (bytes[start + i] !== 0xff) return false;
+    if (!update.load(bytes, start + HEADER_LENGTH, start + length, options)) return false;
+    this.#offset = start + length;
+    return true;
   }
 
   next(): Frame | ResetFault | undefined {

@@ -1,4 +1,4 @@
-import { type ByteWriter, ip4, ip6, type Prefix, prefix } from '@muslin/net';
+import { ip4, ip6, type Prefix, prefix } from '@muslin/net';
 import { familyRow, type RouteFamily } from './route-family.ts';
 
 /** Routes packed as on the wire (RFC 4271 §4.3, RFC 7911 §3). Made by a decoder that checked it, or by `packNlri`. */
@@ -23,20 +23,31 @@ export class NlriWalk {
   word3 = 0;
   length = 0;
   pathId = 0;
-  readonly #bytes: Uint8Array;
-  readonly #addPath: boolean;
+  #bytes: Uint8Array;
+  #addPath: boolean;
   #offset = 0;
+  #end: number;
 
   constructor(block: NlriBlock) {
     this.#bytes = block.bytes;
     this.#addPath = block.addPath;
+    this.#end = block.bytes.length;
+  }
+
+  /** Starts over with IPv4 routes somewhere in a message. */
+  begin(bytes: Uint8Array, start: number, end: number, addPath: boolean): void {
+    this.#bytes = bytes;
+    this.#addPath = addPath;
+    this.#offset = start;
+    this.#end = end;
+    this.pathId = 0;
   }
 
   /** Loads the next entry; false at the end. Host bits are cleared: trailing bits are irrelevant (RFC 4271 §4.3). */
   next(): boolean {
     const bytes = this.#bytes;
     let at = this.#offset;
-    if (at >= bytes.length) return false;
+    if (at >= this.#end) return false;
     if (this.#addPath) {
       this.pathId = word(bytes, at, 32);
       at += 4;
@@ -114,25 +125,6 @@ function octets(value: number): number[] {
 /** Octets that one route takes. */
 export function nlriSize(length: number, addPath: boolean): number {
   return 1 + ((length + 7) >> 3) + (addPath ? 4 : 0);
-}
-
-/** Writes one route from its words (network order, one for IPv4, four for IPv6) starting at `at`. */
-export function writeNlri(
-  writer: ByteWriter,
-  words: Uint32Array,
-  at: number,
-  length: number,
-  pathId: number | undefined,
-): void {
-  if (pathId !== undefined) writer.u32(pathId);
-  writer.u8(length);
-  for (let bits = length, i = at; bits > 0; bits -= 32, i++) {
-    const value = words[i] as number;
-    writer.u8(value >>> 24);
-    if (bits > 8) writer.u8(value >>> 16);
-    if (bits > 16) writer.u8(value >>> 8);
-    if (bits > 24) writer.u8(value);
-  }
 }
 
 /** A block without routes. */

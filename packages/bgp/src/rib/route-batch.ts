@@ -1,0 +1,142 @@
+import { grown } from './attribute-table.ts';
+import type { AttributeTable } from './attribute-table.ts';
+import type { UpdatePacker } from './update-packer.ts';
+
+/** Stands for a source that is no member of the group. */
+export const NO_SLOT = -1;
+
+/** Packed routes; `sources[i]` is where the octets from `ends[i - 1]` to `ends[i]` came from. */
+export interface PackedRoutes {
+  readonly bytes: Uint8Array;
+  readonly sources: readonly number[];
+  readonly ends: readonly number[];
+}
+
+/**
+ * Routes of one call, sorted by attribute set and source by counting, so that those with equal attributes share UPDATEs.
+ * Made once and filled again and again.
+ */
+export class RouteBatch {
+  readonly #attributes: AttributeTable;
+  #entries = new Int32Array(1024);
+  #bucketOf = new Int32Array(1024);
+  #sorted = new Int32Array(1024);
+  #count = 0;
+  /** Columns of the buckets. */
+  readonly #ids: number[] = [];
+  readonly #sources: number[] = [];
+  readonly #sizes: number[] = [];
+  /** Another source with the same set, or -1. */
+  readonly #chain: number[] = [];
+  #buckets = 0;
+
+  constructor(attributes: AttributeTable) {
+    this.#attributes = attributes;
+  }
+
+  get size(): number {
+    return this.#count;
+  }
+
+  /** Adds a route; attribute set 0 withdraws. An entry is added once. */
+  add(entry: number, id: number, source: number): void {
+    if (this.#count === this.#entries.length) this.#grow();
+    const bucket = this.#bucket(id, source);
+    this.#sizes[bucket]! += 1;
+    this.#bucketOf[this.#count] = bucket;
+    this.#entries[this.#count++] = entry;
+  }
+
+  /** Packs everything, withdrawals first, and empties the batch. */
+  pack(packer: UpdatePacker): PackedRoutes {
+    const offsets: number[] = [];
+    let at = 0;
+    for (let bucket = 0; bucket < this.#buckets; bucket++) {
+      offsets.push(at);
+      at += this.#sizes[bucket] as number;
+    }
+    for (let i = 0; i < this.#count; i++) {
+      this.#sorted[offsets[this.#bucketOf[i] as number]!++] = this.#entries[i] as number;
+    }
+    const sources: number[] = [];
+    const ends: number[] = [];
+    for (const withdrawals of [true, false]) {
+      for (let bucket = 0; bucket < this.#buckets; bucket++) {
+        const id = this.#ids[bucket] as number;
+        if ((id === 0) !== withdrawals) continue;
+        const end = offsets[bucket] as number;
+        const start = end - (this.#sizes[bucket] as number);
+        if (id === 0) packer.withdraw(this.#sorted, undefined, start, end);
+        else packer.announce(id, this.#sorted, undefined, start, end);
+        const source = this.#sources[bucket] as number;
+        if (sources.at(-1) === source) ends[ends.length - 1] = packer.length;
+        else {
+          sources.push(source);
+          ends.push(packer.length);
+        }
+      }
+    }
+    this.#count = 0;
+    this.#buckets = 0;
+    return { bytes: packer.take(), sources, ends };
+  }
+
+  /** The scratch column may hold anything: a bucket is believed only when it says the same itself. */
+  #bucket(id: number, source: number): number {
+    const { scratch } = this.#attributes;
+    let bucket = scratch[id] as number;
+    if (bucket >= this.#buckets || this.#ids[bucket] !== id) {
+      bucket = this.#open(id, source);
+      scratch[id] = bucket;
+      return bucket;
+    }
+    while (this.#sources[bucket] !== source) {
+      const next = this.#chain[bucket] as number;
+      if (next === -1) {
+        const opened = this.#open(id, source);
+        this.#chain[bucket] = opened;
+        return opened;
+      }
+      bucket = next;
+    }
+    return bucket;
+  }
+
+  #open(id: number, source: number): number {
+    const bucket = this.#buckets++;
+    this.#ids[bucket] = id;
+    this.#sources[bucket] = source;
+    this.#sizes[bucket] = 0;
+    this.#chain[bucket] = -1;
+    return bucket;
+  }
+
+  #grow(): void {
+    const size = this.#entries.length * 2;
+    this.#entries = grown(this.#entries, new Int32Array(size));
+    this.#bucketOf = grown(this.#bucketOf, new Int32Array(size));
+    this.#sorted = new Int32Array(size);
+  }
+}
+
+/** What a member gets of packed routes: all but what it told us itself. */
+export function withoutSource(packed: PackedRoutes, slot: number): Uint8Array {
+  const { bytes, sources, ends } = packed;
+  if (!sources.includes(slot)) return bytes;
+  const rest: Uint8Array[] = [];
+  sources.forEach((source, i) => {
+    if (source !== slot) rest.push(bytes.subarray(i === 0 ? 0 : ends[i - 1], ends[i]));
+  });
+  return joined(rest);
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0] as Uint8Array;
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

@@ -1,0 +1,67 @@
+import type { Input, Output, Speaker, Transport } from '@muslin/bgp';
+import type { NetlinkSocket } from '@muslin/linux';
+import type { Ip } from '@muslin/net';
+import { Connections } from './connections.ts';
+import { TimerBook } from './timer-book.ts';
+
+/** What a speaker says that is neither a socket's nor a timer's matter. */
+export type Told = Extract<Output, { readonly kind: 'bestChanged' | 'converged' | 'peerChanged' }>;
+
+/** What the shell needs of its holder. */
+export interface ShellOptions {
+  readonly netlink: NetlinkSocket;
+  /** How the session with a caller is to be protected; undefined for strangers. */
+  readonly transportOf: (remoteIp: Ip) => Transport | undefined;
+  readonly log: (line: string) => void;
+  readonly tell: (told: Told) => void;
+}
+
+/** The world around one `Speaker`: its sockets and timers. Benchmarks measure this class, so it has no second copy. */
+export class SpeakerShell {
+  /** The one that inputs go to; its holder may replace it. */
+  speaker: Speaker | undefined;
+  readonly connections: Connections;
+  readonly timers: TimerBook = new TimerBook(id => this.feed({ kind: 'timer', id }));
+  readonly #tell: (told: Told) => void;
+
+  constructor({ netlink, transportOf, log, tell }: ShellOptions) {
+    this.#tell = tell;
+    this.connections = new Connections({ netlink, feed: input => this.feed(input), transportOf, log });
+  }
+
+  /** Hands an input to the speaker and performs what follows. */
+  feed(input: Input): void {
+    if (this.speaker !== undefined) this.perform(this.speaker.handle(input, performance.now()));
+  }
+
+  /** Performs outputs in order, then tells the speaker what the kernel has not taken of them. */
+  perform(outputs: readonly Output[]): void {
+    const sent = new Set<string>();
+    for (const output of outputs) {
+      switch (output.kind) {
+        case 'dial':
+          this.connections.dial(output);
+          break;
+        case 'send':
+          this.connections.send(output.connection, output.bytes);
+          sent.add(output.connection);
+          break;
+        case 'close':
+          this.connections.close(output.connection);
+          break;
+        case 'setTimer':
+          this.timers.set(output.id, output.at);
+          break;
+        case 'clearTimer':
+          this.timers.clear(output.id);
+          break;
+        default:
+          this.#tell(output);
+      }
+    }
+    for (const connection of sent) {
+      const bytes = this.connections.backlog(connection);
+      if (bytes !== undefined) this.feed({ kind: 'backlog', connection, bytes });
+    }
+  }
+}
