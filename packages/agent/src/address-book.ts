@@ -17,12 +17,16 @@ export interface AddressFault {
 
 /** Gives and takes back addresses in the cluster's blocks. */
 export interface AddressBook {
+  /** Addresses at once, without asking anybody: what this node keeps in hand. Undefined: `assign` must be asked. */
+  take(request: AddressRequest): readonly Ip[] | undefined;
+  /** After a restart: a pod has these addresses, whether or not the cluster was told. */
+  recall(request: Omit<AddressRequest, 'object'>, ips: readonly Ip[]): void;
   assign(request: AddressRequest): Promise<Result<readonly Ip[], AddressFault>>;
   /**
-   * Takes back everything that the container has; nothing to take back is fine. Once it returns this will happen,
-   * even if the API server is away and this process dies: it waits a little for it to be done, not until it is.
+   * Takes back everything that the container has; nothing to take back is fine. Once it returns this will happen, even if
+   * the API server is away and this process dies; what is asked for later comes after it.
    */
-  release(containerId: string, network: string): Promise<void>;
-  /** The same without any wait. */
+  release(containerId: string, network: string): void;
+  /** The same, when the API server is known to be away or unknown. */
   releaseLater(containerId: string, network: string): void;
 }

@@ -127,6 +127,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     config: () => ipamConfig,
     reservations: () => [...reservations.values()].flat(),
     namespaceAnnotations: name => namespaces.get(name)?.metadata.annotations ?? {},
+    keep: options.keepAddresses,
     log: line => log.warn(line),
   });
   const network = new PodNetwork({
@@ -158,6 +159,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
         case 'IPAMBlock':
           if (gone) blocks.delete(name);
           else blocks.set(name, object);
+          addresses.sawBlock(object, gone);
           core.tell({ type: 'blocks', blocks: ownBlocks(blocks.values(), options.node) });
           break;
         case 'IPAMConfiguration':
@@ -210,6 +212,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       waitingFor: watches.missing(),
       established: established(),
       lastCut,
+      keptAddresses: addresses.inHand,
       unrouted: Object.fromEntries(unrouted),
       appliedThrough: since.appliedThrough,
       policies: since.policies,

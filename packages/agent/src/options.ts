@@ -16,6 +16,8 @@ export interface AgentOptions {
   /** Where rules go; `auto`: what FelixConfigurations say, then what kube-proxy does. */
   readonly dataplane: 'auto' | 'iptables' | 'nftables';
   readonly iptables: 'auto' | 'nft' | 'legacy';
+  /** How many free addresses of each own block to keep in hand, for ADDs that wait for nobody; 0 for none. */
+  readonly keepAddresses: number;
   /** Milliseconds between looks at what others may have changed. */
   readonly refreshMs: number;
 }
@@ -30,6 +32,8 @@ export const USAGE = `muslin-agent --node NAME [options]
   --established WHAT    cut or keep connections that a changed policy denies (cut)
   --dataplane WHERE     auto, iptables or nftables (auto)
   --iptables BACKEND    auto, nft or legacy, where iptables is used (auto)
+  --keep-addresses N    free addresses of each own block to keep in hand: pods get them even while the
+                        API server is away (8)
   --refresh-ms N        how often to look for foreign changes of our rules (10000)
 `;
 
@@ -49,6 +53,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
         established: text,
         dataplane: text,
         iptables: text,
+        'keep-addresses': text,
         'refresh-ms': text,
       },
     }));
@@ -70,6 +75,9 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
   const refreshMs = Number(values['refresh-ms'] ?? 10_000);
   if (!Number.isInteger(refreshMs) || refreshMs < 100)
     return '--refresh-ms takes a whole number of 100 or more';
+  const keepAddresses = Number(values['keep-addresses'] ?? 8);
+  if (!Number.isInteger(keepAddresses) || keepAddresses < 0 || keepAddresses > 64)
+    return '--keep-addresses takes a whole number from 0 to 64';
   const stateDir = (values['state-dir'] as string | undefined) ?? '/var/lib/muslin';
   return {
     node,
@@ -80,6 +88,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
     established,
     dataplane,
     iptables,
+    keepAddresses,
     refreshMs,
   };
 }

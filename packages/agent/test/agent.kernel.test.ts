@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { RESOURCES } from '@muslin/kube';
+import { type AnyObject, RESOURCES } from '@muslin/kube';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { must, until } from './spaces.ts';
 import { Stand, type StandPod } from './stand.ts';
@@ -303,6 +303,51 @@ describe('while the agent is away', () => {
 });
 
 describe('while the API server is away', () => {
+  test('pods that it knew get addresses that the node keeps, and it is told afterwards', async () => {
+    const before = await stand.pod('kept-0');
+    const pods = await Promise.all([1, 2, 3, 4].map(i => stand.pod(`kept-${i}`)));
+    await stand.add(before);
+    await until(
+      async () => must(await stand.client.listAll<AnyObject>(RESOURCES.IPAMBlock)).items,
+      blocks => blocks.length === 2 && blocks.every(block => block.metadata.annotations?.['muslin.dev/kept']),
+      'addresses of both families are kept',
+    );
+    await until(
+      () => stand.status(),
+      status => status?.keptAddresses >= 8,
+      'the agent knows what it keeps',
+    );
+    await stand.kill('api');
+    const given = await Promise.all(pods.map(pod => stand.add(pod)));
+    expect(new Set(given.flat()).size).toBe(8);
+    for (const pod of pods) expect(await stand.cni('CHECK', pod)).toMatchObject({ code: 0 });
+    const [gone, killed, ...stay] = pods as [StandPod, StandPod, ...StandPod[]];
+    expect(await stand.cni('DEL', gone)).toMatchObject({ code: 0 });
+    // What was not told survives the program.
+    await stand.kill('agent');
+    stand.launchAgent();
+    await until(
+      () => stand.status(),
+      status => status !== undefined,
+      'the agent serves',
+    );
+    expect(await stand.cni('DEL', killed)).toMatchObject({ code: 0 });
+    await stand.startApi();
+    await until(
+      () => stand.status(),
+      status => status?.ready === true,
+      'the agent is ready again',
+      20_000,
+    );
+    await heldBy([before, ...stay]);
+    await removed(before, ...stay);
+    await until(
+      () => readdirSync(`${stand.folder}/state/releases`),
+      promises => promises.length === 0,
+      'what was never told needs no release',
+    );
+    await nothingLeft();
+  });
   test('a DEL succeeds at once, and the address is given back later, over a restart too', async () => {
     const [first, second] = [await stand.pod('orphan-1'), await stand.pod('orphan-2')];
     await Promise.all([stand.add(first), stand.add(second)]);

@@ -10,6 +10,7 @@ const DEFAULTS = {
   established: 'cut',
   dataplane: 'auto',
   iptables: 'auto',
+  keepAddresses: 8,
   refreshMs: 10_000,
 };
 
@@ -28,6 +29,7 @@ test('every flag arrives', () => {
     established: 'keep',
     dataplane: 'nftables',
     iptables: 'nft',
+    'keep-addresses': '0',
     'refresh-ms': '100',
   };
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
@@ -40,6 +42,7 @@ test('every flag arrives', () => {
     established: 'keep',
     dataplane: 'nftables',
     iptables: 'nft',
+    keepAddresses: 0,
     refreshMs: 100,
   });
 });
@@ -55,6 +58,7 @@ test.each([
   [['--node', 'n1', '--iptables', 'both'], '--iptables takes auto, nft or legacy, not "both"'],
   [['--node', 'n1', '--dataplane', 'ebpf'], '--dataplane takes auto, iptables or nftables, not "ebpf"'],
   [['--node', 'n1', '--established', 'drop'], '--established takes cut or keep, not "drop"'],
+  [['--node', 'n1', '--keep-addresses', '65'], '--keep-addresses takes a whole number from 0 to 64'],
   [['--node', 'n1', '--refresh-ms', '99'], '--refresh-ms takes a whole number of 100 or more'],
   [['--node', 'n1', '--refresh-ms', 'soon'], '--refresh-ms takes a whole number of 100 or more'],
   [['--node', 'n1', '--colour', 'red'], "Unknown option '--colour'"],

@@ -4,6 +4,7 @@ import { type AssignRefusal, type AssignRequest, assignFromBlock } from './block
 import { blockFromSpec, blockToSpec } from './block-spec.ts';
 import { gaveUp, type IpamFault } from './fault.ts';
 import { lowerHandle, raiseHandle } from './handle-program.ts';
+import { keptIn } from './kept.ts';
 import type { Program } from './machine.ts';
 import { blockName } from './names.ts';
 import { attributesOf, handleAnnotations } from './owner.ts';
@@ -55,7 +56,8 @@ export function* assignIn(
     // A write whose answer was lost and that was sent again looks like a lost race: the address is already there.
     const mine = i === 0 ? undefined : addressesOf(block).find(held => held.attribute.handleId === handleId);
     if (mine !== undefined) return ok({ type: 'assigned', address: addressAt(mine.ip, mine.sequence) });
-    const taken = assignFromBlock(block, wish, reservations, now);
+    const kept = keptIn(object.metadata, block);
+    const taken = assignFromBlock(block, { ...wish, kept }, reservations, now);
     if (!taken.ok) return yield* end({ type: 'refused', refusal: taken.fault });
     if (!raised) {
       const raise = yield* raiseHandle(handleId, cidr, handleAnnotations(owner, node.name));

@@ -11,11 +11,13 @@ export interface AssignRequest {
   readonly ip?: Ip;
   /** IPAMConfiguration ipCooldownSeconds, in ms. */
   readonly cooldownMs: number;
+  /** Positions that the block's owner keeps in hand: nobody gets them here. */
+  readonly kept?: ReadonlySet<number>;
 }
 
 /** Why a block gives no address. */
 export interface AssignRefusal {
-  readonly code: 'full' | 'reserved' | 'cooling' | 'not-in-block' | 'taken';
+  readonly code: 'full' | 'reserved' | 'cooling' | 'kept' | 'not-in-block' | 'taken';
   readonly block: Prefix;
   readonly message: string;
   /** `taken`: who has it. */
@@ -52,10 +54,20 @@ function assignNext(
   reservations: readonly Prefix[],
 ): Result<Assigned, AssignRefusal> {
   const near = reservations.filter(r => prefixHas(r, block.cidr.ip) || prefixHas(block.cidr, r.ip));
-  const ordinal = block.unallocated.find(free => !near.some(r => prefixHas(r, ipAt(block, free))));
+  const { kept } = request;
+  const isFree = (ordinal: number) => !kept?.has(ordinal);
+  const ordinal = block.unallocated.find(
+    free => isFree(free) && !near.some(r => prefixHas(r, ipAt(block, free))),
+  );
   if (ordinal !== undefined) return ok(take(block, ordinal, request));
   const name = formatPrefix(block.cidr);
-  const free = block.unallocated.length;
+  const free = block.unallocated.filter(isFree).length;
+  if (free === 0 && block.unallocated.length > 0)
+    return fail({
+      code: 'kept',
+      block: block.cidr,
+      message: `the last ${block.unallocated.length} free addresses of ${name} are kept in hand by its node`,
+    });
   if (free > 0)
     return fail({
       code: 'reserved',
@@ -89,10 +101,21 @@ function assignExactly(block: Block, request: AssignRequest, ip: Ip): Result<Ass
       heldBy,
       message: `${formatIp(ip)} is in use by ${heldBy.handleId ?? 'somebody without a handle'}`,
     });
+  if (request.kept?.has(ordinal))
+    return fail({
+      code: 'kept',
+      block: block.cidr,
+      message: `${formatIp(ip)} is kept in hand by the node that owns ${formatPrefix(block.cidr)}, for pods of its own; addresses that are asked for belong into an IPReservation`,
+    });
   return ok(take(block, ordinal, request));
 }
 
-function take(block: Block, ordinal: number, request: AssignRequest): Assigned {
+/** The block with an address of it taken. */
+export function take(
+  block: Block,
+  ordinal: number,
+  request: Pick<AssignRequest, 'handleId' | 'secondary'>,
+): Assigned {
   const attribute: BlockAttribute = { handleId: request.handleId, secondary: request.secondary };
   const attributes = [...block.attributes, attribute];
   const allocations = [...block.allocations];

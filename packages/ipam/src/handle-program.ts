@@ -1,4 +1,4 @@
-import { fail, ok, type Prefix, type Result } from '@muslin/net';
+import { fail, formatPrefix, ok, type Prefix, type Result } from '@muslin/net';
 import { gaveUp, type IpamFault } from './fault.ts';
 import { countInBlock, type Handle, handleFromSpec, handleToSpec } from './handle.ts';
 import type { Program } from './machine.ts';
@@ -25,6 +25,33 @@ export function* raiseHandle(
     const { object, value } = held.value;
     // Marked as deleted by a client that deletes in two steps: finish that, then begin anew.
     if (value.deleted) yield* remove(object);
+    else if (yield* write('update', withSpec(object, handleToSpec(countInBlock(value, cidr, 1)))))
+      return ok(undefined);
+  }
+  return fail(gaveUp(`IPAMHandle ${name}`, []));
+}
+
+/**
+ * Says in the handle that it has one address in a block; that it says so already is fine. Written before the block is.
+ * Begins with the creation: a sandbox' handle is hardly ever there.
+ */
+export function* ensureHandle(
+  handleId: string,
+  cidr: Prefix,
+  annotations: Readonly<Record<string, string>>,
+): Program<Result<void, IpamFault>> {
+  const name = handleName(handleId);
+  const fresh: Handle = { handleId, blocks: new Map(), deleted: false };
+  const first = { kind: 'IPAMHandle', metadata: { name, annotations } } as const;
+  for (let i = 0; i < MOST_TRIES; i++) {
+    const spec = handleToSpec(countInBlock(fresh, cidr, 1));
+    if (yield* write('create', { ...first, spec })) return ok(undefined);
+    const held = yield* readOne('IPAMHandle', name, handleFromSpec);
+    if (!held.ok) return held;
+    if (held.value === undefined) continue;
+    const { object, value } = held.value;
+    if (value.deleted) yield* remove(object);
+    else if (value.blocks.has(formatPrefix(cidr))) return ok(undefined);
     else if (yield* write('update', withSpec(object, handleToSpec(countInBlock(value, cidr, 1)))))
       return ok(undefined);
   }

@@ -53,6 +53,14 @@ export {
 export { choosePools, type ExcludedPool, type PoolChoice, type PoolRequest } from './pool-choice.ts';
 export type { GivenUp } from './release-affinity.ts';
 export type { AllocatedAddress, Allocation, AllocationRequest, How } from './request.ts';
+export { chooseKept, KEPT_ANNOTATION, keptIn, withKept } from './kept.ts';
+export {
+  type GivenOut,
+  lostText,
+  type Settled,
+  settleKept,
+  type SettleRequest,
+} from './settle-kept.ts';
 export type { IpamKind, SpecFault, StoredMetadata, StoredObject } from './stored.ts';
 export { type CheckReport, check, type Problem } from './check.ts';
 export {

@@ -4,6 +4,7 @@ import { type BlockOwner, sameOwner } from './block.ts';
 import { type ReleaseTime, settleCooled } from './block-release.ts';
 import { blockFromSpec, blockToSpec } from './block-spec.ts';
 import { gaveUp, type IpamFault } from './fault.ts';
+import { keptIn } from './kept.ts';
 import type { Program } from './machine.ts';
 import { affinityName, blockName } from './names.ts';
 import { MOST_TRIES, readOne, remove, withSpec, write } from './store.ts';
@@ -66,10 +67,12 @@ function* giveUpBlock(
   const { object, value } = held.value;
   if (!sameOwner(value.owner, owner)) return ok('not-owned');
   // An address that cools down keeps its block: a new one would give it out at once.
-  const idle = settleCooled(value, time.now, time.cooldownMs).allocations.every(index => index === null);
+  const unused = settleCooled(value, time.now, time.cooldownMs).allocations.every(index => index === null);
+  // What its owner keeps in hand may be with a pod already.
+  const idle = unused && !(requireEmpty && keptIn(object.metadata, value).size > 0);
   if (idle) return (yield* remove(object)) ? ok('deleted') : undefined;
   if (requireEmpty) {
-    const message = `block ${formatPrefix(cidr)} still has addresses in use, or released just now`;
+    const message = `block ${formatPrefix(cidr)} still has addresses in use, kept in hand, or released just now`;
     return fail({ code: 'in-use', cidr, tried: [], message });
   }
   const orphan = {

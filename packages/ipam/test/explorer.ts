@@ -1,4 +1,4 @@
-import { formatIp, formatPrefix, type Ip, type Prefix } from '@muslin/net';
+import { formatIp, formatPrefix, type Ip, mustIp, type Prefix } from '@muslin/net';
 import type { Pool } from '@muslin/api';
 import {
   addressesOf,
@@ -22,6 +22,8 @@ import {
   releaseByHandle,
   releaseLeak,
   type Released,
+  type Settled,
+  settleKept,
 } from '../src/index.ts';
 import { NOW, type World } from './world.ts';
 
@@ -31,7 +33,11 @@ export type Job =
   | { readonly do: 'del'; readonly pod: string; readonly handleId: string }
   /** The garbage collector looks now and releases later. */
   | { readonly do: 'collect' }
-  | { readonly do: 'give-up'; readonly node: string; readonly cidr: Prefix };
+  | { readonly do: 'give-up'; readonly node: string; readonly cidr: Prefix }
+  /** The node gives out an address that it keeps, without asking; it does without when it has none in hand. */
+  | { readonly do: 'take'; readonly request: AllocationRequest }
+  /** The node writes down what it gave out of a block, and keeps so many. */
+  | { readonly do: 'settle'; readonly node: string; readonly cidr: Prefix; readonly keep: number };
 
 /** Someone who works alone and may die between any two requests. */
 export interface Actor {
@@ -54,6 +60,10 @@ interface Seat {
   readonly trail: string;
   /** Proofs still to be acted on. */
   readonly proofs: readonly LeakProof[];
+  /** Kept addresses in hand. */
+  readonly hand: readonly string[];
+  /** Given out of it and not written down, by address; on disk, so a death leaves it. */
+  readonly given: ReadonlyMap<string, AllocationRequest>;
 }
 
 interface Node {
@@ -75,6 +85,8 @@ export interface Explored {
   readonly refusals: number;
   /** Ends with at least one leak. */
   readonly leaky: number;
+  /** Addresses that were given out without asking. */
+  readonly taken: number;
 }
 
 const jobPods = (request: AllocationRequest) => (request.owner.type === 'pod' ? request.owner.name : '');
@@ -88,6 +100,7 @@ export class Explorer {
   #ends = 0;
   #refusals = 0;
   #leaky = 0;
+  #taken = 0;
 
   constructor(pools: readonly Pool[]) {
     this.#pools = pools;
@@ -106,7 +119,10 @@ export class Explorer {
         open.push(successor);
       }
     }
-    return { states: this.#seen.size, ends: this.#ends, refusals: this.#refusals, leaky: this.#leaky };
+    return {
+      ...{ states: this.#seen.size, ends: this.#ends, refusals: this.#refusals },
+      ...{ leaky: this.#leaky, taken: this.#taken },
+    };
   }
 
   /** One random walk; `random` in [0, 1). */
@@ -129,10 +145,13 @@ export class Explorer {
       effect: undefined,
       trail: '',
       proofs: [],
+      hand: [],
+      given: new Map<string, AllocationRequest>(),
     }));
     const pods = new Map<string, AllocationRequest>();
     for (const { jobs } of actors)
-      for (const job of jobs) if (job.do === 'add') pods.set(jobPods(job.request), job.request);
+      for (const job of jobs)
+        if (job.do === 'add' || job.do === 'take') pods.set(jobPods(job.request), job.request);
     return { world, seats, live: new Map(), pods, crashes, died: false };
   }
 
@@ -198,6 +217,34 @@ export class Explorer {
         const time = { now: NOW, cooldownMs: 0, requireEmpty: true };
         return this.#run(node, i, left, releaseBlock(job.cidr, owner, time));
       }
+      case 'take': {
+        const [text, ...hand] = seat.hand;
+        const pods = new Map(node.pods);
+        if (text === undefined) {
+          this.#refusals++;
+          pods.delete(jobPods(job.request));
+          return this.#seat({ ...node, pods }, i, { ...left, trail: `${seat.trail};-` });
+        }
+        const other = node.live.get(text);
+        if (other !== undefined) throw new Error(`${text} was given out while ${other} has it`);
+        const live = new Map([...node.live, [text, job.request.handleId]]);
+        const given = new Map([...seat.given, [text, job.request]]);
+        this.#taken++;
+        return this.#verified(
+          this.#seat({ ...node, live }, i, { ...left, hand, given, trail: `${seat.trail};t` }),
+        );
+      }
+      case 'settle': {
+        const given = [...seat.given].map(([text, { handleId, owner }]) => ({
+          ...{ ip: mustIp(text), handleId, owner, at: NOW },
+        }));
+        const work = settleKept({
+          ...{ block: job.cidr, node: job.node, given, pinned: seat.hand.map(mustIp), keep: job.keep },
+          ...{ reservations: [], cooldownMs: 0, now: NOW },
+        });
+        // It stays in the list while it runs: a new life begins it again.
+        return this.#run(node, i, seat, work);
+      }
       default:
         return job satisfies never;
     }
@@ -242,6 +289,12 @@ export class Explorer {
         this.#seat({ ...node, live }, i, { ...idle, jobs: seat.jobs.slice(1), trail: 'ok' }),
       );
     }
+    if (effect.outcome.ok && isSettled(effect.outcome.value)) {
+      const { kept, lost } = effect.outcome.value;
+      if (lost.length > 0) throw new Error(`lost ${lost.map(life => formatIp(life.ip)).join()}`);
+      const done = { ...idle, jobs: seat.jobs.slice(1), hand: kept.map(formatIp), given: new Map() };
+      return this.#verified(this.#seat(node, i, { ...done, trail: 'settled' }));
+    }
     if (!effect.outcome.ok && job?.do === 'add' && isAdd(seat)) {
       this.#refusals++;
       const pods = new Map(node.pods);
@@ -265,6 +318,8 @@ export class Explorer {
     };
     const job = seat.jobs[0];
     const pods = new Map(node.pods);
+    // The new life reads the blocks, and its disk.
+    const hand = node.world.keptBy(seat.actor.name).filter(text => !seat.given.has(text));
     let jobs = seat.jobs;
     if (job?.do === 'add' && isAdd(seat)) {
       const pod = jobPods(job.request);
@@ -275,7 +330,11 @@ export class Explorer {
         pods.delete(pod);
       }
     }
-    return { ...this.#seat({ ...node, pods }, i, { ...fresh, jobs }), crashes: node.crashes - 1, died: true };
+    return {
+      ...this.#seat({ ...node, pods }, i, { ...fresh, hand, jobs }),
+      crashes: node.crashes - 1,
+      died: true,
+    };
   }
 
   /** The report of `check` for what the cluster is like now. */
@@ -306,8 +365,9 @@ export class Explorer {
       cidrs.add(formatPrefix(block.cidr));
       for (const { ip, attribute } of addressesOf(block)) holders.set(formatIp(ip), attribute.handleId);
     }
+    const untold = new Set(node.seats.flatMap(({ given }) => [...given.keys()]));
     for (const [ip, handle] of node.live)
-      if (holders.get(ip) !== handle)
+      if (holders.get(ip) !== handle && !(untold.has(ip) && !holders.has(ip)))
         throw new Error(`${ip} is used by ${handle}, and the store says ${holders.get(ip) ?? 'free'}`);
     return node;
   }
@@ -404,7 +464,8 @@ export class Explorer {
   #keyOf(node: Node): string {
     const objects = [...node.world.objects.values()].map(object => this.#objectId(object)).sort();
     const seats = node.seats.map(
-      seat => `${seat.jobs.length}${seat.jobs[0]?.do}${seat.proofs.length}|${seat.trail}`,
+      seat =>
+        `${seat.jobs.length}${seat.jobs[0]?.do}${seat.proofs.length}|${seat.trail}|${seat.hand.join()}|${[...seat.given.keys()].join()}`,
     );
     const live = [...node.live].map(([ip, handle]) => `${ip}=${handle}`).sort();
     return [objects, seats, live, [...node.pods.keys()].sort(), node.crashes, node.died].join(' ');
@@ -413,6 +474,10 @@ export class Explorer {
 
 function isAdd(seat: Seat): boolean {
   return seat.jobs[0]?.do === 'add' && seat.proofs.length === 0;
+}
+
+function isSettled(value: unknown): value is Settled {
+  return typeof value === 'object' && value !== null && 'lost' in value;
 }
 
 function ownerOf(text: string): BlockOwner {

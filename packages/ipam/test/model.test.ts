@@ -27,6 +27,16 @@ const rival = 'bcdefgh'.split('').find(name => {
   return own !== undefined && theirs !== undefined && samePrefix(own, theirs);
 }) as string;
 
+/** Mulberry32: small, and the same everywhere. */
+function randomFrom(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
 describe('every interleaving of a small world', () => {
   for (const afterCrash of ['del', 'forget', 'retry'] as const)
     it(`two nodes claim and assign, one dies anywhere, and then: ${afterCrash}`, () => {
@@ -94,16 +104,37 @@ describe('every interleaving of a small world', () => {
   });
 });
 
+describe('addresses that a node keeps in hand', () => {
+  // One block of eight: two of them may be kept.
+  const one = [pool('10.0.0.0/29', 29)];
+  const block = mustPrefix('10.0.0.0/29');
+  const take = (name: string): Job => ({ do: 'take', request: podRequest('a', name, one) });
+  const settle = (keep = 2): Job => ({ do: 'settle', node: 'a', cidr: block, keep });
+  const owner = (more: Partial<Actor> = {}): Actor =>
+    node('a', [add('a', 'p1', one), settle(), take('p2'), take('p3'), settle()], {
+      afterCrash: 'retry',
+      ...more,
+    });
+  it('are given out without asking while another borrows, and one of them dies anywhere', () => {
+    const found = new Explorer(one).explore(new World(), [owner(), node('b', [add('b', 'q1', one)])], 1);
+    expect(found.taken).toBeGreaterThan(0);
+    expect(found.states).toBeGreaterThan(1000);
+  });
+  it('hold the block while a collector wants to take it away', () => {
+    const jobs = [add('a', 'p1', one), settle(), take('p2'), del('p1'), settle(), del('p2'), settle(0)];
+    const gc = collector({ do: 'give-up', node: 'a', cidr: block }, { do: 'collect' });
+    const found = new Explorer(one).explore(new World(), [owner({ jobs }), gc], 1);
+    expect(found.taken).toBeGreaterThan(0);
+    expect(found.leaky).toBe(0);
+  });
+  it('are no prey of a neighbour who wants every address there is', () => {
+    const greedy = Array.from({ length: 7 }, (_, i) => add('b', `q${i}`, one));
+    for (let seed = 0; seed < 200; seed++)
+      new Explorer(one).walk(new World(), [owner(), node('b', greedy)], 2, randomFrom(seed));
+  });
+});
+
 describe('random walks of a larger world', () => {
-  /** Mulberry32: small, and the same everywhere. */
-  function randomFrom(seed: number): () => number {
-    return () => {
-      seed = (seed + 0x6d2b79f5) | 0;
-      let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-      return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-    };
-  }
   it('three nodes, a collector, two blocks and two deaths never break an invariant', () => {
     for (let seed = 0; seed < 300; seed++) {
       const pods = (n: string) => [add(n, `${n}1`), add(n, `${n}2`), del(`${n}1`), add(n, `${n}3`)];

@@ -1,6 +1,6 @@
 import type { Pool } from '@muslin/api';
 import { ALL } from '@muslin/api';
-import { type Family, mustPrefix, prefixCovers } from '@muslin/net';
+import { type Family, formatIp, mustPrefix, prefixCovers } from '@muslin/net';
 import {
   type AllocationRequest,
   affinityFromSpec,
@@ -10,6 +10,8 @@ import {
   type Effect,
   type Input,
   type IpamKind,
+  ipAt,
+  keptIn,
   type StoredObject,
 } from '../src/index.ts';
 
@@ -38,6 +40,15 @@ export class World {
       const block = blockFromSpec(object.spec);
       if (!block.ok) throw new Error(block.fault.message);
       return block.value;
+    });
+  }
+
+  /** The addresses that a node keeps, as text. */
+  keptBy(node: string): string[] {
+    return this.of('IPAMBlock').flatMap(({ metadata, spec }) => {
+      const block = blockFromSpec(spec);
+      if (!block.ok || block.value.owner?.name !== node) return [];
+      return [...keptIn(metadata, block.value)].map(ordinal => formatIp(ipAt(block.value, ordinal)));
     });
   }
 

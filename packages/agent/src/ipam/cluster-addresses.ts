@@ -11,6 +11,7 @@ import {
 import { type AnyObject, ipamStore, type KubeClient } from '@muslin/kube';
 import { fail, type Family, type Ip, ok, type Prefix, type Result } from '@muslin/net';
 import type { AddressBook, AddressFault, AddressRequest } from '../address-book.ts';
+import { KeptAddresses } from './kept-addresses.ts';
 import { PendingReleases } from './pending-releases.ts';
 import { readWishes } from './pod-wishes.ts';
 
@@ -25,16 +26,28 @@ export interface ClusterAddressesOptions {
   /** Prefixes of all IPReservations. */
   readonly reservations: () => readonly Prefix[];
   readonly namespaceAnnotations: (namespace: string) => Readonly<Record<string, string>>;
+  /** How many addresses of each of the node's blocks to keep in hand. */
+  readonly keep: number;
   readonly log: (line: string) => void;
 }
 
+/** The cluster's address book, and what it wants to be told. */
+export interface ClusterAddresses extends AddressBook {
+  /** The watch showed an IPAMBlock. */
+  sawBlock(object: AnyObject, gone: boolean): void;
+  /** Kept addresses that nobody has. */
+  readonly inHand: number;
+  stop(): void;
+}
+
 const RETRY_MS = 2_000;
-/** How long a DEL waits for its addresses to be free. */
-const RELEASE_WAIT_MS = 3_000;
+/** What is given out within this time is written down in one go. */
+const GATHER_MS = 5;
 
 /** Addresses from the cluster's blocks. One allocation of this node at a time: they would only fight for one block. */
-export function clusterAddresses(options: ClusterAddressesOptions): AddressBook & { stop(): void } {
+export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddresses {
   const store = ipamStore(options.client);
+  const kept = new KeptAddresses({ ...options, store });
   const pending = new PendingReleases(`${options.stateDir}/releases`);
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -46,6 +59,9 @@ export function clusterAddresses(options: ClusterAddressesOptions): AddressBook 
     inTurn(async () => {
       // An ADD of the same container may have taken the promise back meanwhile.
       if (!pending.has(handleId)) return undefined;
+      const untold = await kept.settle(handleId);
+      if (untold !== undefined) return untold;
+      kept.forget(handleId);
       const { cooldownMs } = options.config();
       const done = await drive(releaseByHandle(handleId, { now: Date.now(), cooldownMs }), store);
       if (done.ok) pending.delete(handleId);
@@ -58,10 +74,47 @@ export function clusterAddresses(options: ClusterAddressesOptions): AddressBook 
     for (const handleId of pending.all()) if ((await attempt(handleId))?.code === 'store') break;
     retrying = false;
   };
-  const retry = setInterval(() => void retryAll(), RETRY_MS);
+  let gathering: NodeJS.Timeout | undefined;
+  let stopped = false;
+  const settleSoon = (waitMs = GATHER_MS) => {
+    if (gathering !== undefined || stopped || !kept.isDue) return;
+    gathering = setTimeout(() => {
+      gathering = undefined;
+      void inTurn(() => kept.settle()).then(fault => {
+        // Another change of the block is what the watch will show; an API server that is away is tried later.
+        if (fault === undefined) settleSoon();
+      });
+    }, waitMs);
+  };
+  const retry = setInterval(() => {
+    void retryAll();
+    settleSoon(0);
+  }, RETRY_MS);
   retry.unref();
   return {
-    stop: () => clearInterval(retry),
+    get inHand() {
+      return kept.inHand;
+    },
+    stop() {
+      stopped = true;
+      clearInterval(retry);
+      clearTimeout(gathering);
+    },
+    sawBlock(object, gone) {
+      kept.saw(object, gone);
+      settleSoon();
+    },
+    take(request) {
+      const made = requestOf(request, options);
+      // An earlier life of this sandbox that waits to be released goes first.
+      if (!made.ok || pending.has(made.value.handleId)) return undefined;
+      const ips = kept.take(made.value);
+      if (ips !== undefined) settleSoon();
+      return ips;
+    },
+    recall({ containerId, network, pod }, ips) {
+      kept.recall(podHandleId(network, containerId), { type: 'pod', ...pod }, ips);
+    },
     async assign(request): Promise<Result<readonly Ip[], AddressFault>> {
       const made = requestOf(request, options);
       if (!made.ok) return fail({ code: 'no-address', message: made.fault });
@@ -73,16 +126,13 @@ export function clusterAddresses(options: ClusterAddressesOptions): AddressBook 
       if (!done.ok) return fail(addressFault(done.fault));
       return ok(done.value.addresses.map(address => address.ip));
     },
-    async release(containerId, network) {
+    release(containerId, network) {
       const handleId = podHandleId(network, containerId);
+      if (kept.takeBack(handleId)) return;
       pending.add(handleId);
-      const late = Symbol('late');
-      const { promise, resolve } = Promise.withResolvers<typeof late>();
-      const timer = setTimeout(() => resolve(late), RELEASE_WAIT_MS);
-      const fault = await Promise.race([attempt(handleId), promise]);
-      clearTimeout(timer);
-      if (fault === late) options.log(`release of ${handleId} goes on: the API server takes its time`);
-      else if (fault !== undefined) options.log(`release of ${handleId} waits: ${fault.message}`);
+      void attempt(handleId).then(fault => {
+        if (fault !== undefined) options.log(`release of ${handleId} waits: ${fault.message}`);
+      });
     },
     releaseLater(containerId, network) {
       pending.add(podHandleId(network, containerId));

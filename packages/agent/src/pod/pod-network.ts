@@ -123,16 +123,18 @@ export class PodNetwork {
     const hostInterface = workloadInterfaceName(pod.namespace, pod.name);
     const displaced = await this.#displace(hostInterface);
     if (!displaced.ok) return displaced;
+    const wanted = { containerId, network: config.name, pod, object };
+    const taken = addresses.take(wanted);
     const adding: Sandbox = {
       ...{ containerId, ifname, netns, network: config.name, hostInterface, pod, mtu },
-      ...{ ips: [], podMac: '', state: 'adding' },
+      ...{ ips: (taken ?? []).map(formatIp), podMac: '', state: 'adding' },
     };
     // Before anything is asked for or made: whoever restarts finds what to take back.
     sandboxes.put(adding);
     // A newer sandbox of this pod may displace this one at every wait; from then on the interface is not ours.
     const isDisplaced = () => sandboxes.get(containerId, ifname) !== adding;
     const giveUp = async (fault: CniFault) => {
-      if (isDisplaced()) await addresses.release(containerId, config.name);
+      if (isDisplaced()) addresses.release(containerId, config.name);
       else await this.#takeBack(adding);
       return fail(fault);
     };
@@ -140,7 +142,7 @@ export class PodNetwork {
       code: CNI_CODE.tryAgain,
       message: `a newer sandbox of pod ${pod.namespace}/${pod.name} took the place of this one`,
     };
-    const assigned = await addresses.assign({ containerId, network: config.name, pod, object });
+    const assigned = taken === undefined ? await addresses.assign(wanted) : ok(taken);
     if (!assigned.ok) {
       const code = assigned.fault.code === 'retry' ? CNI_CODE.tryAgain : CNI_CODE.noAddress;
       return giveUp({ code, message: assigned.fault.message });
@@ -161,7 +163,8 @@ export class PodNetwork {
     const unrouted = this.#options.unrouted(hostInterface);
     if (unrouted !== undefined)
       return giveUp({ code: CNI_CODE.tryAgain, message: `no route to the pod could be set: ${unrouted}` });
-    sandboxes.put(sandbox);
+    // If the machine loses power now, nothing of this pod is left but its addresses: what was synced tells of them.
+    sandboxes.put(sandbox, { sync: false });
     void publishAddresses(sandbox, this.#options);
     const result = {
       hostInterface: { name: hostInterface, mac: GATEWAY.mac },
@@ -187,7 +190,7 @@ export class PodNetwork {
     const sandbox = sandboxes.get(containerId, ifname);
     if (sandbox !== undefined) return this.#takeBack(sandbox);
     // Addresses belong to the container: not while another interface of it uses them.
-    if (sandboxes.ofContainer(containerId).length === 0) await addresses.release(containerId, config.name);
+    if (sandboxes.ofContainer(containerId).length === 0) addresses.release(containerId, config.name);
     return ok(undefined);
   }
 
@@ -200,15 +203,17 @@ export class PodNetwork {
     core.tell({ type: 'not-local', key, containerId });
     const unseen = pods.forget(pod);
     if (unseen !== undefined) core.tell({ type: 'gone', object: unseen });
+    // Rules go while the kernel takes the interface away: an interface without rules gets nothing through.
+    const enforced = withinTime(this.#options.enforce(), CONFIRM_MS);
     const unplugged = await this.#options.removeLink(hostInterface);
     if (!unplugged.ok) return fail({ code: CNI_CODE.ioFailure, message: unplugged.fault.message });
-    if (!(await withinTime(this.#options.enforce(), CONFIRM_MS)))
+    if (!(await enforced))
       return fail({
         code: CNI_CODE.tryAgain,
         message: `the kernel still holds rules of this pod after ${CONFIRM_MS / 1000} s; the agent's log says why`,
       });
     await this.#options.forgetFlows(ips);
-    await addresses.release(containerId, network);
+    addresses.release(containerId, network);
     sandboxes.delete(containerId, ifname);
     return ok(undefined);
   }
@@ -279,8 +284,12 @@ export class PodNetwork {
     const linkExists = (name: string) => !links.ok || links.value.some(link => link.name === name);
     const all = sandboxes.all();
     // After a reboot the interface is gone and nothing needs routes or rules; addresses wait for the runtime's DEL.
-    for (const sandbox of all)
-      if (sandbox.state === 'ready' && linkExists(sandbox.hostInterface)) this.#tellCore(sandbox);
+    for (const sandbox of all) {
+      if (sandbox.state !== 'ready') continue;
+      // Even after a reboot: until the runtime's DEL nobody else may have them.
+      addresses.recall(sandbox, sandbox.ips.map(mustIp));
+      if (linkExists(sandbox.hostInterface)) this.#tellCore(sandbox);
+    }
     await Promise.all(
       all.map(async ({ state, containerId, ifname, network, hostInterface }) => {
         if (state === 'ready') return;

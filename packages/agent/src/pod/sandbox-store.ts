@@ -61,13 +61,14 @@ export class SandboxStore {
     return this.#byKey.get(keyOf(containerId, ifname));
   }
 
-  put(sandbox: Sandbox): void {
+  /** `sync: false`: over a loss of power the earlier content may come back. */
+  put(sandbox: Sandbox, { sync = true }: { readonly sync?: boolean } = {}): void {
     const key = keyOf(sandbox.containerId, sandbox.ifname);
     const path = `${this.#folder}/${key}.json`;
     const fd = openSync(`${path}.new`, 'w', 0o600);
     try {
       writeSync(fd, JSON.stringify(sandbox));
-      fsyncSync(fd);
+      if (sync) fsyncSync(fd);
     } finally {
       closeSync(fd);
     }

@@ -1,0 +1,188 @@
+import {
+  type AllocationRequest,
+  drive,
+  type Effect,
+  type GivenOut,
+  type Input,
+  type IpamConfig,
+  type IpamFault,
+  lostText,
+  type Owner,
+  settleKept,
+} from '@muslin/ipam';
+import type { AnyObject } from '@muslin/kube';
+import { formatIp, type Ip, type Prefix, prefixHas } from '@muslin/net';
+import { type HandBlock, KeptHand } from './kept-hand.ts';
+
+/** What keeping addresses takes. */
+export interface KeptAddressesOptions {
+  readonly node: string;
+  /** How many addresses of each block to keep in hand; 0 keeps none. */
+  readonly keep: number;
+  readonly store: (effect: Effect) => Promise<Input>;
+  readonly config: () => IpamConfig;
+  readonly reservations: () => readonly Prefix[];
+  readonly log: (line: string) => void;
+}
+
+/** An address with a pod, and whether the block says so. */
+interface Life extends GivenOut {
+  /** Undefined after a restart until its block is known. */
+  readonly block: string | undefined;
+  /** Sent to the store at least once: from then on it may be written. */
+  tried: boolean;
+}
+
+/** What is to be written about one block. */
+interface Work {
+  readonly name: string;
+  readonly block: HandBlock;
+  readonly given: readonly Life[];
+  /** How many to keep afterwards. */
+  readonly room: number;
+  /** Whether that is fewer than now. */
+  readonly gives: boolean;
+}
+
+/** An empty block keeps what it kept for so long: the next pod is often near. */
+const IDLE_MS = 30_000;
+
+/**
+ * Gives out addresses that the node's own blocks keep for it, at once, and writes down afterwards who has them: an ADD
+ * needs no answer of the API server. The sandbox' file is the journal: whatever was given out and not written down is
+ * told again by it after a restart.
+ */
+export class KeptAddresses {
+  readonly #options: KeptAddressesOptions;
+  readonly #hand: KeptHand;
+  /** By handle and address: not written down yet. */
+  readonly #lives = new Map<string, Life>();
+  readonly #emptySince = new Map<string, number>();
+
+  constructor(options: KeptAddressesOptions) {
+    this.#options = options;
+    this.#hand = new KeptHand(options.node);
+  }
+
+  /** The watch showed a block. */
+  saw(object: AnyObject, gone: boolean): void {
+    this.#hand.saw(object, gone);
+  }
+
+  /** Addresses for a request out of the hand; undefined: the store must be asked. */
+  take(request: AllocationRequest): readonly Ip[] | undefined {
+    const taken = this.#hand.take(request);
+    const { handleId, owner, now } = request;
+    for (const { ip, block } of taken ?? [])
+      this.#remember({ ip, block, handleId, owner, at: now, tried: false });
+    return taken?.map(({ ip }) => ip);
+  }
+
+  /** A pod of an earlier life has these addresses. */
+  recall(handleId: string, owner: Owner, ips: readonly Ip[]): void {
+    for (const ip of ips) {
+      this.#hand.recall(ip);
+      this.#remember({ ip, block: undefined, handleId, owner, at: Date.now(), tried: true });
+    }
+  }
+
+  #remember(life: Life): void {
+    this.#lives.set(keyOf(life), life);
+  }
+
+  /** Takes back what nothing was written of; false when the store may know of the handle. */
+  takeBack(handleId: string): boolean {
+    const lives = [...this.#lives.values()].filter(life => life.handleId === handleId);
+    if (lives.length === 0 || lives.some(life => life.tried) || this.#options.config().cooldownMs > 0)
+      return false;
+    for (const life of lives) {
+      this.#lives.delete(keyOf(life));
+      this.#hand.putBack(life.ip);
+    }
+    return true;
+  }
+
+  /** The handle is given back: nothing of it is to be written any more. */
+  forget(handleId: string): void {
+    for (const [key, life] of this.#lives) if (life.handleId === handleId) this.#lives.delete(key);
+  }
+
+  /** Addresses that could be given out now. */
+  get inHand(): number {
+    return this.#hand.size;
+  }
+
+  /** Whether there is something to write. */
+  get isDue(): boolean {
+    return this.#work().length > 0;
+  }
+
+  /** Writes down what was given out, and fills the hand. Call it in turn with all else that changes the node's blocks. */
+  async settle(handleId?: string): Promise<IpamFault | undefined> {
+    for (const work of this.#work()) {
+      if (handleId !== undefined && !work.given.some(life => life.handleId === handleId)) continue;
+      const fault = await this.#settleBlock(work);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  }
+
+  async #settleBlock({ name, block, given, room, gives }: Work): Promise<IpamFault | undefined> {
+    const { node, store, config, reservations, log } = this.#options;
+    for (const life of given) life.tried = true;
+    // What is given back must not be given out meanwhile; else all that is in hand stays, since it may be.
+    this.#hand.close(name, gives);
+    const texts = new Set(given.map(({ ip }) => formatIp(ip)));
+    const pinned = gives ? [] : block.kept.filter(ip => !texts.has(formatIp(ip)));
+    const time = { cooldownMs: config().cooldownMs, now: Date.now() };
+    const request = {
+      block: block.cidr,
+      node,
+      given,
+      pinned,
+      keep: room,
+      reservations: reservations(),
+      ...time,
+    };
+    const done = await drive(settleKept(request), store);
+    if (done.ok) {
+      this.#hand.settled(name, done.value);
+      for (const life of given) {
+        this.#lives.delete(keyOf(life));
+        this.#hand.written({ ip: life.ip, block: name }, done.value.resourceVersion);
+      }
+      for (const life of done.value.lost) log(lostText(life));
+    }
+    this.#hand.close(name, false);
+    return done.ok ? undefined : done.fault;
+  }
+
+  /** What is to be written, by block. */
+  #work(): readonly Work[] {
+    const work: Work[] = [];
+    const lives = [...this.#lives.values()];
+    for (const [name, block] of this.#hand.blocks) {
+      const given = lives.filter(life =>
+        life.block === undefined ? prefixHas(block.cidr, life.ip) : life.block === name,
+      );
+      const room = Math.min(this.#wish(name, block, given.length > 0), Math.floor(block.free / 4));
+      const inHand = block.kept.length - given.length;
+      const gives = inHand > (room === 0 ? 0 : room + 1);
+      // A hand that is half full will do.
+      if (given.length > 0 || gives || inHand * 2 < room) work.push({ name, block, given, room, gives });
+    }
+    return work;
+  }
+
+  #wish(name: string, block: HandBlock, given: boolean): number {
+    if (block.used || given) {
+      this.#emptySince.delete(name);
+      return this.#options.keep;
+    }
+    const since = this.#emptySince.get(name) ?? Date.now();
+    this.#emptySince.set(name, since);
+    return Date.now() - since < IDLE_MS && block.kept.length > 0 ? block.kept.length : 0;
+  }
+}
+
+const keyOf = ({ handleId, ip }: Pick<Life, 'handleId' | 'ip'>) => `${handleId} ${formatIp(ip)}`;
