@@ -38,6 +38,15 @@ const NEEDS = {
     '/usr/lib/frr/bgpd': 'frr',
     '/usr/sbin/bgpd': 'openbgpd',
   },
+  conformance: {
+    ip: 'iproute2',
+    bird: 'bird2',
+    '/usr/lib/frr/bgpd': 'frr',
+    gobgpd: 'gobgpd',
+    '/usr/sbin/bgpd': 'openbgpd',
+    exabgp: 'exabgp',
+  },
+  fuzz: { ip: 'iproute2', bird: 'bird2', '/usr/lib/frr/bgpd': 'frr' },
   bench: KERNEL_TOOLS,
   // Speakers to measure ours against; the suite asks for them by itself.
   'bench-bgp': {
