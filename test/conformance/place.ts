@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 
-/** Namespaces of the examined speaker and of those who examine it. */
-export const SUBJECT_NAMESPACE = 'msl-t-cf-s';
-export const PROBE_NAMESPACE = 'msl-t-cf-p';
+/** Namespaces of the examined speaker and of those who examine it; two examinations may run at once. */
+export const SUBJECT_NAMESPACE = `msl-t-cf-s-${process.pid}`;
+export const PROBE_NAMESPACE = `msl-t-cf-p-${process.pid}`;
 /** The examined speaker. */
 export const SUBJECT = { ip: '10.79.0.1', as: 65000 } as const;
 

@@ -1,4 +1,4 @@
-import { attr, digits, hex, KEEPALIVE, type OpenFields, open, raw, updateBody } from './octets.ts';
+import { attr, hex, type OpenFields, open, raw, updateBody } from './octets.ts';
 import { goodAttributes, type Lab, shortAttributes } from './lab.ts';
 import { GUESTS, type Guest, type Place } from './place.ts';
 import { type Told, digitsOf } from './told.ts';
@@ -257,5 +257,3 @@ export async function established(lab: Lab, place: Place, fields: OpenFields = {
   if (await session.establish(place.as, place.ip, fields, lab.patience.late)) return session;
   throw new Error(`no session: ${session.farewell()}`);
 }
-
-export { digits, KEEPALIVE };

@@ -23,7 +23,7 @@ export interface Examination {
   readonly lostGuests: string;
 }
 
-const FOLDER = '/run/msl-t-cf';
+const FOLDER = `/run/msl-t-cf-${process.pid}`;
 const LONGEST = 280_000;
 
 /** Runs all probes against a subject; when it dies it is started again for the rest. */
