@@ -74,7 +74,8 @@ n2     192.0.2.1   64512   1/1           3        2s
     expect(JSON.parse((await peers('n2', '-o', 'json')).stdout)).toEqual([
       {
         ...{ node: 'n2', peer: '192.0.2.1', asn: 64512, type: 'Mesh', state: 'Established' },
-        ...{ since: '2026-03-01T09:00:00Z', received: 3, advertised: 2 },
+        ...{ since: '2026-03-01T09:00:00Z', received: 3, accepted: 3, advertised: 2 },
+        families: ['ipv4-unicast'],
       },
     ]);
   });

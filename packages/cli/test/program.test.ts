@@ -89,7 +89,7 @@ describe('the command line', () => {
         .split('\n')
         .flatMap(line => line.split('\t')[0] || []);
     expect(await words('ver')).toEqual(['verdict', 'version']);
-    expect(await words('bgp', '')).toEqual(['peers']);
+    expect(await words('bgp', 'p')).toEqual(['peers', 'peer']);
     expect(await words('get', 'block')).toEqual(['blocks', 'blockaffinities']);
     expect(await words('diff', '--ex')).toEqual(['--exit-code', '--external']);
     expect(await words('diff', '-o', 'm')).toEqual(['markdown']);

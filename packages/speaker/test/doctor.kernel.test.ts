@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { muslinctl as runMuslinctl } from '../../cli/test/test-context.ts';
 import { eventually, Stage } from './stage.ts';
 
 const AS = 64_512;
@@ -15,17 +16,18 @@ const birds = new Map<Host, ReturnType<Stage['startBird']>>();
 /** BIRD as it should be, but for what is given. */
 function bird(
   host: Host,
-  fault: Partial<Record<'id' | 'as' | 'node' | 'nodeAs' | 'more' | 'limit', string>>,
+  fault: Partial<Record<'id' | 'as' | 'node' | 'nodeAs' | 'more' | 'limit' | 'routes', string>>,
 ) {
   const config = `
 router id ${fault.id ?? address(host)};
 protocol device {}
+${fault.routes ?? ''}
 protocol bgp node {
   local ${address(host)} as ${fault.as ?? '65001'};
   neighbor ${fault.node ?? '10.78.0.1'} as ${fault.nodeAs ?? AS};
   connect retry time 1; connect delay time 1; error wait time 1, 2; hold time 30;
   ${fault.more ?? ''}
-  ipv4 { import all; ${fault.limit ?? ''} export none; };
+  ipv4 { import all; ${fault.limit ?? ''} export where source = RTS_STATIC; };
 }
 `;
   birds.set(host, stage.startBird(host, config));
@@ -66,7 +68,7 @@ beforeAll(async () => {
   bird('twin', { id: '10.78.0.1', as: String(AS) });
   bird('hops', {});
   bird('limit', { limit: 'import limit 1 action disable;' });
-  bird('closed', {});
+  bird('closed', { routes: 'protocol static { ipv4; route 203.0.113.0/24 blackhole; }' });
   bird('stranger', { node: '10.78.0.99' });
   bird('unsigned', { node: address('n2') });
   bird('signed', { node: address('n3'), more: 'password "only theirs";' });
@@ -159,6 +161,34 @@ test.each<readonly [what: string, node: Host, at: string, code: string, sentence
 ])('%s is told in one sentence', (_what, node, at, code, sentence) => says(node, at, code, sentence), 60_000);
 
 test('a session that is up is well', () => says('n1', address('closed'), 'up', /is up/), 60_000);
+
+test('muslinctl tells the same on the node and through the API, and explains a prefix', async () => {
+  const socket = `${stage.folder}/n1/speaker.sock`;
+  const muslinctl = (...argv: string[]) =>
+    runMuslinctl(['bgp', ...argv], {
+      env: { MUSLIN_SPEAKER_SOCKET: socket, KUBECONFIG: stage.adminKubeconfig },
+    });
+  const doctor = await muslinctl('doctor');
+  expect(doctor.code).toBe(1);
+  expect(doctor.stdout).toMatch(/^n1 +10\.78\.0\.11 +refused +Nothing listens on 10\.78\.0\.11 port 179/m);
+  expect((await muslinctl('doctor', '--socket')).stdout).toMatch(/^n1 +10\.78\.0\.11 +refused +Nothing/m);
+  expect((await muslinctl('peer', address('closed'))).code).toBe(0);
+  expect((await muslinctl('peer', address('closed'), '--node', 'n1')).stdout).toContain('is up');
+  const own = await muslinctl('explain', '10.244.1.0/26');
+  expect(own).toMatchObject({ code: 0, stderr: '' });
+  expect(own.stdout).toContain('10.244.1.0/26 is reached here: it is a route of this node.');
+  expect(own.stdout).toMatch(/^Told to: .*10\.78\.0\.20/m);
+  expect(own.stdout).toContain('  10.78.0.11: the session is not up');
+  const told = await muslinctl('advertised', address('closed'));
+  expect(told.stdout).toMatch(/^10\.244\.1\.0\/26 +10\.78\.0\.1 +this node +own/m);
+  const received = await muslinctl('received', address('closed'));
+  expect(received.stdout).toMatch(/^203\.0\.113\.0\/24 +10\.78\.0\.20 +10\.78\.0\.20 +ebgp +- +65001/m);
+  const learned = await muslinctl('explain', '203.0.113.0/24');
+  expect(learned.stdout).toContain('Kernel: in the kernel: unicast 203.0.113.0/24 via 10.78.0.20');
+  const far = await muslinctl('routes', '203.0.113.0/24', '--node', 'n1');
+  expect(far).toMatchObject({ code: 0, stderr: '' });
+  expect(far.stdout).toMatch(/^203\.0\.113\.0\/24 +10\.78\.0\.20 +eth0 +BGPPeer +10\.78\.0\.20 +yes/m);
+}, 60_000);
 
 test('an operator who shuts the session down there is quoted', async () => {
   birds.get('closed')?.ask('disable', 'node', '"new line card"');

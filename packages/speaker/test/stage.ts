@@ -132,6 +132,11 @@ export class Stage {
     });
   }
 
+  /** For programs outside the namespaces. */
+  get adminKubeconfig(): string {
+    return join(this.folder, 'admin.conf');
+  }
+
   get nodeKubeconfig(): string {
     return join(this.folder, 'node.conf');
   }

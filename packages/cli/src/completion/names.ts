@@ -12,6 +12,7 @@ export async function namesFor(
   before: readonly string[],
 ): Promise<readonly string[]> {
   if (verb === 'completion') return before.length === 0 ? ['bash', 'zsh', 'fish'] : [];
+  if (verb.startsWith('bgp ')) return namesOfBgp(ctx, input, verb);
   if (!['get', 'delete', 'patch', 'label'].includes(verb)) return [];
   const { KINDS, kindNamed } = await import('../kinds/kinds.ts');
   const [kind] = before;
@@ -37,4 +38,20 @@ export async function namesFor(
   } finally {
     await client.value.close();
   }
+}
+
+/** Nodes, or the peers of this node. */
+async function namesOfBgp(ctx: Pick<Context, 'env'>, input: Input, verb: string): Promise<readonly string[]> {
+  const local = ['bgp peer', 'bgp received', 'bgp advertised'].includes(verb);
+  if (!local && !['bgp peers', 'bgp doctor'].includes(verb)) return [];
+  const [{ nodeReports, reportOfSocket }, { peersOfStatus }, { localSocket }] = await Promise.all([
+    import('../bgp/node-reports.ts'),
+    import('../bgp/node-status.ts'),
+    import('../bgp/speaker-socket.ts'),
+  ]);
+  const reports = await (local ? reportOfSocket(localSocket(ctx)) : nodeReports(ctx, input));
+  if (!reports.ok) return [];
+  return local
+    ? reports.value.flatMap(peersOfStatus).map(({ peer }) => peer)
+    : reports.value.flatMap(({ metadata }) => metadata.name ?? []);
 }

@@ -1,6 +1,12 @@
 import type { Verb } from '../verb.ts';
 import { apply } from './apply.ts';
+import { bgpAdvertised } from './bgp-advertised.ts';
+import { bgpDoctor } from './bgp-doctor.ts';
+import { bgpExplain } from './bgp-explain.ts';
+import { bgpPeer } from './bgp-peer.ts';
 import { bgpPeers } from './bgp-peers.ts';
+import { bgpReceived } from './bgp-received.ts';
+import { bgpRoutes } from './bgp-routes.ts';
 import { completeVerb } from './complete.ts';
 import { completion } from './completion.ts';
 import { create } from './create.ts';
@@ -24,7 +30,8 @@ import { why } from './why.ts';
 /** Every verb, in the order of `--help`. */
 export const VERBS: readonly Verb[] = [
   ...[why, reach, diff, verdict, validate],
-  ...[get, bgpPeers],
+  ...[get],
+  ...[bgpPeers, bgpPeer, bgpRoutes, bgpReceived, bgpAdvertised, bgpExplain, bgpDoctor],
   ...[ipamShow, ipamWhy, ipamCheck, ipamRelease, ipamConfigure],
   ...[create, apply, replace, remove, patch, label],
   ...[version, completion, completeVerb(() => VERBS)],
