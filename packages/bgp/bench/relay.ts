@@ -1,9 +1,17 @@
 import { type Ip4, mustIp } from '@muslin/net';
-import { decodeMessage, encodeMessage, Framer, KEEPALIVE, PLAIN_OPTIONS, Speaker } from '../src/index.ts';
+import {
+  type BurstInput,
+  decodeMessage,
+  encodeMessage,
+  Framer,
+  KEEPALIVE,
+  PLAIN_OPTIONS,
+  Speaker,
+} from '../src/index.ts';
 
 /**
  * Relays a table from feeders to a sink inside one process: bytes in, bytes out, no sockets.
- * Usage: relay.ts [prefixes=200000] [feeders=1] [sinks=1] [shape=real|packed] [inside|outside] [maxPaths=1]
+ * Usage: relay.ts [prefixes=200000] [feeders=1] [sinks=1] [shape=real|packed] [inside|outside] [maxPaths=16]
  */
 const [prefixes = 200_000, feeders = 1, sinks = 1] = process.argv.slice(2, 5).map(Number);
 const packed = process.argv[5] === 'packed';
@@ -73,7 +81,7 @@ function makeStream(as: number): Uint8Array[] {
   return chunks;
 }
 
-const maxPaths = Number(process.argv[7] ?? 1);
+const maxPaths = Number(process.argv[7] ?? 16);
 const speaker = new Speaker({ asNumber: 65000, routerId: mustIp('10.0.0.1') as Ip4, maxPaths });
 
 function connect(index: number): string {
@@ -113,8 +121,8 @@ const start = performance.now();
 let out = 0;
 let best = 0;
 let sample: Uint8Array | undefined;
-const tell = (connection: string, bytes: Uint8Array) => {
-  const outputs = speaker.handle({ kind: 'bytes', connection, bytes }, 0);
+const tell = (inputs: BurstInput[]) => {
+  const outputs = speaker.handle({ kind: 'burst', inputs }, 0);
   const sent = new Set<string>();
   for (const output of outputs) {
     if (output.kind === 'send' && targets.has(output.connection)) {
@@ -127,10 +135,12 @@ const tell = (connection: string, bytes: Uint8Array) => {
   for (const target of sent) speaker.handle({ kind: 'backlog', connection: target, bytes: 0 }, 0);
 };
 for (let i = 0; i < Math.max(...streams.map(s => s.length)); i++) {
-  for (const [n, stream] of streams.entries()) {
-    const chunk = stream[i];
-    if (chunk !== undefined) tell(sources[n] as string, chunk);
-  }
+  tell(
+    streams.flatMap((stream, n) => {
+      const bytes = stream[i];
+      return bytes === undefined ? [] : [{ kind: 'bytes', connection: sources[n] as string, bytes }];
+    }),
+  );
 }
 const relay = performance.now() - start;
 const used = process.cpuUsage(cpu);

@@ -5,7 +5,7 @@
  * @packageDocumentation
  */
 export { Speaker, type SpeakerOptions } from './speaker.ts';
-export type { ConnectionId, Input } from './speaker/input.ts';
+export type { BurstInput, ConnectionId, Input } from './speaker/input.ts';
 export type { BestNextHop, Output } from './speaker/output.ts';
 export type { OwnRoute } from './speaker/own-route.ts';
 export type { PeerConfig, PeerId, PrefixLimit, Transport } from './speaker/peer-config.ts';

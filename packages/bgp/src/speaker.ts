@@ -2,7 +2,7 @@ import type { Ip, Ip4, Prefix } from '@muslin/net';
 import { Rib } from './rib/rib.ts';
 import type { Negotiated } from './session/negotiation.ts';
 import { type EndReason, SESSION_TIMERS, type SessionTimer } from './session/session-state.ts';
-import { bestOutput } from './speaker/best-output.ts';
+import { BestOutputs } from './speaker/best-output.ts';
 import { asHardReset, DEFERRAL_TIME } from './speaker/graceful-restart.ts';
 import type { ConnectionId, Input } from './speaker/input.ts';
 import { Jitter } from './speaker/jitter.ts';
@@ -69,6 +69,7 @@ export class Speaker {
   readonly #peers = new PeerSet();
   readonly #timers = new TimerBook(output => this.#outputs.push(output));
   readonly #exchange: RouteExchange;
+  readonly #bests: BestOutputs;
   readonly #jitter: Jitter;
   readonly #deferral: RestartDeferral;
   readonly #deferralTime: number;
@@ -92,6 +93,7 @@ export class Speaker {
     this.#deferral = new RestartDeferral(this.#settings.restarting);
     this.#deferralTime = options.deferralTime ?? DEFERRAL_TIME;
     this.#rib = new Rib(options.routerId, options.maxPaths ?? 16);
+    this.#bests = new BestOutputs(this.#rib);
     this.#exchange = new RouteExchange(this.#rib, this.#timers, (slot, bytes) => this.#send(slot, bytes));
   }
 
@@ -137,6 +139,11 @@ export class Speaker {
   /** Tells the speaker what happened. `now` in milliseconds; it never goes back. */
   handle(input: Input, now: number): Output[] {
     this.#now = Math.max(this.#now, now);
+    this.#take(input);
+    return this.#finish();
+  }
+
+  #take(input: Input): void {
     switch (input.kind) {
       case 'connected':
         this.#connected(input.connection, input.localIp);
@@ -153,6 +160,9 @@ export class Speaker {
         break;
       case 'bytes':
         this.#owner(input.connection)?.sessions.received(input.connection, input.bytes);
+        break;
+      case 'burst':
+        for (const one of input.inputs) this.#take(one);
         break;
       case 'timer':
         this.#timer(input.id);
@@ -173,7 +183,6 @@ export class Speaker {
       default:
         input satisfies never;
     }
-    return this.#finish();
   }
 
   /** Adds or replaces a route of our own. */
@@ -443,8 +452,9 @@ export class Speaker {
     this.#rib.flush(
       this.#deferral.ready(),
       (slot, bytes) => this.#send(slot, bytes),
-      best => this.#outputs.push(bestOutput(this.#rib, best)),
+      best => this.#outputs.push(this.#bests.output(best)),
     );
+    this.#bests.forget();
   }
 
   /** These families need not wait for peers any longer (RFC 4724 §4.1). */

@@ -1,4 +1,4 @@
-import type { Input, Output, Speaker, Transport } from '@muslin/bgp';
+import type { BurstInput, Input, Output, Speaker, Transport } from '@muslin/bgp';
 import type { NetlinkSocket } from '@muslin/linux';
 import type { Ip } from '@muslin/net';
 import { Connections } from './connections.ts';
@@ -16,6 +16,9 @@ export interface ShellOptions {
   readonly tell: (told: Told) => void;
 }
 
+/** A burst of this many octets does not wait for more. */
+const BURST = 4 << 20;
+
 /** The world around one `Speaker`: its sockets and timers. Benchmarks measure this class, so it has no second copy. */
 export class SpeakerShell {
   /** The one that inputs go to; its holder may replace it. */
@@ -23,15 +26,28 @@ export class SpeakerShell {
   readonly connections: Connections;
   readonly timers: TimerBook = new TimerBook(id => this.feed({ kind: 'timer', id }));
   readonly #tell: (told: Told) => void;
+  #burst: BurstInput[] = [];
+  #octets = 0;
 
   constructor({ netlink, transportOf, log, tell }: ShellOptions) {
     this.#tell = tell;
     this.connections = new Connections({ netlink, feed: input => this.feed(input), transportOf, log });
   }
 
-  /** Hands an input to the speaker and performs what follows. */
+  /**
+   * Takes an input to the speaker. Octets wait until this turn of the loop has read all sockets, so that what many peers
+   * tell at once is decided once; whatever else happens is told in its place among them.
+   */
   feed(input: Input): void {
-    if (this.speaker !== undefined) this.perform(this.speaker.handle(input, performance.now()));
+    if (input.kind === 'bytes' || input.kind === 'backlog') {
+      if (this.#burst.length === 0) setImmediate(() => this.#flush());
+      this.#burst.push(input);
+      if (input.kind === 'bytes') this.#octets += input.bytes.length;
+      if (this.#octets >= BURST) this.#flush();
+      return;
+    }
+    this.#flush();
+    this.#handle(input);
   }
 
   /** Performs outputs in order, then tells the speaker what the kernel has not taken of them. */
@@ -59,9 +75,24 @@ export class SpeakerShell {
           this.#tell(output);
       }
     }
+    const inputs: BurstInput[] = [];
     for (const connection of sent) {
       const bytes = this.connections.backlog(connection);
-      if (bytes !== undefined) this.feed({ kind: 'backlog', connection, bytes });
+      if (bytes !== undefined) inputs.push({ kind: 'backlog', connection, bytes });
     }
+    if (inputs.length > 0) this.#handle({ kind: 'burst', inputs });
+  }
+
+  #flush(): void {
+    const inputs = this.#burst;
+    if (inputs.length === 0) return;
+    this.#burst = [];
+    this.#octets = 0;
+    const [first] = inputs;
+    this.#handle(inputs.length === 1 && first !== undefined ? first : { kind: 'burst', inputs });
+  }
+
+  #handle(input: Input): void {
+    if (this.speaker !== undefined) this.perform(this.speaker.handle(input, performance.now()));
   }
 }

@@ -4,6 +4,8 @@ export const MARK = {
   wellKnown: 1,
   /** Something rare: see `readStoredColumns`. Such a set is judged as a value. */
   rare: 2,
+  /** Extended communities, which may tell a bandwidth. */
+  extended: 4,
 } as const;
 
 /** What the decision compares, read from a stored attribute set (RFC 4271 §9.1). */
@@ -81,6 +83,7 @@ export class StoredColumns {
           this.clusterLength = length >> 2;
           break;
         case 16:
+          this.marks |= MARK.extended;
           for (let i = value; i < at; i += 8) {
             if (((bytes[i] as number) & 0x40) !== 0) this.marks |= MARK.rare;
           }

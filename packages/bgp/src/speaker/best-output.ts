@@ -1,50 +1,84 @@
-import type { PathTable } from '../rib/path-table.ts';
+import { ip4 } from '@muslin/net';
 import type { BestPaths, Rib } from '../rib/rib.ts';
+import { MARK } from '../rib/stored-columns.ts';
 import { linkBandwidth } from '../wire/extended-community.ts';
 import { showNextHop } from '../wire/next-hop.ts';
 import type { BestNextHop, Output } from './output.ts';
 
-/** Tells the shell about a prefix whose best way changed. */
-export function bestOutput(rib: Rib, best: BestPaths): Output {
-  const table = rib.families[best.family];
-  const prefix = table.prefixes.prefix(best.entry);
-  const [first] = best.paths;
-  if (first === undefined) return { kind: 'bestChanged', prefix, source: 'none', nextHops: [] };
-  const source = rib.peers.get(table.paths.slot[first] as number).kind;
-  if (source === 'own') return { kind: 'bestChanged', prefix, source, nextHops: [] };
-  return { kind: 'bestChanged', prefix, source, nextHops: nextHopsOf(rib, best) };
-}
+type BestChanged = Extract<Output, { readonly kind: 'bestChanged' }>;
 
-/** The common case, cheaply: one way. */
-function singleHop(rib: Rib, paths: PathTable, path: number): BestNextHop[] {
-  const { nextHop } = rib.attributes.value(paths.accepted[path] as number);
-  if (nextHop === undefined) return [];
-  const peer = rib.peers.get(paths.slot[path] as number).id;
-  return [
-    nextHop.linkLocal === undefined ? { ip: nextHop.ip, peer, weight: 1 } : { ...nextHop, peer, weight: 1 },
-  ];
-}
+/** Tells the shell about prefixes whose best way changed. Next hops are values: prefixes share them. */
+export class BestOutputs {
+  readonly #rib: Rib;
+  /** Plain ways of weight 1, by source and IPv4 next hop; each alone in a list. */
+  readonly #plain = new Map<number, readonly [BestNextHop]>();
 
-function nextHopsOf(rib: Rib, best: BestPaths): BestNextHop[] {
-  const { paths } = rib.families[best.family];
-  if (best.paths.length === 1) return singleHop(rib, paths, best.paths[0] as number);
-  const rates: (number | undefined)[] = [];
-  const hops: Omit<BestNextHop, 'weight'>[] = [];
-  const seen = new Set<string>();
-  for (const path of best.paths) {
-    const attributes = rib.attributes.value(paths.accepted[path] as number);
-    // Two reflectors tell of the same way twice.
-    const key = attributes.nextHop === undefined ? '' : showNextHop(attributes.nextHop);
-    if (attributes.nextHop === undefined || seen.has(key)) continue;
-    seen.add(key);
-    rates.push(attributes.extendedCommunities?.map(linkBandwidth).find(rate => rate !== undefined));
-    hops.push({ ...attributes.nextHop, peer: rib.peers.get(paths.slot[path] as number).id });
+  constructor(rib: Rib) {
+    this.#rib = rib;
   }
-  const most = Math.max(...rates.map(rate => rate ?? 0));
-  const weighted = most > 0 && rates.every(rate => rate !== undefined);
-  // The kernel takes weights of 1 to 256.
-  return hops.map((hop, i) => ({
-    ...hop,
-    weight: weighted ? Math.max(1, Math.round(((rates[i] as number) / most) * 256)) : 1,
-  }));
+
+  output({ family, entry, paths }: BestPaths): BestChanged {
+    const table = this.#rib.families[family];
+    const prefix = table.prefixes.prefix(entry);
+    const [first] = paths;
+    if (first === undefined) return { kind: 'bestChanged', prefix, source: 'none', nextHops: [] };
+    const source = this.#rib.peers.get(table.paths.slot[first] as number).kind;
+    if (source === 'own') return { kind: 'bestChanged', prefix, source, nextHops: [] };
+    const nextHops = this.#plainHops(family, paths) ?? this.#nextHops(family, paths);
+    return { kind: 'bestChanged', prefix, source, nextHops };
+  }
+
+  /** To be called before peers change. */
+  forget(): void {
+    this.#plain.clear();
+  }
+
+  /** The common case, cheaply: IPv4 ways of equal weight. */
+  #plainHops(family: BestPaths['family'], paths: BestPaths['paths']): readonly BestNextHop[] | undefined {
+    const { slot, accepted } = this.#rib.families[family].paths;
+    const { hop, marks } = this.#rib.attributes;
+    const hops: BestNextHop[] = [];
+    for (const path of paths) {
+      const id = accepted[path] as number;
+      const bits = hop[id] as number;
+      if (bits === 0 || (marks[id] as number) & MARK.extended) return undefined;
+      const alone = this.#plainHop(slot[path] as number, bits);
+      if (paths.length === 1) return alone;
+      // Two reflectors tell of the same way twice.
+      if (!hops.some(known => known.ip.family === 4 && known.ip.bits === bits)) hops.push(alone[0]);
+    }
+    return hops;
+  }
+
+  #plainHop(slot: number, bits: number): readonly [BestNextHop] {
+    const key = slot * 2 ** 32 + bits;
+    let alone = this.#plain.get(key);
+    if (alone === undefined) {
+      alone = [{ ip: ip4(bits), peer: this.#rib.peers.get(slot).id, weight: 1 }];
+      this.#plain.set(key, alone);
+    }
+    return alone;
+  }
+
+  #nextHops(family: BestPaths['family'], paths: BestPaths['paths']): BestNextHop[] {
+    const table = this.#rib.families[family].paths;
+    const rates: (number | undefined)[] = [];
+    const hops: Omit<BestNextHop, 'weight'>[] = [];
+    const seen = new Set<string>();
+    for (const path of paths) {
+      const attributes = this.#rib.attributes.value(table.accepted[path] as number);
+      const key = attributes.nextHop === undefined ? '' : showNextHop(attributes.nextHop);
+      if (attributes.nextHop === undefined || seen.has(key)) continue;
+      seen.add(key);
+      rates.push(attributes.extendedCommunities?.map(linkBandwidth).find(rate => rate !== undefined));
+      hops.push({ ...attributes.nextHop, peer: this.#rib.peers.get(table.slot[path] as number).id });
+    }
+    const most = Math.max(...rates.map(rate => rate ?? 0));
+    const weighted = hops.length > 1 && most > 0 && rates.every(rate => rate !== undefined);
+    // The kernel takes weights of 1 to 256.
+    return hops.map((hop, i) => ({
+      ...hop,
+      weight: weighted ? Math.max(1, Math.round(((rates[i] as number) / most) * 256)) : 1,
+    }));
+  }
 }

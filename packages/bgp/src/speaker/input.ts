@@ -29,6 +29,8 @@ export type Input =
       readonly failure?: ReachFailure;
     }
   | { readonly kind: 'bytes'; readonly connection: ConnectionId; readonly bytes: Uint8Array }
+  /** What came at once, from however many connections: decided once, and sent together. */
+  | { readonly kind: 'burst'; readonly inputs: readonly BurstInput[] }
   /** The peer, or the network, closed the connection. Not to be told after an output `close`. */
   | { readonly kind: 'closed'; readonly connection: ConnectionId; readonly message?: string }
   /** A timer that `setTimer` asked for is due. Early or repeated firing is harmless. */
@@ -45,3 +47,6 @@ export type Input =
   | { readonly kind: 'nextHop'; readonly ip: Ip; readonly cost: number | 'unreachable' }
   /** BFD, or a link monitor, says that the peer is gone (RFC 9384). */
   | { readonly kind: 'peerDown'; readonly peer: PeerId; readonly message: string };
+
+/** What a burst is made of. */
+export type BurstInput = Extract<Input, { readonly kind: 'bytes' | 'backlog' }>;
