@@ -81,7 +81,8 @@ async function up(options: LabOptions): Promise<number> {
   };
   try {
     const work = (async () => {
-      cluster = await Cluster.up(options, report);
+      const agentArgs = ['--dataplane', options.dataplane];
+      cluster = await Cluster.up({ ...options, agentArgs }, report);
       if (!options.quiet) await tell(cluster, options, report);
       return 'done' as const;
     })();

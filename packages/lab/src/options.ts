@@ -3,6 +3,9 @@ import { parseArgs } from 'node:util';
 /** Which router stands at the top of the rack. */
 export type TorKind = 'bird' | 'frr' | 'gobgp' | 'none';
 
+/** Where the rules of a node live. */
+type Dataplane = 'auto' | 'iptables' | 'nftables';
+
 /** What `npm run lab` was asked to do. */
 export interface LabOptions {
   readonly verb: 'up' | 'ls' | 'clean';
@@ -11,6 +14,8 @@ export interface LabOptions {
   readonly nodes: number;
   readonly pods: number;
   readonly tor: TorKind;
+  /** Where the nodes' rules live (`muslin-agent --dataplane`). */
+  readonly dataplane: Dataplane;
   /** One JSON document on standard output instead of pictures. */
   readonly json: boolean;
   /** Tear down after the checks and exit 0 only if all held. */
@@ -28,6 +33,7 @@ npm run lab -- --clean          remove what an earlier lab left behind
   --nodes N     worker nodes, 1 to 50 (3)
   --pods N      sample pods, 0 to 500 (12)
   --tor X       top-of-rack router: bird, frr, gobgp or none (bird)
+  --dataplane X where rules live: auto, iptables or nftables (auto)
   --once        run every check, tear down, exit 0 only if all held
   --keep        leave the cluster running in the background and return
   --bare        cluster only: no sample pods, no policy story
@@ -41,6 +47,7 @@ export function readOptions(args: readonly string[]): LabOptions | string {
     nodes: { type: 'string', default: '3' },
     pods: { type: 'string', default: '12' },
     tor: { type: 'string', default: 'bird' },
+    dataplane: { type: 'string', default: 'auto' },
     id: { type: 'string', default: 'lab' },
     json: { type: 'boolean', default: false },
     once: { type: 'boolean', default: false },
@@ -65,6 +72,8 @@ export function readOptions(args: readonly string[]): LabOptions | string {
   if (nodes === undefined) return `--nodes takes a whole number from 1 to 50, not "${values.nodes}"`;
   if (pods === undefined) return `--pods takes a whole number from 0 to 500, not "${values.pods}"`;
   if (!isTor(values.tor)) return `--tor takes bird, frr, gobgp or none, not "${values.tor}"`;
+  if (!isDataplane(values.dataplane))
+    return `--dataplane takes auto, iptables or nftables, not "${values.dataplane}"`;
   if (!/^[a-z0-9]{1,8}$/.test(values.id))
     return `--id takes 1 to 8 small letters or digits, not "${values.id}"`;
   if (values.once && values.keep) return '--once tears down and --keep does not: choose one';
@@ -74,6 +83,7 @@ export function readOptions(args: readonly string[]): LabOptions | string {
     nodes,
     pods: values.bare ? 0 : pods,
     tor: values.tor,
+    dataplane: values.dataplane,
     json: values.json,
     once: values.once,
     keep: values.keep,
@@ -83,6 +93,8 @@ export function readOptions(args: readonly string[]): LabOptions | string {
 
 const isVerb = (text: string): text is LabOptions['verb'] => ['up', 'ls', 'clean'].includes(text);
 const isTor = (text: string): text is TorKind => ['bird', 'frr', 'gobgp', 'none'].includes(text);
+
+const isDataplane = (text: string): text is Dataplane => ['auto', 'iptables', 'nftables'].includes(text);
 
 function wholeNumber(text: string, min: number, max: number): number | undefined {
   const value = /^[0-9]{1,4}$/.test(text) ? Number(text) : Number.NaN;

@@ -7,6 +7,7 @@ const DEFAULTS = {
   nodes: 3,
   pods: 12,
   tor: 'bird',
+  dataplane: 'auto',
   json: false,
   once: false,
   keep: false,

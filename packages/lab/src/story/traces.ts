@@ -63,6 +63,7 @@ async function tracesOf(
     inNode('ip', 'neighbour', 'show').then(text => ['neighbour', word.test(text)] as const),
     inNode('ipset', 'save').then(text => ['set member', word.test(text)] as const),
     inNode('iptables-save').then(text => ['rule', word.test(text)] as const),
+    inNode('nft', 'list', 'ruleset').then(text => ['nftables rule', word.test(text)] as const),
     allocated(cluster, ip).then(held => ['IPAM address', held] as const),
   ]);
   return places.filter(([, found]) => found).map(([place]) => place);
