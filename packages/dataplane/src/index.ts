@@ -41,6 +41,7 @@ export {
   type TablePlan,
 } from './iptables/plan.ts';
 export {
+  chainHash,
   COMMENT_PREFIX,
   type RenderedChain,
   type RenderedRule,
@@ -53,13 +54,29 @@ export { emptyTable, parseSave, type SavedJump, type SavedTable } from './iptabl
 export { LOOKUP_LIMITS, type LookupLimits } from './lookups/limits.ts';
 export { lower } from './lower.ts';
 export { IPTABLES_LIMITS, type Limits, NFT_LIMITS } from './lower/limits.ts';
-export { type NftListing, parseNftList } from './nft/listing.ts';
+export { hashOf as nftRuleHash, type NftListing, parseNftList } from './nft/listing.ts';
 export { changesBetween } from './members/changes.ts';
 export { type MemberChanges, Members } from './members/members.ts';
 export { patchSets } from './members/patch-sets.ts';
 export { isEmptyNftPlan, type NftElements, type NftPlan, planNft, planNftRemoval } from './nft/plan.ts';
+export {
+  concatenated,
+  NFT_TYPE,
+  type NftExpression,
+  type NftList,
+  nameBytes,
+  nextBytes,
+} from './nft/expression.ts';
 export { nftScript } from './nft/script.ts';
-export { NFT_TABLE, type NftChain, type NftMap, type NftSet, type NftTable, nftTable } from './nft/table.ts';
+export {
+  NFT_TABLE,
+  type NftChain,
+  type NftMap,
+  type NftRule,
+  type NftSet,
+  type NftTable,
+  nftTable,
+} from './nft/table.ts';
 export {
   type Driver,
   type DriverFault,

@@ -5,6 +5,7 @@ import { type IpsetDriver, NetlinkIpsetDriver } from './ipset/ipset-driver.ts';
 import type { Backend, IptablesDriver } from './iptables/iptables-driver.ts';
 import { keptIptablesDriver } from './iptables/kept-iptables-driver.ts';
 import type { Namespace } from './netns/namespace.ts';
+import { NetlinkNftDriver } from './nft/netlink-nft-driver.ts';
 import { type NftDriver, nftDriver } from './nft/nft-driver.ts';
 import { RouteDriver } from './routes/route-driver.ts';
 import type { SystemFault } from './system-calls.ts';
@@ -42,7 +43,11 @@ export function openKernel(options: {
     6: keptIptablesDriver({ family: 6, backend: variant, namespace }),
   });
   const variants = { legacy: driversOf('legacy'), nft: driversOf('nft') };
-  const nft = { 4: nftDriver({ family: 4, namespace }), 6: nftDriver({ family: 6, namespace }) };
+  const nftOf = (family: Family): NftDriver => {
+    const opened = NetlinkNftDriver.open({ family, namespace });
+    return opened.ok ? opened.value : nftDriver({ family, namespace });
+  };
+  const nft = { 4: nftOf(4), 6: nftOf(6) };
   const door = { sets: sets.value, tables: variants[backend], variants, nft, routes: routes.value };
   return ok({
     ...door,
@@ -50,6 +55,8 @@ export function openKernel(options: {
     async close() {
       sets.value.close();
       routes.value.close();
+      nft[4].close();
+      nft[6].close();
       const drivers = Object.values(variants).flatMap(both => Object.values(both));
       await Promise.all(drivers.map(driver => driver.close()));
     },

@@ -64,7 +64,11 @@ export function parseNftList(json: string): NftListing | undefined {
 }
 
 const HASH = new RegExp(`^${COMMENT_PREFIX}([\\w-]{${RULE_HASH_LENGTH}})(?: |$)`);
-const hashOf = (comment: string): string => HASH.exec(comment)?.[1] ?? NO_HASH;
+
+/** The hash that a rule's comment begins with, if it is one of ours. */
+export function hashOf(comment: string): string {
+  return HASH.exec(comment)?.[1] ?? NO_HASH;
+}
 
 function gotoOf(verdict: unknown): string {
   const target = isObject(verdict) ? verdict['goto'] : undefined;
@@ -77,6 +81,7 @@ function member(element: unknown): string {
   if (!isObject(value)) return canonicalMember(text(value));
   const net = value['prefix'];
   if (isObject(net)) return canonicalMember(`${text(net['addr'])}/${text(net['len'])}`);
+  if (value['range'] !== undefined) return list(value['range']).map(text).join('-');
   const [ip, protocol, port] = list(value['concat']).map(text);
   return `${ip} . ${PROTOCOL_NUMBER.get(protocol ?? '') ?? protocol} . ${port}`;
 }

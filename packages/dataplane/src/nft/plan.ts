@@ -6,6 +6,7 @@ import { NFT_TABLE, type NftChain, type NftMap, type NftSet, type NftTable } fro
 /** Elements that come and go in one set or map. */
 export interface NftElements {
   readonly name: string;
+  readonly kind: NftSet['kind'] | 'map';
   readonly add: readonly string[];
   readonly remove: readonly string[];
 }
@@ -39,10 +40,15 @@ export function planNft(desired: NftTable, listed: NftListing | undefined): NftP
   const elements: NftElements[] = [];
   for (const set of desired.sets.values()) {
     const have = there.sets.get(set.name)?.members ?? new Set();
-    if (have !== set.members) elements.push(difference(set.name, set.members, have));
+    if (have !== set.members)
+      elements.push({ name: set.name, kind: set.kind, ...changesBetween(have, set.members) });
   }
   for (const map of desired.maps.values())
-    elements.push(difference(map.name, entries(map), entries(there.maps.get(map.name))));
+    elements.push({
+      name: map.name,
+      kind: 'map',
+      ...changesBetween(entries(there.maps.get(map.name)), entries(map)),
+    });
   return {
     family: desired.family,
     rebuild,
@@ -84,10 +90,6 @@ function isOtherShape(desired: NftTable, listed: NftListing): boolean {
 
 const entries = (map: NftMap | undefined) =>
   new Set([...(map?.elements ?? [])].map(([name, chain]) => `"${name}" : goto ${chain}`));
-
-function difference(name: string, want: ReadonlySet<string>, have: ReadonlySet<string>): NftElements {
-  return { name, ...changesBetween(have, want) };
-}
 
 /** Whether there is nothing to do. */
 export function isEmptyNftPlan(plan: NftPlan): boolean {

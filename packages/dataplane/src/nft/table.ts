@@ -17,6 +17,8 @@ import {
 import { follow } from '../members/follow.ts';
 import { isHost } from '../members/member-text.ts';
 import { outermost } from '../outermost.ts';
+import { nftCode } from './code.ts';
+import type { NftExpression } from './expression.ts';
 
 /** The one table of ours, in the families `ip` and `ip6`. */
 export const NFT_TABLE = 'muslin';
@@ -26,7 +28,13 @@ export interface NftChain {
   readonly name: string;
   readonly base: string | undefined;
   readonly hash: string;
-  readonly rules: readonly RenderedRule[];
+  readonly rules: readonly NftRule[];
+}
+
+/** A rule as text for the nft command and, where `nftCode` knows how, as the kernel's expressions. */
+export interface NftRule extends RenderedRule {
+  readonly comment: string;
+  readonly code: readonly NftExpression[] | undefined;
 }
 
 /** A set. Members in nft's words, disjoint: `10.0.0.0/8` or `10.0.0.1 . 6 . 80`. */
@@ -94,7 +102,7 @@ const rendered: Readonly<Record<Family, WeakMap<Chain, NftChain>>> = { 4: new We
 function renderNftChain(chain: Chain, base: string | undefined, family: Family): NftChain {
   const known = rendered[family].get(chain);
   if (known !== undefined && known.base === base) return known;
-  const rules: RenderedRule[] = [];
+  const rules: NftRule[] = [];
   for (const rule of chain.rules)
     rules.push(renderNftRule(chain.name, rule, family, rules.at(-1)?.hash ?? ''));
   const made = { name: word(chain.name), base, hash: chainHash(rules.map(rule => rule.hash)), rules };
@@ -105,7 +113,7 @@ function renderNftChain(chain: Chain, base: string | undefined, family: Family):
 /** NFTNL_UDATA_COMMENT_MAXLEN is 128. */
 const COMMENT_MAX = 120;
 
-function renderNftRule(chain: string, rule: Rule, family: Family, previous: string): RenderedRule {
+function renderNftRule(chain: string, rule: Rule, family: Family, previous: string): NftRule {
   const matches = rule.matches.map(match => nftMatch(match, family));
   const action = nftAction(rule.action);
   const comment = safeComment(rule.comment ?? '');
@@ -114,7 +122,8 @@ function renderNftRule(chain: string, rule: Rule, family: Family, previous: stri
     RULE_HASH_LENGTH,
   );
   const note = `${COMMENT_PREFIX}${hash}${comment === '' ? '' : ` ${comment}`}`.slice(0, COMMENT_MAX).trim();
-  return { hash, text: [...matches, action, `comment "${note}"`].join(' ') };
+  const text = [...matches, action, `comment "${note}"`].join(' ');
+  return { hash, text, comment: note, code: nftCode(rule, family) };
 }
 
 const PROTOCOL_NUMBER = new Map([...MEMBER_PROTOCOL].map(([number, name]) => [name, number]));

@@ -88,10 +88,11 @@ export function openNetlinkFd(
 export class NetlinkSocket implements Disposable {
   readonly #fd: number;
   readonly #errors: ErrorNames | undefined;
-  readonly #writer = new NetlinkWriter(BATCH_BYTES * 2);
+  #writer = new NetlinkWriter(BATCH_BYTES * 2);
   readonly #datagram = new Uint8Array(DATAGRAM);
   #sequence = 1;
   #lastStart = 0;
+  #sendBuffer = SEND_BUFFER;
   #open = true;
 
   private constructor(fd: number, errors: ErrorNames | undefined) {
@@ -137,6 +138,47 @@ export class NetlinkSocket implements Disposable {
       }
     }
     return faults;
+  }
+
+  /**
+   * Sends requests between two frames as one datagram, which nfnetlink takes as one transaction: all or nothing. The
+   * fault is the first that the kernel told of; `request` says whose it was, and is undefined when the transaction as a
+   * whole was refused.
+   */
+  transact(
+    [begin, end]: readonly [NetlinkRequest, NetlinkRequest],
+    requests: readonly NetlinkRequest[],
+  ): { readonly fault: NetlinkFault; readonly request?: NetlinkRequest } | undefined {
+    const last = requests.at(-1);
+    if (last === undefined) return undefined;
+    const base = this.#sequence;
+    this.#writer.truncate();
+    this.#write(begin, NLM.request);
+    for (const request of requests) this.#write(request, NLM.request);
+    // What asks for an acknowledgement is answered when everything was tried.
+    this.#writeAckFlag(last);
+    this.#write(end, NLM.request);
+    this.#makeRoom(this.#writer.length);
+    const sent = this.#send();
+    if (this.#writer.length > BATCH_BYTES * 4) this.#writer = new NetlinkWriter(BATCH_BYTES * 2);
+    if (sent < 0) return { fault: this.#broken(sent, begin) };
+    let first: { readonly fault: NetlinkFault; readonly request?: NetlinkRequest } | undefined;
+    for (;;) {
+      const length = this.#receive();
+      if (length < 0) return first ?? { fault: this.#broken(length, begin) };
+      for (const message of readMessages(this.#datagram.subarray(0, length))) {
+        const index = (message.sequence - base) >>> 0;
+        if (index > requests.length || message.type !== NLMSG.error) continue;
+        const request = requests[index - 1];
+        if (errnoOf(message) !== 0)
+          first ??= {
+            fault: netlinkFault(message, (request ?? begin).call(message), this.#errors),
+            ...(request === undefined ? {} : { request }),
+          };
+        // A transaction that is refused as a whole is answered once, in the name of its beginning.
+        if (index === 0 || index === requests.length) return first;
+      }
+    }
   }
 
   /** Like `askAll`, but lets other work of the event loop in after every 500 requests (about a millisecond). */
@@ -209,6 +251,13 @@ export class NetlinkSocket implements Disposable {
     const view = this.#writer.view();
     view[this.#lastStart + 6] = flags & 0xff;
     view[this.#lastStart + 7] = flags >>> 8;
+  }
+
+  /** Lets datagrams of this size leave; the kernel takes half of the buffer for its own books. */
+  #makeRoom(bytes: number): void {
+    if (bytes < this.#sendBuffer) return;
+    systemCalls().setSocketOption(this.#fd, SOL.socket, SO.sendBufferForce, bytes * 2);
+    this.#sendBuffer = bytes * 2;
   }
 
   #send(): number {

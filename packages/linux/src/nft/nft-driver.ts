@@ -18,6 +18,7 @@ export interface NftDriver extends Driver<NftListing | undefined, NftStep> {
   readonly family: Family;
   /** The table as it is; undefined when there is none, or none that we can read. */
   read(): Promise<Result<NftListing | undefined, DriverFault>>;
+  close(): void;
 }
 
 /** A driver that starts one `nft` process for each read and each step; a step is one transaction. */
@@ -49,6 +50,7 @@ export function nftDriver(options: {
       }
       return ok(undefined);
     },
+    close: () => {},
   };
 }
 
