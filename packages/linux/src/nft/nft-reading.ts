@@ -34,7 +34,6 @@ import {
   RULE,
   SET,
   SET_FLAG,
-  SUBSYSTEM,
   TABLE,
   VERDICT,
   VERDICT_CODE,
@@ -161,9 +160,4 @@ function gotoOf(verdict: Uint8Array): string | undefined {
   const fields = readAttributes(verdict);
   const isGoto = readBe32(fields.get(VERDICT.code) ?? NOTHING) === VERDICT_CODE.goto;
   return isGoto ? readText(fields.get(VERDICT.chain) ?? NOTHING) : undefined;
-}
-
-/** Whether a message says that something changed in nftables; `SUBSYSTEM` is the family of all of them. */
-export function isNftMessage({ type }: NetlinkMessage): boolean {
-  return type >> 8 === SUBSYSTEM;
 }
