@@ -8,6 +8,7 @@ interface Suite {
 const SUITES: Readonly<Record<string, () => Promise<readonly Suite[]>>> = {
   lab: async () => [await import('./lab.ts')],
   bgp: async () => [await import('./bgp/suite.ts')],
+  cni: async () => [await import('./cni/suite.ts')],
   policy: async () => [
     await import('../../packages/policy/bench/graph.ts'),
     await import('../../packages/policy/bench/judge.ts'),

@@ -48,6 +48,8 @@ const NEEDS = {
   },
   fuzz: { ip: 'iproute2', bird: 'bird2', '/usr/lib/frr/bgpd': 'frr' },
   bench: KERNEL_TOOLS,
+  // Plugins to measure ours against.
+  'bench-cni': { ...KERNEL_TOOLS, '/usr/lib/cni/bridge': 'containernetworking-plugins' },
   // Speakers to measure ours against; the suite asks for them by itself.
   'bench-bgp': {
     ...KERNEL_TOOLS,
