@@ -33,7 +33,7 @@ export const USAGE = `muslin-agent --node NAME [options]
   --dataplane WHERE     auto, iptables or nftables (auto)
   --iptables BACKEND    auto, nft or legacy, where iptables is used (auto)
   --keep-addresses N    free addresses of each own block to keep in hand: pods get them even while the
-                        API server is away (8)
+                        API server is away (16)
   --refresh-ms N        how often to look for foreign changes of our rules (10000)
 `;
 
@@ -75,7 +75,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
   const refreshMs = Number(values['refresh-ms'] ?? 10_000);
   if (!Number.isInteger(refreshMs) || refreshMs < 100)
     return '--refresh-ms takes a whole number of 100 or more';
-  const keepAddresses = Number(values['keep-addresses'] ?? 8);
+  const keepAddresses = Number(values['keep-addresses'] ?? 16);
   if (!Number.isInteger(keepAddresses) || keepAddresses < 0 || keepAddresses > 64)
     return '--keep-addresses takes a whole number from 0 to 64';
   const stateDir = (values['state-dir'] as string | undefined) ?? '/var/lib/muslin';

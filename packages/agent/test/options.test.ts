@@ -10,7 +10,7 @@ const DEFAULTS = {
   established: 'cut',
   dataplane: 'auto',
   iptables: 'auto',
-  keepAddresses: 8,
+  keepAddresses: 16,
   refreshMs: 10_000,
 };
 

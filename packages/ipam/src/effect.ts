@@ -1,8 +1,14 @@
 import type { Prefix } from '@muslin/net';
 import type { IpamKind, StoredObject } from './stored.ts';
 
-/** What a machine wants done in the store; each is one request. */
+/** What a machine wants done in the store. */
 export type Effect =
+  | StoreRequest
+  /** Several that do not depend on each other, in any order or at once; the answer has their answers in this order. */
+  | { readonly type: 'all'; readonly requests: readonly StoreRequest[] };
+
+/** One request to the store. */
+export type StoreRequest =
   | { readonly type: 'read'; readonly kind: IpamKind; readonly name: string }
   /**
    * Objects of a kind. `node`: affinities of this owner; `within`: blocks of this pool. The answer may hold more, and
@@ -21,7 +27,10 @@ export type Effect =
     };
 
 /** What came of an effect. */
-export type Input =
+export type Input = StoreAnswer | { readonly type: 'all'; readonly answers: readonly StoreAnswer[] };
+
+/** What came of one request. */
+export type StoreAnswer =
   /** Answer to read. */
   | { readonly type: 'found'; readonly object: StoredObject }
   /** Answer to list. */

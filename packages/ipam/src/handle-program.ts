@@ -3,7 +3,8 @@ import { gaveUp, type IpamFault } from './fault.ts';
 import { countInBlock, type Handle, handleFromSpec, handleToSpec } from './handle.ts';
 import type { Program } from './machine.ts';
 import { handleName } from './names.ts';
-import { MOST_TRIES, readOne, remove, withSpec, write } from './store.ts';
+import { MOST_TRIES, performAll, readOne, remove, withSpec, write } from './store.ts';
+import type { StoredObject } from './stored.ts';
 
 /** Says in the handle that it has one more address in a block; written before the block is. */
 export function* raiseHandle(
@@ -31,24 +32,46 @@ export function* raiseHandle(
   return fail(gaveUp(`IPAMHandle ${name}`, []));
 }
 
+/** A handle, and what it is to say. */
+export interface NewHandle {
+  readonly handleId: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
 /**
- * Says in the handle that it has one address in a block; that it says so already is fine. Written before the block is.
+ * Says in handles that each has one address in a block; that one says so already is fine. Written before the block is.
  * Begins with the creation: a sandbox' handle is hardly ever there.
  */
-export function* ensureHandle(
-  handleId: string,
+export function* ensureHandles(
+  handles: readonly NewHandle[],
   cidr: Prefix,
-  annotations: Readonly<Record<string, string>>,
 ): Program<Result<void, IpamFault>> {
-  const name = handleName(handleId);
+  const answers = yield* performAll(
+    handles.map(handle => ({ type: 'create', object: firstSight(handle, cidr) })),
+  );
+  for (const [i, answer] of answers.entries()) {
+    if (answer.type === 'written') continue;
+    const made = yield* ensureHandle(handles[i] as NewHandle, cidr);
+    if (!made.ok) return made;
+  }
+  return ok(undefined);
+}
+
+function firstSight({ handleId, annotations }: NewHandle, cidr: Prefix): StoredObject {
   const fresh: Handle = { handleId, blocks: new Map(), deleted: false };
-  const first = { kind: 'IPAMHandle', metadata: { name, annotations } } as const;
+  const spec = handleToSpec(countInBlock(fresh, cidr, 1));
+  return { kind: 'IPAMHandle', metadata: { name: handleName(handleId), annotations }, spec };
+}
+
+function* ensureHandle(handle: NewHandle, cidr: Prefix): Program<Result<void, IpamFault>> {
+  const name = handleName(handle.handleId);
   for (let i = 0; i < MOST_TRIES; i++) {
-    const spec = handleToSpec(countInBlock(fresh, cidr, 1));
-    if (yield* write('create', { ...first, spec })) return ok(undefined);
     const held = yield* readOne('IPAMHandle', name, handleFromSpec);
     if (!held.ok) return held;
-    if (held.value === undefined) continue;
+    if (held.value === undefined) {
+      if (yield* write('create', firstSight(handle, cidr))) return ok(undefined);
+      continue;
+    }
     const { object, value } = held.value;
     if (value.deleted) yield* remove(object);
     else if (value.blocks.has(formatPrefix(cidr))) return ok(undefined);

@@ -33,13 +33,20 @@ export {
   settleCooled,
 } from './block-release.ts';
 export { blockFromSpec, blockToSpec, formatOwner, parseOwner } from './block-spec.ts';
-export type { Effect, Input } from './effect.ts';
+export type { Effect, Input, StoreAnswer, StoreRequest } from './effect.ts';
 export type { IpamFault, Reason } from './fault.ts';
 export { blockHolding, freeBlockCandidates } from './free-blocks.ts';
 export { countInBlock, type Handle, handleFromSpec, handleToSpec } from './handle.ts';
 export { DEFAULT_IPAM_CONFIG, type IpamConfig, ipamConfigFromSpec } from './ipam-config.ts';
 export { drive, type Machine, type MachineState, machine, type Program, type Step } from './machine.ts';
-export { claimBlock, type Released, releaseBlock, releaseByHandle, releaseIp } from './machines.ts';
+export {
+  claimBlock,
+  type Released,
+  releaseBlock,
+  releaseByHandle,
+  releaseHandles,
+  releaseIp,
+} from './machines.ts';
 export { affinityName, blockName, handleName } from './names.ts';
 export {
   attributesOf,

@@ -48,8 +48,11 @@ export function machine<T>(start: () => Program<Result<T, IpamFault>>): Machine<
     },
     step: (before, input) => {
       const state = { journal: [...before.journal, input] };
-      if (input.type === 'failed')
-        return { state, effect: { type: 'done', outcome: fail(storeFault(input.message)) } };
+      const failed = (input.type === 'all' ? input.answers : [input]).find(
+        answer => answer.type === 'failed',
+      );
+      if (failed !== undefined)
+        return { state, effect: { type: 'done', outcome: fail(storeFault(failed.message)) } };
       const program = running.get(before) ?? replay(start(), before.journal);
       running.delete(before);
       return settle(state, program, program.next(input));

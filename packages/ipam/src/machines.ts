@@ -14,7 +14,12 @@ export interface Released {
 
 /** Releases every address of a handle, and the handle. Nothing to release is no fault: a repeat is harmless. */
 export function releaseByHandle(handleId: string, time: ReleaseTime): Machine<Released> {
-  return machine(() => releaseAllOf(handleId, time));
+  return machine(() => releaseAllOf([handleId], time));
+}
+
+/** The same for several handles: each block is written once. */
+export function releaseHandles(handleIds: readonly string[], time: ReleaseTime): Machine<Released> {
+  return machine(() => releaseAllOf(handleIds, time));
 }
 
 /** Releases one address of a block; a `stale` fault when it is not the life that was meant. */

@@ -4,7 +4,7 @@ import { take } from './block-assign.ts';
 import { settleCooled } from './block-release.ts';
 import { blockFromSpec, blockToSpec } from './block-spec.ts';
 import { gaveUp, type IpamFault } from './fault.ts';
-import { ensureHandle, lowerHandle } from './handle-program.ts';
+import { ensureHandles, lowerHandle } from './handle-program.ts';
 import { chooseKept, keptIn, withKept } from './kept.ts';
 import { type Machine, machine, type Program } from './machine.ts';
 import { blockName } from './names.ts';
@@ -64,12 +64,14 @@ function* settling(request: SettleRequest): Program<Result<Settled, IpamFault>> 
     const { object } = found;
     const before = settleCooled(found.value, request.now, request.cooldownMs);
     const { due, lost } = sort(before, given);
-    for (const life of due) {
-      if (raised.has(life)) continue;
-      const made = yield* ensureHandle(life.handleId, cidr, handleAnnotations(life.owner, node));
-      if (!made.ok) return made;
-      raised.add(life);
-    }
+    const fresh = due.filter(life => !raised.has(life));
+    const handles = fresh.map(({ handleId, owner }) => ({
+      handleId,
+      annotations: handleAnnotations(owner, node),
+    }));
+    const made = yield* ensureHandles(handles, cidr);
+    if (!made.ok) return made;
+    for (const life of fresh) raised.add(life);
     let after = before;
     for (const { ip, handleId, owner, at } of due)
       after = take(after, ordinalOf(after, ip) as number, {

@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from '@muslin/net';
-import type { Effect, Input } from './effect.ts';
+import type { Effect, StoreAnswer, StoreRequest } from './effect.ts';
 import type { IpamFault } from './fault.ts';
 import type { Program } from './machine.ts';
 import type { IpamKind, SpecFault, StoredObject } from './stored.ts';
@@ -16,12 +16,8 @@ export function* readOne<V>(
   name: string,
   parse: (spec: unknown) => Result<V, SpecFault>,
 ): Program<Result<Held<V> | undefined, IpamFault>> {
-  const input = yield { type: 'read', kind, name };
-  if (input.type === 'absent') return ok(undefined);
-  if (input.type !== 'found') throw new Error(`read was answered with ${input.type}`);
-  const value = parse(input.object.spec);
-  if (value.ok) return ok({ object: input.object, value: value.value });
-  return fail(unreadable(input.object, value.fault));
+  const [found = ok(undefined)] = yield* readAll(kind, [name], parse);
+  return found;
 }
 
 /** Lists objects; what cannot be read is left out. */
@@ -46,9 +42,45 @@ export function* write(type: 'create' | 'update', object: StoredObject): Program
 
 /** Deletes an object of this version; whether it is gone now. */
 export function* remove(object: StoredObject): Program<boolean> {
-  const { name, resourceVersion = '' } = object.metadata;
-  const input = yield { type: 'delete', kind: object.kind, name, resourceVersion };
-  return input.type === 'deleted' || input.type === 'absent' || (lost('delete', input) ?? false);
+  const [gone = false] = yield* removeAll([object]);
+  return gone;
+}
+
+/** Deletes objects of these versions at once; whether each is gone now. */
+export function* removeAll(objects: readonly StoredObject[]): Program<readonly boolean[]> {
+  const answers = yield* performAll(
+    objects.map(({ kind, metadata: { name, resourceVersion = '' } }) => ({
+      ...{ type: 'delete', kind, name, resourceVersion },
+    })),
+  );
+  return answers.map(
+    answer => answer.type === 'deleted' || answer.type === 'absent' || (lost('delete', answer) ?? false),
+  );
+}
+
+/** Performs requests that do not depend on each other; their answers in the same order. */
+export function* performAll(requests: readonly StoreRequest[]): Program<readonly StoreAnswer[]> {
+  const [first, ...more] = requests;
+  if (first === undefined) return [];
+  const input = yield more.length === 0 ? first : { type: 'all', requests };
+  return input.type === 'all' ? input.answers : [input];
+}
+
+/** Reads objects at once; absent ones and those that can't be read are set apart by their place. */
+export function* readAll<V>(
+  kind: IpamKind,
+  names: readonly string[],
+  parse: (spec: unknown) => Result<V, SpecFault>,
+): Program<readonly Result<Held<V> | undefined, IpamFault>[]> {
+  const answers = yield* performAll(names.map(name => ({ type: 'read', kind, name })));
+  return answers.map(answer => {
+    if (answer.type === 'absent') return ok(undefined);
+    if (answer.type !== 'found') throw new Error(`read was answered with ${answer.type}`);
+    const value = parse(answer.object.spec);
+    return value.ok
+      ? ok({ object: answer.object, value: value.value })
+      : fail(unreadable(answer.object, value.fault));
+  });
 }
 
 /** The object with another spec: its metadata, and with it the version it was read at, stays. */
@@ -56,7 +88,7 @@ export function withSpec(object: StoredObject, spec: unknown): StoredObject {
   return { ...object, spec };
 }
 
-function lost(effect: string, input: Input): undefined {
+function lost(effect: string, input: { readonly type: string }): undefined {
   if (input.type === 'conflict' || input.type === 'absent') return undefined;
   throw new Error(`${effect} was answered with ${input.type}`);
 }

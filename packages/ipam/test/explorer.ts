@@ -166,6 +166,13 @@ export class Explorer {
       const input = world.perform(seat.effect);
       const after = this.#stepped({ ...node, world }, i, seat, input);
       next.push(after);
+      // Of several at once, any number may have been performed.
+      if (node.crashes > 0 && seat.actor.mayCrash && seat.effect.type === 'all')
+        for (let some = 1; some < seat.effect.requests.length; some++) {
+          const part = node.world.clone();
+          part.perform({ type: 'all', requests: seat.effect.requests.slice(0, some) });
+          next.push(this.#crash({ ...node, world: part }, i));
+        }
       // Death before the request was sent, and after it was performed: the answer is lost.
       if (node.crashes > 0 && seat.actor.mayCrash)
         next.push(this.#crash(node, i), this.#crash({ ...node, world }, i), this.#twice(node, i, seat));
@@ -440,6 +447,8 @@ export class Explorer {
   }
 
   #inputId(input: Input): number {
+    if (input.type === 'all')
+      return this.#intern(`a${input.answers.map(answer => this.#inputId(answer)).join()}`);
     const shape =
       input.type === 'found' || input.type === 'written'
         ? `${input.type}${this.#objectId(input.object)}`

@@ -12,7 +12,9 @@ import {
   type IpamKind,
   ipAt,
   keptIn,
+  type StoreAnswer,
   type StoredObject,
+  type StoreRequest,
 } from '../src/index.ts';
 
 /** A store with versions, like the API server's, but one request at a time. */
@@ -56,7 +58,12 @@ export class World {
     this.#store(object);
   }
 
-  perform = (effect: Effect): Input => {
+  perform = (effect: Effect): Input =>
+    effect.type === 'all'
+      ? { type: 'all', answers: effect.requests.map(request => this.#one(request)) }
+      : this.#one(effect);
+
+  #one(effect: StoreRequest): StoreAnswer {
     switch (effect.type) {
       case 'read': {
         const object = this.objects.get(`${effect.kind}/${effect.name}`);
@@ -96,7 +103,7 @@ export class World {
       default:
         return effect satisfies never;
     }
-  };
+  }
 
   /** Versions of deleted objects, so that a new life never has an old version. */
   readonly #tombs = new Map<string, number>();

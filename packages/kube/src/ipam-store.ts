@@ -1,4 +1,12 @@
-import type { Effect, Input, IpamKind, StoredMetadata, StoredObject } from '@muslin/ipam';
+import type {
+  Effect,
+  Input,
+  IpamKind,
+  StoreAnswer,
+  StoredMetadata,
+  StoredObject,
+  StoreRequest,
+} from '@muslin/ipam';
 import type { KubeClient } from './kube-client.ts';
 import type { KubeFault } from './kube-fault.ts';
 import type { AnyObject } from './kube-object.ts';
@@ -15,7 +23,7 @@ export function ipamStore(
   client: KubeClient,
   cache: IpamCache = () => undefined,
 ): (effect: Effect) => Promise<Input> {
-  return async effect => {
+  const perform = async (effect: StoreRequest): Promise<StoreAnswer> => {
     switch (effect.type) {
       case 'read': {
         const done = await client.get<AnyObject>(RESOURCES[effect.kind], { name: effect.name });
@@ -50,9 +58,30 @@ export function ipamStore(
         return effect satisfies never;
     }
   };
+  return async effect =>
+    effect.type === 'all'
+      ? { type: 'all', answers: await inHandfuls(effect.requests, perform) }
+      : perform(effect);
 }
 
-function inputOf(fault: KubeFault): Input {
+/** At most so many requests are under way at a time. */
+const AT_ONCE = 8;
+
+async function inHandfuls(
+  requests: readonly StoreRequest[],
+  perform: (request: StoreRequest) => Promise<StoreAnswer>,
+): Promise<readonly StoreAnswer[]> {
+  const answers: StoreAnswer[] = [];
+  const waiting = [...requests.entries()];
+  const worker = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+      answers[next[0]] = await perform(next[1]);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return answers;
+}
+
+function inputOf(fault: KubeFault): StoreAnswer {
   switch (fault.code) {
     case 'NotFound':
       return { type: 'absent' };

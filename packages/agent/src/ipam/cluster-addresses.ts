@@ -6,7 +6,7 @@ import {
   type IpamConfig,
   type IpamFault,
   podHandleId,
-  releaseByHandle,
+  releaseHandles,
 } from '@muslin/ipam';
 import { type AnyObject, ipamStore, type KubeClient } from '@muslin/kube';
 import { fail, type Family, type Ip, ok, type Prefix, type Result } from '@muslin/net';
@@ -55,41 +55,45 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
     turn = mine.catch(() => {});
     return mine;
   };
-  const attempt = (handleId: string) =>
+  /** Tells the cluster what was given out, then gives back what was promised back: each block is written once. */
+  const tell = () =>
     inTurn(async () => {
-      // An ADD of the same container may have taken the promise back meanwhile.
-      if (!pending.has(handleId)) return undefined;
-      const untold = await kept.settle(handleId);
-      if (untold !== undefined) return untold;
-      kept.forget(handleId);
+      const untold = await kept.settle();
+      if (untold?.code === 'store') return untold;
+      // An ADD of the same container may have taken a promise back meanwhile.
+      const handles = pending.all();
+      if (handles.length === 0) return untold;
+      for (const handleId of handles) kept.forget(handleId);
       const { cooldownMs } = options.config();
-      const done = await drive(releaseByHandle(handleId, { now: Date.now(), cooldownMs }), store);
-      if (done.ok) pending.delete(handleId);
-      return done.ok ? undefined : done.fault;
+      const giveBack = async (some: readonly string[]) => {
+        const done = await drive(releaseHandles(some, { now: Date.now(), cooldownMs }), store);
+        if (!done.ok) return done.fault;
+        for (const handleId of some) pending.delete(handleId);
+        return undefined;
+      };
+      let fault = await giveBack(handles);
+      // One that can't be released must not hold up the others.
+      if (fault !== undefined && fault.code !== 'store')
+        for (const handleId of handles) fault = (await giveBack([handleId])) ?? fault;
+      return fault ?? untold;
     });
-  let retrying = false;
-  const retryAll = async () => {
-    if (retrying) return;
-    retrying = true;
-    for (const handleId of pending.all()) if ((await attempt(handleId))?.code === 'store') break;
-    retrying = false;
-  };
   let gathering: NodeJS.Timeout | undefined;
   let stopped = false;
-  const settleSoon = (waitMs = GATHER_MS) => {
-    if (gathering !== undefined || stopped || !kept.isDue) return;
+  let told = '';
+  const tellSoon = (waitMs = GATHER_MS) => {
+    if (gathering !== undefined || stopped || (!kept.isDue && pending.isEmpty)) return;
     gathering = setTimeout(() => {
       gathering = undefined;
-      void inTurn(() => kept.settle()).then(fault => {
-        // Another change of the block is what the watch will show; an API server that is away is tried later.
-        if (fault === undefined) settleSoon();
+      void tell().then(fault => {
+        // What others changed is shown by the watch; an API server that is away is asked again later.
+        if (fault === undefined) tellSoon();
+        else if (fault.message !== told)
+          options.log(`the cluster is told of addresses later: ${fault.message}`);
+        told = fault?.message ?? '';
       });
     }, waitMs);
   };
-  const retry = setInterval(() => {
-    void retryAll();
-    settleSoon(0);
-  }, RETRY_MS);
+  const retry = setInterval(() => tellSoon(0), RETRY_MS);
   retry.unref();
   return {
     get inHand() {
@@ -102,14 +106,14 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
     },
     sawBlock(object, gone) {
       kept.saw(object, gone);
-      settleSoon();
+      tellSoon();
     },
     take(request) {
       const made = requestOf(request, options);
       // An earlier life of this sandbox that waits to be released goes first.
       if (!made.ok || pending.has(made.value.handleId)) return undefined;
       const ips = kept.take(made.value);
-      if (ips !== undefined) settleSoon();
+      if (ips !== undefined) tellSoon();
       return ips;
     },
     recall({ containerId, network, pod }, ips) {
@@ -118,21 +122,27 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
     async assign(request): Promise<Result<readonly Ip[], AddressFault>> {
       const made = requestOf(request, options);
       if (!made.ok) return fail({ code: 'no-address', message: made.fault });
-      const done = await inTurn(() => {
+      const done = await inTurn(async () => {
         // An earlier life of this sandbox may still wait to be released: that must not hit the new one.
         pending.delete(made.value.handleId);
-        return drive(allocate(made.value), store);
+        // One write fills the hand for all who wait.
+        let ips = kept.take(made.value);
+        if (ips === undefined && kept.isDue) {
+          await kept.settle();
+          ips = kept.take(made.value);
+        }
+        if (ips !== undefined) return ok(ips);
+        const allocated = await drive(allocate(made.value), store);
+        return allocated.ok ? ok(allocated.value.addresses.map(address => address.ip)) : allocated;
       });
-      if (!done.ok) return fail(addressFault(done.fault));
-      return ok(done.value.addresses.map(address => address.ip));
+      tellSoon();
+      return done.ok ? done : fail(addressFault(done.fault));
     },
     release(containerId, network) {
       const handleId = podHandleId(network, containerId);
       if (kept.takeBack(handleId)) return;
       pending.add(handleId);
-      void attempt(handleId).then(fault => {
-        if (fault !== undefined) options.log(`release of ${handleId} waits: ${fault.message}`);
-      });
+      tellSoon();
     },
     releaseLater(containerId, network) {
       pending.add(podHandleId(network, containerId));

@@ -118,13 +118,14 @@ export class KeptAddresses {
   }
 
   /** Writes down what was given out, and fills the hand. Call it in turn with all else that changes the node's blocks. */
-  async settle(handleId?: string): Promise<IpamFault | undefined> {
+  async settle(): Promise<IpamFault | undefined> {
+    let first: IpamFault | undefined;
     for (const work of this.#work()) {
-      if (handleId !== undefined && !work.given.some(life => life.handleId === handleId)) continue;
       const fault = await this.#settleBlock(work);
-      if (fault !== undefined) return fault;
+      if (fault?.code === 'store') return fault;
+      first ??= fault;
     }
-    return undefined;
+    return first;
   }
 
   async #settleBlock({ name, block, given, room, gives }: Work): Promise<IpamFault | undefined> {

@@ -1,6 +1,5 @@
 import {
   closeSync,
-  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -18,21 +17,26 @@ import { createHash } from 'node:crypto';
  */
 export class PendingReleases {
   readonly #folder: string;
+  readonly #handles = new Set<string>();
 
   constructor(folder: string) {
     this.#folder = folder;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(folder))
+      if (!name.endsWith('.new')) this.#handles.add(readFileSync(`${folder}/${name}`, 'utf8'));
   }
 
   /** All handles that wait. */
   all(): readonly string[] {
-    return readdirSync(this.#folder)
-      .filter(name => !name.endsWith('.new'))
-      .map(name => readFileSync(`${this.#folder}/${name}`, 'utf8'));
+    return [...this.#handles];
+  }
+
+  get isEmpty(): boolean {
+    return this.#handles.size === 0;
   }
 
   has(handleId: string): boolean {
-    return existsSync(this.#path(handleId));
+    return this.#handles.has(handleId);
   }
 
   add(handleId: string): void {
@@ -45,10 +49,11 @@ export class PendingReleases {
       closeSync(fd);
     }
     renameSync(`${path}.new`, path);
+    this.#handles.add(handleId);
   }
 
   delete(handleId: string): void {
-    rmSync(this.#path(handleId), { force: true });
+    if (this.#handles.delete(handleId)) rmSync(this.#path(handleId), { force: true });
   }
 
   #path(handleId: string): string {
