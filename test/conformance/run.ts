@@ -7,6 +7,7 @@ import { GUESTS_LINE, type Observation } from './observation.ts';
 import {
   allPeers,
   makeNamespaces,
+  type Place,
   placeOf,
   PROBE_NAMESPACE,
   removeNamespaces,
@@ -51,48 +52,60 @@ async function runOnce(
   numbers: readonly number[],
   end: number,
 ): Promise<{ readonly observed: Map<number, string>; readonly lostGuests?: string; readonly died: boolean }> {
+  const observed = new Map<number, string>();
+  let lostGuests: string | undefined;
+  let died = false;
+  const places = PROBES.map((probe, i) => placeOf(i + 1, probe.internal));
+  await withSubject(subject, places, async program => {
+    const { atOnce, late, settle } = subject;
+    const settings = JSON.stringify({ numbers, atOnce, patience: { late, settle } });
+    const probes = spawn('ip', ['netns', 'exec', PROBE_NAMESPACE, ...examiner(settings)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const stopProbes = () => probes.kill('SIGKILL');
+    program.once('exit', () => {
+      died = true;
+      setTimeout(stopProbes, 500);
+    });
+    const timer = setTimeout(stopProbes, Math.max(0, end - performance.now()));
+    for await (const line of createInterface({ input: probes.stdout })) {
+      const { number, observed: text } = JSON.parse(line) as Observation;
+      if (number === GUESTS_LINE) lostGuests = text;
+      else if (!died) observed.set(number, text);
+    }
+    clearTimeout(timer);
+    program.removeAllListeners('exit');
+  });
+  return { observed, died, ...(lostGuests !== undefined && { lostGuests }) };
+}
+
+/** Runs a subject in its namespace with a peer for each place, for as long as `use` takes. */
+export async function withSubject(
+  subject: Subject,
+  places: readonly Place[],
+  use: (program: ChildProcess) => Promise<void>,
+): Promise<void> {
   makeNamespaces();
   rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(FOLDER, { mode: 0o755 });
   mkdirSync('/run/openbgpd', { recursive: true, mode: 0o755 });
-  const peers = allPeers(PROBES.map((probe, i) => placeOf(i + 1, probe.internal)));
+  const peers = allPeers(places);
   for (const [name, text] of Object.entries(subject.files(peers, FOLDER)))
     writeFileSync(`${FOLDER}/${name}`, text, { mode: 0o600 });
   if (subject.owner !== undefined) execFileSync('chown', ['-R', subject.owner, FOLDER]);
   const log = openSync(`${FOLDER}/log`, 'w');
-  const inside = (ns: string, command: readonly string[]) => ['netns', 'exec', ns, ...command];
-  const program = spawn('ip', inside(SUBJECT_NAMESPACE, subject.command(FOLDER, peers)), {
+  const command = subject.command(FOLDER, peers);
+  const program = spawn('ip', ['netns', 'exec', SUBJECT_NAMESPACE, ...command], {
     stdio: ['ignore', log, log],
     detached: true,
   });
-  const settings = {
-    numbers,
-    atOnce: subject.atOnce,
-    patience: { late: subject.late, settle: subject.settle },
-  };
-  const probes = spawn('ip', inside(PROBE_NAMESPACE, examiner(JSON.stringify(settings))), {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const observed = new Map<number, string>();
-  let lostGuests: string | undefined;
-  let died = false;
-  const stopProbes = () => probes.kill('SIGKILL');
-  program.once('exit', () => {
-    died = true;
-    setTimeout(stopProbes, 500);
-  });
-  const timer = setTimeout(stopProbes, Math.max(0, end - performance.now()));
-  for await (const line of createInterface({ input: probes.stdout })) {
-    const { number, observed: text } = JSON.parse(line) as Observation;
-    if (number === GUESTS_LINE) lostGuests = text;
-    else if (!died) observed.set(number, text);
+  try {
+    await use(program);
+  } finally {
+    await stop(program);
+    removeNamespaces();
+    rmSync(FOLDER, { recursive: true, force: true });
   }
-  clearTimeout(timer);
-  const diedItself = died;
-  await stop(program);
-  removeNamespaces();
-  rmSync(FOLDER, { recursive: true, force: true });
-  return { observed, died: diedItself, ...(lostGuests !== undefined && { lostGuests }) };
 }
 
 function examiner(settings: string): string[] {
