@@ -18,6 +18,11 @@ export const PROGRAMS: Readonly<Record<string, string>> = {
   uninstall: 'deploy/programs/uninstall.ts',
 };
 
+/** Threads that a program starts from a file beside its own. */
+export const THREADS: Readonly<Record<string, string>> = {
+  'bfd-worker': 'packages/speaker/src/bfd/bfd-worker.ts',
+};
+
 /**
  * Bundles every program into `folder/bin/NAME.mjs`, one file each that needs Node and nothing else, and puts the source of
  * the CNI executable where install-cni looks for it.
@@ -25,7 +30,7 @@ export const PROGRAMS: Readonly<Record<string, string>> = {
 export async function bundle(folder: string): Promise<void> {
   await build({
     absWorkingDir: ROOT,
-    entryPoints: Object.entries(PROGRAMS).map(([out, file]) => ({ in: file, out })),
+    entryPoints: Object.entries({ ...PROGRAMS, ...THREADS }).map(([out, file]) => ({ in: file, out })),
     outdir: join(folder, 'bin'),
     outExtension: { '.js': '.mjs' },
     bundle: true,

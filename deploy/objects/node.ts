@@ -54,8 +54,8 @@ const speaker: Tree = {
   ...image,
   command: program('speaker', '--run-dir', RUN_DIR, '--namespace', NAMESPACE),
   env: [nodeName, ...apiServerEnv],
-  // NET_ADMIN: routes. NET_BIND_SERVICE: port 179.
-  securityContext: rootWith('NET_ADMIN', 'NET_BIND_SERVICE'),
+  // NET_ADMIN: routes. NET_BIND_SERVICE: port 179. NET_RAW: router advertisements. SYS_NICE: BFD in real time.
+  securityContext: rootWith('NET_ADMIN', 'NET_BIND_SERVICE', 'NET_RAW', 'SYS_NICE'),
   ...probes('speaker.sock', 'started'),
   resources: resourcesOf('speaker'),
   volumeMounts: [mount('run', RUN_DIR)],

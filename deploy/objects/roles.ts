@@ -77,6 +77,7 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
         ],
         verbs: WATCH,
       },
+      { group: 'muslin.dev', resources: ['bgppeerpolicies'], verbs: WATCH },
       { group: CALICO, resources: ['caliconodestatuses/status'], verbs: ['patch'] },
       { group: 'muslin.dev', resources: ['bgpnodestatuses', 'bgpnodestatuses/status'], verbs: ['patch'] },
       // A server-side apply that makes the object is also checked as a create (Kubernetes "Server-Side Apply").

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundle, PROGRAMS } from '../../deploy/build.ts';
+import { bundle, PROGRAMS, THREADS } from '../../deploy/build.ts';
 import { CASES, containersOf, objectsOf } from './installation.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -90,6 +90,14 @@ describe('bundles', () => {
     expect(done.stdout).toMatch(/^shim: (compiled|script)\n$/);
     expect(statSync(join(dir, 'cni/muslin')).mode & 0o111).toBe(0o111);
     expect(existsSync(join(dir, 'cni/muslin.conf'))).toBe(true);
+  });
+
+  it('the speaker’s bundle starts its BFD thread from the file beside it', () => {
+    for (const name of Object.keys(THREADS)) {
+      expect(readFileSync(join(dir, 'bin', `${name}.mjs`), 'utf8')).toContain('parentPort');
+      const speaker = readFileSync(join(dir, 'bin', 'speaker.mjs'), 'utf8');
+      expect(speaker).toContain('./bfd-worker${');
+    }
   });
 
   it('each is one file below 5 MB', () => {

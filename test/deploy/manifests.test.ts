@@ -98,7 +98,7 @@ describe.each(Object.entries(CASES))('an installation %s', (_name, changes) => {
     );
     expect(granted).toEqual([
       `DaemonSet muslin-node agent: ${'node.privileged' in changes ? 'privileged' : 'NET_ADMIN NET_RAW SYS_ADMIN'}`,
-      'DaemonSet muslin-node speaker: NET_ADMIN NET_BIND_SERVICE',
+      'DaemonSet muslin-node speaker: NET_ADMIN NET_BIND_SERVICE NET_RAW SYS_NICE',
       'DaemonSet muslin-uninstall uninstall: NET_ADMIN NET_RAW',
     ]);
     for (const object of workloads)

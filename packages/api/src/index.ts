@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export type * from './model/bgp.ts';
+export type * from './model/bgp-peer-policy.ts';
 export * from './model/change.ts';
 export type * from './model/node-state.ts';
 export type * from './model/policy.ts';
@@ -29,6 +30,7 @@ export { DEFAULT_BGP_CONFIGURATION, readBgpConfiguration } from './normalise/bgp
 export { parseCommunity } from './normalise/bgp-field.ts';
 export { readBgpFilter } from './normalise/bgp-filter.ts';
 export { readBgpPeer } from './normalise/bgp-peer.ts';
+export { readBgpPeerPolicy } from './normalise/bgp-peer-policy.ts';
 export { parseDuration } from './normalise/duration-field.ts';
 export type { Fact, Normalised, Read, SliceFacts } from './normalise/fact.ts';
 export { readIpPool } from './normalise/ip-pool.ts';
@@ -49,6 +51,7 @@ export { bgpConfiguration } from './kinds/bgp-configuration.ts';
 export { bgpFilter } from './kinds/bgp-filter.ts';
 export { bgpNodeStatus } from './kinds/bgp-node-status.ts';
 export { bgpPeer } from './kinds/bgp-peer.ts';
+export { bgpPeerPolicy } from './kinds/bgp-peer-policy.ts';
 export { calicoNodeStatus } from './kinds/calico-node-status.ts';
 export { KINDS } from './kinds/catalogue.ts';
 export { clusterInformation } from './kinds/cluster-information.ts';

@@ -89,7 +89,7 @@ export {
   type Message,
 } from './wire/message.ts';
 export type { MpReach } from './wire/mp-reach.ts';
-export type { NextHop } from './wire/next-hop.ts';
+export { isLinkLocal, type NextHop } from './wire/next-hop.ts';
 export { type Nlri, type NlriBlock, nlriList, packNlri } from './wire/nlri.ts';
 export { cease, type NotificationMessage, notification, notificationText } from './wire/notification.ts';
 export type { OpenMessage } from './wire/open.ts';

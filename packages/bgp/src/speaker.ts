@@ -177,7 +177,9 @@ export class Speaker {
       }
       case 'peerDown': {
         const peer = this.#peers.get(input.peer);
-        if (peer !== undefined) this.#stop(peer, cease(10), input.message, 1);
+        // Away already: it restarts, and takes its BFD along (RFC 5882 §4.3.2.1).
+        if (peer !== undefined && (peer.live !== undefined || peer.stale.size === 0))
+          this.#stop(peer, cease(10), input.message, 1);
         break;
       }
       default:
@@ -373,7 +375,8 @@ export class Speaker {
     const peer = this.#peers.get(name);
     if (peer === undefined) return;
     this.#touched.add(peer);
-    if (owner === 'peer') this.#exchange.staleTimeout(peer);
+    if (owner === 'peer' && timer === 'stale') this.#exchange.staleTimeout(peer, this.#now);
+    else if (owner === 'peer') this.#exchange.longLivedTimeout(peer, timer as RouteFamily);
     else peer.sessions.timerFired(owner as Session['name'], timer as SessionTimer);
   }
 

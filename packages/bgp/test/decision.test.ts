@@ -4,6 +4,7 @@ import { type Candidate, DECISION_STEPS, type DecisionReason, decide, reasonText
 
 const EQUAL: Candidate = {
   learned: 1,
+  lastResort: 0,
   localPref: 100,
   pathLength: 2,
   origin: 0,
@@ -20,6 +21,7 @@ const EQUAL: Candidate = {
 /** For each step, what makes a path lose at exactly this step. */
 const WORSE: Readonly<Record<DecisionReason, Partial<Candidate>>> = {
   'own-route': { learned: 1, localPref: 900 },
+  'long-lived-stale': { lastResort: 1, localPref: 900 },
   'local-pref': { localPref: 99, pathLength: 0 },
   'as-path-length': { pathLength: 3, origin: 0 },
   origin: { origin: 2, med: 0 },
@@ -61,6 +63,7 @@ describe('the decision process (RFC 4271 §9.1, RFC 4456 §9)', () => {
     const number = (max: number) => fc.nat(max);
     const candidate = fc.record({
       learned: number(1),
+      lastResort: number(1),
       localPref: number(1),
       pathLength: number(1),
       origin: number(1),

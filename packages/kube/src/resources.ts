@@ -78,4 +78,5 @@ export const RESOURCES = {
   BlockAffinity: inCluster(calico, 'v3', 'blockaffinities', 'BlockAffinity'),
   IPAMBlock: inCluster(calico, 'v3', 'ipamblocks', 'IPAMBlock'),
   IPAMHandle: inCluster(calico, 'v3', 'ipamhandles', 'IPAMHandle'),
+  BGPPeerPolicy: inCluster('muslin.dev', 'v1alpha1', 'bgppeerpolicies', 'BGPPeerPolicy'),
 } as const satisfies Record<string, Resource>;

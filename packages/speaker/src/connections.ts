@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ConnectionId, Input, Output, Transport } from '@muslin/bgp';
 import { findLink, limitHops, type NetlinkSocket, setMd5Key, socketFd, TcpTransport } from '@muslin/linux';
-import { formatIp, type Ip, parseIp } from '@muslin/net';
+import { formatIp, formatPrefix, type Ip, parseIp, type Prefix, prefixHas } from '@muslin/net';
 import { reachFailure } from './core/reach-failure.ts';
 import { Listeners } from './listeners.ts';
 
@@ -11,13 +11,14 @@ export interface ConnectionsOptions {
   /** Hands an input to the speaker. */
   readonly feed: (input: Input) => void;
   /** How the session with a caller is to be protected; undefined for strangers. */
-  readonly transportOf: (remoteIp: Ip) => Transport | undefined;
+  readonly transportOf: (remoteIp: Ip, interfaceName: string | undefined) => Transport | undefined;
   readonly log: (line: string) => void;
 }
 
 /** A password and the peer that it is for. */
 export interface PeerKey {
-  readonly peer: Ip;
+  /** A prefix: all that call from there. */
+  readonly peer: Ip | Prefix;
   readonly key: string;
 }
 
@@ -53,7 +54,7 @@ export class Connections {
    * that a session survives when the peer changes it within the hold time.
    */
   setKeys(keys: readonly PeerKey[]): void {
-    const wanted = new Map(keys.map(key => [formatIp(key.peer), key]));
+    const wanted = new Map(keys.map(key => [whomText(key.peer), key]));
     for (const [name, { peer }] of this.#keys) {
       if (wanted.has(name)) continue;
       this.#keys.delete(name);
@@ -148,7 +149,8 @@ export class Connections {
       socket.destroy();
       return;
     }
-    const hops = this.#options.transportOf(remoteIp)?.ttlSecurityHops;
+    const zone = socket.remoteAddress?.split('%')[1];
+    const hops = this.#options.transportOf(remoteIp, zone)?.ttlSecurityHops;
     const limited = limitHops(socket, {
       ttl: MAX_TTL,
       ...(hops === undefined ? {} : { minimumTtl: MAX_TTL + 1 - hops }),
@@ -159,7 +161,6 @@ export class Connections {
       return;
     }
     this.#links.set(connection, { socket, remote: formatIp(remoteIp) });
-    const zone = socket.remoteAddress?.split('%')[1];
     this.#attend(connection, socket, message => ({ kind: 'closed', connection, message }));
     this.#options.feed({
       ...{ kind: 'accepted', connection, localIp, remoteIp },
@@ -189,9 +190,9 @@ export class Connections {
 
   #rekey(name: string, key: PeerKey): void {
     for (const { socket, remote } of this.#links.values()) {
-      const fd = remote === name ? socketFd(socket) : undefined;
+      const fd = remote === name || covers(key.peer, remote) ? socketFd(socket) : undefined;
       if (fd === undefined) continue;
-      const done = setMd5Key(fd, key.peer.family, key);
+      const done = setMd5Key(fd, familyOf(key.peer), key);
       // Whatever the kernel's reason, the old password must not go on.
       if (!done.ok) socket.destroy();
     }
@@ -201,6 +202,21 @@ export class Connections {
     const found = findLink(this.#options.netlink, name);
     return found.ok ? found.value?.index : undefined;
   }
+}
+
+/** Whom a key is for, as text. */
+export function whomText(peer: Ip | Prefix): string {
+  return 'length' in peer ? formatPrefix(peer) : formatIp(peer);
+}
+
+/** Family of an address or a prefix. */
+export function familyOf(peer: Ip | Prefix): 4 | 6 {
+  return 'length' in peer ? peer.ip.family : peer.family;
+}
+
+function covers(peer: Ip | Prefix, remote: string): boolean {
+  const ip = parseIp(remote);
+  return 'length' in peer && ip.ok && prefixHas(peer, ip.value);
 }
 
 /** A wrong password shows as silence, so the one symptom is a time-out: say what it may mean. */

@@ -1,4 +1,4 @@
-import type { BestNextHop, Output } from '@muslin/bgp';
+import { type BestNextHop, isLinkLocal, type Output } from '@muslin/bgp';
 import { planRoutes, ROUTE_PROTOCOL_BGP, type Route, type RoutePlan, TABLE_MAIN } from '@muslin/dataplane';
 import type { RouteDriver, RouteOp } from '@muslin/linux';
 import { formatPrefix, type Prefix, prefixCovers } from '@muslin/net';
@@ -11,6 +11,8 @@ export interface FibShape {
   readonly metrics: Readonly<Record<4 | 6, number>>;
   /** Routes inside these are not for the kernel. */
   readonly keepOut: readonly Prefix[];
+  /** The interface of a peer without numbers: its next hop means nothing elsewhere. */
+  readonly interfaceOf: (peer: string) => string | undefined;
 }
 
 /** What keeping the kernel's table takes. */
@@ -116,7 +118,7 @@ export class Fib {
     const shape = this.#options.shape();
     return [...this.#best.values()]
       .filter(({ prefix }) => !shape.keepOut.some(cidr => prefixCovers(cidr, prefix)))
-      .map(({ prefix, nextHops }) => routeOf(prefix, nextHops, shape.metrics[prefix.ip.family]));
+      .map(({ prefix, nextHops }) => routeOf(prefix, nextHops, shape));
   }
 }
 
@@ -130,19 +132,26 @@ function stepsOf(plan: RoutePlan, settled: boolean): readonly RouteOp[] {
   ];
 }
 
-function routeOf(destination: Prefix, nextHops: readonly BestNextHop[], metric: number): Route {
+function routeOf(destination: Prefix, nextHops: readonly BestNextHop[], shape: FibShape): Route {
   const hops = nextHops.map(hop => ({
     gateway: hop.linkLocal ?? hop.ip,
+    ...linkOf(hop, shape),
     ...(hop.weight === 1 ? {} : { weight: Math.min(256, Math.max(1, Math.round(hop.weight))) }),
   }));
-  const [first] = hops;
+  const [{ weight: _, ...only } = {} as (typeof hops)[number] & { readonly weight?: number }] = hops;
   return {
     destination,
     kind: 'unicast',
-    ...(hops.length === 1 && first !== undefined ? { gateway: first.gateway } : { nextHops: hops }),
+    ...(hops.length === 1 ? only : { nextHops: hops }),
     scope: 'universe',
     protocol: ROUTE_PROTOCOL_BGP,
-    metric,
+    metric: shape.metrics[destination.ip.family],
     table: TABLE_MAIN,
   };
+}
+
+function linkOf(hop: BestNextHop, shape: FibShape): { readonly interfaceName?: string } {
+  const gateway = hop.linkLocal ?? hop.ip;
+  const interfaceName = isLinkLocal(gateway) ? shape.interfaceOf(hop.peer) : undefined;
+  return interfaceName === undefined ? {} : { interfaceName };
 }

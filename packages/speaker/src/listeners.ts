@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TcpListener, TcpTransport } from '@muslin/linux';
 import { formatIp, type Ip, sameIp } from '@muslin/net';
-import type { PeerKey } from './connections.ts';
+import { familyOf, type PeerKey, whomText } from './connections.ts';
 import type { ListenAt } from './core/desired-speaker.ts';
 
 /** What listening takes. */
@@ -48,11 +48,11 @@ export class Listeners {
   }
 
   setKey(key: PeerKey): void {
-    for (const { ip, listener } of this.#now) if (ip.family === key.peer.family) this.#put(listener, key);
+    for (const { ip, listener } of this.#now) if (ip.family === familyOf(key.peer)) this.#put(listener, key);
   }
 
-  removeKey(peer: Ip): void {
-    for (const { ip, listener } of this.#now) if (ip.family === peer.family) listener.removeKey({ peer });
+  removeKey(peer: PeerKey['peer']): void {
+    for (const { ip, listener } of this.#now) if (ip.family === familyOf(peer)) listener.removeKey({ peer });
   }
 
   async stop(): Promise<void> {
@@ -104,7 +104,7 @@ export class Listeners {
 
   #put(listener: TcpListener, key: PeerKey): void {
     const done = listener.setKey(key);
-    if (!done.ok) this.#options.log(`TCP-MD5 for ${formatIp(key.peer)} can't be set: ${done.fault.message}`);
+    if (!done.ok) this.#options.log(`TCP-MD5 for ${whomText(key.peer)} can't be set: ${done.fault.message}`);
   }
 }
 

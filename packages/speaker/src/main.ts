@@ -32,6 +32,7 @@ const WATCHED = [
   'BGPConfiguration',
   'BGPPeer',
   'BGPFilter',
+  'BGPPeerPolicy',
   'IPPool',
   'BlockAffinity',
   'IPAMBlock',

@@ -1,7 +1,7 @@
-import { type Output, Speaker } from '@muslin/bgp';
+import { isLinkLocal, type Output, Speaker } from '@muslin/bgp';
 import { ROUTE_PROTOCOL_BGP } from '@muslin/dataplane';
 import type { NetlinkSocket, RouteDriver } from '@muslin/linux';
-import { formatIp, formatPrefix } from '@muslin/net';
+import { formatIp, formatPrefix, type Ip } from '@muslin/net';
 import type { PeerKey } from './connections.ts';
 import type { ClusterFacts } from './core/cluster-facts.ts';
 import type { DesiredPeer } from './core/desired-peer.ts';
@@ -11,11 +11,15 @@ import {
   desiredSpeaker,
   podRoutes,
 } from './core/desired-speaker.ts';
+import { peerIdOf } from './core/heard.ts';
 import { keepLastGood } from './core/last-good.ts';
 import type { PeerReport } from './core/peer-report.ts';
 import type { Problem } from './core/problem.ts';
 import { Fib } from './fib.ts';
+import { PeerBfd } from './peer-bfd.ts';
+import { Routers } from './routers.ts';
 import { SpeakerShell, type Told } from './speaker-shell.ts';
+import { Strangers } from './strangers.ts';
 
 /** What the program needs of the world. */
 export interface ProgramOptions {
@@ -37,6 +41,9 @@ export class SpeakerProgram {
   readonly #options: ProgramOptions;
   readonly #fib: Fib;
   readonly #shell: SpeakerShell;
+  readonly #bfd: PeerBfd;
+  readonly #routers: Routers;
+  readonly #strangers: Strangers;
   readonly #told = new Map<string, Advertisement>();
   readonly #falls = new Map<string, number>();
   readonly #converged = new Set<string>();
@@ -53,14 +60,26 @@ export class SpeakerProgram {
       shape: () => ({
         metrics: this.#desired?.metrics ?? { 4: 1024, 6: 1024 },
         keepOut: this.#desired?.serviceCidrs ?? [],
+        interfaceOf: peer => this.#peers.get(peer)?.config.transport?.interface,
       }),
       log: options.log,
     });
     this.#shell = new SpeakerShell({
       netlink: options.netlink,
-      transportOf: ip => this.#peers.get(formatIp(ip))?.config.transport,
+      transportOf: (ip, link) => this.#transportOf(ip, link),
       log: options.log,
       tell: told => this.#take(told),
+    });
+    this.#strangers = new Strangers(options.log);
+    this.#routers = new Routers({
+      netlink: options.netlink,
+      onRouter: (link, ip) => this.#strangers.router(link, ip) && this.review(),
+      log: options.log,
+    });
+    this.#bfd = new PeerBfd({
+      onDown: (peer, message) => this.#shell.feed({ kind: 'peerDown', peer, message }),
+      onFault: message => options.log(message),
+      onChange: options.onChange,
     });
   }
 
@@ -106,6 +125,7 @@ export class SpeakerProgram {
         type: desired?.type ?? 'NodePeer',
         asNumber: desired?.asNumber ?? 0,
         held: desired?.held,
+        bfd: this.#bfd.states.get(view.id),
       };
     });
   }
@@ -120,14 +140,14 @@ export class SpeakerProgram {
         'routes of an earlier life are in the kernel: they stay until peers have told theirs',
       );
     else this.#fib.settle();
-    this.#idle = setInterval(() => this.#fib.sync(), IDLE_SYNC_MS);
+    this.#idle = setInterval(() => this.#tidy(), IDLE_SYNC_MS);
     this.#idle.unref();
     this.review();
   }
 
   /** Compares what should be with what is, and changes only what differs. */
   review(): void {
-    const desired = desiredSpeaker(this.#options.facts, this.#options.node);
+    const desired = desiredSpeaker(this.#options.facts, this.#options.node, this.#strangers.heard);
     if (desired === undefined) {
       this.#leaveRoutes();
       return;
@@ -151,6 +171,8 @@ export class SpeakerProgram {
     this.#reviewRoutes(desired, speaker);
     for (const { config } of this.#peers.values())
       this.#shell.perform(speaker.setPeer(config, performance.now()));
+    this.#bfd.follow(this.#peers.values());
+    this.#routers.follow(desired.unnumbered);
     this.#fib.sync();
     this.#changedAt = performance.now();
     this.#options.onChange();
@@ -166,15 +188,37 @@ export class SpeakerProgram {
     if (this.#shell.speaker !== undefined)
       this.#shell.perform(this.#shell.speaker.shutDown(text === undefined ? { graceful: true } : { text }));
     this.#shell.timers.stop();
-    await this.#shell.connections.stop();
+    this.#routers.stop();
+    await Promise.all([this.#shell.connections.stop(), this.#bfd.stop()]);
   }
 
   #keys(): readonly PeerKey[] {
-    return [...this.#peers.values()].flatMap(({ config }) => {
-      const name = config.transport?.passwordKey;
+    const named = [...this.#peers.values()].map(({ config }) => ({
+      peer: config.remoteIp,
+      name: config.transport?.passwordKey,
+    }));
+    const ranges = this.#desired?.ranges.map(({ cidr, passwordKey }) => ({ peer: cidr, name: passwordKey }));
+    return [...named, ...(ranges ?? [])].flatMap(({ peer, name }) => {
       const key = name === undefined ? undefined : this.#options.passwordOf(name);
-      return key === undefined ? [] : [{ peer: config.remoteIp, key }];
+      return key === undefined ? [] : [{ peer, key }];
     });
+  }
+
+  /** How a call is to be protected; a stranger from a listen range becomes a peer by it. */
+  #transportOf(ip: Ip, link: string | undefined) {
+    const id = isLinkLocal(ip) ? peerIdOf(ip, link) : formatIp(ip);
+    const known = this.#peers.get(id) ?? this.#peers.get(formatIp(ip));
+    if (known !== undefined) return known.config.transport;
+    if (this.#desired === undefined || !this.#strangers.admit(this.#desired, ip, link)) return undefined;
+    this.review();
+    return this.#peers.get(id)?.config.transport;
+  }
+
+  #tidy(): void {
+    this.#fib.sync();
+    const { callers } = this.#strangers.heard;
+    if (callers.size === 0) return;
+    if (this.#strangers.forget(this.#shell.speaker?.peers() ?? [], performance.now())) this.review();
   }
 
   /** Another AS number or router ID is another speaker: all sessions begin anew. */

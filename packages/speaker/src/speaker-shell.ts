@@ -11,7 +11,7 @@ export type Told = Extract<Output, { readonly kind: 'bestChanged' | 'converged' 
 export interface ShellOptions {
   readonly netlink: NetlinkSocket;
   /** How the session with a caller is to be protected; undefined for strangers. */
-  readonly transportOf: (remoteIp: Ip) => Transport | undefined;
+  readonly transportOf: (remoteIp: Ip, interfaceName: string | undefined) => Transport | undefined;
   readonly log: (line: string) => void;
   readonly tell: (told: Told) => void;
 }

@@ -3,7 +3,7 @@ import { ROUTE_PROTOCOL_BGP, type Route, routeKey } from '@muslin/dataplane';
 import type { RouteOp } from '@muslin/linux';
 import { fail, formatIp, formatPrefix, mustIp, mustPrefix, ok, type Prefix } from '@muslin/net';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Fib, type FibOptions } from '../src/fib.ts';
+import { Fib, type FibOptions, type FibShape } from '../src/fib.ts';
 
 /** A kernel in a map, which refuses what it is told to. */
 class FakeKernel {
@@ -63,13 +63,13 @@ const left = (prefix: string, gateway: string, protocol: number = ROUTE_PROTOCOL
 });
 
 let kernel: FakeKernel;
-let shape: { metrics: Record<4 | 6, number>; keepOut: readonly Prefix[] };
+let shape: FibShape;
 let log: string[];
 let fib: Fib;
 
 beforeEach(() => {
   kernel = new FakeKernel();
-  shape = { metrics: { 4: 1024, 6: 1024 }, keepOut: [] };
+  shape = { metrics: { 4: 1024, 6: 1024 }, keepOut: [], interfaceOf: () => undefined };
   log = [];
   fib = new Fib({ driver: kernel.driver, shape: () => shape, log: line => log.push(line) });
 });
@@ -162,7 +162,11 @@ describe('when settled', () => {
     fib.change(best('10.244.1.0/26', '10.0.0.1'));
     fib.change(best('10.96.0.7/32', '10.0.0.1'));
     await quiet();
-    shape = { metrics: { 4: 500, 6: 500 }, keepOut: [mustPrefix('10.96.0.0/12')] };
+    shape = {
+      metrics: { 4: 500, 6: 500 },
+      keepOut: [mustPrefix('10.96.0.0/12')],
+      interfaceOf: () => undefined,
+    };
     fib.sync();
     await quiet();
     expect(kernel.lines).toEqual(['10.244.1.0/26 via 10.0.0.1 metric 500 proto 186']);

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,6 +40,7 @@ export class Stage {
   readonly folder = mkdtempSync(join(tmpdir(), 'msl-t-sp-'));
   readonly #names: string[] = [];
   readonly #children: ChildProcess[] = [];
+  readonly #folders: string[] = [];
   #client: KubeClient | undefined;
 
   /** The namespace called `hub` holds the bridge; everybody else hangs on it, as 10.78.0.`host`. */
@@ -177,11 +178,11 @@ export class Stage {
     await this.put('BlockAffinity', `${node}-${cidr.replace(/[./:]/g, '-')}`, { spec });
   }
 
-  /** Starts the speaker of a node in the namespace of that name. */
-  startSpeaker(node: string): ChildProcess {
+  /** Starts the speaker of a node in the namespace of that name; `nodeFlags` are for Node.js. */
+  startSpeaker(node: string, nodeFlags: readonly string[] = []): ChildProcess {
     const main = join(PACKAGES, 'speaker/src/main.ts');
     const flags = ['--node', node, '--kubeconfig', this.nodeKubeconfig, '--run-dir', join(this.folder, node)];
-    return this.start(node, `${node}.log`, process.execPath, ...NODE_FLAGS, main, ...flags);
+    return this.start(node, `${node}.log`, process.execPath, ...NODE_FLAGS, ...nodeFlags, main, ...flags);
   }
 
   /** Asks a speaker's socket. */
@@ -222,17 +223,59 @@ export class Stage {
     return routes.map(({ dst, gateway }) => `${dst} via ${gateway}`).sort();
   }
 
+  /** Starts FRR's zebra and these daemons with their configurations in a namespace; gives what asks them, and the daemons. */
+  startFrr(
+    name: string,
+    configs: Readonly<Partial<Record<'bgpd' | 'bfdd', string>>>,
+  ): { readonly ask: (...commands: string[]) => string; readonly daemon: Record<string, ChildProcess> } {
+    const folder = mkdtempSync(join(tmpdir(), 'msl-t-frr-'));
+    this.#folders.push(folder);
+    // The daemons give up root and write their sockets as another user.
+    chmodSync(folder, 0o777);
+    const start = (program: string, config: string, ...more: readonly string[]) => {
+      const file = join(folder, `${program}.conf`);
+      writeFileSync(file, config);
+      return this.start(
+        name,
+        `${name}.log`,
+        ...([`/usr/lib/frr/${program}`, '--vty_socket', folder, '-z', join(folder, 'zserv.api')] as const),
+        ...['-u', 'frr', '-g', 'frr', '-f', file, '-A', '127.0.0.1', '--log', 'stdout'],
+        ...['-i', join(folder, `${program}.pid`), ...more],
+      );
+    };
+    start('zebra', 'hostname frr\n');
+    const control = ['--bfdctl', join(folder, 'bfdd.ctl')];
+    const daemon = Object.fromEntries(
+      Object.entries(configs).map(([program, config]) => [
+        program,
+        start(program, config, ...(program === 'bfdd' ? control : [])),
+      ]),
+    );
+    const ask = (...commands: string[]) =>
+      this.run(name, 'vtysh', '--vty_socket', folder, ...commands.flatMap(command => ['-c', command]));
+    return { ask, daemon };
+  }
+
   /** Starts BIRD in a namespace with this configuration; gives what asks it. */
   startBird(
     name: string,
     config: string,
-  ): { readonly ask: (...words: string[]) => string; readonly reconfigure: (config: string) => void } {
+  ): {
+    readonly ask: (...words: string[]) => string;
+    readonly reconfigure: (config: string) => void;
+    readonly child: ChildProcess;
+  } {
     const [file, control] = [join(this.folder, `${name}.conf`), join(this.folder, `${name}.ctl`)];
     writeFileSync(file, config);
-    this.start(name, `${name}.log`, 'bird', '-f', '-c', file, '-s', control, '-P', `${control}.pid`);
+    const child = this.start(
+      name,
+      `${name}.log`,
+      ...['bird', '-f', '-c', file, '-s', control, '-P', `${control}.pid`],
+    );
     const ask = (...words: string[]) => this.run(name, 'birdc', '-s', control, ...words);
     return {
       ask,
+      child,
       reconfigure: next => {
         writeFileSync(file, next);
         ask('configure');
@@ -243,7 +286,7 @@ export class Stage {
   async close(): Promise<void> {
     for (const child of this.#children.reverse()) await end(child, 'SIGKILL');
     for (const ns of this.#names) ip('netns', 'del', ns);
-    rmSync(this.folder, { recursive: true, force: true });
+    for (const folder of [this.folder, ...this.#folders]) rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -71,7 +71,7 @@ function report(address: string, about: Partial<PeerReport> = {}): PeerReport {
     },
     history: { reach: undefined, lastEnd: undefined, lastNotification: undefined, collisions: 0 },
   };
-  return { ...view, type: 'GlobalPeer', asNumber: 65000, held: undefined, ...about };
+  return { ...view, type: 'GlobalPeer', asNumber: 65000, held: undefined, bfd: undefined, ...about };
 }
 
 const timeOf = (at: number) => new Date(at).toISOString();

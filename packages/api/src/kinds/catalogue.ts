@@ -2,6 +2,7 @@ import { bgpConfiguration } from './bgp-configuration.ts';
 import { bgpFilter } from './bgp-filter.ts';
 import { bgpNodeStatus } from './bgp-node-status.ts';
 import { bgpPeer } from './bgp-peer.ts';
+import { bgpPeerPolicy } from './bgp-peer-policy.ts';
 import { calicoNodeStatus } from './calico-node-status.ts';
 import { clusterInformation } from './cluster-information.ts';
 import { felixConfiguration } from './felix-configuration.ts';
@@ -20,6 +21,7 @@ import { tier } from './tier.ts';
 /** Every kind that Muslin defines, sorted by group and name. */
 export const KINDS: readonly Kind[] = [
   bgpNodeStatus,
+  bgpPeerPolicy,
   bgpConfiguration,
   bgpFilter,
   bgpPeer,

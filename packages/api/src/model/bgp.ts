@@ -1,5 +1,5 @@
 import type { Ip, Prefix } from '@muslin/net';
-import type { Selector } from './selector.ts';
+import type { Labels, Selector } from './selector.ts';
 
 /** A BGP community: two 16-bit parts (RFC 1997) or three 32-bit parts (RFC 8092). */
 export type BgpCommunity = readonly [number, number] | readonly [number, number, number];
@@ -63,6 +63,8 @@ export type BgpPeerScope =
 /** A BGPPeer with defaults applied. */
 export interface BgpPeerFacts {
   readonly name: string;
+  /** What a BGPPeerPolicy selects it by. */
+  readonly labels: Labels;
   readonly scope: BgpPeerScope;
   readonly target: BgpPeerTarget;
   /** The peer's AS number; undefined: each peer node's own. */

@@ -103,6 +103,8 @@ export interface NodeFacts {
   readonly asNumber: number | undefined;
   /** `projectcalico.org/RouteReflectorClusterID`. */
   readonly routeReflectorClusterId: string | undefined;
+  /** `muslin.dev/drain: "true"`: traffic is to leave the node. */
+  readonly draining?: true;
 }
 
 /** A Service with the backends of its EndpointSlices. */

@@ -11,7 +11,7 @@ import { readSelector } from './selector-field.ts';
 
 /** A BGPPeer (projectcalico.org/v3) with defaults. */
 export function readBgpPeer(object: unknown): Read<BgpPeerFacts> {
-  const { report, spec, name } = readHeader(object, 'Cluster');
+  const { report, spec, name, labels } = readHeader(object, 'Cluster');
   const target = readTarget(spec);
   const asNumber = spec.at('asNumber').value === 0 ? undefined : readAs(spec.at('asNumber'));
   if (target?.type === 'nodes' && asNumber !== undefined)
@@ -28,6 +28,7 @@ export function readBgpPeer(object: unknown): Read<BgpPeerFacts> {
     report,
     target && {
       name,
+      labels,
       scope,
       target,
       asNumber,

@@ -23,6 +23,7 @@ export function readNode(object: unknown): Read<NodeFacts> {
     podCidrs,
     asNumber: readAsNumber(header),
     routeReflectorClusterId: header.annotations.get(`${PREFIX}RouteReflectorClusterID`) || undefined,
+    ...(isDraining(header) ? { draining: true } : {}),
   });
 }
 
@@ -64,6 +65,15 @@ function readAsNumber(header: Header): number | undefined {
   if (!text) return undefined;
   const value = parseAsNumber(text);
   return value ?? annotation(header, key).unhonoured('must be an AS number such as 64512 or 1.10');
+}
+
+const DRAIN = 'muslin.dev/drain';
+
+function isDraining(header: Header): boolean {
+  const text = header.annotations.get(DRAIN);
+  if (text !== undefined && text !== 'true' && text !== 'false')
+    annotation(header, DRAIN).unhonoured('must be "true" or "false"');
+  return text === 'true';
 }
 
 /** An AS number in plain (`64512`) or dotted (`1.10`) writing (RFC 5396); 1 to 4294967295. */

@@ -30,6 +30,20 @@ describe('the rules of a CRD let pass', () => {
       'empty texts as absent ones',
       { node: '', nodeSelector: 'all()', peerIP: '192.0.2.1', peerSelector: '' },
     ],
+    [
+      'BGPPeerPolicy',
+      'everything at once',
+      {
+        nodeMesh: true,
+        holdTimeSeconds: 9,
+        keepaliveTimeSeconds: 3,
+        bfd: { intervalMilliseconds: 50, multihop: true, minimumTTL: 250 },
+        prefixLimits: [{ family: 'IPv6', most: 1, restartAfterSeconds: 1 }],
+        listenRanges: [{ cidr: CIDR, asNumbers: [1] }],
+        interfaces: [{ name: 'eth0', remoteAS: 'External' }],
+      },
+    ],
+    ['BGPPeerPolicy', 'no hold time', { peerSelector: 'all()', holdTimeSeconds: 0 }],
     ['BGPConfiguration', 'a mesh with settings', { nodeMeshPassword: {}, nodeMeshMaxRestartTime: '1s' }],
     [
       'BGPFilter',
@@ -159,6 +173,32 @@ const REFUSED: readonly (readonly [string, string, object, (object | undefined)?
     'BGPPeer',
     'nextHopMode and keepOriginalNextHop may not both be given',
     { nextHopMode: 'Self', keepOriginalNextHop: true },
+  ],
+  [
+    'BGPPeerPolicy',
+    'one of peerNames, peerSelector, nodeMesh, listenRanges and interfaces must be given',
+    { holdTimeSeconds: 9 },
+  ],
+  ['BGPPeerPolicy', 'must be 0 or at least 3', { nodeMesh: true, holdTimeSeconds: 2 }],
+  [
+    'BGPPeerPolicy',
+    'three keepaliveTimeSeconds must fit into holdTimeSeconds (RFC 4271 §4.4)',
+    { nodeMesh: true, holdTimeSeconds: 9, keepaliveTimeSeconds: 4 },
+  ],
+  [
+    'BGPPeerPolicy',
+    'minimumTTL needs multihop: on one link only TTL 255 counts',
+    { nodeMesh: true, bfd: { minimumTTL: 250 } },
+  ],
+  [
+    'BGPPeerPolicy',
+    'restartAfterSeconds needs action TearDown',
+    { nodeMesh: true, prefixLimits: [{ family: 'IPv4', most: 1, action: 'Warn', restartAfterSeconds: 1 }] },
+  ],
+  [
+    'BGPPeerPolicy',
+    'either asNumbers or remoteAS must be given',
+    { listenRanges: [{ cidr: CIDR, asNumbers: [1], remoteAS: 'External' }] },
   ],
   [
     'BGPConfiguration',

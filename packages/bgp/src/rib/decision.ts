@@ -2,6 +2,8 @@
 export interface Candidate {
   /** 0 for the speaker's own route, 1 for a learned one. */
   learned: number;
+  /** 1 for a long-lived stale route. */
+  lastResort: number;
   localPref: number;
   pathLength: number;
   origin: number;
@@ -38,6 +40,13 @@ export const DECISION_STEPS = [
     rfc: 'RFC 4271 §9.4',
     words: 'this speaker has a route of its own',
     key: c => c.learned,
+    multipath: true,
+  },
+  {
+    reason: 'long-lived-stale',
+    rfc: 'RFC 9494 §4.3',
+    words: 'it is kept from a peer that has been away for long',
+    key: c => c.lastResort,
     multipath: true,
   },
   {

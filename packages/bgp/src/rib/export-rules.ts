@@ -23,6 +23,10 @@ export interface ExportTreatment {
   /** Our address as next hop per IP family, as far as there is one. */
   readonly self: { readonly 4?: NextHop; readonly 6?: NextHop };
   readonly role: Role | undefined;
+  /** The session is about to end (RFC 8326). */
+  readonly gracefulShutdown: boolean;
+  /** The peer knows what a long-lived stale route is (RFC 9494 §4.3). */
+  readonly longLived: boolean;
   readonly policy: Policy;
   readonly wire: WireOptions;
 }
@@ -31,6 +35,7 @@ export interface ExportTreatment {
 export type Withheld =
   | 'no-advertise'
   | 'no-export'
+  | 'long-lived-stale'
   | 'internal-to-internal'
   | 'only-to-customer'
   | 'export-filter'
@@ -58,6 +63,8 @@ export function exportRoute(
   const communities = attributes.communities ?? [];
   if (communities.includes(WELL_KNOWN_COMMUNITIES['no-advertise'])) return fail('no-advertise');
   if (external && communities.some(isNoExport)) return fail('no-export');
+  if (!treatment.longLived && communities.includes(WELL_KNOWN_COMMUNITIES['llgr-stale']))
+    return fail('long-lived-stale');
   const reflected = source.kind === 'ibgp' && !external;
   if (reflected && !source.client && !treatment.client) return fail('internal-to-internal');
   const before = external ? forOutside(attributes, source) : attributes;
@@ -70,13 +77,25 @@ export function exportRoute(
   if (!policy.accepted) return fail('export-filter');
   const nextHop = nextHopFor(treatment, policy.attributes.nextHop, source, prefix);
   if (nextHop === undefined) return fail('no-next-hop');
-  const sent = { ...policy.attributes, nextHop };
+  const sent = { ...secondChoice(treatment, policy.attributes), nextHop };
   if (!external) return ok(forInside(treatment, sent, source, reflected));
   const { localPref: _, ...rest } = sent;
   const path = rest.asPath ?? [];
   const behind = treatment.behindAs === undefined ? path : prependAs(path, treatment.behindAs);
   const withRole = applyRole(treatment, { ...rest, asPath: prependAs(behind, treatment.localAs) });
   return withRole === undefined ? fail('only-to-customer') : ok(withRole);
+}
+
+/** RFC 8326 §4.2: marked for other ASes, and worth nothing inside ours. */
+function secondChoice(treatment: ExportTreatment, attributes: PathAttributes): PathAttributes {
+  if (!treatment.gracefulShutdown) return attributes;
+  const mark = WELL_KNOWN_COMMUNITIES['graceful-shutdown'];
+  const communities = attributes.communities ?? [];
+  return {
+    ...attributes,
+    localPref: 0,
+    communities: communities.includes(mark) ? communities : [...communities, mark],
+  };
 }
 
 function isNoExport(community: number): boolean {

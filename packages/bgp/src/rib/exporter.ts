@@ -50,6 +50,7 @@ export class Exporter {
       policy.rules.length === 0 &&
       policy.otherwise === 'accept' &&
       treatment.role === undefined &&
+      !treatment.gracefulShutdown &&
       treatment.behindAs === undefined &&
       (!replaced || own?.family === 4);
     this.#edit = {

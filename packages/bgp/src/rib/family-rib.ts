@@ -3,9 +3,10 @@ import type { AttributeTable } from './attribute-table.ts';
 import { grown } from './attribute-table.ts';
 import { type Candidate, type Decision, decide } from './decision.ts';
 import { PathChoice } from './path-choice.ts';
-import { PathTable } from './path-table.ts';
+import { PathTable, STALE } from './path-table.ts';
 import type { PeerTable } from './peer-table.ts';
 import { PrefixTable } from './prefix-table.ts';
+import { MARK } from './stored-columns.ts';
 
 /**
  * All paths of one family and the best of each prefix: Adj-RIB-In and Loc-RIB (RFC 4271 §3.2) as columns.
@@ -55,7 +56,7 @@ export class FamilyRib {
   staleCount(slot: number): number {
     let count = 0;
     for (let path = 1; path < this.paths.end; path++) {
-      if (this.paths.has(path) && this.paths.slot[path] === slot) count += this.paths.stale[path] as number;
+      if (this.paths.has(path) && this.paths.slot[path] === slot && this.paths.stale[path] !== 0) count++;
     }
     return count;
   }
@@ -117,21 +118,22 @@ export class FamilyRib {
     if (path !== 0) this.#drop(path);
   }
 
-  /** Removes all paths of a slot, or only the stale ones (RFC 4724 §4.2). */
-  removeAll(slot: number, onlyStale = false): void {
+  /** Removes all paths of a slot, or only the stale ones (RFC 4724 §4.2), or of these only the recent ones (RFC 9494). */
+  removeAll(slot: number, only: 'all' | 'stale' | 'recent' = 'all'): void {
     if (this.receivedCount(slot) === 0) return;
     for (let path = 1; path < this.paths.end; path++) {
       if (!this.paths.has(path) || this.paths.slot[path] !== slot) continue;
-      if (!onlyStale || this.paths.stale[path] === 1) this.#drop(path);
+      const stale = this.paths.stale[path];
+      if (only === 'all' || (only === 'stale' ? stale !== 0 : stale === STALE.recent)) this.#drop(path);
     }
   }
 
-  /** Marks all paths of a slot as stale; gives how many (RFC 4724 §4.2). */
+  /** Marks all paths of a slot as stale, but for those that are already; gives how many are (RFC 4724 §4.2). */
   markStale(slot: number): number {
     let count = 0;
     for (let path = 1; path < this.paths.end; path++) {
       if (!this.paths.has(path) || this.paths.slot[path] !== slot) continue;
-      this.paths.stale[path] = 1;
+      if (this.paths.stale[path] === 0) this.paths.stale[path] = STALE.recent;
       count++;
     }
     return count;
@@ -230,6 +232,7 @@ export class FamilyRib {
     const peer = this.#peers.get(slot);
     return {
       learned: slot === 0 ? 0 : 1,
+      lastResort: ((a.marks[id] as number) & MARK.lastResort) === 0 ? 0 : 1,
       localPref: a.localPref[id] as number,
       pathLength: a.pathLength[id] as number,
       origin: a.origin[id] as number,

@@ -24,6 +24,8 @@ export interface ImportTreatment {
   readonly enforceFirstAs: boolean;
   /** Routes marked GRACEFUL_SHUTDOWN get LOCAL_PREF 0 (RFC 8326 §4). */
   readonly honourGracefulShutdown: boolean;
+  /** The session is about to end: all its routes get LOCAL_PREF 0 (RFC 8326 §4.2). */
+  readonly gracefulShutdown: boolean;
   /** Our role towards the peer (RFC 9234). */
   readonly role: Role | undefined;
   /** `formatIp` of addresses that are ours on this session. */
@@ -65,7 +67,10 @@ export function importRoute(treatment: ImportTreatment, received: PathAttributes
   if (treatment.prependLocalAs) attributes = { ...attributes, asPath: prependAs(path, treatment.localAs) };
   const peerType = treatment.external ? 'ebgp' : 'ibgp';
   const result = applyPolicy(treatment.policy, { prefix, attributes, source: 'remote', peerType });
-  return result.accepted ? { attributes: result.attributes } : { exclusion: 'import-filter' };
+  if (!result.accepted) return { exclusion: 'import-filter' };
+  return {
+    attributes: treatment.gracefulShutdown ? { ...result.attributes, localPref: 0 } : result.attributes,
+  };
 }
 
 function loopIn(t: ImportTreatment, a: PathAttributes, path: AsPath): Exclusion | undefined {

@@ -1,5 +1,6 @@
 import type { AttributeTable } from './attribute-table.ts';
 import type { PathTable } from './path-table.ts';
+import { MARK } from './stored-columns.ts';
 import type { PeerTable } from './peer-table.ts';
 import { compareAddress } from './rib-peer.ts';
 
@@ -73,7 +74,7 @@ export class PathChoice {
     left.length = sorted;
   }
 
-  /** Own route, LOCAL_PREF, AS path, ORIGIN: negative when `a` is better. */
+  /** Own route, last resort, LOCAL_PREF, AS path, ORIGIN: negative when `a` is better. */
   #compareFirst(a: number, b: number): number {
     const { accepted, slot } = this.#paths;
     const t = this.#attributes;
@@ -82,6 +83,7 @@ export class PathChoice {
     if (x === y && slot[a] !== 0 && slot[b] !== 0) return 0;
     return (
       Number(slot[a] !== 0) - Number(slot[b] !== 0) ||
+      ((t.marks[x] as number) & MARK.lastResort) - ((t.marks[y] as number) & MARK.lastResort) ||
       (t.localPref[y] as number) - (t.localPref[x] as number) ||
       (t.pathLength[x] as number) - (t.pathLength[y] as number) ||
       (t.origin[x] as number) - (t.origin[y] as number)

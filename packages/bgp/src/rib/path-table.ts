@@ -17,6 +17,9 @@ export const EXCLUSIONS = [
 /** Why a received route can't compete. */
 export type Exclusion = Exclude<(typeof EXCLUSIONS)[number], 'none'>;
 
+/** What is kept from before the peer went away: for the time of a restart (RFC 4724 §4.2), or as last resort (RFC 9494 §4.3). */
+export const STALE = { recent: 1, longLived: 2 } as const;
+
 /**
  * Adj-RIB-In and the candidates of Loc-RIB in one: all paths of one family, as columns. The paths of a prefix are a
  * linked list. `received` is the attribute set before import policy, `accepted` after it (0 when excluded).
@@ -27,7 +30,7 @@ export class PathTable {
   received: Int32Array = new Int32Array(256);
   accepted: Int32Array = new Int32Array(256);
   exclusion: Uint8Array = new Uint8Array(256);
-  /** 1: kept from before the peer restarted (RFC 4724 §4.2). */
+  /** One of `STALE`, or 0. */
   stale: Uint8Array = new Uint8Array(256);
   prefix: Int32Array = new Int32Array(256);
   next: Int32Array = new Int32Array(256);

@@ -11,7 +11,7 @@ export function takenAsItIs(table: AttributeTable, id: number, treatment: Import
   const { external, localAs } = treatment;
   if ((table.marks[id] as number) & MARK.rare) return false;
   if (treatment.policy.rules.length > 0 || treatment.policy.otherwise !== 'accept') return false;
-  if (treatment.prependLocalAs) return false;
+  if (treatment.prependLocalAs || treatment.gracefulShutdown) return false;
   if (external) {
     if (treatment.role !== undefined) return false;
     if (treatment.honourGracefulShutdown && (table.marks[id] as number) & MARK.wellKnown) return false;

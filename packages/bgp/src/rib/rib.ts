@@ -1,5 +1,6 @@
 import { type Ip, ip4, ip6, type Ip4, type Prefix, prefix as makePrefix } from '@muslin/net';
 import type { PathAttributes } from '../wire/attributes.ts';
+import { WELL_KNOWN_COMMUNITIES } from '../wire/community.ts';
 import { emptyNlri, type NlriBlock, NlriWalk } from '../wire/nlri.ts';
 import type { PlainUpdate } from '../wire/plain-update.ts';
 import {
@@ -15,7 +16,8 @@ import { AttributeTable } from './attribute-table.ts';
 import { type ExportTreatment, treatmentKey } from './export-rules.ts';
 import { FamilyRib } from './family-rib.ts';
 import { importDependsOnPrefix, type ImportTreatment, importRoute } from './import-rules.ts';
-import { EXCLUSIONS } from './path-table.ts';
+import { EXCLUSIONS, STALE } from './path-table.ts';
+import { MARK } from './stored-columns.ts';
 import type { OutGroup, SendBytes } from './out-group.ts';
 import { PeerTable } from './peer-table.ts';
 import type { RibPeer } from './rib-peer.ts';
@@ -114,11 +116,41 @@ export class Rib {
         if (paths.exclusion[path] === NOT_UNICAST) continue;
         const received = paths.received[path] as number;
         const stale = paths.stale[path] as number;
-        const [accepted, exclusion] = this.#import(received, treatment, rib.prefixes.prefix(entry));
+        const [judged, exclusion] = this.#import(received, treatment, rib.prefixes.prefix(entry));
+        const accepted = stale === STALE.longLived ? this.#asLastResort(judged) : judged;
         rib.announce(entry, slot, paths.pathId[path] as number, received, accepted, exclusion);
         paths.stale[path] = stale;
       }
     }
+  }
+
+  /** Stale routes of a peer become a last resort; those that must not be are removed (RFC 9494 §4.3). Gives how many are left. */
+  markLongLived(family: RouteFamily, slot: number): number {
+    const rib = this.families[family];
+    const { paths } = rib;
+    let left = 0;
+    for (let path = 1; path < paths.end; path++) {
+      if (!paths.has(path) || paths.slot[path] !== slot || paths.stale[path] === 0) continue;
+      const received = paths.received[path] as number;
+      const entry = paths.prefix[path] as number;
+      const pathId = paths.pathId[path] as number;
+      if (this.attributes.value(received).communities?.includes(WELL_KNOWN_COMMUNITIES['no-llgr'])) {
+        rib.withdraw(entry, slot, pathId);
+        continue;
+      }
+      const accepted = this.#asLastResort(paths.accepted[path] as number);
+      rib.announce(entry, slot, pathId, received, accepted, paths.exclusion[path] as number);
+      paths.stale[path] = STALE.longLived;
+      left++;
+    }
+    return left;
+  }
+
+  #asLastResort(accepted: number): number {
+    if (accepted === 0 || ((this.attributes.marks[accepted] as number) & MARK.lastResort) !== 0) return accepted;
+    const value = this.attributes.value(accepted);
+    const communities = [...(value.communities ?? []), WELL_KNOWN_COMMUNITIES['llgr-stale']];
+    return this.attributes.intern({ ...value, communities });
   }
 
   /** Says who is in a slot. When that changes how its routes count, all are decided and sent anew. */

@@ -6,6 +6,8 @@ export const MARK = {
   rare: 2,
   /** Extended communities, which may tell a bandwidth. */
   extended: 4,
+  /** LLGR_STALE: the least of all routes (RFC 9494 §4.3). */
+  lastResort: 8,
 } as const;
 
 /** What the decision compares, read from a stored attribute set (RFC 4271 §9.1). */
@@ -73,7 +75,9 @@ export class StoredColumns {
           break;
         case 8:
           for (let i = value; i < at; i += 4) {
-            if (bytes[i] === 255 && bytes[i + 1] === 255) this.marks |= MARK.wellKnown;
+            if (bytes[i] !== 255 || bytes[i + 1] !== 255) continue;
+            this.marks |= MARK.wellKnown;
+            if (bytes[i + 2] === 0 && bytes[i + 3] === 6) this.marks |= MARK.lastResort;
           }
           break;
         case 9:

@@ -6,6 +6,7 @@ import {
   encodeCapability,
   findCapability,
   type GracefulRestart,
+  type LongLivedRestart,
   offeredFamilies,
   ROLES,
   type Role,
@@ -15,7 +16,7 @@ import { type ResetFault, resetFault } from '../wire/fault.ts';
 import { AS_TRANS, type OpenMessage } from '../wire/open.ts';
 import { MAX_EXTENDED_MESSAGE, MAX_MESSAGE, type WireOptions } from '../wire/options.ts';
 import { type PerFamily, perFamily, type RouteFamily } from '../wire/route-family.ts';
-import type { SessionConfig } from './session-config.ts';
+import type { RemoteAs, SessionConfig } from './session-config.ts';
 
 /** What two OPEN messages agreed on. Times in seconds. */
 export interface Negotiated {
@@ -34,6 +35,8 @@ export interface Negotiated {
   readonly enhancedRefresh: boolean;
   /** What the peer offered, when both did (RFC 4724). */
   readonly gracefulRestart: GracefulRestart | undefined;
+  /** For which families, and how long, routes of the peer are a last resort (RFC 9494 §4.1); without RFC 4724 none. */
+  readonly longLived: readonly LongLivedRestart[];
   readonly remoteRole: Role | undefined;
   readonly hostName: string | undefined;
   /** Everything that the peer offered. */
@@ -65,12 +68,16 @@ function ownCapabilities(config: SessionConfig): Capability[] {
     list.push({ kind: 'addPath', value: config.families.map(f => ({ ...codesOf(f), mode })) });
   }
   if (config.gracefulRestart !== undefined) {
-    const { restarting, forwarding, restartTime } = config.gracefulRestart;
+    const { restarting, forwarding, restartTime, longLivedTime } = config.gracefulRestart;
     const families = config.families.map(f => ({ ...codesOf(f), forwarding }));
     list.push({
       kind: 'gracefulRestart',
       value: { restarting, notification: true, restartTime, families },
     });
+    if (longLivedTime > 0) {
+      const value = families.map(f => ({ ...f, staleTime: longLivedTime }));
+      list.push({ kind: 'longLivedRestart', value });
+    }
   }
   if (config.role !== undefined) list.push({ kind: 'role', value: ROLES.indexOf(config.role) });
   if (config.hostName !== undefined)
@@ -89,7 +96,7 @@ export function judgeOpen(open: OpenMessage, config: SessionConfig): Result<Nego
   if (remoteAs === 0 || open.asNumber === 0) return openFault(2, 'the peer claims AS 0', 'RFC 7607 §2');
   const external = remoteAs !== config.localAs;
   const wanted = config.remoteAs;
-  if (wanted === 'external' ? !external : wanted === 'internal' ? external : remoteAs !== wanted) {
+  if (!isWanted(wanted, remoteAs, external)) {
     return openFault(
       2,
       `the peer is in AS ${remoteAs}, ${wordsFor(wanted, config)} is configured`,
@@ -129,15 +136,34 @@ export function judgeOpen(open: OpenMessage, config: SessionConfig): Result<Nego
     routeRefresh: findCapability(capabilities, 'routeRefresh') !== undefined,
     enhancedRefresh: findCapability(capabilities, 'enhancedRefresh') !== undefined,
     gracefulRestart: config.gracefulRestart === undefined ? undefined : gracefulRestart,
+    longLived: longLivedOf(capabilities, config),
     remoteRole: ROLES[findCapability(capabilities, 'role') ?? -1],
     hostName: findCapability(capabilities, 'hostName')?.host,
     capabilities,
   });
 }
 
+/** What the peer asks for, bounded by what we offer (RFC 9494 §4.2). */
+function longLivedOf(
+  capabilities: readonly Capability[],
+  config: SessionConfig,
+): readonly LongLivedRestart[] {
+  const most = config.gracefulRestart?.longLivedTime ?? 0;
+  if (most === 0 || findCapability(capabilities, 'gracefulRestart') === undefined) return [];
+  const theirs = findCapability(capabilities, 'longLivedRestart') ?? [];
+  return theirs.map(family => ({ ...family, staleTime: Math.min(most, family.staleTime) }));
+}
+
+function isWanted(wanted: RemoteAs, remoteAs: number, external: boolean): boolean {
+  if (wanted === 'external') return external;
+  if (wanted === 'internal') return !external;
+  return typeof wanted === 'number' ? remoteAs === wanted : wanted.includes(remoteAs);
+}
+
 function wordsFor(wanted: SessionConfig['remoteAs'], config: SessionConfig): string {
   if (wanted === 'external') return `any but ${config.localAs}`;
-  return `${wanted === 'internal' ? config.localAs : wanted}`;
+  if (wanted === 'internal') return `${config.localAs}`;
+  return typeof wanted === 'number' ? `${wanted}` : wanted.join(' or ');
 }
 
 /** RFC 5492 §5: the data lists what the peer would have to offer. */

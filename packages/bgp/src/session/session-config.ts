@@ -2,8 +2,8 @@ import type { Ip4 } from '@muslin/net';
 import type { Role } from '../wire/capability.ts';
 import type { RouteFamily } from '../wire/route-family.ts';
 
-/** Which AS the peer must be in: a number, or any other than ours, or ours. */
-export type RemoteAs = number | 'external' | 'internal';
+/** Which AS the peer must be in: a number or one of several, or any other than ours, or ours. */
+export type RemoteAs = number | readonly number[] | 'external' | 'internal';
 
 /** What RFC 7911 is offered for: to receive, to send, or both. */
 export interface AddPathOffer {
@@ -19,6 +19,8 @@ export interface GracefulRestartOffer {
   readonly restarting: boolean;
   /** The kernel kept forwarding since the last session. */
   readonly forwarding: boolean;
+  /** Seconds beyond the restart time that the peer should keep our routes as last resort (RFC 9494); 0 is off. */
+  readonly longLivedTime: number;
 }
 
 /** What one session needs to know. Times in seconds. */

@@ -55,29 +55,40 @@ export function asHardReset(
 }
 
 /** Keeps the routes of a peer that went away, as stale; gives the seconds that it may stay away. */
-export function keepStale(peer: Peer, rib: Rib, theirs: GracefulRestart): number {
+export function keepStale(peer: Peer, rib: Rib, negotiated: Negotiated, theirs: GracefulRestart): number {
   for (const family of ALL_FAMILIES) {
     const table = rib.families[family];
-    // RFC 4724 §4.2: what was stale already is not kept a second time.
-    table.removeAll(peer.slot, true);
+    // RFC 4724 §4.2: what was stale already is not kept a second time. What is a last resort already has its own end.
+    table.removeAll(peer.slot, 'recent');
     peer.stale.delete(family);
-    if (offers(theirs, family) === undefined) table.removeAll(peer.slot);
+    const kept = offers(theirs, family) !== undefined || longLivedTime(negotiated, family) > 0;
+    if (!kept) table.removeAll(peer.slot);
     else if (table.markStale(peer.slot) > 0) peer.stale.add(family);
   }
   return theirs.restartTime;
 }
 
+/** Seconds that stale routes of a family are a last resort; 0 when they must go (RFC 9494 §4.2). */
+export function longLivedTime(negotiated: Negotiated, family: RouteFamily): number {
+  const { afi, safi } = codesOf(family);
+  return negotiated.longLived.find(f => f.afi === afi && f.safi === safi)?.staleTime ?? 0;
+}
+
 /** The peer is back: stale routes of families whose forwarding it lost go at once (RFC 4724 §4.2). */
 export function reviewStale(peer: Peer, rib: Rib, negotiated: Negotiated): void {
   for (const family of [...peer.stale]) {
-    const forwarding = offers(negotiated.gracefulRestart, family)?.forwarding ?? false;
+    const { afi, safi } = codesOf(family);
+    const forwarding = peer.longStale.has(family)
+      ? negotiated.longLived.some(f => f.afi === afi && f.safi === safi && f.forwarding)
+      : (offers(negotiated.gracefulRestart, family)?.forwarding ?? false);
     if (!forwarding || !negotiated.families[family]) dropStale(peer, rib, family);
   }
 }
 
 /** Removes what a peer did not confirm. */
 export function dropStale(peer: Peer, rib: Rib, family: RouteFamily): void {
-  if (peer.stale.delete(family)) rib.families[family].removeAll(peer.slot, true);
+  peer.longStale.delete(family);
+  if (peer.stale.delete(family)) rib.families[family].removeAll(peer.slot, 'stale');
 }
 
 /** Whether a restarted speaker must wait for this peer before it decides a family (RFC 4724 §4.1). */

@@ -76,8 +76,18 @@ export interface PeerConfig {
   readonly importPolicy?: Policy;
   readonly exportPolicy?: Policy;
   readonly prefixLimit?: Readonly<Partial<Record<RouteFamily, PrefixLimit>>>;
+  /**
+   * The session is about to end: our routes are told as second choice, with GRACEFUL_SHUTDOWN and inside our AS with
+   * LOCAL_PREF 0, and the peer's count as such here (RFC 8326 §4).
+   */
+  readonly gracefulShutdown?: boolean;
   /** Offer of graceful restart (RFC 4724): seconds that the peer should keep our routes; 0 is off. Default 120. */
   readonly gracefulRestartTime?: number;
+  /**
+   * Offer of long-lived graceful restart (RFC 9494): seconds that routes are kept as a last resort beyond the restart
+   * time, here and over there; 0 is off. Default 0.
+   */
+  readonly longLivedTime?: number;
   readonly addPath?: AddPathOffer;
   readonly extendedMessages?: boolean;
   readonly extendedNextHop?: boolean;
@@ -114,7 +124,9 @@ export function withDefaults(config: PeerConfig): FullPeerConfig {
     importPolicy: ACCEPT_ALL,
     exportPolicy: ACCEPT_ALL,
     prefixLimit: {},
+    gracefulShutdown: false,
     gracefulRestartTime: 120,
+    longLivedTime: 0,
     addPath: { receive: false, send: false },
     extendedMessages: true,
     extendedNextHop: true,
@@ -137,6 +149,7 @@ const LIVE_FIELDS: ReadonlySet<string> = new Set([
   'importPolicy',
   'exportPolicy',
   'prefixLimit',
+  'gracefulShutdown',
   'connectRetryTime',
   'sendHoldTime',
   'passive',

@@ -6,6 +6,7 @@ import type { RibPeer } from '../rib/rib-peer.ts';
 import type { Negotiated } from '../session/negotiation.ts';
 import type { SessionConfig } from '../session/session-config.ts';
 import type { StateName } from '../session/session-state.ts';
+import { findCapability } from '../wire/capability.ts';
 import type { Message } from '../wire/message.ts';
 import { isLinkLocal } from '../wire/next-hop.ts';
 import { ALL_FAMILIES, type RouteFamily } from '../wire/route-family.ts';
@@ -37,6 +38,8 @@ export interface Peer {
   config: FullPeerConfig;
   readonly sessions: PeerSessions;
   live: LiveSession | undefined;
+  /** What was agreed on when routes were last kept. */
+  lastSession: Negotiated | undefined;
   state: StateName;
   since: number;
   lastError: string | undefined;
@@ -49,6 +52,8 @@ export interface Peer {
   /** Octets given to the shell that the kernel may not have taken. */
   unsent: number;
   readonly stale: Set<RouteFamily>;
+  /** Families whose stale routes are a last resort by now (RFC 9494). */
+  readonly longStale: Set<RouteFamily>;
   /** It broke its prefix limit: while Idle its calls are refused too, or it would be back at once. */
   held: boolean;
 }
@@ -64,6 +69,7 @@ export function newPeer(slot: number, config: FullPeerConfig, sessions: PeerSess
     config,
     sessions,
     live: undefined,
+    lastSession: undefined,
     state: 'Idle',
     since: now,
     lastError: undefined,
@@ -75,6 +81,7 @@ export function newPeer(slot: number, config: FullPeerConfig, sessions: PeerSess
     history: new HistoryKeeper(),
     unsent: 0,
     stale: new Set(),
+    longStale: new Set(),
     held: false,
   };
 }
@@ -107,6 +114,7 @@ export function sessionConfigOf(
         restartTime: config.gracefulRestartTime,
         restarting: settings.restarting,
         forwarding,
+        longLivedTime: config.longLivedTime,
       },
     }),
   };
@@ -133,6 +141,7 @@ export function importTreatmentOf(
     allowAsIn: config.allowAsIn,
     enforceFirstAs: config.enforceFirstAs,
     honourGracefulShutdown: settings.honourGracefulShutdown,
+    gracefulShutdown: config.gracefulShutdown,
     role: config.role,
     mostReceived: discardLimits(config),
     ownAddresses: new Set(own.flatMap(ip => (ip === undefined ? [] : [formatIp(ip)]))),
@@ -166,6 +175,8 @@ export function exportTreatmentOf(
     nextHop: config.nextHop,
     self: selfNextHops(config, connection.localIp),
     role: negotiated.external ? config.role : undefined,
+    gracefulShutdown: config.gracefulShutdown,
+    longLived: findCapability(negotiated.capabilities, 'longLivedRestart') !== undefined,
     policy: config.exportPolicy,
     wire: negotiated.send,
   };

@@ -6,7 +6,14 @@ import { ALL_FAMILIES, familyOfCodes, type RouteFamily } from '../wire/route-fam
 import type { RouteRefreshMessage } from '../wire/route-refresh.ts';
 import type { PlainUpdate } from '../wire/plain-update.ts';
 import { endOfRib, type UpdateMessage } from '../wire/update.ts';
-import { dropStale, keepStale, keepsRoutes, reviewStale, STALE_TIME } from './graceful-restart.ts';
+import {
+  dropStale,
+  keepStale,
+  keepsRoutes,
+  longLivedTime,
+  reviewStale,
+  STALE_TIME,
+} from './graceful-restart.ts';
 import { exportTreatmentOf, importTreatmentOf, type Peer, ribPeerOf, type SpeakerSettings } from './peer.ts';
 import type { Connection } from './peer-sessions.ts';
 import type { TimerBook } from './timer-book.ts';
@@ -69,8 +76,11 @@ export class RouteExchange {
       this.dropRoutes(peer);
       return;
     }
-    const seconds = keepStale(peer, this.#rib, negotiated.gracefulRestart);
-    if (peer.stale.size > 0) this.#timers.set(timerId(peer.config.id, 'peer', 'stale'), now + seconds * 1000);
+    const seconds = keepStale(peer, this.#rib, negotiated, negotiated.gracefulRestart);
+    peer.lastSession = negotiated;
+    if (peer.stale.size === 0) return;
+    if (seconds === 0) this.staleTimeout(peer, now);
+    else this.#timers.set(timerId(peer.config.id, 'peer', 'stale'), now + seconds * 1000);
   }
 
   /** Takes a message in; the result tells when the peer sent more than it may. */
@@ -142,11 +152,28 @@ export class RouteExchange {
   dropRoutes(peer: Peer): void {
     for (const family of ALL_FAMILIES) this.#rib.families[family].removeAll(peer.slot);
     peer.stale.clear();
+    peer.longStale.clear();
+    for (const family of ALL_FAMILIES) this.#timers.clear(timerId(peer.config.id, 'peer', family));
   }
 
-  /** Time is up for what the peer did not confirm. */
-  staleTimeout(peer: Peer): void {
-    for (const family of ALL_FAMILIES) dropStale(peer, this.#rib, family);
+  /** Time is up for what the peer did not confirm: it goes, or is a last resort for as long as was agreed (RFC 9494 §4.2). */
+  staleTimeout(peer: Peer, now: number): void {
+    const away = peer.live === undefined ? peer.lastSession : undefined;
+    for (const family of [...peer.stale]) {
+      if (peer.longStale.has(family)) continue;
+      const seconds = away === undefined ? 0 : longLivedTime(away, family);
+      if (seconds === 0 || this.#rib.markLongLived(family, peer.slot) === 0) {
+        dropStale(peer, this.#rib, family);
+        continue;
+      }
+      peer.longStale.add(family);
+      this.#timers.set(timerId(peer.config.id, 'peer', family), now + seconds * 1000);
+    }
+  }
+
+  /** The last resort of a family has been kept long enough, whether the peer is back or not. */
+  longLivedTimeout(peer: Peer, family: RouteFamily): void {
+    dropStale(peer, this.#rib, family);
   }
 
   /** The shell tells what the kernel has not taken; `timer` watches a peer that reads nothing (RFC 9687 §3.2). */

@@ -48,8 +48,8 @@ function writeIp(ip: Ip, writer: ByteWriter): void {
 }
 
 /** Whether an address means something on one link only (RFC 4291 §2.5.6). */
-export function isLinkLocal(ip: Ip6): boolean {
-  return (ip.words[0] & 0xffc00000) >>> 0 === 0xfe800000;
+export function isLinkLocal(ip: Ip): boolean {
+  return ip.family === 6 && (ip.words[0] & 0xffc00000) >>> 0 === 0xfe800000;
 }
 
 function isUnspecified(ip: Ip): boolean {

@@ -15,6 +15,27 @@ function establishedOf(status: AnyObject): string {
   return `${peers.filter(peer => peer.state === 'Established').length}/${peers.length}`;
 }
 
+/** The sessions that a BGPPeerPolicy is for, in few words. */
+function sessionsOf(policy: AnyObject): string {
+  const at = (field: string) => listAt(policy, 'spec', field);
+  const names = at('peerNames').join(',');
+  const selector = textAt(policy, 'spec', 'peerSelector');
+  return [
+    ...(names === '' ? [] : [names]),
+    ...(selector === undefined ? [] : [selector]),
+    ...(valueAt(policy, 'spec', 'nodeMesh') === true ? ['node mesh'] : []),
+    ...at('listenRanges').map(range => String((range as { readonly cidr?: string }).cidr)),
+    ...at('interfaces').map(link => `%${String((link as { readonly name?: string }).name)}`),
+  ].join(' ');
+}
+
+function bfdOf(policy: AnyObject): string {
+  const bfd = valueAt(policy, 'spec', 'bfd') as
+    | { readonly intervalMilliseconds?: number; readonly detectMultiplier?: number }
+    | undefined;
+  return bfd === undefined ? '' : `${bfd.intervalMilliseconds ?? 300}ms×${bfd.detectMultiplier ?? 3}`;
+}
+
 /** Who speaks BGP with whom, and what passes. */
 export const ROUTING_KINDS: readonly KindRow[] = [
   {
@@ -33,6 +54,19 @@ export const ROUTING_KINDS: readonly KindRow[] = [
       },
       { head: 'ASN', cell: peer => shown(valueAt(peer, 'spec', 'asNumber')) },
       { head: 'FILTERS', wide: true, cell: peer => listAt(peer, 'spec', 'filters').join(',') },
+    ],
+  },
+  {
+    names: ['bgppeerpolicies', 'bgppeerpolicy', 'bgppp'],
+    resources: ['BGPPeerPolicy'],
+    namespaced: false,
+    columns: () => [
+      NAME,
+      { head: 'ORDER', cell: policy => shown(valueAt(policy, 'spec', 'order') ?? 1000) },
+      { head: 'FOR', cell: sessionsOf },
+      { head: 'NODES', cell: policy => textAt(policy, 'spec', 'nodeSelector') ?? 'all()' },
+      { head: 'HOLD', cell: policy => shown(valueAt(policy, 'spec', 'holdTimeSeconds')) },
+      { head: 'BFD', cell: bfdOf },
     ],
   },
   {

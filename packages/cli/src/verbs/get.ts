@@ -14,8 +14,8 @@ export const get: Verb = {
   summary: 'show nodes, pools, blocks, peers, policies and the like',
   details: `Kinds (and their short names): nodes (no), workloadendpoints (wep), ippools (ipp, pool), ipreservations,
 blocks, blockaffinities, ipamhandles, ipamconfigurations, bgppeers (bp), bgpconfigurations (bgpconfig),
-bgpfilters (bf), bgpnodestatuses (bgpns), networkpolicies (np, pol; of Kubernetes and of Calico),
-globalnetworkpolicies (gnp), clusternetworkpolicies (cnp), tiers, stagednetworkpolicies (snp),
+bgpfilters (bf), bgppeerpolicies (bgppp), bgpnodestatuses (bgpns), networkpolicies (np, pol; of Kubernetes
+and of Calico), globalnetworkpolicies (gnp), clusternetworkpolicies (cnp), tiers, stagednetworkpolicies (snp),
 stagedglobalnetworkpolicies (sgnp), stagedkubernetesnetworkpolicies (sknp), networksets (netset),
 globalnetworksets (gns), hostendpoints (hep), felixconfigurations (felixconfig), clusterinformations
 (clusterinfo), kubecontrollersconfigurations (kcc), caliconodestatuses (nodestatus).

@@ -10,7 +10,7 @@ const HEADER = 12;
 /** Neighbour states (NUD_*). */
 const NUD = { noArp: 0x40, permanent: 0x80 } as const;
 /** Neighbour flags (NTF_*). */
-const NTF = { self: 0x02, proxy: 0x08 } as const;
+const NTF = { self: 0x02, proxy: 0x08, router: 0x80 } as const;
 
 /** Neighbour attributes (NDA_*). */
 const NEIGHBOUR_ATTRIBUTES = { destination: ip(1), mac: mac(2), master: u32(9) } as const;
@@ -29,6 +29,8 @@ export type NeighbourPlan =
       readonly mac: string;
       /** Never asked for again and never forgotten. */
       readonly permanent: boolean;
+      /** Read only: it sent router advertisements (RFC 4861 §7.3). */
+      readonly router?: true;
     }
   | { readonly kind: 'proxy'; readonly link: number; readonly ip: Ip };
 
@@ -114,5 +116,6 @@ export function decodeNeighbour(message: NetlinkMessage): Neighbour | undefined 
   if ((flags & NTF.proxy) !== 0) return { kind: 'proxy', link, ip: destination };
   if (address === undefined) return { kind: 'unresolved', link, ip: destination };
   const kind = readU8(payload) === FAMILY.bridge ? 'forwarding' : 'neighbour';
-  return { kind, link, ip: destination, mac: address, permanent };
+  const router = (flags & NTF.router) !== 0 ? { router: true as const } : {};
+  return { kind, link, ip: destination, mac: address, permanent, ...router };
 }

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type BfdSession, type BfdSessionId, bfdSessionId, DIAGNOSTICS } from '@muslin/bgp';
 import { systemCalls } from '@muslin/linux';
@@ -26,8 +27,8 @@ export interface BfdWorker {
 
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
 const RESTART_MS = 1000;
-/** The thread's file beside this one, as source or as built. */
-const THREAD = new URL(`./bfd-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+/** The thread's file beside this one, as source, as built or as bundled. */
+const THREAD = new URL(`./bfd-worker${extname(import.meta.url)}`, import.meta.url);
 
 /** Starts the thread. It never keeps the process alive, and starts again when it dies. */
 export function startBfd(options: BfdWorkerOptions): BfdWorker {

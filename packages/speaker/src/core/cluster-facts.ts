@@ -2,6 +2,7 @@ import {
   type BgpConfigurationFacts,
   type BgpFilterFacts,
   type BgpPeerFacts,
+  type BgpPeerPolicyFacts,
   DEFAULT_BGP_CONFIGURATION,
   type NodeFacts,
   type Pool,
@@ -33,6 +34,7 @@ export interface ClusterFacts {
   /** By name: `default`, `node.<name>`; the latter with what `default` says filled in. */
   readonly configurations: ReadonlyMap<string, BgpConfigurationFacts>;
   readonly peers: ReadonlyMap<string, BgpPeerFacts>;
+  readonly policies: ReadonlyMap<string, BgpPeerPolicyFacts>;
   readonly filters: ReadonlyMap<string, BgpFilterFacts>;
   readonly pools: ReadonlyMap<string, Pool>;
   /** Confirmed claims, by name of the BlockAffinity. */

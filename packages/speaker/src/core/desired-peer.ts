@@ -1,4 +1,4 @@
-import type { PeerConfig } from '@muslin/bgp';
+import type { BfdSession, PeerConfig } from '@muslin/bgp';
 
 /** Where a session comes from, in the words of CalicoNodeStatus. */
 export type PeerType = 'NodeMesh' | 'NodePeer' | 'GlobalPeer';
@@ -7,7 +7,12 @@ export type PeerType = 'NodeMesh' | 'NodePeer' | 'GlobalPeer';
 export interface DesiredPeer {
   readonly config: PeerConfig;
   readonly type: PeerType;
+  /** 0: whatever it says. */
   readonly asNumber: number;
+  /** It is in our own AS, as far as is known beforehand. */
+  readonly internal: boolean;
+  /** How its death is noticed early. */
+  readonly bfd?: BfdSession;
   /** Who asked for it: `the node mesh` or `BGPPeer <name>`. */
   readonly origin: string;
   /** Why it must not be up now, in words. */

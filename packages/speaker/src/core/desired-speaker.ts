@@ -2,10 +2,13 @@ import { hostPrefix, type Ip, type Ip4, type Ip6, formatPrefix, ip4, mustIp, typ
 import { asNumberOf, type ClusterFacts, configurationOf } from './cluster-facts.ts';
 import type { DesiredPeer } from './desired-peer.ts';
 import { localPrefOf } from './export-policy.ts';
+import { type Heard, NOTHING_HEARD } from './heard.ts';
 import { passwordsFor } from './passwords-for.ts';
 import { peersOf } from './peers-of.ts';
+import type { ListenRange } from './policy-peers.ts';
 import type { Problem } from './problem.ts';
 import { serviceRoutes } from './service-routes.ts';
+import { policiesFor } from './session-traits.ts';
 
 /** A route that a node tells the world. */
 export interface Advertisement {
@@ -26,6 +29,10 @@ export interface DesiredSpeaker {
   readonly listen: ListenAt;
   /** By id. */
   readonly peers: ReadonlyMap<string, DesiredPeer>;
+  /** Where peers may call from that nobody named; the narrowest first. */
+  readonly ranges: readonly ListenRange[];
+  /** Interfaces at whose other end a peer is looked for. */
+  readonly unnumbered: readonly string[];
   /** Each prefix once. */
   readonly advertisements: readonly Advertisement[];
   /** Metric of learned routes in the kernel, by family. */
@@ -40,12 +47,16 @@ export interface DesiredSpeaker {
 const EVERYWHERE = [mustIp('0.0.0.0'), mustIp('::')];
 
 /** What the speaker of a node should do; undefined while its Node is unknown or has no address. */
-export function desiredSpeaker(facts: ClusterFacts, nodeName: string): DesiredSpeaker | undefined {
+export function desiredSpeaker(
+  facts: ClusterFacts,
+  nodeName: string,
+  heard: Heard = NOTHING_HEARD,
+): DesiredSpeaker | undefined {
   const node = facts.nodes.get(nodeName);
   const first = node?.ips[0];
   if (node === undefined || first === undefined) return undefined;
   const configuration = configurationOf(facts, nodeName);
-  const { peers, problems } = peersOf(facts, nodeName);
+  const { peers, ranges, problems } = peersOf(facts, nodeName, heard);
   const priority = { 4: configuration.ipv4NormalRoutePriority, 6: configuration.ipv6NormalRoutePriority };
   const advertisements = new Map<string, Advertisement>();
   for (const prefix of [...podRoutes(facts, nodeName), ...serviceRoutes(facts, nodeName)])
@@ -58,6 +69,10 @@ export function desiredSpeaker(facts: ClusterFacts, nodeName: string): DesiredSp
       port: configuration.listenPort,
     },
     peers,
+    ranges,
+    unnumbered: policiesFor(facts, node).flatMap(({ interfaces }) =>
+      interfaces.map(({ interfaceName }) => interfaceName),
+    ),
     advertisements: [...advertisements].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, route]) => route),
     metrics: priority,
     serviceCidrs: [

@@ -113,6 +113,7 @@ function explicitPeer(
     config,
     type: peer.scope.type === 'all' ? 'GlobalPeer' : 'NodePeer',
     asNumber: far.asNumber,
+    internal,
     origin: object,
     missingFilters,
     ...(held === undefined ? {} : { held }),

@@ -2,12 +2,14 @@ import {
   type BgpConfigurationFacts,
   type BgpFilterFacts,
   type BgpPeerFacts,
+  type BgpPeerPolicyFacts,
   type NodeFacts,
   type Pool,
   type Read,
   readBgpConfiguration,
   readBgpFilter,
   readBgpPeer,
+  readBgpPeerPolicy,
   readIpPool,
   readNode,
 } from '@muslin/api';
@@ -37,6 +39,7 @@ export class FactStore {
     nodes: new Map<string, NodeFacts>(),
     configurations: new Map<string, BgpConfigurationFacts>(),
     peers: new Map<string, BgpPeerFacts>(),
+    policies: new Map<string, BgpPeerPolicyFacts>(),
     filters: new Map<string, BgpFilterFacts>(),
     pools: new Map<string, Pool>(),
     blocks: new Map<string, BlockClaim>(),
@@ -94,6 +97,8 @@ export class FactStore {
         return this.#setConfiguration(object, gone);
       case 'BGPPeer':
         return put(this.#facts.peers, readBgpPeer(object));
+      case 'BGPPeerPolicy':
+        return put(this.#facts.policies, readBgpPeerPolicy(object));
       case 'BGPFilter':
         return put(this.#facts.filters, readBgpFilter(object));
       case 'IPPool':

@@ -39,6 +39,7 @@ export function meshPeers(facts: ClusterFacts, node: NodeFacts, problems: Proble
         },
         type: 'NodeMesh',
         asNumber,
+        internal: asNumber === asNumberOf(facts, node),
         origin: 'the node mesh',
         missingFilters: [],
         ...(held === undefined ? {} : { held }),

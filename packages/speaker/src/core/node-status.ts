@@ -38,8 +38,8 @@ function peerStatus(peer: PeerReport, { timeOf, now, witness }: SpeakerView) {
   const error = errorOf(peer)?.slice(0, 512);
   const { code, severity, whose, message } = findingOf(peer, now, witness);
   return {
-    address: formatIp(peer.remoteIp),
-    asNumber: peer.asNumber,
+    address: peer.id,
+    asNumber: peer.asNumber || (peer.remoteAs ?? 0),
     type: peer.type,
     state: peer.state,
     since: timeOf(peer.since),

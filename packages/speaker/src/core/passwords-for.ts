@@ -1,5 +1,6 @@
 import { matchesSelector, type SecretKeyRef } from '@muslin/api';
 import { type ClusterFacts, configurationOf } from './cluster-facts.ts';
+import { policiesFor } from './session-traits.ts';
 
 /** The Secrets, and the keys in them, that a node's sessions take their passwords from: no others are read. */
 export function passwordsFor(facts: ClusterFacts, nodeName: string): ReadonlyMap<string, readonly string[]> {
@@ -16,6 +17,8 @@ export function passwordsFor(facts: ClusterFacts, nodeName: string): ReadonlyMap
       target.type === 'nodes' && reversePeering !== 'Manual' && matchesSelector(target.selector, node.labels);
     if (mine || answers) refs.push(password);
   }
+  for (const { listenRanges, interfaces } of policiesFor(facts, node))
+    refs.push(...[...listenRanges, ...interfaces].map(({ password }) => password));
   const found = new Map<string, Set<string>>();
   for (const ref of refs)
     if (ref !== undefined) found.set(ref.name, (found.get(ref.name) ?? new Set()).add(ref.key));

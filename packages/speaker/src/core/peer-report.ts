@@ -7,6 +7,8 @@ export interface PeerReport extends PeerView {
   readonly asNumber: number;
   /** Why it must not be up, in words. */
   readonly held: string | undefined;
+  /** How BFD sees it; undefined: it isn't asked. */
+  readonly bfd: 'waiting' | 'up' | 'down' | 'adminDown' | undefined;
 }
 
 /** In words: why the session is not up; undefined when it is, or when nothing is known yet. */

@@ -1,24 +1,38 @@
 import { type BgpPeerFacts, matchesSelector, type NodeFacts } from '@muslin/api';
 import { sameIp } from '@muslin/net';
+import { withTraits } from './apply-traits.ts';
 import { asNumberOf, type ClusterFacts } from './cluster-facts.ts';
 import type { DesiredPeer } from './desired-peer.ts';
 import { addressPeer, nodePeer, reversePeer } from './explicit-peer.ts';
+import { type Heard, NOTHING_HEARD } from './heard.ts';
 import { meshPeers } from './mesh-peers.ts';
+import { type ListenRange, policyPeers } from './policy-peers.ts';
 import type { Problem } from './problem.ts';
+import { policiesFor, type TraitsSubject, traitsOf, unknownNames } from './session-traits.ts';
 
-/** All sessions of one node: what BGPPeers name, then the mesh. Pure: equal facts give equal sessions. */
-export function peersOf(
-  facts: ClusterFacts,
-  nodeName: string,
-): { readonly peers: ReadonlyMap<string, DesiredPeer>; readonly problems: readonly Problem[] } {
+/** The sessions of a node, and where more may come from. */
+export interface NodePeers {
+  /** By id. */
+  readonly peers: ReadonlyMap<string, DesiredPeer>;
+  /** Narrowest first. */
+  readonly ranges: readonly ListenRange[];
+  readonly problems: readonly Problem[];
+}
+
+/** All sessions of one node: what BGPPeers name, what policies make, then the mesh. Equal facts give equal sessions. */
+export function peersOf(facts: ClusterFacts, nodeName: string, heard: Heard = NOTHING_HEARD): NodePeers {
   const peers = new Map<string, DesiredPeer>();
   const problems: Problem[] = [];
   const node = facts.nodes.get(nodeName);
-  if (node === undefined) return { peers, problems };
+  if (node === undefined) return { peers, ranges: [], problems };
+  const policies = policiesFor(facts, node);
+  problems.push(...unknownNames(facts, policies));
+  const put = (made: DesiredPeer, subject: TraitsSubject) =>
+    peers.set(made.config.id, withTraits(made, traitsOf(policies, subject), node, problems));
   for (const peer of [...facts.peers.values()].sort(bySpecificity)) {
     for (const made of [...forward(facts, node, peer, problems), ...reversed(facts, node, peer, problems)]) {
       const holder = peers.get(made.config.id);
-      if (holder === undefined) peers.set(made.config.id, made);
+      if (holder === undefined) put(made, { type: 'peer', peer });
       else if (contradicts(holder, made))
         problems.push({
           object: `BGPPeer ${peer.name}`,
@@ -27,9 +41,11 @@ export function peersOf(
         });
     }
   }
+  const own = policyPeers(facts, node, policies, heard, problems);
+  for (const [name, made] of own.peers) if (!peers.has(made.config.id)) put(made, { type: 'policy', name });
   for (const made of meshPeers(facts, node, problems))
-    if (!peers.has(made.config.id)) peers.set(made.config.id, made);
-  return { peers, problems: distinct(problems) };
+    if (!peers.has(made.config.id)) put(made, { type: 'mesh' });
+  return { peers, ranges: own.ranges, problems: distinct(problems) };
 }
 
 /** Of two that name one address, what was written for fewer nodes counts, then the first name. */

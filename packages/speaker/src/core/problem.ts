@@ -2,6 +2,8 @@
 export type ProblemReason =
   | 'Invalid'
   | 'FilterMissing'
+  | 'PeerMissing'
+  | 'NobodyHeard'
   | 'PasswordMissing'
   | 'AddressTaken'
   | 'NotSupported'
