@@ -1,7 +1,7 @@
 import type { Output } from '@muslin/bgp';
 import { ROUTE_PROTOCOL_BGP, type Route, routeKey } from '@muslin/dataplane';
 import type { RouteOp } from '@muslin/linux';
-import { fail, formatIp, formatPrefix, mustIp, mustPrefix, ok, type Prefix } from '@muslin/net';
+import { fail, formatIp, formatPrefix, mustIp, mustPrefix, ok } from '@muslin/net';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Fib, type FibOptions, type FibShape } from '../src/fib.ts';
 

@@ -147,7 +147,8 @@ export class Rib {
   }
 
   #asLastResort(accepted: number): number {
-    if (accepted === 0 || ((this.attributes.marks[accepted] as number) & MARK.lastResort) !== 0) return accepted;
+    if (accepted === 0 || ((this.attributes.marks[accepted] as number) & MARK.lastResort) !== 0)
+      return accepted;
     const value = this.attributes.value(accepted);
     const communities = [...(value.communities ?? []), WELL_KNOWN_COMMUNITIES['llgr-stale']];
     return this.attributes.intern({ ...value, communities });

@@ -74,7 +74,7 @@ function ownCapabilities(config: SessionConfig): Capability[] {
       kind: 'gracefulRestart',
       value: { restarting, notification: true, restartTime, families },
     });
-    if (longLivedTime > 0) {
+    if (longLivedTime !== undefined && longLivedTime > 0) {
       const value = families.map(f => ({ ...f, staleTime: longLivedTime }));
       list.push({ kind: 'longLivedRestart', value });
     }

@@ -20,7 +20,7 @@ export interface GracefulRestartOffer {
   /** The kernel kept forwarding since the last session. */
   readonly forwarding: boolean;
   /** Seconds beyond the restart time that the peer should keep our routes as last resort (RFC 9494); 0 is off. */
-  readonly longLivedTime: number;
+  readonly longLivedTime?: number;
 }
 
 /** What one session needs to know. Times in seconds. */
