@@ -3,14 +3,16 @@ import { type ConfigCache, cacheOf, sameList } from './compile/cache.ts';
 import type { NodeConfig } from './compile/config.ts';
 import { endpointChain } from './compile/endpoint-chain.ts';
 import { FILTER_HOOKS, fromChain, toChain } from './compile/filter.ts';
+import { type HookChains, hookChains } from './compile/hooks.ts';
+import { type HostRules, hostRules } from './compile/hosts.ts';
 import { policyChain } from './compile/policy-chains.ts';
 import { type Segments, segmentsOf } from './compile/segments.ts';
 import { type TierChain, type TierPart, tierChain } from './compile/tier-chain.ts';
-import { type Chain, reachable, type Ruleset, type TableName } from './ir/ruleset.ts';
+import { type Chain, reachable, type Ruleset, type TableName, type TableRules } from './ir/ruleset.ts';
 import type { Choice } from './lookups/choose.ts';
 
 /** The tables that `compile` writes to, always all of them: whoever reads back must read these. */
-export const COMPILED_TABLES: readonly TableName[] = ['raw', 'filter', 'nat'];
+export const COMPILED_TABLES: readonly TableName[] = ['raw', 'mangle', 'filter', 'nat'];
 
 /**
  * The rules that enforce a `NodeState` in one family.
@@ -23,6 +25,12 @@ export function compile(state: NodeState, config: NodeConfig): Ruleset {
   const cache = cacheOf(config);
   const chains = new Map<string, Chain>();
   for (const chain of cache.fixed) chains.set(chain.name, chain);
+  const hosts = hostRules(state, config, cache.marks, cache.host);
+  if (cache.hooks === undefined || cache.hooks.of !== hosts)
+    cache.hooks = { of: hosts, made: hooksOf(config, hosts, cache.fixed) };
+  const hooks = cache.hooks.made;
+  for (const chain of hooks.filter) chains.set(chain.name, chain);
+  for (const chain of hosts?.chains.values() ?? []) chains.set(chain.name, chain);
   const egress = localsOf('egress', state, config, cache);
   const ingress = localsOf('ingress', state, config, cache);
   const choice = chooseLookups(state, config, cache);
@@ -34,13 +42,24 @@ export function compile(state: NodeState, config: NodeConfig): Ruleset {
   return {
     family: config.family,
     tables: new Map([
-      ['raw', cache.raw],
+      ['raw', hooks.raw],
+      ['mangle', hooks.mangle],
       ['filter', filter],
       ['nat', cache.nat],
     ]),
     sets: new Map([...cache.sets, ...choice.sets]),
     derived: choice.derived,
   };
+}
+
+/** The hooks' chains, with all that raw and mangle reach. */
+function hooksOf(config: NodeConfig, hosts: HostRules | undefined, fixed: ConfigCache['fixed']): HookChains {
+  const { filter, raw, mangle } = hookChains(config, hosts);
+  const whole = ({ hooks, chains }: TableRules): TableRules => ({
+    hooks,
+    chains: reachable(hooks, new Map([...fixed.map(chain => [chain.name, chain] as const), ...chains])),
+  });
+  return { filter, raw: whole(raw), mangle: whole(mangle) };
 }
 
 /** An endpoint with its interface, its tiers cut into stretches. */

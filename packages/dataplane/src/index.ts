@@ -9,6 +9,7 @@ export { NODE_CONFIG_DEFAULTS, type NodeConfig } from './compile/config.ts';
 export { endpointChainName } from './compile/endpoint-chain.ts';
 export { ALL_POOLS, MASQUERADE_POOLS } from './compile/nat.ts';
 export { type Evaluation, evaluate, type TraceStep } from './evaluate.ts';
+export { type Arrival, type Course, journey } from './journey.ts';
 export type { Action, Verdict } from './ir/action.ts';
 export { type AnyMatch, evaluateMatch, type Match, negate } from './ir/match.ts';
 export type { SetKey } from './ir/matches/set.ts';

@@ -68,6 +68,7 @@ function bitsOf(
       values.set(level, held);
     } else if (atom.kind === 'local')
       values.set(level, (atom.side === 'src' ? packet.srcLocal : packet.dstLocal) ?? false);
+    else if (atom.kind === 'translated') values.set(level, packet.translated ?? false);
     else values.set(level, packet.reversePath ?? true);
   }
   return level => values.get(level) ?? false;

@@ -34,6 +34,7 @@ const leaf: fc.Arbitrary<Match> = fc
       }),
       fc.record({ kind: fc.constant('mark'), value: fc.constantFrom(0, 1), mask: fc.constant(1) }),
       fc.record({ kind: fc.constant('local-address'), side: fc.constantFrom('src', 'dst') }),
+      fc.record({ kind: fc.constant('translated') }),
     ),
     not,
   )

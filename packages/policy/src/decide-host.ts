@@ -1,18 +1,20 @@
 import type { Direction, FailsafePort, HostPlan, HostState, TierPlan } from '@muslin/api';
 import { type Ip, prefixHas, sameIp } from '@muslin/net';
-import { askTiers } from './decide.ts';
+import { type Asked, askTiers } from './decide.ts';
 import type { PolicyView } from './policy-view.ts';
 import { preparePacket } from './rule-match.ts';
-import type { Decision, Packet, TierTrace } from './trace.ts';
+import type { Decision, Packet, Reason, TierTrace } from './trace.ts';
 
-/** When policies are asked about a packet at a host endpoint, in this order. */
-export type HostStage = 'untracked' | 'pre-dnat' | 'local' | 'forwarded';
+/** When tracked packets are asked about at a host endpoint, in this order. */
+export type HostStage = 'pre-dnat' | 'local' | 'forwarded';
 
 /** A packet at a host endpoint. */
 export interface HostQuestion {
   readonly direction: Direction;
   /** What happens to it there: for or from the node itself, or on its way through. */
   readonly stages: readonly HostStage[];
+  /** Which of the packet and its answer pass here where untracked policies look: coming in, or sent by the node. */
+  readonly untracked: 'both' | 'packet' | 'answer' | 'neither';
   readonly packet: Packet;
   /** As it was before this node translated its destination; the same when it did not. */
   readonly before: Packet;
@@ -32,50 +34,65 @@ export function decideHost(
 ): Decision {
   const { direction, packet, before, stages } = question;
   const tiers: TierTrace[] = [];
-  const done = (answer: Pick<Decision, 'answer' | 'because'>): Decision => ({
-    direction,
-    endpoint: plan.key,
-    ...answer,
-    tiers,
-  });
+  const done = (answer: Answer): Decision => ({ direction, endpoint: plan.key, ...answer, tiers });
+  const raw = askUntracked(plan, failsafe, view, question);
+  tiers.push(...(raw.packet?.tiers ?? []));
+  const first = raw.packet?.decided;
+  if (first?.answer === 'deny') return done(first);
+  if (first !== undefined)
+    return done(answerPasses(plan, failsafe, view, question, raw.answer) ? first : NO_ANSWER);
+  // Connection tracking must see both or neither of TCP's packets; others are fine as long as they pass.
+  const answer = raw.answer?.decided?.answer;
+  const lost = answer === 'deny' || (answer === 'allow' && packet.protocol === TCP);
+  const allowed = (because: Reason) => done(lost ? NO_ANSWER : { answer: 'allow', because });
   for (const stage of stages) {
-    const early = stage === 'untracked' || stage === 'pre-dnat';
-    const seen = early ? before : packet;
+    const seen = stage === 'pre-dnat' ? before : packet;
     const safe = stage === 'forwarded' ? undefined : failsafePort(failsafe, direction, seen);
     if (safe !== undefined) {
-      if (early) continue;
-      return done({ answer: 'allow', because: { code: 'failsafe', port: safe.port } });
+      if (stage === 'pre-dnat') continue;
+      return allowed({ code: 'failsafe', port: safe.port });
     }
     const asked = askTiers(tiersOf(plan, stage, direction), view, preparePacket(seen), direction);
     tiers.push(...asked.tiers);
-    if (asked.decided === undefined) continue;
-    if (stage !== 'untracked' || asked.decided.answer === 'deny') return done(asked.decided);
-    return done(replyPasses(plan, failsafe, view, question) ? asked.decided : NO_REPLY);
+    if (asked.decided?.answer === 'deny') return done(asked.decided);
+    if (asked.decided !== undefined) return allowed(asked.decided.because);
   }
-  if (!stages.includes('local')) return done({ answer: 'allow', because: { code: 'past-last-tier' } });
-  return done(
-    plan.open === undefined
-      ? { answer: 'deny', because: { code: 'host-default', host: plan.name } }
-      : { answer: 'allow', because: { code: 'profile', profile: plan.open } },
-  );
+  if (!stages.includes('local')) return allowed({ code: 'past-last-tier' });
+  return plan.open === undefined
+    ? done({ answer: 'deny', because: { code: 'host-default', host: plan.name } })
+    : allowed({ code: 'profile', profile: plan.open });
 }
 
-const NO_REPLY = { answer: 'deny', because: { code: 'untracked-reply' } } as const;
+const TCP = 6;
+type Answer = Pick<Decision, 'answer' | 'because'>;
+const NO_ANSWER: Answer = { answer: 'deny', because: { code: 'untracked-reply' } };
+
+/** What untracked policies say to the packet and to its answer, where they see them. */
+function askUntracked(
+  plan: HostPlan,
+  failsafe: HostState['failsafe'],
+  view: PolicyView,
+  { direction, before, untracked }: HostQuestion,
+): { readonly packet: Asked | undefined; readonly answer: Asked | undefined } {
+  const [back, answer] = [opposite(direction), answerTo(before)];
+  const safe = failsafePort(failsafe, direction, before) ?? failsafePort(failsafe, back, answer);
+  const ask = (where: 'packet' | 'answer', seen: Packet, way: Direction) =>
+    safe === undefined && (untracked === 'both' || untracked === where)
+      ? askTiers(going(plan.untracked[way]), view, preparePacket(seen), way)
+      : undefined;
+  return { packet: ask('packet', before, direction), answer: ask('answer', answer, back) };
+}
+
+const opposite = (direction: Direction): Direction => (direction === 'ingress' ? 'egress' : 'ingress');
 
 function tiersOf(plan: HostPlan, stage: HostStage, direction: Direction): readonly TierPlan[] {
-  // The end of a tier decides nothing before tracking and translation: other policies are still to come.
-  const going = (list: readonly TierPlan[]) =>
-    list.map((tier): TierPlan => ({ ...tier, defaultAction: 'Pass' }));
-  switch (stage) {
-    case 'untracked':
-      return going(plan.untracked[direction]);
-    case 'pre-dnat':
-      return direction === 'ingress' ? going(plan.preDnat) : [];
-    case 'local':
-      return plan.local[direction];
-    case 'forwarded':
-      return plan.forwarded[direction];
-  }
+  if (stage === 'pre-dnat') return direction === 'ingress' ? going(plan.preDnat) : [];
+  return plan[stage][direction];
+}
+
+/** The end of a tier decides nothing before tracking and translation: other policies are still to come. */
+function going(list: readonly TierPlan[]): readonly TierPlan[] {
+  return list.map(tier => ({ ...tier, defaultAction: 'Pass' }));
 }
 
 /** The failsafe port that lets a packet through: of the node for ingress, of whom it dials for egress. */
@@ -95,29 +112,47 @@ function failsafePort(
 
 /**
  * Nothing remembers an untracked packet, so its answer needs an untracked rule of its own. Without one, TCP's answer
- * belongs to no connection and is dropped; that of other protocols is like any packet that the node sends.
+ * belongs to no connection and is dropped; that of other protocols is like any packet that the node sends or gets.
  */
-function replyPasses(
+function answerPasses(
   plan: HostPlan,
   failsafe: HostState['failsafe'],
   view: PolicyView,
   { direction, before, stages }: HostQuestion,
+  asked: Asked | undefined,
 ): boolean {
+  if (asked?.decided !== undefined) return asked.decided.answer === 'allow';
+  if (before.protocol === TCP) return false;
   if (!stages.includes('local')) return true;
-  const { source, destination, protocol, sourcePort, destinationPort } = before;
-  const reply: Packet = {
+  const packet = answerTo(before);
+  const back = opposite(direction);
+  const question = {
+    direction: back,
+    stages: ['local'],
+    untracked: 'neither',
+    packet,
+    before: packet,
+  } as const;
+  return decideHost(plan, failsafe, view, question).answer === 'allow';
+}
+
+/** The packet with which the other end answers. */
+function answerTo({ source, destination, protocol, sourcePort, destinationPort, icmp }: Packet): Packet {
+  return {
     source: destination,
     destination: source,
     protocol,
     ...(destinationPort !== undefined && { sourcePort: destinationPort }),
     ...(sourcePort !== undefined && { destinationPort: sourcePort }),
+    ...(icmp !== undefined && { icmp: { type: ECHO_REPLY.get(icmp.type) ?? icmp.type, code: icmp.code } }),
   };
-  const back = direction === 'ingress' ? 'egress' : 'ingress';
-  const asked = askTiers(tiersOf(plan, 'untracked', back), view, preparePacket(reply), back);
-  if (asked.decided !== undefined || protocol === 6) return asked.decided?.answer === 'allow';
-  const rest = { direction: back, stages: ['local'], packet: reply, before: reply } as const;
-  return decideHost(plan, failsafe, view, rest).answer === 'allow';
 }
+
+/** RFC 792, RFC 4443 §4.2. */
+const ECHO_REPLY: ReadonlyMap<number, number> = new Map([
+  [8, 0],
+  [128, 129],
+]);
 
 /** Which host endpoint stands at an interface, and whether that had to be guessed. */
 export interface PlacedHost {

@@ -104,7 +104,7 @@ function reasonText(reason: Reason): string {
     case 'host-default':
       return `because nothing allows it: no tier of host endpoint ${reason.host} decided, and it has no profile that allows.`;
     case 'untracked-reply':
-      return 'because an untracked policy allows it, but none allows the answer.';
+      return 'because untracked policies treat it and its answer differently: one of the two is lost.';
     case 'same-node':
       return `because node ${reason.node} always reaches itself.`;
     case 'own-node':

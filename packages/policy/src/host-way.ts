@@ -1,6 +1,13 @@
 import type { Direction, Snapshot } from '@muslin/api';
 import type { Ip } from '@muslin/net';
-import { decideHost, type HostStage, hostAtLink, hostAtPods, type PlacedHost } from './decide-host.ts';
+import {
+  decideHost,
+  type HostQuestion,
+  type HostStage,
+  hostAtLink,
+  hostAtPods,
+  type PlacedHost,
+} from './decide-host.ts';
 import type { EndIdentity, Note } from './flow.ts';
 import type { SnapshotView } from './snapshot-view.ts';
 import type { Decision, Packet } from './trace.ts';
@@ -40,7 +47,7 @@ export class HostWay {
     // A node always reaches its own pods.
     if (to.kind === 'pod' && to.node === from.node) return undefined;
     const placed = this.#link(from.node, this.#packet.source);
-    return this.#ask('egress', placed, from.node, ['untracked', 'local']);
+    return this.#ask('egress', placed, from.node, 'both', 'local');
   }
 
   /** What a node's host endpoint says to what is for the node itself; undefined when it has no say. */
@@ -50,9 +57,9 @@ export class HostWay {
     if (from.kind === 'node' && from.node === to.node) return this.#alone('ingress', to.node);
     // The pod's egress policies count then; only what is asked before translation is asked too.
     if (from.kind === 'pod' && from.node === to.node)
-      return this.#ask('ingress', this.#pods(to.node), to.node, ['pre-dnat']);
+      return this.#ask('ingress', this.#pods(to.node), to.node, 'neither', 'pre-dnat');
     const placed = this.#link(to.node, this.#packet.destination);
-    return this.#ask('ingress', placed, to.node, ['untracked', 'pre-dnat', 'local']);
+    return this.#ask('ingress', placed, to.node, 'both', 'pre-dnat', 'local');
   }
 
   /** What host endpoints say where nodes forward the packet, in order. */
@@ -66,7 +73,8 @@ export class HostWay {
       ...stages: readonly HostStage[]
     ): void => {
       const placed = at === 'link' ? this.#link(node, undefined) : this.#pods(node);
-      found.push(this.#ask(direction, placed, node, stages));
+      const seen = direction === 'ingress' ? 'packet' : 'answer';
+      found.push(this.#ask(direction, placed, node, at === 'link' ? seen : 'neither', ...stages));
     };
     if (from.kind === 'pod' && !(to.kind === 'node' && to.node === from.node)) {
       ask('ingress', 'pods', from.node, 'pre-dnat', 'forwarded');
@@ -74,7 +82,7 @@ export class HostWay {
     }
     if (to.kind === 'pod' && !(from.kind === 'node' && from.node === to.node)) {
       if (from.kind === 'external' || from.node !== to.node)
-        ask('ingress', 'link', to.node, 'untracked', 'pre-dnat', 'forwarded');
+        ask('ingress', 'link', to.node, 'pre-dnat', 'forwarded');
       ask('egress', 'pods', to.node, 'forwarded');
     }
     return found.filter(decision => decision !== undefined);
@@ -89,12 +97,13 @@ export class HostWay {
     direction: Direction,
     placed: PlacedHost | undefined,
     node: string,
-    stages: readonly HostStage[],
+    untracked: HostQuestion['untracked'],
+    ...stages: readonly HostStage[]
   ): Decision | undefined {
     const state = this.#view.hosts(node);
     if (state === undefined || placed === undefined) return undefined;
     const before = this.#translates(node) ? this.#before : this.#packet;
-    const question = { direction, stages, packet: this.#packet, before };
+    const question = { direction, stages, untracked, packet: this.#packet, before };
     const decision = decideHost(placed.plan, state.failsafe, this.#view, question);
     // Where nothing was asked there is nothing to tell.
     if (decision.tiers.length === 0 && decision.because.code === 'past-last-tier') return undefined;

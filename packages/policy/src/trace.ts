@@ -96,7 +96,7 @@ export type Reason =
   | { readonly code: 'profile'; readonly profile: string }
   /** No tier of the host endpoint decided, and it has no profile that allows. */
   | { readonly code: 'host-default'; readonly host: string }
-  /** An untracked policy allows the packet, but none the answer to it. */
+  /** Untracked policies let the packet by but not its answer, or only one of TCP's two is tracked. */
   | { readonly code: 'untracked-reply' }
   /** A node's packets to itself pass no host endpoint. */
   | { readonly code: 'same-node'; readonly node: string }

@@ -8,6 +8,7 @@ interface Wire {
   readonly protocol: number;
   readonly sourcePort: number | undefined;
   readonly port: number | undefined;
+  readonly isReply?: true;
 }
 
 /** A second reading of the rules, on purpose without any of `decide`: only booleans, only the node states. */
@@ -44,7 +45,8 @@ function holds(
 }
 
 function ruleHolds(state: NodeState, rule: ActiveRule, wire: Wire): boolean {
-  const ping = wire.protocol === 1 ? 8 : wire.protocol === 58 ? 128 : undefined;
+  const [ask, answer] = wire.protocol === 1 ? [8, 0] : wire.protocol === 58 ? [128, 129] : [];
+  const ping = wire.isReply ? answer : ask;
   const isIcmp = (icmp: ActiveRule['icmp']) =>
     ping !== undefined && icmp?.type === ping && (icmp.code ?? 0) === 0;
   return (
@@ -94,14 +96,16 @@ function listSays(
   return undefined;
 }
 
+type At = Ip | 'link' | 'pods';
+
 /** Whether the host endpoint at an address of a node, or at its pods, lets a packet by. */
 function hostLets(
   snapshot: Snapshot,
   node: string,
-  at: Ip | 'link' | 'pods',
+  at: At,
   direction: Direction,
   wire: Wire,
-  what: 'node' | 'through',
+  what: 'node' | 'through' | 'pod to node',
 ): boolean {
   const state = nodeState(snapshot, node);
   const plans = [...(state.hosts?.plans.values() ?? [])];
@@ -114,48 +118,46 @@ function hostLets(
     plans.find(p => p.interfaceName === '*');
   if (plan === undefined || state.hosts === undefined) return true;
   const { inbound, outbound } = state.hosts.failsafe;
-  const [safe, other] = direction === 'ingress' ? [inbound, wire.source] : [outbound, wire.destination];
-  const failsafe = safe.some(
-    one =>
-      one.protocol === wire.protocol &&
-      one.port === wire.port &&
-      (one.net === undefined || prefixHas(one.net, other)),
-  );
+  const isSafe = (packet: Wire, way: Direction) =>
+    (way === 'ingress' ? inbound : outbound).some(
+      one =>
+        one.protocol === packet.protocol &&
+        one.port === packet.port &&
+        (one.net === undefined || prefixHas(one.net, way === 'ingress' ? packet.source : packet.destination)),
+    );
   const reply: Wire = {
     ...wire,
     source: wire.destination,
     destination: wire.source,
     sourcePort: wire.port,
     port: wire.sourcePort,
+    isReply: true,
   };
   const back = direction === 'ingress' ? 'egress' : 'ingress';
-  const raw = what === 'node' || (direction === 'ingress' && at !== 'pods');
-  if (!failsafe) {
-    const free = raw ? listSays(state, plan.untracked[direction], wire, direction, true) : undefined;
-    if (free === false) return false;
-    if (free === true) {
-      if (what === 'through') return true;
-      const answer = listSays(state, plan.untracked[back], reply, back, true);
-      if (answer !== undefined || wire.protocol === 6) return answer === true;
-      const [safeBack, far] = back === 'ingress' ? [inbound, reply.source] : [outbound, reply.destination];
-      if (
-        safeBack.some(
-          one =>
-            one.protocol === reply.protocol &&
-            one.port === reply.port &&
-            (one.net === undefined || prefixHas(one.net, far)),
-        )
-      )
-        return true;
-      return listSays(state, plan.local[back], reply, back, false) ?? plan.open !== undefined;
-    }
-    const early = direction === 'ingress' ? listSays(state, plan.preDnat, wire, 'ingress', true) : undefined;
-    if (early !== undefined) return early;
+  const safe = isSafe(wire, direction);
+  const [sees, seesReply] =
+    safe || isSafe(reply, back) || at === 'pods'
+      ? [false, false]
+      : [what === 'node' || direction === 'ingress', what === 'node' || direction === 'egress'];
+  const free = sees ? listSays(state, plan.untracked[direction], wire, direction, true) : undefined;
+  const freeReply = seesReply ? listSays(state, plan.untracked[back], reply, back, true) : undefined;
+  const tcp = wire.protocol === 6;
+  if (free === false) return false;
+  if (free === true) {
+    if (freeReply !== undefined || tcp) return freeReply === true;
+    if (what === 'through' || isSafe(reply, back)) return true;
+    return listSays(state, plan.local[back], reply, back, false) ?? plan.open !== undefined;
   }
-  if (what === 'through') return listSays(state, plan.forwarded[direction], wire, direction, false) ?? true;
-  return (
-    failsafe || (listSays(state, plan.local[direction], wire, direction, false) ?? plan.open !== undefined)
-  );
+  const heard = freeReply === undefined || (freeReply && !tcp);
+  if (direction === 'ingress' && !safe) {
+    const early = listSays(state, plan.preDnat, wire, 'ingress', true);
+    if (early !== undefined) return early && heard;
+  }
+  if (what === 'pod to node') return true;
+  if (what === 'through')
+    return heard && (listSays(state, plan.forwarded[direction], wire, direction, false) ?? true);
+  if (safe) return heard;
+  return heard && (listSays(state, plan.local[direction], wire, direction, false) ?? plan.open !== undefined);
 }
 
 /** Whether a flow without Services is allowed; undefined when there is no such packet. */
@@ -206,7 +208,7 @@ export function bruteForce(snapshot: Snapshot, flow: Flow): boolean | undefined 
     node: string | undefined,
     at: Ip | 'link' | 'pods',
     way: Direction,
-    what: 'node' | 'through',
+    what: 'node' | 'through' | 'pod to node',
   ) => node === undefined || hostLets(snapshot, node, at, way, wire, what);
   const apart = start !== end || start === undefined;
   const ways: boolean[] = [leaves, enters];
@@ -219,20 +221,6 @@ export function bruteForce(snapshot: Snapshot, flow: Flow): boolean | undefined 
     ways.push(crosses(end, 'pods', 'egress', 'through'));
   if (to.pod === undefined && apart) ways.push(crosses(end, destination, 'ingress', 'node'));
   if (to.pod === undefined && from.pod !== undefined && !apart)
-    ways.push(preDnatOnly(snapshot, start ?? '', wire));
+    ways.push(crosses(end, 'pods', 'ingress', 'pod to node'));
   return ways.every(Boolean);
-}
-
-/** What a pod sends to its own node meets pre-DNAT policies at most. */
-function preDnatOnly(snapshot: Snapshot, node: string, wire: Wire): boolean {
-  const state = nodeState(snapshot, node);
-  const all = [...(state.hosts?.plans.values() ?? [])].find(plan => plan.interfaceName === '*');
-  if (all === undefined) return true;
-  const safe = state.hosts?.failsafe.inbound.some(
-    one =>
-      one.protocol === wire.protocol &&
-      one.port === wire.port &&
-      (one.net === undefined || prefixHas(one.net, wire.source)),
-  );
-  return safe === true || listSays(state, all.preDnat, wire, 'ingress', true) !== false;
 }

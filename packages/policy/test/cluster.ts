@@ -142,6 +142,7 @@ interface PolicyOptions {
   readonly ingress?: readonly RuleOptions[];
   readonly egress?: readonly RuleOptions[];
   readonly staged?: boolean;
+  readonly hosts?: NonNullable<Policy['hosts']>;
 }
 
 export type RuleOptions = Partial<Omit<PolicyRule, 'source' | 'destination' | 'action'>> & {
@@ -181,6 +182,7 @@ export function policy(key: string, options: PolicyOptions = {}): FactChange & {
     ingress: rules('ingress', options.ingress),
     egress: rules('egress', options.egress),
     staged: options.staged ?? false,
+    ...(options.hosts !== undefined && { hosts: options.hosts }),
   };
   return { type: 'policy', key, value };
 }

@@ -289,6 +289,18 @@ export const worlds: fc.Arbitrary<readonly FactChange[]> = fc.array(facts, {
   size: 'max',
 });
 
+/** The same with many host endpoints, and policies that select them. */
+export const hostWorlds: fc.Arbitrary<readonly FactChange[]> = fc
+  .tuple(
+    worlds,
+    fc.array(
+      policies.filter(({ key }) => key.startsWith('gnp')),
+      { minLength: 4, maxLength: 12 },
+    ),
+    fc.array(hostEndpoints, { minLength: 4, maxLength: 8 }),
+  )
+  .map(lists => lists.flat());
+
 const ends = fc.oneof(
   {
     arbitrary: fc.tuple(pick(...NAMESPACES), name).map(([ns, n]) => ({ endpoint: `pod/${ns}/${n}` })),

@@ -45,7 +45,7 @@ export function reasonText(decision: Decision): string {
     case 'host-default':
       return `no policy decides at ${who}, and it has no profile that allows`;
     case 'untracked-reply':
-      return `an untracked policy allows it at ${who}, but none allows the answer`;
+      return `untracked policies at ${who} treat it and its answer differently, so one of the two is lost`;
     case 'same-node':
       return `node ${because.node} always reaches itself`;
     case 'own-node':

@@ -2,10 +2,10 @@ import type { ActivePolicy, Direction, EndpointPlan, MemberSet, SetId, TierPlan 
 import type { Chain, TableRules } from '../ir/ruleset.ts';
 import { LookupChooser } from '../lookups/choose.ts';
 import { type Marks, marksOf, type NodeConfig } from './config.ts';
-import { filterChains } from './filter.ts';
+import type { HookChains } from './hooks.ts';
+import { type HostCache, type HostRules, hostFixedChains } from './hosts.ts';
 import { natRules, poolSets } from './nat.ts';
 import { verdictChains } from './policy-chains.ts';
-import { rawRules } from './raw.ts';
 import type { SegmentCache } from './segments.ts';
 import type { TierChain } from './tier-chain.ts';
 
@@ -25,7 +25,9 @@ interface DirectionCache {
 export interface ConfigCache {
   readonly marks: Marks;
   readonly fixed: readonly Chain[];
-  readonly raw: TableRules;
+  readonly host: HostCache;
+  /** The chains of the hooks, made for these rules of host endpoints. */
+  hooks: { readonly of: HostRules | undefined; readonly made: HookChains } | undefined;
   readonly nat: TableRules;
   readonly sets: ReadonlyMap<SetId, MemberSet>;
   readonly lookups: LookupChooser;
@@ -49,8 +51,9 @@ export function cacheOf(config: NodeConfig): ConfigCache {
     const marks = marksOf(config.markMask);
     cache = {
       marks,
-      fixed: [...filterChains(config), ...verdictChains(marks)],
-      raw: rawRules(config),
+      fixed: [...verdictChains(marks), ...hostFixedChains(marks)],
+      host: { of: [], rules: undefined },
+      hooks: undefined,
       nat: natRules(config),
       sets: poolSets(config),
       lookups: new LookupChooser(),

@@ -1,5 +1,5 @@
 import type { EndpointKey } from '@muslin/api';
-import type { Family, Prefix } from '@muslin/net';
+import type { Family, Ip, Prefix } from '@muslin/net';
 import { LOOKUP_LIMITS, type LookupLimits } from '../lookups/limits.ts';
 
 /** What `compile` must know of the node besides its `NodeState`. Keep one value as long as nothing in it changes. */
@@ -13,7 +13,9 @@ export interface NodeConfig {
   readonly endpointToHostAction: 'Accept' | 'Drop' | 'Return';
   /** Host side interface of a local endpoint; undefined while it has none. Cheap: asked on every compile. */
   readonly interfaceOf: (key: EndpointKey) => string | undefined;
-  /** Two bits or more of the packet mark that are ours. */
+  /** Interfaces of the node with their addresses: where host endpoints without an interface name stand. */
+  readonly links: readonly { readonly name: string; readonly ips: readonly Ip[] }[];
+  /** Three bits or more of the packet mark that are ours. */
   readonly markMask: number;
   /** Begins what `Log` rules write. */
   readonly logPrefix: string;
@@ -30,7 +32,8 @@ export const NODE_CONFIG_DEFAULTS = {
   workloadInterfacePrefix: 'msl',
   endpointToHostAction: 'Accept',
   /** Bits that kube-proxy (0xc000), Tailscale (0xff0000) and portmap (0x2000) leave alone. */
-  markMask: 0x30000000,
+  markMask: 0x70000000,
+  links: [],
   logPrefix: 'muslin-packet',
   /** RFC 7348 §8. */
   vxlanPort: 4789,
@@ -38,19 +41,22 @@ export const NODE_CONFIG_DEFAULTS = {
   setLookups: LOOKUP_LIMITS,
 } as const satisfies Partial<NodeConfig>;
 
-/** The two bits that policy chains speak with. */
+/** The bits that our chains speak with. */
 export interface Marks {
   /** A policy allowed the packet in this direction. */
   readonly allow: number;
   /** A policy passed it on to the next tier. */
   readonly pass: number;
+  /** A host policy before tracking or translation allowed it; kept from table to table. */
+  readonly accepted: number;
 }
 
-/** Takes the two lowest bits of the mask; fewer is a bug of the caller, who validates what people write. */
+/** Takes the three lowest bits of the mask; fewer is a bug of the caller, who validates what people write. */
 export function marksOf(mask: number): Marks {
   const bits: number[] = [];
   for (let i = 0; i < 32; i++) if ((mask >>> i) & 1) bits.push((1 << i) >>> 0);
-  const [allow, pass] = bits;
-  if (allow === undefined || pass === undefined) throw new Error('markMask needs two bits or more');
-  return { allow, pass };
+  const [allow, pass, accepted] = bits;
+  if (allow === undefined || pass === undefined || accepted === undefined)
+    throw new Error('markMask needs three bits or more');
+  return { allow, pass, accepted };
 }

@@ -2,6 +2,7 @@ import type { Action } from '../ir/action.ts';
 import type { Match } from '../ir/match.ts';
 import type { Chain, HookName, Rule } from '../ir/ruleset.ts';
 import type { NodeConfig } from './config.ts';
+import type { HostRules } from './hosts.ts';
 
 /** Chains that every node has. */
 const FROM_CHAIN = 'msl-from';
@@ -28,24 +29,27 @@ const when = (matches: readonly Match[], action: Action, comment?: string): Rule
 /**
  * FORWARD: traffic of pods is accepted when established, else asked egress of its sender, then ingress of its
  * receiver; other traffic returns untouched. INPUT: a pod's egress policy holds towards its own node too.
- * OUTPUT: the node reaches its own pods (kubelet probes) whatever their policies say.
+ * OUTPUT: the node reaches its own pods (kubelet probes) whatever their policies say. Host endpoints are asked about
+ * all the rest.
  */
-export function filterChains(config: NodeConfig): readonly Chain[] {
+export function filterChains(config: NodeConfig, hosts: HostRules | undefined): readonly Chain[] {
   const name = config.workloadInterfacePrefix;
   const fromPod: Match = { kind: 'in-interface', name, wildcard: true };
   const toPod: Match = { kind: 'out-interface', name, wildcard: true };
   const known: Match = { kind: 'conntrack', states: ['RELATED', 'ESTABLISHED'] };
   const invalid = when([{ kind: 'conntrack', states: ['INVALID'] }], { kind: 'drop' });
   const link = LINK_TYPES.map(type => when([{ kind: 'icmp', type }], { kind: 'accept' }, 'IPv6 link'));
+  const established = (pods: Match) => when([pods, known], { kind: 'accept' });
+  const ask = (pods: Match) => when([pods], { kind: 'goto', chain: POD_CHAIN });
   const host: Action = { kind: config.endpointToHostAction === 'Drop' ? 'drop' : 'accept' };
   return [
     {
       name: 'msl-FORWARD',
       // Most packets are of established connections: they meet the fewest rules.
-      rules: [fromPod, toPod].flatMap(pods => [
-        when([pods, known], { kind: 'accept' }),
-        when([pods], { kind: 'goto', chain: POD_CHAIN }),
-      ]),
+      rules:
+        hosts === undefined || hosts.forward.length === 0
+          ? [fromPod, toPod].flatMap(pods => [established(pods), ask(pods)])
+          : [established(fromPod), established(toPod), ...hosts.forward, ask(fromPod), ask(toPod)],
     },
     {
       name: POD_CHAIN,
@@ -56,7 +60,10 @@ export function filterChains(config: NodeConfig): readonly Chain[] {
         when([], { kind: 'accept' }),
       ],
     },
-    { name: 'msl-INPUT', rules: [when([fromPod], { kind: 'goto', chain: HOST_CHAIN })] },
+    {
+      name: 'msl-INPUT',
+      rules: [when([fromPod], { kind: 'goto', chain: HOST_CHAIN }), ...(hosts?.input ?? [])],
+    },
     {
       name: HOST_CHAIN,
       rules: [
@@ -67,7 +74,10 @@ export function filterChains(config: NodeConfig): readonly Chain[] {
         ...(config.endpointToHostAction === 'Return' ? [] : [when([], host, 'endpointToHostAction')]),
       ],
     },
-    { name: 'msl-OUTPUT', rules: [when([toPod], { kind: 'accept' }, 'node to its own pods')] },
+    {
+      name: 'msl-OUTPUT',
+      rules: [when([toPod], { kind: 'accept' }, 'node to its own pods'), ...(hosts?.output ?? [])],
+    },
   ];
 }
 

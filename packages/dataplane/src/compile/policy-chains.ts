@@ -23,12 +23,14 @@ export function verdictChains(marks: Marks): readonly Chain[] {
  * be asked, so it is a mark bit. `goto` keeps it to one kernel rule per policy rule.
  */
 export function allowAction(direction: Direction): Action {
-  return direction === 'ingress' ? { kind: 'accept' } : { kind: 'goto', chain: ALLOW_CHAIN };
+  return direction === 'ingress' ? { kind: 'accept' } : MARK_ALLOWED;
 }
 
-function actionsOf(direction: Direction, logPrefix: string): RuleActions {
+const MARK_ALLOWED: Action = { kind: 'goto', chain: ALLOW_CHAIN };
+
+function actionsOf(allow: Action, logPrefix: string): RuleActions {
   return {
-    Allow: allowAction(direction),
+    Allow: allow,
     Deny: { kind: 'drop' },
     Pass: { kind: 'goto', chain: PASS_CHAIN },
     Log: { kind: 'log', prefix: `${logPrefix} ` },
@@ -37,11 +39,26 @@ function actionsOf(direction: Direction, logPrefix: string): RuleActions {
 
 /** A policy's rules of one direction: one chain, shared by every endpoint of the node that it selects. */
 export function policyChain(policy: ActivePolicy, direction: Direction, config: NodeConfig): Chain {
-  const actions = actionsOf(direction, config.logPrefix);
+  return chainOf(policy, direction, config, direction === 'ingress' ? 'pi' : 'pe', allowAction(direction));
+}
+
+/** The same where Allow is never final, as at host endpoints: egress shares the chain of pods. */
+export function markingPolicyChain(policy: ActivePolicy, direction: Direction, config: NodeConfig): Chain {
+  return chainOf(policy, direction, config, direction === 'ingress' ? 'hpi' : 'pe', MARK_ALLOWED);
+}
+
+function chainOf(
+  policy: ActivePolicy,
+  direction: Direction,
+  config: NodeConfig,
+  role: string,
+  allow: Action,
+): Chain {
+  const actions = actionsOf(allow, config.logPrefix);
   const rules: Rule[] = [];
   for (const rule of policy[direction]) {
     const compiled = compileRule(rule, config.family, actions, `${policy.key} ${rule.path}`);
     if (compiled !== undefined) rules.push(compiled);
   }
-  return { name: chainName(direction === 'ingress' ? 'pi' : 'pe', policy.key), rules };
+  return { name: chainName(role, policy.key), rules };
 }

@@ -1,4 +1,4 @@
-import type { Chain, TableRules } from '../ir/ruleset.ts';
+import type { Rule } from '../ir/ruleset.ts';
 import type { NodeConfig } from './config.ts';
 
 /**
@@ -6,19 +6,13 @@ import type { NodeConfig } from './config.ts';
  * The address check in a pod's egress chain is not enough: established connections don't get there, and a
  * forged DNS answer to a neighbour belongs to one.
  */
-export function rawRules(config: NodeConfig): TableRules {
-  const chain: Chain = {
-    name: 'msl-PREROUTING',
-    rules: [
-      {
-        matches: [
-          { kind: 'in-interface', name: config.workloadInterfacePrefix, wildcard: true },
-          { kind: 'reverse-path', not: true },
-        ],
-        action: { kind: 'drop' },
-        comment: 'forged source',
-      },
+export function forgedSource(config: NodeConfig): Rule {
+  return {
+    matches: [
+      { kind: 'in-interface', name: config.workloadInterfacePrefix, wildcard: true },
+      { kind: 'reverse-path', not: true },
     ],
+    action: { kind: 'drop' },
+    comment: 'forged source',
   };
-  return { hooks: new Map([['PREROUTING', chain.name]]), chains: new Map([[chain.name, chain]]) };
 }

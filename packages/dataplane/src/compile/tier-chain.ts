@@ -29,20 +29,44 @@ export function tierChain(
   parts: readonly TierPart[],
   marks: Marks,
 ): TierChain {
+  const role = direction === 'ingress' ? 'ti' : 'te';
+  return chainOf(plan, direction, keys, parts, marks, role, direction === 'egress');
+}
+
+/** A tier of a host endpoint: a chain for each policy, and Allow is never final. */
+export function hostTierChain(
+  plan: TierPlan,
+  direction: Direction,
+  keys: readonly string[],
+  parts: readonly TierPart[],
+  marks: Marks,
+): TierChain {
+  return chainOf(plan, direction, keys, parts, marks, direction === 'ingress' ? 'hti' : 'hte', true);
+}
+
+function chainOf(
+  plan: TierPlan,
+  direction: Direction,
+  keys: readonly string[],
+  parts: readonly TierPart[],
+  marks: Marks,
+  role: string,
+  marking: boolean,
+): TierChain {
   const rules: Rule[] = [];
   let tested = 0;
   for (const part of parts) {
     if ('lookups' in part) {
       const action = allowAction(direction);
       for (const { matches, comment } of part.lookups.lookups) rules.push({ matches, action, comment });
-      if (direction === 'egress' && part.lookups.lookups.length > 0) tested |= marks.allow;
+      if (marking && part.lookups.lookups.length > 0) tested |= marks.allow;
       continue;
     }
     const { policy, chain } = part;
     if (chain.rules.length === 0) continue;
     rules.push({ matches: [], action: { kind: 'jump', chain: chain.name } });
     let bits = 0;
-    if (direction === 'egress' && policy.egress.some(rule => rule.action === 'Allow')) bits |= marks.allow;
+    if (marking && policy[direction].some(rule => rule.action === 'Allow')) bits |= marks.allow;
     if (policy[direction].some(rule => rule.action === 'Pass')) bits |= marks.pass;
     if (bits === 0) continue;
     tested |= bits;
@@ -59,6 +83,6 @@ export function tierChain(
       comment: `end of tier ${plan.tier}`,
     });
   const subject = `_${[plan.tier, plan.defaultAction, ...keys].join(' ')}`;
-  const name = chainName(direction === 'ingress' ? 'ti' : 'te', subject);
+  const name = chainName(role, subject);
   return { chain: { name, rules }, allows: (tested & marks.allow) !== 0 };
 }

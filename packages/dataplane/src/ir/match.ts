@@ -10,6 +10,7 @@ import { type PortsMatch, portsRow } from './matches/ports.ts';
 import { type ProtocolMatch, protocolRow } from './matches/protocol.ts';
 import { type ReversePathMatch, reversePathRow } from './matches/reverse-path.ts';
 import { type SetMatch, setRow } from './matches/set.ts';
+import { type TranslatedMatch, translatedRow } from './matches/translated.ts';
 import type { Packet } from './packet.ts';
 import type { SetLookup } from './set-lookup.ts';
 
@@ -32,6 +33,7 @@ export type Match =
   | MarkMatch
   | LocalAddressMatch
   | ReversePathMatch
+  | TranslatedMatch
   | AnyMatch;
 
 const anyRow: MatchRow<AnyMatch> = {
@@ -62,6 +64,7 @@ const MATCHES: { readonly [K in Match['kind']]: MatchRow<Extract<Match, { kind: 
   mark: markRow,
   'local-address': localAddressRow,
   'reverse-path': reversePathRow,
+  translated: translatedRow,
   any: anyRow,
 };
 

@@ -25,6 +25,8 @@ export interface Packet {
   /** Whether the address is the node's own; absent means no. */
   readonly srcLocal?: boolean;
   readonly dstLocal?: boolean;
+  /** Whether this node translated the connection's destination; absent means no. */
+  readonly translated?: boolean;
   /** Whether the route back to `src` leaves by `in`; absent means yes. */
   readonly reversePath?: boolean;
 }

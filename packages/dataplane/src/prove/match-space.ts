@@ -43,6 +43,8 @@ function positive(match: PlainMatch, space: Space, sets: KnownSets): Node {
       return space.atom({ kind: 'local', side: match.side });
     case 'reverse-path':
       return space.atom({ kind: 'reverse-path' });
+    case 'translated':
+      return space.atom({ kind: 'translated' });
     case 'set':
       return setSpace(match, space, sets);
     default:

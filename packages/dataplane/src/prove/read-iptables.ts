@@ -54,11 +54,10 @@ const OPTIONS: Readonly<Record<string, Reader>> = {
   '--dports': ports('destination-ports'),
   '--icmp-type': icmp,
   '--icmpv6-type': icmp,
-  '--ctstate': (words, not) => ({
-    kind: 'conntrack',
-    states: words.next().split(',') as ConntrackState[],
-    ...not,
-  }),
+  '--ctstate': (words, not) =>
+    words.take('DNAT')
+      ? { kind: 'translated', ...not }
+      : { kind: 'conntrack', states: words.next().split(',') as ConntrackState[], ...not },
   '--mark': (words, not) => {
     const [value, mask] = words.next().split('/').map(numberOf);
     return value === undefined || mask === undefined ? undefined : { kind: 'mark', value, mask, ...not };

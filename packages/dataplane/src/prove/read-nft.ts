@@ -198,6 +198,12 @@ function metaOf(words: Words): Match | undefined {
     const states = listed(words).flatMap(word => word.split(','));
     return { kind: 'conntrack', states: states.map(state => state.toUpperCase() as ConntrackState), ...not };
   }
+  if (words.take('ct', 'status', '&', 'dnat'))
+    return words.take('!=', '0')
+      ? { kind: 'translated' }
+      : words.take('==', '0')
+        ? { kind: 'translated', not: true }
+        : undefined;
   if (words.take('meta', 'mark', '&')) {
     const mask = numberOf(words.next());
     const not = words.take('!=') ? { not: true as const } : words.take('==') ? {} : undefined;

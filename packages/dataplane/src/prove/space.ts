@@ -15,7 +15,8 @@ export type Atom =
   /** Address, protocol and port are a member of an `ip-port` set. */
   | { readonly kind: 'port'; readonly set: SetId; readonly key: string }
   | { readonly kind: 'local'; readonly side: Side }
-  | { readonly kind: 'reverse-path' };
+  | { readonly kind: 'reverse-path' }
+  | { readonly kind: 'translated' };
 
 /** Levels of the variables, from the first asked to the last. Marks come first: they are substituted most. */
 export const LEVEL = {

@@ -1,0 +1,13 @@
+import { bang, type MatchRow, unless } from '../match-row.ts';
+
+/** The destination of the connection was translated on this node. */
+export interface TranslatedMatch {
+  readonly kind: 'translated';
+  readonly not?: true;
+}
+
+export const translatedRow: MatchRow<TranslatedMatch> = {
+  iptables: m => ['-m', 'conntrack', ...bang(m), '--ctstate', 'DNAT'],
+  nft: m => `ct status & dnat ${m.not ? '==' : '!='} 0`,
+  evaluate: (m, packet) => unless(m, packet.translated ?? false),
+};
