@@ -22,6 +22,7 @@ import {
 } from '../src/index.ts';
 import { LEVEL, Space } from '../src/prove/space.ts';
 import { Walker } from '../src/prove/walk.ts';
+import { HOST_LINKS, hostedState } from './host-world.ts';
 import { rulesetIn } from './rules.ts';
 import { unions } from './unions.ts';
 import { configOf, EAGER, family, nodeState, packetIn } from './world.ts';
@@ -135,12 +136,13 @@ describe('a proof', () => {
   it.each([
     ['any policies', nodeState],
     ['policies that only allow', unions],
+    ['policies at host endpoints', hostedState],
   ])('finds %s equal to their rules, as compiled, as lowered and as rendered', (_, states) => {
     const actions = fc.constantFrom('Accept' as const, 'Drop' as const, 'Return' as const);
     fc.assert(
       fc.property(states, family, actions, (state, f, action) => {
         for (const lookups of [undefined, EAGER, configOf(f).setLookups]) {
-          const config = configOf(f, action, lookups);
+          const config = { ...configOf(f, action, lookups), links: HOST_LINKS };
           for (const [form, rules] of forms(state, config))
             expect(told(new Prover(f).prove(state, config, rules)), form).toBe('equal');
         }

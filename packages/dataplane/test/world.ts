@@ -170,7 +170,8 @@ const policies: fc.Arbitrary<ReadonlyMap<string, ActivePolicy>> = fc
   )
   .map(list => new Map(list.filter(entry => entry !== undefined)));
 
-const tiers: fc.Arbitrary<readonly TierPlan[]> = fc.array(
+/** Lists of tiers of one direction. */
+export const tiers: fc.Arbitrary<readonly TierPlan[]> = fc.array(
   fc.record({
     tier: fc.constantFrom('security', 'default', 'baseline'),
     policies: fc.shuffledSubarray(policyKeys, { minLength: 1, maxLength: 3 }),

@@ -94,15 +94,15 @@ export class Intentions {
     let allowed: Node = NONE;
     let asked: Node = ALL;
     for (const tier of plan.tiers[direction]) {
-      const answer = this.#tier(state, tier, direction);
+      const answer = this.tier(state, tier, direction);
       allowed = diagram.or(allowed, diagram.and(asked, answer.allow));
       asked = diagram.and(asked, answer.pass);
     }
     return diagram.or(allowed, asked);
   }
 
-  /** `pass`: on to the next tier. */
-  #tier(state: NodeState, plan: TierPlan, direction: Direction): Answer {
+  /** What one tier does to packets; `pass`: on to the next. */
+  tier(state: NodeState, plan: TierPlan, direction: Direction): Answer {
     const { diagram } = this.#space;
     const of = plan.policies.map(key => state.policies.get(key));
     const known = this.#tiers[direction].get(plan);
@@ -181,7 +181,7 @@ export class Intentions {
 }
 
 /** What one policy or tier does: disjoint. */
-interface Answer {
+export interface Answer {
   readonly allow: Node;
   readonly deny: Node;
   readonly pass: Node;

@@ -5,6 +5,7 @@ import type { HookName, Ruleset } from '../ir/ruleset.ts';
 import { taken } from '../lookups/derived-set.ts';
 import { type SamplePacket, sampleOf, sampleText } from './counterexample.ts';
 import { ALL, NONE } from './diagram.ts';
+import { HostIntentions } from './host-intentions.ts';
 import { type End, type Intended, Intentions } from './intended.ts';
 import type { KnownSets } from './match-space.ts';
 import { MemberCheck, type MemberFault } from './members.ts';
@@ -39,8 +40,6 @@ export type Proof =
 const NODE_LIMIT = 1_000_000;
 /** Members of derived sets that are compared in one proof; larger sets are believed. */
 const MEMBER_BUDGET = 20_000;
-/** Interfaces that stand for all that are no pod's, and for a pod's that nobody knows. */
-const OTHER = 'eth0';
 
 /** The difference as a sentence. */
 export function differenceText({ hook, endpoints, packet, meant, rules, ...way }: Difference): string {
@@ -93,11 +92,13 @@ export class Prover {
     const walk = this.#walker.over(table, knownSets(ruleset));
     const given = new Assumptions(state, this.#family);
     let proved = 0;
-    for (const { hook, way, from, to } of waysOf(state, config)) {
-      const meant =
+    const hosts = new HostIntentions(this.#space, this.#intentions, state, config);
+    for (const { hook, way, from, to } of waysOf(state, config, hosts.interfaces)) {
+      const pods =
         hook === 'OUTPUT'
           ? nodeOwn(to)
           : this.#intentions.filter(state, config, from, hook === 'INPUT' ? undefined : to);
+      const meant = hosts.with(pods, hook, way);
       const start = table.hooks.get(hook);
       const done = start === undefined ? UNTOUCHED : walk(start, way);
       const key = FATES.flatMap(fate => [meant[fate], done[fate]]).join();
@@ -188,11 +189,16 @@ interface Asked {
 }
 
 /** Every kind of way through the filter table: to, from and between pods of the node, known and unknown, and past them. */
-function* waysOf(state: NodeState, config: NodeConfig): Generator<Asked> {
+function* waysOf(
+  state: NodeState,
+  config: NodeConfig,
+  [other = '', ...more]: readonly string[],
+): Generator<Asked> {
   const unknown = unknownInterface(state, config);
   const ends: { readonly end: End; readonly name: string }[] = [
-    { end: 'other', name: OTHER },
+    { end: 'other', name: other },
     { end: 'unknown', name: unknown },
+    ...more.map(name => ({ end: 'other' as const, name })),
   ];
   for (const plan of state.endpoints.values()) {
     const name = config.interfaceOf(plan.key);

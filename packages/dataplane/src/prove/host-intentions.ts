@@ -1,0 +1,140 @@
+import type { Direction, FailsafePort, HostPlan, NodeState, TierPlan } from '@muslin/api';
+import type { NodeConfig } from '../compile/config.ts';
+import { marksOf } from '../compile/config.ts';
+import { type HostPlacement, placeHosts } from '../compile/host-placement.ts';
+import type { HookName } from '../ir/ruleset.ts';
+import { ALL, type Node, NONE } from './diagram.ts';
+import type { Intended, Intentions } from './intended.ts';
+import type { Space } from './space.ts';
+import type { Way } from './walk.ts';
+
+/** ICMPv6 that a link needs, routers' part included (RFC 4890 §4.4.1). */
+const LINK_TYPES = [130, 131, 132, 133, 134, 135, 136, 137, 143];
+
+/** What the host endpoints of a node mean for packets in the filter table, on top of what pods' policies mean. */
+export class HostIntentions {
+  readonly #space: Space;
+  readonly #intentions: Intentions;
+  readonly #state: NodeState;
+  readonly #config: NodeConfig;
+  readonly #placement: HostPlacement;
+
+  constructor(space: Space, intentions: Intentions, state: NodeState, config: NodeConfig) {
+    this.#space = space;
+    this.#intentions = intentions;
+    this.#state = state;
+    this.#config = config;
+    this.#placement =
+      state.hosts === undefined
+        ? { byInterface: new Map(), rest: undefined }
+        : placeHosts(state.hosts, config);
+  }
+
+  /** Interfaces that are no pod's and that differ from each other; the first stands for all without a name. */
+  get interfaces(): readonly string[] {
+    const named = [...this.#placement.byInterface.keys()];
+    const other = ['eth0', 'eth1', 'eth2'].find(name => !named.includes(name)) ?? `x${named.length}`;
+    return [other, ...named, ...(this.#placement.rest === undefined || named.includes('lo') ? [] : ['lo'])];
+  }
+
+  /** What a hook should do, given what it should do without host endpoints. */
+  with(base: Intended, hook: HookName, way: Way): Intended {
+    const { hosts } = this.#state;
+    if (hosts === undefined) return base;
+    const pods = this.#config.workloadInterfacePrefix;
+    if (hook === 'FORWARD') return this.#forwarded(base, way);
+    const [name, direction] = hook === 'INPUT' ? [way.in, 'ingress' as const] : [way.out, 'egress' as const];
+    return name.startsWith(pods) ? base : this.#local(this.#at(name), direction);
+  }
+
+  #at(name: string): HostPlan | undefined {
+    return this.#placement.byInterface.get(name) ?? (name === 'lo' ? undefined : this.#placement.rest);
+  }
+
+  /** Whether an earlier table may have said that no more is to be asked. */
+  #early(direction: Direction): Node {
+    const { byInterface, rest } = this.#placement;
+    const plans = [...byInterface.values(), ...(rest === undefined ? [] : [rest])];
+    const some = plans.some(
+      plan => plan.untracked[direction].length > 0 || (direction === 'ingress' && plan.preDnat.length > 0),
+    );
+    return some ? this.#space.markBit(31 - Math.clz32(marksOf(this.#config.markMask).accepted)) : NONE;
+  }
+
+  #local(plan: HostPlan | undefined, direction: Direction): Intended {
+    const { diagram } = this.#space;
+    let accept = this.#early(direction);
+    let back: Node = NONE;
+    let drop: Node = NONE;
+    let asked = diagram.not(accept);
+    const take = (who: Node) => {
+      const some = diagram.and(asked, who);
+      asked = diagram.without(asked, some);
+      return some;
+    };
+    if (direction === 'egress') back = take(this.#space.atom({ kind: 'translated' }));
+    if (plan === undefined) return { accept, drop, back: diagram.or(back, asked) };
+    accept = diagram.or(accept, take(this.#known));
+    if (this.#space.family === 6)
+      accept = diagram.or(
+        accept,
+        take(this.#space.any(LINK_TYPES.map(type => this.#space.icmp(type, undefined)))),
+      );
+    drop = take(this.#space.conntrack(['INVALID']));
+    const { inbound = [], outbound = [] } = this.#state.hosts?.failsafe ?? {};
+    const safe = direction === 'ingress' ? this.#ports(inbound, 'src') : this.#ports(outbound, 'dst');
+    accept = diagram.or(accept, take(safe));
+    const said = this.#tiers(plan.local[direction], direction);
+    accept = diagram.or(accept, take(said.allow));
+    drop = diagram.or(drop, take(said.deny));
+    if (plan.open === undefined) drop = diagram.or(drop, asked);
+    else back = diagram.or(back, asked);
+    return { accept, drop, back };
+  }
+
+  #forwarded(base: Intended, way: Way): Intended {
+    const { diagram } = this.#space;
+    const into = diagram.without(this.#denied(this.#at(way.in), 'ingress'), this.#early('ingress'));
+    const denied = diagram.or(into, this.#denied(this.#at(way.out), 'egress'));
+    return {
+      accept: diagram.without(base.accept, denied),
+      drop: diagram.or(base.drop, denied),
+      back: diagram.without(base.back, denied),
+    };
+  }
+
+  /** What a host endpoint does not let through; what belongs to a connection is not asked again. */
+  #denied(plan: HostPlan | undefined, direction: Direction): Node {
+    const { diagram } = this.#space;
+    if (plan === undefined || plan.forwarded[direction].length === 0) return NONE;
+    const { deny } = this.#tiers(plan.forwarded[direction], direction);
+    return diagram.without(diagram.or(deny, this.#space.conntrack(['INVALID'])), this.#known);
+  }
+
+  get #known(): Node {
+    return this.#space.conntrack(['ESTABLISHED', 'RELATED']);
+  }
+
+  #tiers(tiers: readonly TierPlan[], direction: Direction): { readonly allow: Node; readonly deny: Node } {
+    const { diagram } = this.#space;
+    let [allow, deny, asked]: [Node, Node, Node] = [NONE, NONE, ALL];
+    for (const tier of tiers) {
+      const said = this.#intentions.tier(this.#state, tier, direction);
+      allow = diagram.or(allow, diagram.and(asked, said.allow));
+      deny = diagram.or(deny, diagram.and(asked, said.deny));
+      asked = diagram.and(asked, said.pass);
+    }
+    return { allow, deny };
+  }
+
+  #ports(list: readonly FailsafePort[], far: 'src' | 'dst'): Node {
+    const { diagram } = this.#space;
+    return this.#space.any(
+      list.map(({ protocol, port, net }) => {
+        const ports = this.#space.ports('dst', [{ first: port, last: port }]);
+        const some = diagram.and(this.#space.protocol(protocol), ports);
+        return net === undefined ? some : diagram.and(some, this.#space.nets(far, [net]));
+      }),
+    );
+  }
+}
