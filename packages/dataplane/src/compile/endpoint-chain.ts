@@ -28,6 +28,13 @@ export function endpointChain(
     });
   }
   const asked = tiers.filter(tier => tier.chain.rules.length > 0);
+  // Through a Service a pod may reach itself; it can't block itself (NetworkPolicy v1, netpol S21).
+  if (direction === 'ingress' && asked.length > 0)
+    rules.push({
+      matches: [{ kind: 'in-interface', name: interfaceName }],
+      action: { kind: 'accept' },
+      comment: `${plan.key} to itself`,
+    });
   asked.forEach((tier, i) => {
     const last = i === asked.length - 1;
     rules.push({ matches: [], action: { kind: last ? 'goto' : 'jump', chain: tier.chain.name }, comment });

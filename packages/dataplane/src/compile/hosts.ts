@@ -99,12 +99,7 @@ class HostCompiler {
           ? []
           : [...this.#ifAccepted(untrackedIn.length > 0, { kind: 'return' }), ...preDnat],
       // OUTPUT knows the way of a packet before its translation, so what was translated is asked here.
-      postrouting: [
-        { matches: [{ kind: 'translated', not: true }], action: { kind: 'return' } },
-        { matches: [{ kind: 'local-address', side: 'src', not: true }], action: { kind: 'return' } },
-        { matches: [toPod], action: { kind: 'return' } },
-        ...output,
-      ],
+      postrouting: this.#translated([{ matches: [toPod], action: { kind: 'return' } }, ...output]),
       input: [...this.#ifAccepted(early, { kind: 'accept' }), ...this.#dispatch('local', 'ingress')],
       output: [
         ...this.#ifAccepted(untrackedOut.length > 0, { kind: 'accept' }),
@@ -129,6 +124,13 @@ class HostCompiler {
     jump('msl-from-host', into, early ? [accepted] : []);
     jump('msl-to-host-out', out, []);
     return rules;
+  }
+
+  /** For what the node itself sent to a translated destination. */
+  #translated(rules: readonly Rule[]): readonly Rule[] {
+    const chain = this.#add({ name: 'msl-translated', rules });
+    const own: Match = { kind: 'local-address', side: 'src' };
+    return [{ matches: [{ kind: 'translated' }, own], action: { kind: 'goto', chain } }];
   }
 
   #clear(needed: boolean): readonly Rule[] {

@@ -64,7 +64,8 @@ export class Intentions {
     }
     if (from !== 'other') asked = diagram.and(asked, this.#leaving(state, config, from));
     if (to === 'unknown') asked = NONE;
-    else if (to !== undefined && to !== 'other')
+    // A pod that comes back to itself, through a Service, can't block itself.
+    else if (to !== undefined && to !== 'other' && to !== from)
       asked = diagram.and(asked, this.#allowed(state, to, 'ingress'));
     if (to === undefined && config.endpointToHostAction !== 'Accept') {
       const back = config.endpointToHostAction === 'Return' ? asked : NONE;

@@ -33,7 +33,7 @@ export function meaning(
   if (hook === 'INPUT') {
     return ({ Accept: 'accept', Drop: 'drop', Return: 'return' } as const)[config.endpointToHostAction];
   }
-  if (ours(packet.out)) {
+  if (ours(packet.out) && packet.out !== packet.in) {
     const receiver = endpointAt(packet.out);
     if (receiver === undefined || !allowed(state, receiver, 'ingress', packet)) return 'drop';
   }

@@ -207,6 +207,7 @@ function* waysOf(
   for (const [i, { end, name }] of ends.entries()) {
     yield { hook: 'INPUT', way: { in: name, out: '' }, from: end, to: 'other' };
     yield { hook: 'OUTPUT', way: { in: '', out: name }, from: 'other', to: end };
+    if (typeof end === 'object') yield { hook: 'FORWARD', way: { in: name, out: name }, from: end, to: end };
     // Each way in and each way out once with every kind of other end: a packet between two pods asks one, then the other.
     const next = ends[(i + 1) % ends.length] as (typeof ends)[number];
     for (const other of [ends[0], ends[1], next] as (typeof ends)[number][]) {

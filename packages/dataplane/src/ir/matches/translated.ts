@@ -1,6 +1,9 @@
 import { bang, type MatchRow, unless } from '../match-row.ts';
 
-/** The destination of the connection was translated on this node. */
+/**
+ * The destination of the connection was translated on this node. Rules that must hold for untracked packets too can't use
+ * its opposite: in nftables neither holds for a packet without a connection.
+ */
 export interface TranslatedMatch {
   readonly kind: 'translated';
   readonly not?: true;
