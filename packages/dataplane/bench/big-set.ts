@@ -7,10 +7,15 @@ import {
   desiredSets,
   IPTABLES_LIMITS,
   type Ipset,
-  ipsetBeforeRules,
   LOOKUP_LIMITS,
   lower,
+  NFT_LIMITS,
+  type NftTable,
+  type NodeConfig,
+  nftTable,
+  type Plan,
   patchSets,
+  planNft,
   planOf,
   planSets,
 } from '../src/index.ts';
@@ -21,8 +26,31 @@ import { inside } from './pod-pair.ts';
 
 const MEMBERS = 100_000;
 
+/** What a back end makes of a state, from what it made of the one before. */
+function planner(backEnd: 'ipset' | 'nft', config: NodeConfig): (state: NodeState) => Plan {
+  let held: ReadonlyMap<string, Ipset> = new Map();
+  let there: NftTable | undefined;
+  return state => {
+    const rules = compile(state, config);
+    if (backEnd === 'nft') {
+      const wanted = nftTable(lower(rules, NFT_LIMITS), state.sets);
+      const plan = planOf({ nft: [planNft(wanted, there)] });
+      there = wanted;
+      return plan;
+    }
+    const wanted = desiredSets(state.sets, lower(rules, IPTABLES_LIMITS));
+    const plan = planOf({ sets: planSets(wanted, held) });
+    held = wanted;
+    return plan;
+  };
+}
+
 /** A selector with 100,000 pods: one more joins, from the change of the state to the kernel's acknowledgement. */
 export async function measureBigSet(emit: Emit, quick: boolean): Promise<void> {
+  for (const backEnd of ['ipset', 'nft'] as const) await measureWith(backEnd, emit, quick);
+}
+
+async function measureWith(backEnd: 'ipset' | 'nft', emit: Emit, quick: boolean): Promise<void> {
   const [node, bare] = [`msl-t-db-s-${process.pid}`, `msl-t-db-sb-${process.pid}`];
   for (const name of [node, bare]) execFileSync('ip', ['netns', 'add', name]);
   const namespace = openNamespace(node);
@@ -38,26 +66,30 @@ export async function measureBigSet(emit: Emit, quick: boolean): Promise<void> {
       ...small,
       sets: patchSets(new Map(), { added: first, changed: new Map(), removed: new Set() }),
     };
-    let held: ReadonlyMap<string, Ipset> = new Map();
+    const plan = planner(backEnd, config);
     const bring = async () => {
-      const wanted = desiredSets(state.sets, lower(compile(state, config), IPTABLES_LIMITS));
-      const plan = planOf({ sets: planSets(wanted, held) });
-      held = wanted;
-      const applied = await kernel.value.apply(plan);
+      const steps = plan(state);
+      const applied = await kernel.value.apply(steps);
       if (!applied.ok) throw new Error(applied.fault.message);
-      return plan;
+      return steps;
+    };
+    const command = (steps: Plan) => {
+      for (const op of steps)
+        if (op.kind === 'ipset') inside(bare, ['ipset', 'restore', '-exist'], op.input);
+        else if (op.kind === 'nft') inside(bare, ['nft', '-f', '-'], op.input);
     };
     const filling = performance.now();
     const full = await bring();
     const filled = performance.now() - filling;
     const bareFill = performance.now();
-    for (const op of full) if (op.kind === 'ipset') inside(bare, ['ipset', 'restore', '-exist'], op.input);
-    const row = { suite: 'policy' as const, name: 'muslin ipset', unit: 'ms' };
+    command(full);
+    const row = { suite: 'policy' as const, name: `muslin ${backEnd}`, unit: 'ms' };
+    const peer = backEnd === 'nft' ? 'nft -f' : 'ipset restore';
     emit({
       ...row,
       case: '100,000 members, whole',
       value: filled,
-      peer: 'ipset restore',
+      peer,
       peerValue: performance.now() - bareFill,
     });
     const times: number[] = [];
@@ -67,13 +99,12 @@ export async function measureBigSet(emit: Emit, quick: boolean): Promise<void> {
       const changed = new Map([['set 0', { add: new Set([member]), remove: new Set<string>() }]]);
       const started = performance.now();
       state = { ...state, sets: patchSets(state.sets, { added: new Map(), changed, removed: new Set() }) };
-      const plan = await bring();
+      const steps = await bring();
       times.push(performance.now() - started);
-      if (plan.length !== 1) throw new Error(`one member took ${plan.length} steps`);
+      if (steps.length !== 1) throw new Error(`one member took ${steps.length} steps`);
       if (i < 20) {
         const began = performance.now();
-        for (const op of plan)
-          if (op.kind === 'ipset') inside(bare, ['ipset', 'restore', '-exist'], ipsetBeforeRules(op.plan));
+        command(steps);
         floor.push(performance.now() - began);
       }
     }
@@ -81,7 +112,7 @@ export async function measureBigSet(emit: Emit, quick: boolean): Promise<void> {
       ...row,
       case: '100,000 members, one more',
       value: median(times),
-      peer: 'ipset restore',
+      peer,
       peerValue: median(floor),
     });
   } finally {

@@ -14,6 +14,7 @@ import {
   planNft,
   planNftRemoval,
   planOf,
+  type Rule,
 } from '../src/index.ts';
 import { KernelRoom } from './kernel-room.ts';
 import { configOf, EAGER, nodeState } from './world.ts';
@@ -74,6 +75,25 @@ describe.each([4, 6] as const)('nftables by netlink and by the nft command (IPv%
       expect(plain(netlink)).toEqual(plain(command));
       expect(plain(netlink).length).toBeGreaterThan(20);
     }
+  });
+
+  it('make a set anew, with the rules that look into it, when its first prefix comes and its last goes', async () => {
+    const [host, wide] = family === 4 ? ['10.0.0.1/32', '10.2.0.0/16'] : ['fd00::1/128', 'fd02::/16'];
+    const rule: Rule = { matches: [{ kind: 'set', set: 'a', key: 'src' }], action: { kind: 'drop' } };
+    const filter = {
+      hooks: new Map([['FORWARD', 'msl-FORWARD']] as const),
+      chains: new Map([['msl-FORWARD', { name: 'msl-FORWARD', rules: [rule] }]]),
+    };
+    const rules = { family, sets: new Map(), tables: new Map([['filter', filter]] as const) };
+    const members = [[], [host], [host, wide], [wide], [host]] as string[][];
+    for (const [i, { driver }] of doors.entries())
+      for (const list of members) {
+        const want = nftTable(rules, new Map([['a', { kind: 'net' as const, members: new Set(list) }]]));
+        await apply(driver, [planNft(want, await read(driver))], i === 0);
+        const listed = await read(driver);
+        expect(listed?.sets).toEqual(want.sets);
+        expect(isEmptyNftPlan(planNft(want, listed))).toBe(true);
+      }
   });
 
   it('are refused as a whole, and say which request was', async () => {

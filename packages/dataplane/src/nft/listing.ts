@@ -43,7 +43,8 @@ export function parseNftList(json: string): NftListing | undefined {
       chains.set(text(chain['name']), { base, hashes: [] });
     } else if (isObject(rule)) chains.get(text(rule['chain']))?.hashes.push(hashOf(text(rule['comment'])));
     else if (isObject(set)) {
-      const kind = Array.isArray(set['type']) ? 'ip-port' : 'net';
+      const intervals = list(set['flags']).includes('interval');
+      const kind = Array.isArray(set['type']) ? 'ip-port' : intervals ? 'net' : 'host';
       sets.set(text(set['name']), {
         name: text(set['name']),
         kind,

@@ -19,6 +19,8 @@ export interface NftPlan {
   /** The whole table goes: nothing else is in the plan. */
   readonly drop: boolean;
   readonly createSets: readonly NftSet[];
+  /** Sets that are there as another kind: deleted and made anew; the chains that look into them are in `rewrite`. */
+  readonly recreateSets: readonly NftSet[];
   readonly createMaps: readonly string[];
   readonly createChains: readonly NftChain[];
   /** Of these the rules are written anew, whole. */
@@ -38,8 +40,12 @@ export function planNft(desired: NftTable, listed: NftListing | undefined): NftP
   const stale = (have: ReadonlyMap<string, unknown>, want: ReadonlyMap<string, unknown>) =>
     [...have.keys()].filter(name => !want.has(name));
   const elements: NftElements[] = [];
+  const recreate = [...desired.sets.values()].filter(
+    set => (there.sets.get(set.name)?.kind ?? set.kind) !== set.kind,
+  );
+  const anew = new Set(recreate.map(set => set.name));
   for (const set of desired.sets.values()) {
-    const have = there.sets.get(set.name)?.members ?? new Set();
+    const have = anew.has(set.name) ? NOBODY : (there.sets.get(set.name)?.members ?? NOBODY);
     if (have !== set.members)
       elements.push({ name: set.name, kind: set.kind, ...changesBetween(have, set.members) });
   }
@@ -54,9 +60,12 @@ export function planNft(desired: NftTable, listed: NftListing | undefined): NftP
     rebuild,
     drop: false,
     createSets: missing(desired.sets, there.sets),
+    recreateSets: recreate,
     createMaps: missing(desired.maps, there.maps).map(map => map.name),
     createChains: missing(desired.chains, there.chains),
-    rewrite: [...desired.chains.values()].filter(chain => there.chains.get(chain.name)?.hash !== chain.hash),
+    rewrite: [...desired.chains.values()].filter(
+      chain => there.chains.get(chain.name)?.hash !== chain.hash || (anew.size > 0 && looksInto(chain, anew)),
+    ),
     elements: elements.filter(change => change.add.length > 0 || change.remove.length > 0),
     removeChains: stale(there.chains, desired.chains),
     removeMaps: stale(there.maps, desired.maps),
@@ -69,7 +78,14 @@ export function planNft(desired: NftTable, listed: NftListing | undefined): NftP
  * our rules at the moment of a commit goes on by the old rules but looks into the new maps, so these may not go yet.
  */
 export function planNftRemoval(family: Family, listed: Pick<NftListing, 'chains'>): readonly NftPlan[] {
-  const none = { createSets: [], createMaps: [], createChains: [], rewrite: [], elements: [] };
+  const none = {
+    createSets: [],
+    recreateSets: [],
+    createMaps: [],
+    createChains: [],
+    rewrite: [],
+    elements: [],
+  };
   const nothing = { ...none, removeChains: [], removeMaps: [], removeSets: [] };
   const called = [...listed.chains].filter(([, { base }]) => base !== undefined).map(([name]) => name);
   return [
@@ -78,13 +94,20 @@ export function planNftRemoval(family: Family, listed: Pick<NftListing, 'chains'
   ];
 }
 
-/** A base chain's hook and a set's type can't be changed. */
+/** A base chain's hook can't be changed. */
 function isOtherShape(desired: NftTable, listed: NftListing): boolean {
-  return (
-    [...desired.chains.values()].some(chain => {
-      const there = listed.chains.get(chain.name);
-      return there !== undefined && there.base !== chain.base;
-    }) || [...desired.sets.values()].some(set => (listed.sets.get(set.name)?.kind ?? set.kind) !== set.kind)
+  return [...desired.chains.values()].some(chain => {
+    const there = listed.chains.get(chain.name);
+    return there !== undefined && there.base !== chain.base;
+  });
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+
+/** Stale chains are emptied in the same transaction, before the sets. */
+function looksInto(chain: NftChain, sets: ReadonlySet<string>): boolean {
+  return chain.rules.some(rule =>
+    [...rule.text.matchAll(/@(\S+)/g)].some(([, name]) => sets.has(name ?? '')),
   );
 }
 
@@ -103,9 +126,8 @@ export function isEmptyNftPlan(plan: NftPlan): boolean {
 /** Text of the set's elements' type. */
 export function nftSetType(set: NftSet, family: Family): string {
   const address = family === 4 ? 'ipv4_addr' : 'ipv6_addr';
-  return set.kind === 'net'
-    ? `type ${address}; flags interval;`
-    : `type ${address} . inet_proto . inet_service;`;
+  if (set.kind === 'ip-port') return `type ${address} . inet_proto . inet_service;`;
+  return set.kind === 'net' ? `type ${address}; flags interval;` : `type ${address};`;
 }
 
 /** `ip muslin` or `ip6 muslin`. */

@@ -1,4 +1,5 @@
-import { isEmptyNftPlan, type NftPlan, nftSetType, nftTableName } from './plan.ts';
+import { hostAddress } from '../members/member-text.ts';
+import { isEmptyNftPlan, type NftElements, type NftPlan, nftSetType, nftTableName } from './plan.ts';
 import type { NftChain } from './table.ts';
 
 /** Elements per statement. */
@@ -20,7 +21,13 @@ export function nftScript(plan: NftPlan): string {
   for (const chain of plan.createChains) lines.push(`add chain ${table} ${chain.name}${baseText(chain)}`);
   for (const chain of plan.rewrite) lines.push(`flush chain ${table} ${chain.name}`);
   for (const name of plan.removeChains) lines.push(`flush chain ${table} ${name}`);
-  const elements = (verb: string, name: string, list: readonly string[]) => {
+  for (const set of plan.recreateSets)
+    lines.push(
+      `delete set ${table} ${set.name}`,
+      `add set ${table} ${set.name} { ${nftSetType(set, plan.family)} }`,
+    );
+  const elements = (verb: string, { name, kind }: NftElements, members: readonly string[]) => {
+    const list = kind === 'host' ? members.map(member => hostAddress(member, plan.family)) : members;
     for (let i = 0; i < list.length; i += CHUNK)
       lines.push(
         `${verb} element ${table} ${name} { ${list
@@ -29,8 +36,8 @@ export function nftScript(plan: NftPlan): string {
           .join(', ')} }`,
       );
   };
-  for (const { name, remove } of plan.elements) elements('delete', name, remove);
-  for (const { name, add } of plan.elements) elements('add', name, add);
+  for (const change of plan.elements) elements('delete', change, change.remove);
+  for (const change of plan.elements) elements('add', change, change.add);
   for (const chain of plan.rewrite)
     for (const rule of chain.rules) lines.push(`add rule ${table} ${chain.name} ${rule.text}`);
   for (const name of plan.removeMaps) lines.push(`delete map ${table} ${name}`);

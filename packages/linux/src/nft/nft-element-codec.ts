@@ -3,6 +3,7 @@ import {
   type Family,
   formatIp,
   formatPrefix,
+  hostPrefix,
   type Ip,
   ipFromBytes,
   ipToBytes,
@@ -41,6 +42,7 @@ export function elementsOf(text: string, kind: NftElements['kind']): readonly Ke
     key[address.length + 5] = Number(port) & 0xff;
     return [{ key }];
   }
+  if (kind === 'host') return [{ key: ipToBytes(mustPrefix(text).ip) }];
   const [from = '', to] = text.split('-');
   const net = to === undefined ? mustPrefix(from) : undefined;
   const key = ipToBytes(net?.ip ?? mustIp(from));
@@ -60,6 +62,12 @@ export function portMember(key: Uint8Array): string {
   const width = key.length - 8;
   const ip = ipFromBytes(key.subarray(0, width));
   return `${ip === undefined ? '?' : formatIp(ip)} . ${readU8(key, width)} . ${readBe16(key, width + 4)}`;
+}
+
+/** `10.0.0.1/32` of an element's key. */
+export function hostMember(key: Uint8Array): string {
+  const ip = ipFromBytes(key);
+  return ip === undefined ? '?' : formatPrefix(hostPrefix(ip));
 }
 
 /** The name that an interface's key means. */

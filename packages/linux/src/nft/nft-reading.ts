@@ -38,7 +38,7 @@ import {
   VERDICT,
   VERDICT_CODE,
 } from './nft-constants.ts';
-import { type KernelElement, keyName, netMembers, portMember } from './nft-element-codec.ts';
+import { hostMember, type KernelElement, keyName, netMembers, portMember } from './nft-element-codec.ts';
 import { nftRequest } from './nft-requests.ts';
 
 const NOTHING = new Uint8Array();
@@ -93,11 +93,16 @@ export function readListing(
     if ((flags & SET_FLAG.map) !== 0) {
       const entries = elements.value.map(({ key, chain = '?' }) => [keyName(key), chain] as const);
       found.maps.set(name, { name, elements: new Map(entries) });
-    } else if (keyLength === 12 || keyLength === 24)
+    } else if ((flags & SET_FLAG.interval) !== 0)
+      found.sets.set(name, { name, kind: 'net', members: new Set(netMembers(elements.value, family)) });
+    else if (keyLength === 12 || keyLength === 24)
       found.sets.set(name, {
         ...{ name, kind: 'ip-port', members: new Set(elements.value.map(({ key }) => portMember(key))) },
       });
-    else found.sets.set(name, { name, kind: 'net', members: new Set(netMembers(elements.value, family)) });
+    else
+      found.sets.set(name, {
+        ...{ name, kind: 'host', members: new Set(elements.value.map(({ key }) => hostMember(key))) },
+      });
   }
   return ok({
     chains: new Map(

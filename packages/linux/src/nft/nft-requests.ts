@@ -93,6 +93,10 @@ export function planRequests(plan: NftPlan): readonly NetlinkRequest[] | undefin
     ask(MSG.newChain, NLM.create, `add chain ${chain.name}`, w => writeChain(w, chain));
   for (const { name } of plan.rewrite) ask(MSG.delRule, 0, `flush chain ${name}`, named(RULE.chain, name));
   for (const name of plan.removeChains) ask(MSG.delRule, 0, `flush chain ${name}`, named(RULE.chain, name));
+  for (const set of plan.recreateSets) {
+    ask(MSG.delSet, 0, `delete set ${set.name}`, named(SET.name, set.name));
+    ask(MSG.newSet, NLM.create, `add set ${set.name}`, w => writeSet(w, set, family, ++ids));
+  }
   for (const change of plan.elements)
     requests.push(...elementRequests(family, 'delete', change, change.remove));
   for (const change of plan.elements) requests.push(...elementRequests(family, 'add', change, change.add));
@@ -155,13 +159,13 @@ const BYTE_ORDER = { any: 0, host: 1, network: 2 } as const;
 
 function writeSet(w: NetlinkWriter, { name, kind }: NftSet, family: Family, id: number): void {
   const [type, length] = [family === 4 ? NFT_TYPE.ipv4_addr : NFT_TYPE.ipv6_addr, widthOf(family) / 8];
-  const net = kind === 'net';
+  const ports = kind === 'ip-port';
   w.attributeBytes(SET.name, cString(name));
-  be32(w, SET.flags, net ? SET_FLAG.interval : 0);
-  be32(w, SET.keyType, net ? type : concatenated(type, NFT_TYPE.inet_proto, NFT_TYPE.inet_service));
-  be32(w, SET.keyLength, net ? length : length + 8);
+  be32(w, SET.flags, kind === 'net' ? SET_FLAG.interval : 0);
+  be32(w, SET.keyType, ports ? concatenated(type, NFT_TYPE.inet_proto, NFT_TYPE.inet_service) : type);
+  be32(w, SET.keyLength, ports ? length + 8 : length);
   be32(w, SET.id, id);
-  writeNotes(w, [[0, net ? BYTE_ORDER.network : BYTE_ORDER.any]]);
+  writeNotes(w, [[0, ports ? BYTE_ORDER.any : BYTE_ORDER.network]]);
 }
 
 function writeMap(w: NetlinkWriter, name: string, id: number): void {
