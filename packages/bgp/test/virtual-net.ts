@@ -1,4 +1,5 @@
 import { formatIp, type Ip, mustIp } from '@muslin/net';
+import { type Due, DueQueue } from './due-queue.ts';
 import { type Input, type Output, type PeerConfig, Speaker, type SpeakerOptions } from '../src/index.ts';
 
 interface Wire {
@@ -23,7 +24,14 @@ export class Host {
   }
 }
 
-type Event = { readonly at: number; readonly order: number; readonly run: () => void };
+interface Event extends Due {
+  readonly run: () => void;
+}
+
+interface Alarm extends Due {
+  readonly host: Host;
+  readonly id: string;
+}
 
 /** Speakers, connections and a clock that only moves when told: the whole world in one place. */
 export class VirtualNet {
@@ -33,7 +41,13 @@ export class VirtualNet {
   delay: (from: Host, to: Host) => number = () => 1;
   /** Bytes in one piece; small values test the framer. */
   chunk = 65536;
-  #events: Event[] = [];
+  readonly #events = new DueQueue<Event>();
+  /** May hold alarms that were cleared or moved: the host's own timers tell. */
+  readonly #alarms = new DueQueue<Alarm>();
+  /** Pairs of hosts between which nothing goes. */
+  readonly #severed = new Set<string>();
+  /** When the last octets of one direction of a connection arrive: a stream never overtakes itself. */
+  readonly #arrivals = new WeakMap<Wire, Map<Host, number>>();
   #order = 0;
   #accepts = 0;
   readonly #wires = new Map<string, Wire>();
@@ -55,9 +69,9 @@ export class VirtualNet {
     const end = this.now + ms;
     for (;;) {
       const due = this.#nextTimer();
-      const event = this.#events[0];
+      const event = this.#events.peek();
       if (event !== undefined && event.at <= end && (due === undefined || event.at <= due.at)) {
-        this.#events.shift();
+        this.#events.pop();
         this.now = Math.max(this.now, event.at);
         event.run();
       } else if (due !== undefined && due.at <= end) {
@@ -97,6 +111,23 @@ export class VirtualNet {
     }
   }
 
+  /** Breaks the link between two hosts: connections end at once, new ones fail. */
+  sever(a: Host, b: Host): void {
+    this.#severed.add(pairKey(a, b));
+    for (const [key, wire] of [...this.#wires]) {
+      const [one, other] = wire.ends;
+      const between = (one.host === a && other.host === b) || (one.host === b && other.host === a);
+      if (!between || this.#wires.get(key) !== wire) continue;
+      this.#unplug(wire);
+      for (const end of wire.ends) this.tell(end.host, { kind: 'closed', connection: end.connection });
+    }
+  }
+
+  /** Mends it. */
+  mend(a: Host, b: Host): void {
+    this.#severed.delete(pairKey(a, b));
+  }
+
   /** A dead host starts again, with nothing but what the kernel kept. */
   revive(host: Host, options: SpeakerOptions): void {
     host.alive = true;
@@ -122,7 +153,7 @@ export class VirtualNet {
         if (wire === undefined || other === undefined) break;
         for (let at = 0; at < output.bytes.length; at += this.chunk) {
           const bytes = output.bytes.slice(at, at + this.chunk);
-          this.#later(this.delay(host, other.host), () => {
+          this.#later(this.#travel(wire, host, other.host), () => {
             if (this.#wires.get(`${other.host.name} ${other.connection}`) === wire) {
               this.tell(other.host, { kind: 'bytes', connection: other.connection, bytes });
             }
@@ -136,7 +167,7 @@ export class VirtualNet {
         this.#wires.delete(`${host.name} ${output.connection}`);
         const other = wire.ends.find(e => e.host !== host);
         if (other === undefined) break;
-        this.#later(this.delay(host, other.host), () => {
+        this.#later(this.#travel(wire, host, other.host), () => {
           // The other end may have restarted, and use the name for another connection.
           const key = `${other.host.name} ${other.connection}`;
           if (this.#wires.get(key) !== wire) return;
@@ -147,6 +178,7 @@ export class VirtualNet {
       }
       case 'setTimer':
         host.timers.set(output.id, output.at);
+        this.#alarms.push({ at: output.at, order: this.#order++, host, id: output.id });
         break;
       case 'clearTimer':
         host.timers.delete(output.id);
@@ -168,7 +200,7 @@ export class VirtualNet {
 
   #dial(host: Host, remoteIp: Ip, connection: string): void {
     const remote = this.hosts.get(formatIp(remoteIp));
-    if (remote === undefined || !remote.alive) {
+    if (remote === undefined || !remote.alive || this.#severed.has(pairKey(host, remote))) {
       this.#later(10, () =>
         this.tell(host, { kind: 'connectFailed', connection, message: 'no route to host' }),
       );
@@ -182,6 +214,10 @@ export class VirtualNet {
       ],
     };
     this.#later(this.delay(host, remote), () => {
+      if (this.#severed.has(pairKey(host, remote))) {
+        this.tell(host, { kind: 'connectFailed', connection, message: 'no route to host' });
+        return;
+      }
       this.#wires.set(`${host.name} ${connection}`, wire);
       this.#wires.set(`${remote.name} ${accepted}`, wire);
       this.tell(remote, { kind: 'accepted', connection: accepted, localIp: remote.ip, remoteIp: host.ip });
@@ -193,18 +229,28 @@ export class VirtualNet {
     for (const end of wire.ends) this.#wires.delete(`${end.host.name} ${end.connection}`);
   }
 
-  #later(delay: number, run: () => void): void {
-    const event = { at: this.now + delay, order: this.#order++, run };
-    let i = this.#events.length;
-    while (i > 0 && (this.#events[i - 1] as Event).at > event.at) i--;
-    this.#events.splice(i, 0, event);
+  /** How long octets take that leave now: never less than those before them. */
+  #travel(wire: Wire, from: Host, to: Host): number {
+    const arrivals = this.#arrivals.get(wire) ?? new Map<Host, number>();
+    this.#arrivals.set(wire, arrivals);
+    const at = Math.max(this.now + this.delay(from, to), arrivals.get(from) ?? 0);
+    arrivals.set(from, at);
+    return at - this.now;
   }
 
-  #nextTimer(): { host: Host; id: string; at: number } | undefined {
-    let next: { host: Host; id: string; at: number } | undefined;
-    for (const host of this.hosts.values()) {
-      for (const [id, at] of host.timers) if (next === undefined || at < next.at) next = { host, id, at };
-    }
-    return next;
+  #later(delay: number, run: () => void): void {
+    this.#events.push({ at: this.now + delay, order: this.#order++, run });
   }
+
+  #nextTimer(): Alarm | undefined {
+    for (let next = this.#alarms.peek(); next !== undefined; next = this.#alarms.peek()) {
+      if (next.host.timers.get(next.id) === next.at) return next;
+      this.#alarms.pop();
+    }
+    return undefined;
+  }
+}
+
+function pairKey(a: Host, b: Host): string {
+  return [a.name, b.name].sort().join(' ');
 }
