@@ -59,7 +59,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   const namespaces = new Map<string, AnyObject>();
   const reservations = new Map<string, readonly Prefix[]>();
   const pods = new PodCache();
-  const links = new LinkRemover(netlink);
+  const links = new LinkRemover();
   let mark = since.mark();
   let ipamConfig = DEFAULT_IPAM_CONFIG;
   let ready = false;
@@ -226,7 +226,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       cutter.stop();
       addresses.stop();
       status.close();
-      await Promise.all([enforcer.stop(), watches.group.stop()]);
+      await Promise.all([enforcer.stop(), watches.group.stop(), links.stop()]);
       tracker.value.close();
       await kernel.close();
       netlink.close();

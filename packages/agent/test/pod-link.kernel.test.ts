@@ -194,12 +194,13 @@ test('a runtime that switched IPv6 off in the namespace does not keep it off', (
 });
 
 describe('removing cables', () => {
+  const remover = new LinkRemover(host.path);
+  afterAll(() => remover.stop());
   const dummies = (names: readonly string[]) => {
     for (const name of names) must(createLink(netlink, { kind: 'veth', name, peer: { name: `${name}p` } }));
   };
 
   test('many at once cost one grace period, and those that are gone already are fine', async () => {
-    const remover = new LinkRemover(netlink);
     const names = Array.from({ length: 12 }, (_, i) => `msl-r${i}`);
     dummies(names);
     const one = performance.now();
@@ -215,7 +216,6 @@ describe('removing cables', () => {
 
   test('touches no other link', async () => {
     dummies(['msl-a', 'other0', 'msl-b']);
-    const remover = new LinkRemover(netlink);
     await Promise.all([remover.remove('msl-a'), remover.remove('msl-b')]);
     expect(
       linkNames(host)

@@ -128,7 +128,7 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
         // One write fills the hand for all who wait.
         let ips = kept.take(made.value);
         if (ips === undefined && kept.isDue) {
-          await kept.settle();
+          await kept.fill();
           ips = kept.take(made.value);
         }
         if (ips !== undefined) return ok(ips);

@@ -38,6 +38,8 @@ interface Work {
   readonly name: string;
   readonly block: HandBlock;
   readonly given: readonly Life[];
+  /** Kept, and nobody has it. */
+  readonly inHand: number;
   /** How many to keep afterwards. */
   readonly room: number;
   /** Whether that is fewer than now. */
@@ -121,14 +123,22 @@ export class KeptAddresses {
   async settle(): Promise<IpamFault | undefined> {
     let first: IpamFault | undefined;
     for (const work of this.#work()) {
-      const fault = await this.#settleBlock(work);
+      const fault = await this.#write(work);
       if (fault?.code === 'store') return fault;
       first ??= fault;
     }
     return first;
   }
 
-  async #settleBlock({ name, block, given, room, gives }: Work): Promise<IpamFault | undefined> {
+  /** Fills the hand where it is empty, and tells later who has what: for those who wait. */
+  async fill(): Promise<void> {
+    for (const work of this.#work()) {
+      const { given, room, inHand } = work;
+      if (inHand === 0 && room > 0) await this.#write({ ...work, given: [], room: room + given.length });
+    }
+  }
+
+  async #write({ name, block, given, room, gives }: Work): Promise<IpamFault | undefined> {
     const { node, store, config, reservations, log } = this.#options;
     for (const life of given) life.tried = true;
     // What is given back must not be given out meanwhile; else all that is in hand stays, since it may be.
@@ -170,7 +180,8 @@ export class KeptAddresses {
       const inHand = block.kept.length - given.length;
       const gives = inHand > (room === 0 ? 0 : room + 1);
       // A hand that is half full will do.
-      if (given.length > 0 || gives || inHand * 2 < room) work.push({ name, block, given, room, gives });
+      if (given.length > 0 || gives || inHand * 2 < room)
+        work.push({ name, block, given, inHand, room, gives });
     }
     return work;
   }

@@ -163,8 +163,7 @@ export class PodNetwork {
     const unrouted = this.#options.unrouted(hostInterface);
     if (unrouted !== undefined)
       return giveUp({ code: CNI_CODE.tryAgain, message: `no route to the pod could be set: ${unrouted}` });
-    // If the machine loses power now, nothing of this pod is left but its addresses: what was synced tells of them.
-    sandboxes.put(sandbox, { sync: false });
+    sandboxes.put(sandbox);
     void publishAddresses(sandbox, this.#options);
     const result = {
       hostInterface: { name: hostInterface, mac: GATEWAY.mac },

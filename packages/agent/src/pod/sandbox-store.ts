@@ -1,6 +1,5 @@
 import {
   closeSync,
-  fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -27,7 +26,11 @@ export interface Sandbox {
   readonly state: 'adding' | 'ready';
 }
 
-/** Sandboxes on disk, one file each, written whole and synced, then renamed into place. */
+/**
+ * Sandboxes on disk, one file each, written whole, then renamed into place: a killed program finds them as they were. They
+ * are not synced, which would cost each ADD milliseconds: a loss of power takes all namespaces along, and the runtime's
+ * DELs free by handle what had been given to them.
+ */
 export class SandboxStore {
   readonly #folder: string;
   readonly #byKey = new Map<string, Sandbox>();
@@ -61,14 +64,12 @@ export class SandboxStore {
     return this.#byKey.get(keyOf(containerId, ifname));
   }
 
-  /** `sync: false`: over a loss of power the earlier content may come back. */
-  put(sandbox: Sandbox, { sync = true }: { readonly sync?: boolean } = {}): void {
+  put(sandbox: Sandbox): void {
     const key = keyOf(sandbox.containerId, sandbox.ifname);
     const path = `${this.#folder}/${key}.json`;
     const fd = openSync(`${path}.new`, 'w', 0o600);
     try {
       writeSync(fd, JSON.stringify(sandbox));
-      if (sync) fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
