@@ -16,6 +16,7 @@ import { chooseBackEnd, seeNodeRules } from './kernel/choose-back-end.ts';
 import { Enforcer } from './kernel/enforcer.ts';
 import { type Cut, FlowCutter } from './kernel/flow-cutter.ts';
 import { Kernel } from './kernel/kernel.ts';
+import { RuleProof } from './kernel/rule-proof.ts';
 import { LinkRemover } from './kernel/link-remover.ts';
 import { pickUpNothing, prepareNode, underlayMtu } from './kernel/node-settings.ts';
 import { agentMetrics } from './metrics.ts';
@@ -53,6 +54,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
 
   const core = new AgentCore({ node: options.node, families, endpointToHostAction: 'Accept' });
   const kernel = new Kernel(door.value, families, choice.backEnd);
+  const proof = new RuleProof(options.prove);
   const since = new EnforcedSince();
   const metrics = agentMetrics();
   const blocks = new Map<string, AnyObject>();
@@ -65,6 +67,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   let ready = false;
   let unrouted: ReadonlyMap<string, string> = new Map();
   let lastCut: Cut | undefined;
+  let unproved: string | undefined;
   const established = () => settings.established ?? options.established;
   const configure = () => {
     settings = felixSettings(felix.values(), options.node);
@@ -95,6 +98,17 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     core,
     kernel,
     refreshMs: options.refreshMs,
+    prove: desired => {
+      const { outcome, message, refused, ms } = proof.check(desired, () => kernel.rendered(desired));
+      metrics.proofs.observe(ms / 1000);
+      metrics.proved.inc({ outcome });
+      if (message !== undefined && message !== unproved)
+        log[refused ? 'error' : 'warn']({ outcome }, message);
+      unproved = message;
+      return refused
+        ? { code: 'refused', message: `rules that do not mean what the policies mean stay out: ${message}` }
+        : undefined;
+    },
     onTaken: () => {
       mark = since.mark();
     },
@@ -114,7 +128,10 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     },
     onFault: (fault, waitMs) => {
       metrics.faults.inc();
-      log.error({ fault: fault.message, waitMs }, 'the kernel refused a step; reading back and trying again');
+      log.error(
+        { fault: fault.message, waitMs },
+        'what is wanted is not in force; reading back and trying again',
+      );
     },
   });
 
@@ -213,6 +230,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       established: established(),
       lastCut,
       keptAddresses: addresses.inHand,
+      proof: { mode: options.prove, ...proof.last },
       unrouted: Object.fromEntries(unrouted),
       appliedThrough: since.appliedThrough,
       policies: since.policies,

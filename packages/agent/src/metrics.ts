@@ -11,6 +11,18 @@ export function agentMetrics() {
       buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5],
       registers,
     }),
+    proofs: new Histogram({
+      name: 'muslin_agent_proof_seconds',
+      help: 'Time to prove that the rules of a round mean what the policies mean',
+      buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
+      registers,
+    }),
+    proved: new Counter({
+      name: 'muslin_agent_proofs_total',
+      help: 'Rounds by what the proof of their rules came to',
+      labelNames: ['outcome'],
+      registers,
+    }),
     faults: new Counter({
       name: 'muslin_agent_kernel_faults_total',
       help: 'Steps that the kernel refused',

@@ -18,6 +18,8 @@ export interface AgentOptions {
   readonly iptables: 'auto' | 'nft' | 'legacy';
   /** How many free addresses of each own block to keep in hand, for ADDs that wait for nobody; 0 for none. */
   readonly keepAddresses: number;
+  /** What happens to rules that can't be proved to mean what the policies mean. */
+  readonly prove: 'enforce' | 'warn' | 'off';
   /** Milliseconds between looks at what others may have changed. */
   readonly refreshMs: number;
 }
@@ -34,6 +36,8 @@ export const USAGE = `muslin-agent --node NAME [options]
   --iptables BACKEND    auto, nft or legacy, where iptables is used (auto)
   --keep-addresses N    free addresses of each own block to keep in hand: pods get them even while the
                         API server is away (16)
+  --prove WHAT          enforce: load no rules that are not proved to mean what the policies mean;
+                        warn: load them and say so; off (enforce)
   --refresh-ms N        how often to look for foreign changes of our rules (10000)
 `;
 
@@ -54,6 +58,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
         dataplane: text,
         iptables: text,
         'keep-addresses': text,
+        prove: text,
         'refresh-ms': text,
       },
     }));
@@ -72,6 +77,9 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
   const established = values['established'] ?? 'cut';
   if (established !== 'cut' && established !== 'keep')
     return `--established takes cut or keep, not "${established}"`;
+  const prove = values['prove'] ?? 'enforce';
+  if (prove !== 'enforce' && prove !== 'warn' && prove !== 'off')
+    return `--prove takes enforce, warn or off, not "${prove}"`;
   const refreshMs = Number(values['refresh-ms'] ?? 10_000);
   if (!Number.isInteger(refreshMs) || refreshMs < 100)
     return '--refresh-ms takes a whole number of 100 or more';
@@ -89,6 +97,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
     dataplane,
     iptables,
     keepAddresses,
+    prove,
     refreshMs,
   };
 }

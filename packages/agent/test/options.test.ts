@@ -11,6 +11,7 @@ const DEFAULTS = {
   dataplane: 'auto',
   iptables: 'auto',
   keepAddresses: 16,
+  prove: 'enforce',
   refreshMs: 10_000,
 };
 
@@ -30,6 +31,7 @@ test('every flag arrives', () => {
     dataplane: 'nftables',
     iptables: 'nft',
     'keep-addresses': '0',
+    prove: 'warn',
     'refresh-ms': '100',
   };
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
@@ -43,6 +45,7 @@ test('every flag arrives', () => {
     dataplane: 'nftables',
     iptables: 'nft',
     keepAddresses: 0,
+    prove: 'warn',
     refreshMs: 100,
   });
 });

@@ -28,6 +28,8 @@ export interface Desired {
   readonly stateVersion: number;
   /** One for each family, as `compile` made it: back ends render it. */
   readonly rulesets: readonly Ruleset[];
+  /** What each ruleset was compiled with. */
+  readonly configs: readonly NodeConfig[];
   readonly routes: readonly Route[];
 }
 
@@ -102,10 +104,15 @@ export class AgentCore {
       this.#state = applyDelta(this.#state, delta);
       this.#stateVersion++;
     }
-    const rulesets = this.#nodeConfigs().map(config =>
-      compile(familyState(this.#state, config.family), config),
-    );
-    return { state: this.#state, stateVersion: this.#stateVersion, rulesets, routes: this.#routes() };
+    const configs = this.#nodeConfigs();
+    const rulesets = configs.map(config => compile(familyState(this.#state, config.family), config));
+    return {
+      state: this.#state,
+      stateVersion: this.#stateVersion,
+      rulesets,
+      configs,
+      routes: this.#routes(),
+    };
   }
 
   #routes(): readonly Route[] {

@@ -8,6 +8,7 @@ import {
   type NftTable,
   nftTable,
   type RenderedTable,
+  type Ruleset,
   renderTable,
 } from '@muslin/dataplane';
 import type { Desired } from '../core/agent-core.ts';
@@ -22,6 +23,8 @@ export function variantOf(backEnd: BackEnd): IptablesVariant | undefined {
 
 /** What a back end should hold: one half or the other is empty. */
 export interface Rendered {
+  /** What was rendered, one for each family. */
+  readonly lowered: readonly Ruleset[];
   readonly tables: readonly RenderedTable[];
   /** ipsets by name, both families. */
   readonly sets: ReadonlyMap<string, Ipset>;
@@ -30,14 +33,17 @@ export interface Rendered {
 
 /** Renders what is desired. Parts that did not change are the same objects as before. */
 export function render({ rulesets, state }: Pick<Desired, 'rulesets' | 'state'>, backEnd: BackEnd): Rendered {
+  const limits = backEnd === 'nftables' ? NFT_LIMITS : IPTABLES_LIMITS;
+  const lowered = rulesets.map(ruleset => lower(ruleset, limits));
   if (backEnd === 'nftables')
     return {
+      lowered,
       tables: [],
       sets: new Map(),
-      nft: rulesets.map(ruleset => nftTable(lower(ruleset, NFT_LIMITS), state.sets)),
+      nft: lowered.map(ruleset => nftTable(ruleset, state.sets)),
     };
-  const lowered = rulesets.map(ruleset => lower(ruleset, IPTABLES_LIMITS));
   return {
+    lowered,
     tables: lowered.flatMap(ruleset => [...ruleset.tables.keys()].map(table => renderTable(ruleset, table))),
     sets: desiredSets(state.sets, ...lowered),
     nft: [],

@@ -18,6 +18,8 @@ export interface Round {
 export interface EnforcerOptions {
   readonly core: AgentCore;
   readonly kernel: Pick<Kernel, 'read' | 'plan' | 'apply'>;
+  /** Looks at what a round is about to do; a fault keeps it from doing it. */
+  readonly prove?: (desired: Desired) => DriverFault | undefined;
   /** Called when a round has taken what the core knows: whatever is told later belongs to the next. */
   readonly onTaken: () => void;
   /** Called after each round that succeeded. */
@@ -168,6 +170,8 @@ export class Enforcer {
     // Desired is asked for after the read, so that it is as new as can be.
     const desired = core.desired();
     this.#options.onTaken();
+    const refusal = this.#options.prove?.(desired);
+    if (refusal !== undefined) return refusal;
     const plan = kernel.plan(desired, this.#actual);
     const applied = await kernel.apply(plan, desired, this.#actual);
     if (!applied.ok) return applied.fault;

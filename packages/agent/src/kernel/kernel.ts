@@ -98,6 +98,11 @@ export class Kernel {
     return ok(tables);
   }
 
+  /** What the back end in use would be told. */
+  rendered(desired: Desired): Rendered {
+    return this.#render(desired);
+  }
+
   /** The steps from what is there to what is wanted. */
   plan(desired: Desired, actual: Actual): Plan {
     const { tables, sets, nft } = this.#render(desired);

@@ -8,6 +8,8 @@ export const ALL: Node = 1;
 const AND = 0;
 const OR = 1;
 const WITHOUT = 2;
+/** 2^17 results: 2 MB. */
+const CACHE_BITS = 17;
 
 /**
  * Reduced ordered binary decision diagrams (R. E. Bryant, "Graph-Based Algorithms for Boolean Function Manipulation",
@@ -23,7 +25,7 @@ export class Diagram {
   /** Open addressing: node numbers, 0 is free. */
   #table = new Int32Array(1 << 16);
   /** Results of earlier operations; a newer one takes the place of an older. */
-  readonly #cache = new Int32Array(4 << 16).fill(-1);
+  readonly #cache = new Int32Array(4 << CACHE_BITS).fill(-1);
   #full = false;
 
   constructor(limit: number) {
@@ -149,7 +151,7 @@ export class Diagram {
   }
 
   #combine(operation: number, a: Node, b: Node): Node {
-    const slot = (hash(operation, a, b) & 0xffff) * 4;
+    const slot = (hash(operation, a, b) & ((1 << CACHE_BITS) - 1)) * 4;
     const cache = this.#cache;
     if (cache[slot] === operation && cache[slot + 1] === a && cache[slot + 2] === b)
       return cache[slot + 3] as Node;

@@ -104,46 +104,42 @@ export class Intentions {
 
   /** What one tier does to packets; `pass`: on to the next. */
   tier(state: NodeState, plan: TierPlan, direction: Direction): Answer {
-    const { diagram } = this.#space;
     const of = plan.policies.map(key => state.policies.get(key));
     const known = this.#tiers[direction].get(plan);
     if (known?.of.every((policy, i) => policy === of[i])) return known.answer;
-    const answer = { allow: NONE, deny: NONE, pass: NONE };
-    const add = (way: keyof Answer, node: Node) => {
-      answer[way] = diagram.or(answer[way], node);
-    };
-    let asked: Node = ALL;
-    let enforced = false;
-    for (const policy of of) {
-      if (policy?.staged) continue;
-      enforced = true;
-      if (policy === undefined) continue;
-      const said = this.#policy(policy, direction);
-      for (const way of ['allow', 'deny', 'pass'] as const) {
-        add(way, diagram.and(asked, said[way]));
-      }
-      asked = diagram.without(asked, diagram.or(said.allow, diagram.or(said.deny, said.pass)));
-    }
-    add(enforced && plan.defaultAction === 'Deny' ? 'deny' : 'pass', asked);
-    this.#tiers[direction].set(plan, { of, answer });
-    return answer;
+    const enforced = of.filter(policy => !policy?.staged);
+    const { answer, asked } = this.#inOrder(
+      enforced.flatMap(policy => (policy === undefined ? [] : [this.#policy(policy, direction)])),
+    );
+    const end = enforced.length > 0 && plan.defaultAction === 'Deny' ? 'deny' : 'pass';
+    const whole = { ...answer, [end]: this.#space.diagram.or(answer[end], asked) };
+    this.#tiers[direction].set(plan, { of, answer: whole });
+    return whole;
   }
 
   #policy(policy: ActivePolicy, direction: Direction): Answer {
-    const known = this.#policies[direction].get(policy);
-    if (known !== undefined) return known;
-    const { diagram } = this.#space;
-    const answer = { allow: NONE, deny: NONE, pass: NONE };
-    let asked: Node = ALL;
-    for (const rule of policy[direction]) {
-      if (rule.action === 'Log') continue;
-      const way = ANSWER[rule.action];
-      const node = this.#rule(rule);
-      answer[way] = diagram.or(answer[way], diagram.and(asked, node));
-      asked = diagram.without(asked, node);
+    let known = this.#policies[direction].get(policy);
+    if (known === undefined) {
+      const rules = policy[direction].flatMap((rule): Answer[] =>
+        rule.action === 'Log' ? [] : [{ ...NO_ANSWER, [ANSWER[rule.action]]: this.#rule(rule) }],
+      );
+      known = this.#inOrder(rules).answer;
+      this.#policies[direction].set(policy, known);
     }
-    this.#policies[direction].set(policy, answer);
-    return answer;
+    return known;
+  }
+
+  /** The first that has an answer gives it; `asked` are the packets that none has one for. */
+  #inOrder(answers: readonly Answer[]): { readonly answer: Answer; readonly asked: Node } {
+    const { diagram } = this.#space;
+    const answer = { ...NO_ANSWER };
+    let asked: Node = ALL;
+    for (const run of runsOf(answers)) {
+      const taken = this.#space.any(run.nodes);
+      answer[run.way] = diagram.or(answer[run.way], diagram.and(asked, taken));
+      asked = diagram.without(asked, taken);
+    }
+    return { answer, asked };
   }
 
   #rule(rule: ActiveRule): Node {
@@ -188,4 +184,26 @@ export interface Answer {
   readonly pass: Node;
 }
 
+const NO_ANSWER: Answer = { allow: NONE, deny: NONE, pass: NONE };
+
+interface AnswerRun {
+  readonly way: keyof Answer;
+  readonly nodes: Node[];
+}
+
+/** Answers of one kind that follow one another: among them order means nothing. */
+function runsOf(answers: readonly Answer[]): readonly AnswerRun[] {
+  const runs: AnswerRun[] = [];
+  // What one policy says is disjoint, so its own three kinds may come in any order.
+  for (const answer of answers)
+    for (const way of WAYS) {
+      if (answer[way] === NONE) continue;
+      const last = runs.at(-1);
+      if (last?.way === way) last.nodes.push(answer[way]);
+      else runs.push({ way, nodes: [answer[way]] });
+    }
+  return runs;
+}
+
+const WAYS = ['allow', 'deny', 'pass'] as const;
 const ANSWER = { Allow: 'allow', Deny: 'deny', Pass: 'pass' } as const;

@@ -1,10 +1,10 @@
-import type { EndpointKey, NodeState } from '@muslin/api';
+import type { EndpointKey, NodeState, SetId } from '@muslin/api';
 import type { Family } from '@muslin/net';
 import type { NodeConfig } from '../compile/config.ts';
 import type { HookName, Ruleset } from '../ir/ruleset.ts';
 import { taken } from '../lookups/derived-set.ts';
 import { type SamplePacket, sampleOf, sampleText } from './counterexample.ts';
-import { ALL, NONE } from './diagram.ts';
+import { ALL, type Node, NONE } from './diagram.ts';
 import { HostIntentions } from './host-intentions.ts';
 import { type End, type Intended, Intentions } from './intended.ts';
 import type { KnownSets } from './match-space.ts';
@@ -37,7 +37,7 @@ export type Proof =
   | { readonly outcome: 'too-large'; readonly nodes: number };
 
 /** Nodes of the diagrams: 16 bytes each, and their table. */
-const NODE_LIMIT = 1_000_000;
+const NODE_LIMIT = 4_000_000;
 /** Members of derived sets that are compared in one proof; larger sets are believed. */
 const MEMBER_BUDGET = 20_000;
 
@@ -69,7 +69,7 @@ export class Prover {
   constructor(family: Family, limit = NODE_LIMIT) {
     this.#family = family;
     this.#limit = limit;
-    [this.#space, this.#walker, this.#intentions] = this.#fresh();
+    [this.#space, this.#walker, this.#intentions] = this.#fresh(new Assumptions(NOTHING, family));
   }
 
   /** Proves rules, as compiled, as lowered, or as read back from a rendered text. */
@@ -77,20 +77,20 @@ export class Prover {
     const fault = this.#members.find(ruleset, state.sets, MEMBER_BUDGET);
     if (fault !== undefined) return { outcome: 'wrong-member', fault };
     // What is remembered fills the diagram in time; what is needed now may well fit a new one.
-    if (this.#space.diagram.size * 2 > this.#limit) this.#start();
-    let proof = this.#attempt(state, config, ruleset);
-    if (!this.#space.diagram.full) return proof;
-    this.#start();
-    proof = this.#attempt(state, config, ruleset);
-    if (!this.#space.diagram.full) return proof;
-    this.#start();
+    const given = new Assumptions(state, this.#family);
+    const full = this.#space.diagram.size * 4 > this.#limit * 3;
+    if (full || !this.#space.goesOn(given.isWide)) this.#start(given);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const proof = this.#attempt(state, config, ruleset, given);
+      if (!this.#space.diagram.full) return proof;
+      this.#start(given);
+    }
     return { outcome: 'too-large', nodes: this.#limit };
   }
 
-  #attempt(state: NodeState, config: NodeConfig, ruleset: Ruleset): Proof {
+  #attempt(state: NodeState, config: NodeConfig, ruleset: Ruleset, given: Assumptions): Proof {
     const table = ruleset.tables.get('filter') ?? { hooks: new Map(), chains: new Map() };
     const walk = this.#walker.over(table, knownSets(ruleset));
-    const given = new Assumptions(state, this.#family);
     let proved = 0;
     const hosts = new HostIntentions(this.#space, this.#intentions, state, config);
     for (const { hook, way, from, to } of waysOf(state, config, hosts.interfaces)) {
@@ -127,11 +127,13 @@ export class Prover {
       let wrong = diagram.differ(meant[fate], done[fate]);
       if (wrong === NONE) continue;
       const support = diagram.support(wrong);
-      for (const { level, atom } of this.#space.atoms) {
-        if (!support.has(level) || !given.never(atom)) continue;
-        wrong = diagram.without(wrong, diagram.variable(level));
-        used.push(atom);
-      }
+      const empty = [...this.#space.atoms].filter(
+        ({ level, atom }) => support.has(level) && given.never(atom),
+      );
+      const levels = empty.map(({ level }) => level).toSorted((x, y) => y - x);
+      const possible = levels.reduce<Node>((rest, level) => diagram.make(level, rest, NONE), ALL);
+      wrong = diagram.and(wrong, possible);
+      used.push(...empty.map(({ atom }) => atom));
       if (wrong === NONE) continue;
       const { packet, bit } = sampleOf(wrong, this.#space);
       const fateOf = (of: Intended) => FATES.find(end => diagram.holds(of[end], bit)) ?? fate;
@@ -140,13 +142,13 @@ export class Prover {
     return { used };
   }
 
-  #start(): void {
+  #start(given: Assumptions): void {
     this.#proved = new Map();
-    [this.#space, this.#walker, this.#intentions] = this.#fresh();
+    [this.#space, this.#walker, this.#intentions] = this.#fresh(given);
   }
 
-  #fresh(): [Space, Walker, Intentions] {
-    const space = new Space(this.#family, this.#limit);
+  #fresh(given: Assumptions): [Space, Walker, Intentions] {
+    const space = new Space(this.#family, this.#limit, given.isWide);
     return [space, new Walker(space), new Intentions(space)];
   }
 }
@@ -158,6 +160,8 @@ function nodeOwn(to: End): Intended {
   return to === 'other' ? UNTOUCHED : { accept: ALL, drop: NONE, back: NONE };
 }
 
+const NOTHING: NodeState = { endpoints: new Map(), policies: new Map(), sets: new Map() };
+
 /** What a proof may know of sets. */
 class Assumptions {
   readonly #state: NodeState;
@@ -168,12 +172,17 @@ class Assumptions {
     this.#family = family;
   }
 
-  /** Whether the atom holds for no packet, as the state is now: no such set, or no prefix of several addresses in it. */
+  /** Whether a set of prefixes holds some of several addresses. */
+  readonly isWide = (id: SetId): boolean => {
+    const set = this.#state.sets.get(id);
+    return set?.kind === 'net' && taken(set.members, 'wide', this.#family).size > 0;
+  };
+
+  /** Whether the atom holds for no packet, as the state is now: there is no such set. */
   never(atom: Atom): boolean {
     if (!('set' in atom)) return false;
     const set = this.#state.sets.get(atom.set);
-    if (set?.kind !== (atom.kind === 'port' ? 'ip-port' : 'net')) return true;
-    return atom.kind === 'wide' && taken(set.members, 'wide', this.#family).size === 0;
+    return set?.kind !== (atom.kind === 'port' ? 'ip-port' : 'net');
   }
 }
 
@@ -210,10 +219,9 @@ function* waysOf(
     if (typeof end === 'object') yield { hook: 'FORWARD', way: { in: name, out: name }, from: end, to: end };
     // Each way in and each way out once with every kind of other end: a packet between two pods asks one, then the other.
     const next = ends[(i + 1) % ends.length] as (typeof ends)[number];
-    for (const other of [ends[0], ends[1], next] as (typeof ends)[number][]) {
-      yield { hook: 'FORWARD', way: { in: name, out: other.name }, from: end, to: other.end };
-      yield { hook: 'FORWARD', way: { in: other.name, out: name }, from: other.end, to: end };
-    }
+    yield { hook: 'FORWARD', way: { in: name, out: next.name }, from: end, to: next.end };
+    yield { hook: 'FORWARD', way: { in: name, out: other }, from: end, to: 'other' };
+    if (end !== 'other') yield { hook: 'FORWARD', way: { in: other, out: name }, from: 'other', to: end };
   }
 }
 

@@ -18,17 +18,20 @@ export type Atom =
   | { readonly kind: 'reverse-path' }
   | { readonly kind: 'translated' };
 
-/** Levels of the variables, from the first asked to the last. Marks come first: they are substituted most. */
+/**
+ * Levels of the variables, from the first asked to the last. Marks come first: they are substituted most. Addresses come
+ * before ports, so that what pods share stays shared below the check of each one's own address.
+ */
 export const LEVEL = {
   mark: 0,
   state: 32,
-  protocol: 35,
-  icmpType: 43,
-  icmpCode: 51,
-  dport: 59,
-  sport: 75,
-  src: 91,
-  dst: 219,
+  src: 35,
+  dst: 163,
+  protocol: 291,
+  icmpType: 299,
+  icmpCode: 307,
+  dport: 315,
+  sport: 331,
   atoms: 347,
 } as const;
 
@@ -55,8 +58,13 @@ export class Space {
   readonly diagram: Diagram;
   readonly #atoms = new Map<string, { readonly level: number; readonly atom: Atom }>();
 
-  constructor(family: Family, limit: number) {
+  #isWide: (set: SetId) => boolean;
+  readonly #wide = new Map<SetId, boolean>();
+
+  /** `isWide`: whether a `net` set has prefixes of several addresses; asked once for each set. */
+  constructor(family: Family, limit: number, isWide: (set: SetId) => boolean = () => true) {
     this.family = family;
+    this.#isWide = isWide;
     this.diagram = new Diagram(limit);
   }
 
@@ -105,7 +113,19 @@ export class Space {
     return this.any(nets.map(net => this.#net(side, net)));
   }
 
+  /** Goes on with what is so now; whether the sets that were asked about are still as they were. */
+  goesOn(isWide: (set: SetId) => boolean): boolean {
+    this.#isWide = isWide;
+    for (const [set, was] of this.#wide) if (isWide(set) !== was) return false;
+    return true;
+  }
+
   atom(atom: Atom): Node {
+    if (atom.kind === 'wide') {
+      let wide = this.#wide.get(atom.set);
+      if (wide === undefined) this.#wide.set(atom.set, (wide = this.#isWide(atom.set)));
+      if (!wide) return NONE;
+    }
     const key = JSON.stringify(atom);
     let known = this.#atoms.get(key);
     if (known === undefined) this.#atoms.set(key, (known = { level: LEVEL.atoms + this.#atoms.size, atom }));
@@ -117,8 +137,16 @@ export class Space {
     return this.#atoms.values();
   }
 
+  /** The union; two by two, since one after the other would make the square of what is needed. */
   any(sets: readonly Node[]): Node {
-    return sets.reduce((sum, set) => this.diagram.or(sum, set), NONE);
+    let level = sets;
+    while (level.length > 1) {
+      const next: Node[] = [];
+      for (let i = 0; i < level.length; i += 2)
+        next.push(this.diagram.or(level[i] as Node, level[i + 1] ?? NONE));
+      level = next;
+    }
+    return level[0] ?? NONE;
   }
 
   #net(side: Side, { ip, length }: Prefix): Node {
