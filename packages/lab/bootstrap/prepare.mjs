@@ -30,7 +30,7 @@ const KERNEL_TOOLS = {
 };
 const NEEDS = {
   lab: { ...KERNEL_TOOLS, bird: 'bird2' },
-  test: { ...KERNEL_TOOLS, bird: 'bird2', unzip: 'unzip' },
+  test: { ...KERNEL_TOOLS, bird: 'bird2', unzip: 'unzip', bgpdump: 'bgpdump' },
   interop: {
     ip: 'iproute2',
     vtysh: 'frr',

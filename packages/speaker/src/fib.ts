@@ -20,6 +20,8 @@ export interface FibOptions {
   readonly driver: Pick<RouteDriver, 'read' | 'apply'>;
   readonly shape: () => FibShape;
   readonly log: (line: string) => void;
+  /** The kernel has what was known at this instant, on the clock of `performance.now`. */
+  readonly onSynced?: (from: number) => void;
 }
 
 /**
@@ -92,7 +94,8 @@ export class Fib {
   }
 
   async #apply(): Promise<void> {
-    const { driver, log } = this.#options;
+    const { driver, log, onSynced } = this.#options;
+    const from = performance.now();
     const actual = await driver.read();
     if (this.#frozen) return;
     if (!actual.ok) {
@@ -112,6 +115,7 @@ export class Fib {
       if (this.#refused.get(prefix) !== message)
         log(`the kernel does not take the route to ${prefix}: ${message}`);
     this.#refused = refused;
+    onSynced?.(from);
   }
 
   #routes(): readonly Route[] {

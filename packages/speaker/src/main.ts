@@ -75,6 +75,7 @@ const program = new SpeakerProgram({
   routes,
   passwordOf: name => passwords.get(name)?.reveal(),
   log,
+  onArrival: (to, seconds) => measured.arrived(to, seconds),
   onChange: () => reporter.poke(),
 });
 
@@ -188,6 +189,8 @@ const measured = metrics(() => ({
   routesLearned: program.fib.size,
   routesRefused: program.fib.refused.size,
   problems: problems().length,
+  now: performance.now(),
+  witness: drops.lately(performance.now()),
 }));
 const socket = await serveSocket(
   `${runDir}/speaker.sock`,
@@ -201,6 +204,7 @@ const socket = await serveSocket(
       problems: problems().map(problemText),
       routesRefused: Object.fromEntries(program.fib.refused),
     }),
+    sessionLog: program.sessionLog,
     metrics: measured.text,
     kernel: async () => {
       const read = await routes.read();

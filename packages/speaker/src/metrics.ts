@@ -1,5 +1,7 @@
+import { type KernelWitness, NO_WITNESS, STATE_NAMES } from '@muslin/bgp';
 import { Counter, Gauge, Registry } from 'prom-client';
-import { type PeerReport, routeCount } from './core/peer-report.ts';
+import { type Arrival, convergenceHistogram } from './convergence.ts';
+import { findingOf, type PeerReport, routeCount } from './core/peer-report.ts';
 
 /** What is measured at each scrape. */
 export interface MetricsView {
@@ -9,6 +11,9 @@ export interface MetricsView {
   readonly routesLearned: number;
   readonly routesRefused: number;
   readonly problems: number;
+  /** On the speaker's clock, in milliseconds. */
+  readonly now?: number;
+  readonly witness?: KernelWitness;
 }
 
 type Total = (peer: PeerReport, view: MetricsView) => number;
@@ -18,6 +23,11 @@ const sum = (counts: object) => Object.values(counts).reduce((a: number, b: numb
 /** One row per series of a peer; those that end in `_total` only go up while the speaker runs. */
 const PER_PEER: readonly (readonly [name: string, help: string, value: Total])[] = [
   ['up', '1 while the session is Established', peer => (peer.state === 'Established' ? 1 : 0)],
+  [
+    'state',
+    'State of the session: 1 Idle, 2 Connect, 3 Active, 4 OpenSent, 5 OpenConfirm, 6 Established (RFC 4273)',
+    peer => STATE_NAMES.indexOf(peer.state) + 1,
+  ],
   ['established_total', 'How often the session came up', peer => peer.established],
   ['flaps_total', 'How often a session that was up ended', flaps],
   [
@@ -31,6 +41,11 @@ const PER_PEER: readonly (readonly [name: string, help: string, value: Total])[]
   ['updates_sent_total', 'UPDATE messages to the peer', peer => peer.messagesOut.update],
   ['prefixes_received', 'Routes that the peer told', peer => routeCount(peer, 'received')],
   ['prefixes_accepted', 'Routes of the peer that passed the filters', peer => routeCount(peer, 'accepted')],
+  [
+    'prefixes_rejected',
+    'Routes that the peer told and that are not used: filters, loops, unknown next hops',
+    peer => routeCount(peer, 'received') - routeCount(peer, 'accepted'),
+  ],
   ['prefixes_advertised', 'Routes that the peer was told', peer => routeCount(peer, 'advertised')],
   [
     'update_faults_total',
@@ -50,7 +65,11 @@ const WHOLE: readonly (readonly [name: string, help: string, value: (view: Metri
 ];
 
 /** Metrics in Prometheus' text format, computed when they are asked for. */
-export function metrics(view: () => MetricsView): { readonly text: () => Promise<string> } {
+export function metrics(view: () => MetricsView): {
+  readonly text: () => Promise<string>;
+  /** Takes a measured convergence in. */
+  readonly arrived: (to: Arrival, seconds: number) => void;
+} {
   const registry = new Registry();
   const registers = [registry];
   for (const [name, help, value] of PER_PEER) {
@@ -85,7 +104,35 @@ export function metrics(view: () => MetricsView): { readonly text: () => Promise
         this.set(value(view()));
       },
     });
-  return { text: () => registry.metrics() };
+  new Counter({
+    name: 'muslin_bgp_peer_messages_total',
+    help: 'Messages by type and direction',
+    labelNames: ['peer', 'direction', 'type'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { id, messagesIn, messagesOut } of view().peers)
+        for (const [direction, counts] of Object.entries({ in: messagesIn, out: messagesOut }))
+          for (const [type, count] of Object.entries(counts))
+            this.inc({ peer: id, direction, type }, count as number);
+    },
+  });
+  new Gauge({
+    name: 'muslin_bgp_peer_finding',
+    help: 'What the doctor finds on the session, as labels; always 1. muslinctl bgp doctor says it in words',
+    labelNames: ['peer', 'code', 'severity', 'whose'],
+    registers,
+    collect() {
+      this.reset();
+      const { peers, now = 0, witness = NO_WITNESS } = view();
+      for (const peer of peers) {
+        const { code, severity, whose } = findingOf(peer, now, witness);
+        this.set({ peer: peer.id, code, severity, whose }, 1);
+      }
+    },
+  });
+  const arrived = convergenceHistogram(registry);
+  return { text: () => registry.metrics(), arrived };
 }
 
 function flaps(peer: PeerReport): number {

@@ -1,5 +1,7 @@
 import type { Route } from '@muslin/dataplane';
 import { formatIp, parseIp, parsePrefix } from '@muslin/net';
+import { dumpTable, type SessionLog } from '@muslin/bgp';
+import { follow, inPieces } from './byte-stream.ts';
 import { fibState } from './core/fib-state.ts';
 import { problemText } from './core/problem.ts';
 import { readable } from './readable.ts';
@@ -8,6 +10,7 @@ import type { Answer, Pages } from './status-socket.ts';
 
 /** What the pages show. */
 export interface PagesView {
+  readonly sessionLog: SessionLog;
   readonly program: SpeakerProgram;
   /** Whole status, with `node`, `started` and `staleSince`. */
   readonly status: () => object;
@@ -19,7 +22,7 @@ export interface PagesView {
 const json = (value: unknown): Answer => ({ kind: 'json', value: readable(value) });
 
 /** What the speaker answers on its socket. */
-export function pagesOf({ program, status, metrics, kernel }: PagesView): Pages {
+export function pagesOf({ program, sessionLog, status, metrics, kernel }: PagesView): Pages {
   const routes = (which: 'received' | 'advertised') => (query: URLSearchParams) => {
     const ip = parseIp(query.get('peer') ?? '');
     const id = ip.ok ? formatIp(ip.value) : undefined;
@@ -39,6 +42,15 @@ export function pagesOf({ program, status, metrics, kernel }: PagesView): Pages 
       ),
     '/v1/received': routes('received'),
     '/v1/advertised': routes('advertised'),
+    '/v1/dump': () => {
+      const { speaker, desired } = program;
+      if (speaker === undefined || desired === undefined)
+        return { kind: 'mistake', message: 'this node speaks no BGP yet' };
+      const { routerId, asNumber } = desired;
+      const seconds = Math.floor(Date.now() / 1000);
+      return { kind: 'stream', chunks: inPieces(dumpTable(speaker, { routerId, asNumber, seconds })) };
+    },
+    '/v1/updates': () => ({ kind: 'stream', chunks: follow(sessionLog) }),
     '/v1/explain': async query => {
       const prefix = parsePrefix(query.get('prefix') ?? '');
       if (!prefix.ok) return { kind: 'mistake', message: `prefix: ${prefix.fault.message}` };

@@ -1,4 +1,4 @@
-import { isLinkLocal, type Output, Speaker } from '@muslin/bgp';
+import { isLinkLocal, type Output, SessionLog, Speaker } from '@muslin/bgp';
 import { ROUTE_PROTOCOL_BGP } from '@muslin/dataplane';
 import type { NetlinkSocket, RouteDriver } from '@muslin/linux';
 import { formatIp, formatPrefix, type Ip } from '@muslin/net';
@@ -15,10 +15,11 @@ import { peerIdOf } from './core/heard.ts';
 import { keepLastGood } from './core/last-good.ts';
 import type { PeerReport } from './core/peer-report.ts';
 import type { Problem } from './core/problem.ts';
+import { type Arrival, Convergence } from './convergence.ts';
 import { Fib } from './fib.ts';
 import { PeerBfd } from './peer-bfd.ts';
 import { Routers } from './routers.ts';
-import { SpeakerShell, type Told } from './speaker-shell.ts';
+import { type ShellObserver, SpeakerShell, type Told } from './speaker-shell.ts';
 import { Strangers } from './strangers.ts';
 
 /** What the program needs of the world. */
@@ -30,6 +31,8 @@ export interface ProgramOptions {
   /** The password called `secret/key`, if it is known. */
   readonly passwordOf: (name: string) => string | undefined;
   readonly log: (line: string) => void;
+  /** A change of routes arrived, after so many seconds. */
+  readonly onArrival?: (to: Arrival, seconds: number) => void;
   /** Something that people see has changed. */
   readonly onChange: () => void;
 }
@@ -44,6 +47,7 @@ export class SpeakerProgram {
   readonly #bfd: PeerBfd;
   readonly #routers: Routers;
   readonly #strangers: Strangers;
+  readonly #convergence: Convergence;
   readonly #told = new Map<string, Advertisement>();
   readonly #falls = new Map<string, number>();
   readonly #converged = new Set<string>();
@@ -55,6 +59,7 @@ export class SpeakerProgram {
 
   constructor(options: ProgramOptions) {
     this.#options = options;
+    this.#convergence = new Convergence((to, seconds) => options.onArrival?.(to, seconds));
     this.#fib = new Fib({
       driver: options.routes,
       shape: () => ({
@@ -63,12 +68,14 @@ export class SpeakerProgram {
         interfaceOf: peer => this.#peers.get(peer)?.config.transport?.interface,
       }),
       log: options.log,
+      onSynced: from => this.#convergence.synced(from, performance.now()),
     });
     this.#shell = new SpeakerShell({
       netlink: options.netlink,
       transportOf: (ip, link) => this.#transportOf(ip, link),
       log: options.log,
       tell: told => this.#take(told),
+      observer: this.#observer(),
     });
     this.#strangers = new Strangers(options.log);
     this.#routers = new Routers({
@@ -82,6 +89,9 @@ export class SpeakerProgram {
       onChange: options.onChange,
     });
   }
+
+  /** What goes over the sessions, for whoever wants to listen. */
+  readonly sessionLog: SessionLog = new SessionLog(() => this.speaker?.peers() ?? []);
 
   get desired(): DesiredSpeaker | undefined {
     return this.#desired;
@@ -192,6 +202,20 @@ export class SpeakerProgram {
     await Promise.all([this.#shell.connections.stop(), this.#bfd.stop()]);
   }
 
+  #observer(): ShellObserver {
+    return {
+      input: input => {
+        this.#convergence.input(input, performance.now());
+        this.sessionLog.input(input, epochNow());
+      },
+      output: output => {
+        this.#convergence.output(output);
+        this.sessionLog.output(output, epochNow());
+      },
+      performed: () => this.#convergence.performed(performance.now()),
+    };
+  }
+
   #keys(): readonly PeerKey[] {
     const named = [...this.#peers.values()].map(({ config }) => ({
       peer: config.remoteIp,
@@ -290,4 +314,8 @@ export class SpeakerProgram {
     this.#options.log(`peer ${peer}: ${state}${reason === undefined ? '' : ` (${reason})`}`);
     this.#options.onChange();
   }
+}
+
+function epochNow(): number {
+  return performance.timeOrigin + performance.now();
 }

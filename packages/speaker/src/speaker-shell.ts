@@ -7,6 +7,14 @@ import { TimerBook } from './timer-book.ts';
 /** What a speaker says that is neither a socket's nor a timer's matter. */
 export type Told = Extract<Output, { readonly kind: 'bestChanged' | 'converged' | 'peerChanged' }>;
 
+/** Hears everything that goes in and out, without a say in it. */
+export interface ShellObserver {
+  readonly input: (input: Input) => void;
+  readonly output: (output: Output) => void;
+  /** The outputs of an input have been performed. */
+  readonly performed: () => void;
+}
+
 /** What the shell needs of its holder. */
 export interface ShellOptions {
   readonly netlink: NetlinkSocket;
@@ -14,6 +22,7 @@ export interface ShellOptions {
   readonly transportOf: (remoteIp: Ip, interfaceName: string | undefined) => Transport | undefined;
   readonly log: (line: string) => void;
   readonly tell: (told: Told) => void;
+  readonly observer?: ShellObserver;
 }
 
 /** A burst of this many octets does not wait for more. */
@@ -28,9 +37,11 @@ export class SpeakerShell {
   readonly #tell: (told: Told) => void;
   #burst: BurstInput[] = [];
   #octets = 0;
+  readonly #observer: ShellObserver | undefined;
 
-  constructor({ netlink, transportOf, log, tell }: ShellOptions) {
+  constructor({ netlink, transportOf, log, tell, observer }: ShellOptions) {
     this.#tell = tell;
+    this.#observer = observer;
     this.connections = new Connections({ netlink, feed: input => this.feed(input), transportOf, log });
   }
 
@@ -54,6 +65,7 @@ export class SpeakerShell {
   perform(outputs: readonly Output[]): void {
     const sent = new Set<string>();
     for (const output of outputs) {
+      this.#observer?.output(output);
       switch (output.kind) {
         case 'dial':
           this.connections.dial(output);
@@ -75,6 +87,7 @@ export class SpeakerShell {
           this.#tell(output);
       }
     }
+    this.#observer?.performed();
     const inputs: BurstInput[] = [];
     for (const connection of sent) {
       const bytes = this.connections.backlog(connection);
@@ -93,6 +106,8 @@ export class SpeakerShell {
   }
 
   #handle(input: Input): void {
-    if (this.speaker !== undefined) this.perform(this.speaker.handle(input, performance.now()));
+    if (this.speaker === undefined) return;
+    this.#observer?.input(input);
+    this.perform(this.speaker.handle(input, performance.now()));
   }
 }

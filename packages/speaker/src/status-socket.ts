@@ -1,10 +1,14 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 
 /** An answer of the socket. */
 export type Answer =
   | { readonly kind: 'json'; readonly value: unknown }
   | { readonly kind: 'text'; readonly text: string }
+  /** Bytes as they come; ends when whoever asked goes away. */
+  | { readonly kind: 'stream'; readonly chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array> }
   /** Whoever asked made a mistake. */
   | { readonly kind: 'mistake'; readonly message: string };
 
@@ -24,14 +28,22 @@ export function serveSocket(path: string, pages: Pages): Promise<Server> {
     }
     Promise.resolve()
       .then(() => page(url.searchParams))
-      .then(answer => {
+      .then(async answer => {
         switch (answer.kind) {
           case 'json':
-            return say(200, 'application/json', `${JSON.stringify(answer.value)}\n`);
+            say(200, 'application/json', `${JSON.stringify(answer.value)}\n`);
+            break;
           case 'text':
-            return say(200, 'text/plain; version=0.0.4', answer.text);
+            say(200, 'text/plain; version=0.0.4', answer.text);
+            break;
+          case 'stream':
+            response.writeHead(200, { 'content-type': 'application/octet-stream' }).flushHeaders();
+            // Whoever asked may leave at any time.
+            await pipeline(Readable.from(answer.chunks), response).catch(() => undefined);
+            break;
           case 'mistake':
-            return say(400, 'text/plain', `${answer.message}\n`);
+            say(400, 'text/plain', `${answer.message}\n`);
+            break;
         }
       })
       .catch(() => say(500, 'text/plain', 'a bug of the speaker: see its log\n'));

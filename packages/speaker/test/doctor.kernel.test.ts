@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { muslinctl as runMuslinctl } from '../../cli/test/test-context.ts';
 import { eventually, Stage } from './stage.ts';
@@ -188,6 +189,27 @@ test('muslinctl tells the same on the node and through the API, and explains a p
   const far = await muslinctl('routes', '203.0.113.0/24', '--node', 'n1');
   expect(far).toMatchObject({ code: 0, stderr: '' });
   expect(far.stdout).toMatch(/^203\.0\.113\.0\/24 +10\.78\.0\.20 +eth0 +BGPPeer +10\.78\.0\.20 +yes/m);
+}, 60_000);
+
+test('the table and the updates of a node are MRT files that bgpdump reads', async () => {
+  const env = { MUSLIN_SPEAKER_SOCKET: `${stage.folder}/n1/speaker.sock` };
+  const [table, updates] = [`${stage.folder}/table.mrt`, `${stage.folder}/updates.mrt`];
+  const read = (file: string) => execFileSync('bgpdump', ['-m', file], { encoding: 'utf8', stdio: 'pipe' });
+  expect(await runMuslinctl(['bgp', 'dump', '-w', table], { env })).toEqual({
+    ...{ code: 0, stdout: '', stderr: '' },
+  });
+  expect(read(table)).toMatch(/\|B\|10\.78\.0\.20\|65001\|203\.0\.113\.0\/24\|65001\|IGP\|10\.78\.0\.20\|/);
+  expect(read(table)).toMatch(/\|B\|0\.0\.0\.0\|64512\|10\.244\.1\.0\/26\|/);
+  const listening = runMuslinctl(['bgp', 'dump', '--updates', '--seconds', '3', '-w', updates], { env });
+  await new Promise(resolve => setTimeout(resolve, 500));
+  birds.get('closed')?.ask('disable', 'static1');
+  expect(await listening).toMatchObject({ code: 0, stderr: '' });
+  expect(read(updates)).toMatch(/^BGP4MP_ET\|.*\|W\|10\.78\.0\.20\|65001\|203\.0\.113\.0\/24$/m);
+  const { text } = await stage.ask('n1', '/metrics');
+  expect(text).toMatch(/muslin_bgp_convergence_seconds_count\{to="kernel"\} [1-9]/);
+  expect(text).toMatch(
+    /muslin_bgp_peer_finding\{peer="10\.78\.0\.11",code="refused",severity="problem",whose="theirs"\} 1/,
+  );
 }, 60_000);
 
 test('an operator who shuts the session down there is quoted', async () => {

@@ -1,8 +1,9 @@
-import { NO_WITNESS, type PeerView } from '@muslin/bgp';
+import { NO_WITNESS, type Output, type PeerView } from '@muslin/bgp';
 import { ROUTE_PROTOCOL_BGP, type Route } from '@muslin/dataplane';
 import { bgpNodeStatus, calicoNodeStatus } from '@muslin/api';
 import { ip4, mustIp, mustPrefix } from '@muslin/net';
 import { describe, expect, test } from 'vitest';
+import { Convergence } from '../src/convergence.ts';
 import { calicoStatus, type NodeAnswerView, readQuestion } from '../src/core/calico-node-status.ts';
 import { desiredSpeaker } from '../src/core/desired-speaker.ts';
 import { nodeStatus, type SpeakerView } from '../src/core/node-status.ts';
@@ -58,6 +59,7 @@ function report(address: string, about: Partial<PeerReport> = {}): PeerReport {
       },
     ],
     faults: { withdraw: 0, discard: 0, last: undefined },
+    addPath: { receive: false, send: false },
     wish: {
       ...{ localAs: 64512, remoteAs: 65000, routerId: ip4(0x0a000001), port: 179, source: undefined },
       ...{
@@ -264,6 +266,28 @@ describe('CalicoNodeStatus', () => {
   });
 });
 
+test('convergence is measured from the bytes that changed a route to the peers, and to the kernel', () => {
+  const seen: string[] = [];
+  const convergence = new Convergence((to, seconds) => seen.push(`${to} ${seconds}`));
+  const bytes = { kind: 'bytes', connection: 'c', bytes: new Uint8Array(0) } as const;
+  const prefix = mustPrefix('10.0.0.0/8');
+  const change = { kind: 'bestChanged', prefix, source: 'none', nextHops: [] } as const;
+  const send = { kind: 'send', connection: 'd', bytes: new Uint8Array(0) } as const;
+  const turn = (at: number, ...outputs: readonly Output[]) => {
+    convergence.input(bytes, at);
+    for (const output of outputs) convergence.output(output);
+    convergence.performed(at + 2);
+  };
+  turn(1000, change, send);
+  turn(1010, send);
+  turn(1020, change);
+  // What came while the kernel was being changed waits for the next round.
+  convergence.synced(1015, 1030);
+  convergence.synced(1040, 1050);
+  convergence.synced(1060, 1070);
+  expect(seen).toEqual(['peers 0.002', 'kernel 0.03', 'kernel 0.03']);
+});
+
 test('metrics follow the peers that there are', async () => {
   let peers: readonly PeerReport[] = [report('192.0.2.1', { established: 3 }), down({ established: 3 })];
   const falls = new Map([['192.0.2.2', 9]]);
@@ -279,6 +303,10 @@ test('metrics follow the peers that there are', async () => {
     'muslin_bgp_peer_errors_total{peer="192.0.2.2",type="GlobalPeer"} 9',
     'muslin_bgp_peer_messages_received_total{peer="192.0.2.1",type="GlobalPeer"} 6',
     'muslin_bgp_peer_prefixes_received{peer="192.0.2.1",type="GlobalPeer"} 5',
+    'muslin_bgp_peer_state{peer="192.0.2.2",type="GlobalPeer"} 3',
+    'muslin_bgp_peer_prefixes_rejected{peer="192.0.2.1",type="GlobalPeer"} 1',
+    'muslin_bgp_peer_messages_total{peer="192.0.2.1",direction="in",type="keepalive"} 3',
+    'muslin_bgp_peer_finding{peer="192.0.2.1",code="up",severity="ok",whose="nobody"} 1',
     'muslin_bgp_routes_learned 7',
     'muslin_bgp_routes_refused 2',
     'muslin_bgp_configuration_problems 1',

@@ -79,6 +79,8 @@ export interface PeerView {
   readonly messagesIn: MessageCounts;
   readonly messagesOut: MessageCounts;
   readonly families: readonly FamilyView[];
+  /** Which way routes carry path identifiers (RFC 7911), for at least one family. */
+  readonly addPath: { readonly receive: boolean; readonly send: boolean };
   /** UPDATEs with faults that the session survived (RFC 7606). */
   readonly faults: { readonly withdraw: number; readonly discard: number; readonly last: string | undefined };
 }

@@ -31,6 +31,10 @@ export function viewPeer(peer: Peer, rib: Rib): PeerView {
     messagesOut: { ...peer.messagesOut },
     families: ALL_FAMILIES.map(family => viewFamily(peer, rib, family)),
     faults: { ...peer.faults },
+    addPath: {
+      receive: ALL_FAMILIES.some(family => negotiated?.receive.addPath[family]),
+      send: ALL_FAMILIES.some(family => negotiated?.send.addPath[family]),
+    },
     wish: wishOf(peer),
     history: peer.history.view,
   };

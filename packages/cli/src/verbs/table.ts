@@ -2,6 +2,7 @@ import type { Verb } from '../verb.ts';
 import { apply } from './apply.ts';
 import { bgpAdvertised } from './bgp-advertised.ts';
 import { bgpDoctor } from './bgp-doctor.ts';
+import { bgpDump } from './bgp-dump.ts';
 import { bgpExplain } from './bgp-explain.ts';
 import { bgpPeer } from './bgp-peer.ts';
 import { bgpPeers } from './bgp-peers.ts';
@@ -31,7 +32,7 @@ import { why } from './why.ts';
 export const VERBS: readonly Verb[] = [
   ...[why, reach, diff, verdict, validate],
   ...[get],
-  ...[bgpPeers, bgpPeer, bgpRoutes, bgpReceived, bgpAdvertised, bgpExplain, bgpDoctor],
+  ...[bgpPeers, bgpPeer, bgpRoutes, bgpReceived, bgpAdvertised, bgpExplain, bgpDoctor, bgpDump],
   ...[ipamShow, ipamWhy, ipamCheck, ipamRelease, ipamConfigure],
   ...[create, apply, replace, remove, patch, label],
   ...[version, completion, completeVerb(() => VERBS)],

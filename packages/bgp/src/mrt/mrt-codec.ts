@@ -1,0 +1,134 @@
+import { ByteWriter, fail, ok, type Result } from '@muslin/net';
+import type { MrtFault, MrtRecord, MrtTime } from './mrt-record.ts';
+import { MRT_TYPES, PEER_INDEX_TABLE, RIB_SUBTYPES, SESSION_SUBTYPES } from './mrt-types.ts';
+import { readSession, writeSession } from './session-record.ts';
+import { readPeers, readRib, writePeers, writeRib } from './table-dump.ts';
+
+/** Octets of the common header (RFC 6396 §2). */
+const HEADER = 12;
+/** No honest record is longer: a route with 65,535 paths of usual size is shorter. */
+const LONGEST = 1 << 24;
+
+/** Writes a record with its header. */
+export function encodeMrt(record: MrtRecord): Uint8Array {
+  const [type, subtype] = typeOf(record);
+  const { seconds, microseconds } = record.at;
+  const writer = new ByteWriter(256);
+  writer.u32(seconds).u16(type).u16(subtype).u32(0);
+  if (record.kind !== 'other' && type === MRT_TYPES.bgp4mpEt) writer.u32(microseconds ?? 0);
+  switch (record.kind) {
+    case 'peers':
+      writePeers(record, writer);
+      break;
+    case 'rib':
+      writeRib(record, writer);
+      break;
+    case 'message':
+    case 'state-change':
+      writeSession(record, writer);
+      break;
+    case 'other':
+      writer.bytes(record.bytes);
+      break;
+    default:
+      record satisfies never;
+  }
+  const bytes = writer.finish();
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(8, bytes.length - HEADER);
+  return bytes;
+}
+
+function typeOf(record: MrtRecord): readonly [type: number, subtype: number] {
+  switch (record.kind) {
+    case 'peers':
+      return [MRT_TYPES.tableDumpV2, PEER_INDEX_TABLE];
+    case 'rib': {
+      const row = RIB_SUBTYPES.find(r => r.family === record.family && r.addPath === record.addPath);
+      if (row === undefined) throw new Error(`${record.family} has no subtype of TABLE_DUMP_V2`);
+      return [MRT_TYPES.tableDumpV2, row.subtype];
+    }
+    case 'message':
+    case 'state-change': {
+      const local = record.kind === 'message' && record.local;
+      const addPath = record.kind === 'message' && record.addPath;
+      const row = SESSION_SUBTYPES.find(
+        r =>
+          r.what === record.kind &&
+          r.fourOctetAs === record.fourOctetAs &&
+          r.local === local &&
+          r.addPath === addPath,
+      );
+      if (row === undefined) throw new Error('every kind of session record has a subtype');
+      return [record.at.microseconds === undefined ? MRT_TYPES.bgp4mp : MRT_TYPES.bgp4mpEt, row.subtype];
+    }
+    case 'other':
+      return [record.type, record.subtype];
+    default:
+      return record satisfies never;
+  }
+}
+
+/** Cuts a stream of bytes into MRT records. `push` bytes, then call `next` until it gives undefined. */
+export class MrtReader {
+  #bytes: Uint8Array = new Uint8Array(0);
+  #offset = 0;
+
+  push(bytes: Uint8Array): void {
+    const rest = this.#bytes.subarray(this.#offset);
+    const joined = new Uint8Array(rest.length + bytes.length);
+    joined.set(rest);
+    joined.set(bytes, rest.length);
+    this.#bytes = joined;
+    this.#offset = 0;
+  }
+
+  /** Octets that are not yet a whole record; more than 0 at the end of a file means that it is cut off. */
+  get left(): number {
+    return this.#bytes.length - this.#offset;
+  }
+
+  /** The next record, a fault when it is none (the one after it may be good), undefined when more bytes are needed. */
+  next(): Result<MrtRecord, MrtFault> | undefined {
+    if (this.left < HEADER) return undefined;
+    const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.#offset);
+    const length = view.getUint32(8);
+    if (length > LONGEST) {
+      this.#offset = this.#bytes.length;
+      return fail({
+        message: `a record can't have ${length} octets: this is no MRT file`,
+        rfc: 'RFC 6396 §2',
+      });
+    }
+    if (this.left < HEADER + length) return undefined;
+    const start = this.#offset + HEADER;
+    this.#offset = start + length;
+    const body = this.#bytes.subarray(start, this.#offset);
+    return readBody(view.getUint32(0), view.getUint16(4), view.getUint16(6), body);
+  }
+}
+
+function readBody(
+  seconds: number,
+  type: number,
+  subtype: number,
+  body: Uint8Array,
+): Result<MrtRecord, MrtFault> {
+  if (type === MRT_TYPES.tableDumpV2) {
+    if (subtype === PEER_INDEX_TABLE) return readPeers({ seconds }, body);
+    const row = RIB_SUBTYPES.find(r => r.subtype === subtype);
+    if (row !== undefined) return readRib({ seconds }, row.family, row.addPath, body);
+  }
+  if (type === MRT_TYPES.bgp4mp || type === MRT_TYPES.bgp4mpEt) {
+    const row = SESSION_SUBTYPES.find(r => r.subtype === subtype);
+    const extended = type === MRT_TYPES.bgp4mpEt;
+    if (extended && body.length < 4)
+      return fail({ message: 'the microseconds of a record are cut off', rfc: 'RFC 6396 §3' });
+    const at: MrtTime = extended ? { seconds, microseconds: wordOf(body) } : { seconds };
+    if (row !== undefined) return readSession(at, row, extended ? body.subarray(4) : body);
+  }
+  return ok({ kind: 'other', at: { seconds }, type, subtype, bytes: body });
+}
+
+function wordOf(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+}
