@@ -29,10 +29,17 @@ export const THREADS: Readonly<Record<string, string>> = {
  * the CNI executable where install-cni looks for it.
  */
 export async function bundle(folder: string): Promise<void> {
+  await bundleFiles({ ...PROGRAMS, ...THREADS }, join(folder, 'bin'));
+  mkdirSync(join(folder, 'shim'), { recursive: true });
+  copyFileSync(join(ROOT, 'packages/agent/shim/muslin-cni.c'), join(folder, 'shim/muslin-cni.c'));
+}
+
+/** Bundles sources into `folder/NAME.mjs` each. */
+export async function bundleFiles(files: Readonly<Record<string, string>>, folder: string): Promise<void> {
   await build({
     absWorkingDir: ROOT,
-    entryPoints: Object.entries({ ...PROGRAMS, ...THREADS }).map(([out, file]) => ({ in: file, out })),
-    outdir: join(folder, 'bin'),
+    entryPoints: Object.entries(files).map(([out, file]) => ({ in: file, out })),
+    outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
     platform: 'node',
@@ -46,8 +53,6 @@ export async function bundle(folder: string): Promise<void> {
     legalComments: 'linked',
     logLevel: 'warning',
   });
-  mkdirSync(join(folder, 'shim'), { recursive: true });
-  copyFileSync(join(ROOT, 'packages/agent/shim/muslin-cni.c'), join(folder, 'shim/muslin-cni.c'));
 }
 
 if (import.meta.main) {

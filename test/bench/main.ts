@@ -2,7 +2,14 @@ import { type Emit, formatFigure } from './figure.ts';
 
 /** What a suite exports. */
 interface Suite {
-  run(emit: Emit, options: { readonly quick: boolean }): Promise<void> | void;
+  run(emit: Emit, options: Options): Promise<void> | void;
+}
+
+/** What of a suite is wanted. `peers` and `cases` narrow the suite `bgp`; absent is all. */
+interface Options {
+  readonly quick: boolean;
+  readonly peers?: readonly string[];
+  readonly cases?: readonly string[];
 }
 
 const SUITES: Readonly<Record<string, () => Promise<readonly Suite[]>>> = {
@@ -18,14 +25,22 @@ const SUITES: Readonly<Record<string, () => Promise<readonly Suite[]>>> = {
 
 const [name = '', ...flags] = process.argv.slice(2);
 const load = SUITES[name];
-if (load === undefined || flags.some(flag => flag !== '--quick')) {
-  process.stderr.write(`npm run -s bench -- SUITE [--quick]\nsuites: ${Object.keys(SUITES).join(', ')}\n`);
+const wanted = (flag: string) => flag === '--quick' || (name === 'bgp' && /^--(peers|cases)=./.test(flag));
+if (load === undefined || !flags.every(wanted)) {
+  process.stderr.write(
+    `npm run -s bench -- SUITE [--quick]\nsuites: ${Object.keys(SUITES).join(', ')}\nbgp also takes --peers=bird,frr,gobgp,openbgpd --cases=relay,feeders,reflector,mesh,slow\n`,
+  );
   process.exit(2);
 }
+const listOf = (flag: string) => {
+  const given = flags.find(text => text.startsWith(`--${flag}=`));
+  return given === undefined ? {} : { [flag]: given.slice(flag.length + 3).split(',') };
+};
+const options: Options = { quick: flags.includes('--quick'), ...listOf('peers'), ...listOf('cases') };
 /** Suites that are made of several parts say which part in the case. */
 const emit: Emit = figure => {
   const title = figure.suite === name ? figure.case : `${figure.suite}: ${figure.case}`;
   process.stdout.write(`${formatFigure({ ...figure, suite: name, case: title })}\n`);
 };
-for (const suite of await load()) await suite.run(emit, { quick: flags.includes('--quick') });
+for (const suite of await load()) await suite.run(emit, options);
 process.exit(0);

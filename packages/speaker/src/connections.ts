@@ -28,6 +28,8 @@ interface Link {
 }
 
 const MAX_TTL = 255;
+/** Octets after which a peer waits until all others were read, too: libuv alone would read two megabytes of each. */
+const READ_TURN = 1 << 16;
 
 /** TCP connections of the speaker, by the names that it knows them by. */
 export class Connections {
@@ -180,8 +182,18 @@ export class Connections {
       this.#options.feed(gone(why));
     });
     socket.on('end', () => socket.destroy());
+    let read = 0;
     socket.on('data', (bytes: Buffer) => {
-      if (mine()) this.#options.feed({ kind: 'bytes', connection, bytes });
+      if (!mine()) return;
+      this.#options.feed({ kind: 'bytes', connection, bytes });
+      if (read === 0) {
+        setImmediate(() => {
+          read = 0;
+          socket.resume();
+        });
+      }
+      read += bytes.length;
+      if (read >= READ_TURN) socket.pause();
     });
     socket.on('drain', () => {
       if (mine()) this.#options.feed({ kind: 'backlog', connection, bytes: socket.writableLength });

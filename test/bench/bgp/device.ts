@@ -24,8 +24,9 @@ export interface Device {
 
 export const DEVICE_IP = '10.66.0.1';
 export const DEVICE_AS = 65_000;
-const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const root = here('../../..');
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+/** Our program as one file, which is how images hold it. */
+export const OUR_BUNDLE = '/run/msl-bench-muslin.mjs';
 
 /** All speakers: ours first. */
 export const DEVICES: readonly Device[] = [
@@ -34,12 +35,9 @@ export const DEVICES: readonly Device[] = [
     files: peers => ({ 'peers.json': JSON.stringify(peers) }),
     command: folder => [
       process.execPath,
-      ...[
-        '--conditions=@muslin/source',
-        '--disable-warning=ExperimentalWarning',
-        here('muslin-device.ts'),
-        `${folder}/peers.json`,
-      ],
+      ...(process.env['MUSLIN_DEVICE_FLAGS']?.split(' ') ?? []),
+      OUR_BUNDLE,
+      `${folder}/peers.json`,
     ],
   },
   {
@@ -137,8 +135,10 @@ export const DEVICES: readonly Device[] = [
 export interface RunningDevice {
   /** CPU seconds of all its processes so far. */
   cpu(): number;
-  /** Sum of the peaks of resident memory, MiB. */
+  /** Sum of the peaks of resident memory since it started, MiB. */
   peak(): number;
+  /** Memory now, MiB, where a page that several processes map counts in parts. */
+  proportional(): number;
   stop(): Promise<void>;
 }
 
@@ -161,11 +161,12 @@ export function startDevice(device: Device, peers: readonly DevicePeer[], netns:
   const pids = () => treeOf(child.pid as number);
   return {
     cpu: () => pids().reduce((sum, pid) => sum + cpuOf(pid), 0),
-    peak: () => pids().reduce((sum, pid) => sum + peakOf(pid), 0),
+    peak: () => pids().reduce((sum, pid) => sum + memoryOf(pid, 'status', 'VmHWM'), 0),
+    proportional: () => pids().reduce((sum, pid) => sum + memoryOf(pid, 'smaps_rollup', 'Pss'), 0),
     stop: async () => {
       for (const pid of pids().reverse())
         try {
-          process.kill(pid, 'SIGKILL');
+          process.kill(pid, process.env['MUSLIN_DEVICE_FLAGS'] ? 'SIGINT' : 'SIGKILL');
         } catch {
           // It ended by itself meanwhile.
         }
@@ -209,9 +210,11 @@ function cpuOf(pid: number): number {
   }
 }
 
-function peakOf(pid: number): number {
+/** A line of a file in /proc/PID that tells kilobytes, in MiB. */
+function memoryOf(pid: number, file: string, line: string): number {
   try {
-    return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+    const text = readFileSync(`/proc/${pid}/${file}`, 'utf8');
+    return Number(new RegExp(`^${line}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) / 1024;
   } catch {
     return 0;
   }

@@ -32,3 +32,5 @@ for (const { ip, as, client } of peers) {
   shell.perform(speaker.setPeer(config, performance.now()));
 }
 await shell.connections.listeners.follow({ ips: [mustIp(DEVICE_IP)], port: 179 });
+// A profiler writes what it saw only when the program ends by itself.
+process.once('SIGINT', () => process.exit(0));

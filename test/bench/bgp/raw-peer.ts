@@ -63,6 +63,11 @@ export class RawPeer {
     });
   }
 
+  /** From now on it keeps the session and reads nothing. */
+  stopReading(): void {
+    this.#socket?.pause();
+  }
+
   close(): void {
     clearInterval(this.#timer);
     this.#established = () => {};

@@ -1,164 +1,158 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Emit, quantile } from '../figure.ts';
-import { DEVICES, type Device, type DevicePeer, startDevice } from './device.ts';
+import { bundleFiles } from '../../../deploy/build.ts';
+import { type CasePlan, casesOf, PEER_ADDRESSES } from './cases.ts';
+import { DEVICES, type Device, OUR_BUNDLE, type RunningDevice, startDevice } from './device.ts';
+import { buildLinks, DEVICE_NS, HARNESS_NS, removeLinks } from './links.ts';
+import type { PhaseLine } from './phases.ts';
 
-const DEVICE_NS = 'msl-b-dut';
-const HARNESS_NS = 'msl-b-har';
 const harness = fileURLToPath(new URL('harness.ts', import.meta.url));
 const prepare = fileURLToPath(new URL('../../../packages/lab/bootstrap/prepare.mjs', import.meta.url));
+const OURS = 'muslin';
+/** When a quick run begins no further run of somebody else's speaker. */
+const QUICK_BUDGET_MS = 54_000;
+/** Starting and stopping a speaker and the harness. */
+const SET_UP_S = 30;
 
-interface CasePlan {
-  readonly title: string;
-  readonly run: string;
-  readonly size: number;
-  readonly peers: readonly DevicePeer[];
-  /** A device that is not through by then is reported as that time. */
-  readonly limitS: number;
+/** What one run showed. */
+interface Seen {
+  /** Figure → value, in the order in which they were measured. */
+  readonly figures: ReadonlyMap<string, number>;
+  /** What was not through within the limit. */
+  readonly unfinished: ReadonlySet<string>;
 }
 
-const sink: DevicePeer = { ip: '10.66.0.9', as: 65_009 };
-const feeder = (i: number, as: number, client = false): DevicePeer => ({
-  ip: `10.66.1.${i + 1}`,
-  as,
-  client,
-});
-const mesh = (n: number): DevicePeer[] =>
-  Array.from({ length: n }, (_, i) => ({ ip: `10.66.${2 + (i >> 7)}.${(i & 127) + 1}`, as: 65_000 }));
-
-function casesOf(quick: boolean): readonly CasePlan[] {
-  const full = quick ? 100_000 : 1_000_000;
-  const shared = quick ? 10_000 : 100_000;
-  const relay = [feeder(0, 65_101), sink, { ip: '10.66.0.8', as: 65_008 }];
-  const limitS = quick ? 12 : 240;
-  return [
-    { title: `${full} prefixes, one feeder, one sink`, run: 'relay', size: full, peers: relay, limitS },
-    {
-      title: `20 feeders x ${shared} prefixes`,
-      run: 'feeders',
-      size: shared,
-      peers: [...Array.from({ length: 20 }, (_, i) => feeder(i, 65_101 + i)), sink],
-      limitS,
-    },
-    {
-      title: `route reflector, ${shared} prefixes`,
-      run: 'reflector',
-      size: shared,
-      peers: Array.from({ length: 51 }, (_, i) => feeder(i, 65_000, true)),
-      limitS,
-    },
-    { title: 'mesh start', run: 'mesh', size: 250, peers: [...mesh(250), sink], limitS },
-    ...(quick
-      ? []
-      : [{ title: 'mesh start', run: 'mesh', size: 1000, peers: [...mesh(1000), sink], limitS: 120 }]),
-    { title: 'latency, empty table', run: 'latency', size: 0, peers: relay, limitS },
-    ...(quick
-      ? []
-      : [{ title: `latency, ${full} prefixes`, run: 'latency', size: full, peers: relay, limitS }]),
-  ];
+/** What of the suite is wanted; both absent: everything. */
+export interface SuiteOptions {
+  readonly quick: boolean;
+  readonly peers?: readonly string[];
+  readonly cases?: readonly string[];
 }
 
-/** Ours and every packaged speaker, the same feed, in turn; medians of the rounds. */
-export async function run(emit: Emit, { quick }: { readonly quick: boolean }): Promise<void> {
+const say = (line: string) => process.stderr.write(`bgp: ${line}\n`);
+
+/** Ours and every packaged speaker, the same feed, in turn; medians of three rounds (quick: of one). */
+export async function run(emit: Emit, options: SuiteOptions): Promise<void> {
+  const { quick, peers, cases } = options;
   if (spawnSync('node', [prepare, 'bench-bgp'], { stdio: ['ignore', 2, 2] }).status !== 0)
     throw new Error('preparation failed');
-  buildNamespaces();
+  const until = quick ? performance.now() + QUICK_BUDGET_MS : Number.POSITIVE_INFINITY;
+  const devices = DEVICES.filter(({ name }) => name === OURS || (peers?.includes(name) ?? true));
+  await bundleFiles(
+    { [basename(OUR_BUNDLE, '.mjs')]: 'test/bench/bgp/muslin-device.ts' },
+    dirname(OUR_BUNDLE),
+  );
+  buildLinks(PEER_ADDRESSES);
   try {
-    for (const plan of casesOf(quick)) await oneCase(plan, emit, quick ? 1 : 3);
+    for (const plan of casesOf(quick))
+      if (cases?.includes(plan.run) ?? true)
+        emitCase(plan, await oneCase(plan, devices, quick ? 1 : 3, until), emit);
   } finally {
-    removeNamespaces();
+    removeLinks();
+    rmSync(OUR_BUNDLE, { force: true });
   }
 }
 
-async function oneCase(plan: CasePlan, emit: Emit, rounds: number): Promise<void> {
-  const samples = new Map<string, Map<string, number[]>>();
-  const add = (figure: string, device: string, value: number) => {
-    const byDevice = samples.get(figure) ?? new Map<string, number[]>();
-    byDevice.set(device, [...(byDevice.get(device) ?? []), value]);
-    samples.set(figure, byDevice);
-  };
-  for (let round = 0; round < rounds; round++)
-    for (const device of DEVICES) {
+/** All rounds of a case, speaker by speaker in turn; who was not through in time is not asked again. */
+async function oneCase(
+  plan: CasePlan,
+  devices: readonly Device[],
+  rounds: number,
+  until: number,
+): Promise<ReadonlyMap<string, readonly Seen[]>> {
+  const all = new Map<string, Seen[]>(devices.map(({ name }) => [name, []]));
+  const slow = new Set<string>();
+  for (let round = 1; round <= rounds; round++)
+    for (const device of devices) {
+      if (slow.has(device.name)) continue;
+      const title = `${plan.title}, round ${round} of ${rounds}: ${device.name}`;
+      if (device.name !== OURS && performance.now() > until) {
+        say(`${title} is left out, the quick run is over`);
+        continue;
+      }
       const seen = await oneRun(device, plan);
-      for (const [figure, value] of Object.entries(seen)) add(figure, device.name, value);
+      const words = [...seen.figures].map(([name, value]) => `${name} ${Number(value.toPrecision(3))}`);
+      for (const name of seen.unfinished) words.push(`${name} not through in ${plan.limitS} s`);
+      say(`${title}: ${words.join(', ')}`);
+      if (seen.unfinished.size > 0) slow.add(device.name);
+      all.get(device.name)?.push(seen);
     }
-  for (const [figure, byDevice] of samples) {
-    const ours = byDevice.get('muslin');
-    if (ours === undefined) continue;
-    const unit = figure === 'peak memory' ? 'MiB' : 's';
-    for (const [peer, values] of byDevice) {
-      if (peer === 'muslin') continue;
-      emit({
-        suite: 'bgp',
-        case: plan.title,
-        name: figure,
-        value: quantile(ours, 0.5),
-        unit,
-        peer,
-        peerValue: quantile(values, 0.5),
-      });
+  return all;
+}
+
+/** One line per figure and peer; who was not through in time counts with that time. Without a peer, one for ours alone. */
+function emitCase(plan: CasePlan, all: ReadonlyMap<string, readonly Seen[]>, emit: Emit): void {
+  const median = (name: string, figure: string): number | undefined => {
+    const values = (all.get(name) ?? []).flatMap(({ figures }) => figures.get(figure) ?? []);
+    return values.length === 0 ? undefined : quantile(values, 0.5);
+  };
+  for (const figure of all.get(OURS)?.[0]?.figures.keys() ?? []) {
+    const value = median(OURS, figure);
+    if (value === undefined) continue;
+    const line = { suite: 'bgp', case: plan.title, name: figure, value, unit: unitOf(figure) };
+    let alone = true;
+    for (const [peer, runs] of all) {
+      if (peer === OURS) continue;
+      const late = runs.some(({ unfinished }) => unfinished.has(figure));
+      const peerValue = late ? plan.limitS : median(peer, figure);
+      if (peerValue === undefined) continue;
+      emit({ ...line, name: late ? `${figure} (the peer: at least)` : figure, peer, peerValue });
+      alone = false;
     }
+    if (alone) emit(line);
   }
 }
 
-async function oneRun(device: Device, plan: CasePlan): Promise<Readonly<Record<string, number>>> {
+function unitOf(figure: string): string {
+  return figure.includes('memory') ? 'MiB' : 's';
+}
+
+async function oneRun(device: Device, plan: CasePlan): Promise<Seen> {
   const running = startDevice(device, plan.peers, DEVICE_NS);
   try {
-    await new Promise(resolve => setTimeout(resolve, 700));
-    const before = running.cpu();
-    const times = await runHarness(plan);
-    return { ...times, CPU: running.cpu() - before, 'peak memory': running.peak() };
+    return await watchHarness(running, plan);
   } finally {
     await running.stop();
   }
 }
 
-function runHarness(plan: CasePlan): Promise<Readonly<Record<string, number>>> {
+/** Runs the harness and reads off the speaker what each phase cost. */
+function watchHarness(running: RunningDevice, plan: CasePlan): Promise<Seen> {
+  const { run: name, size, limitS, samples } = plan;
   const node = [process.execPath, '--conditions=@muslin/source', '--disable-warning=ExperimentalWarning'];
-  const child = spawn('ip', ['netns', 'exec', HARNESS_NS, ...node, harness, plan.run, String(plan.size)], {
+  const args = [name, String(size), String(limitS), String(samples)];
+  const child = spawn('ip', ['netns', 'exec', HARNESS_NS, ...node, harness, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  let text = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    text += chunk.toString();
+  const seen = new Map<string, number>();
+  const unfinished = new Set<string>();
+  let cpu = 0;
+  createInterface({ input: child.stdout }).on('line', text => {
+    const line = JSON.parse(text) as PhaseLine;
+    if ('begin' in line) {
+      cpu = running.cpu();
+      return;
+    }
+    const figures = Object.entries(line.figures);
+    if (figures.length === 0) unfinished.add(line.end);
+    for (const [figure, value] of figures) seen.set(figure, value);
+    if (!(line.end in line.figures)) return;
+    seen.set(`${line.end}, CPU`, running.cpu() - cpu);
+    if (!line.fills) return;
+    seen.set(`${line.end}, peak memory`, running.peak());
+    seen.set(`${line.end}, PSS memory afterwards`, running.proportional());
   });
-  const limit = setTimeout(() => child.kill('SIGKILL'), plan.limitS * 1000);
+  // A phase that is over its limit ends by itself; this is for a session that never comes up.
+  const stop = setTimeout(() => child.kill('SIGKILL'), (SET_UP_S + 5 * limitS) * 1000);
   return new Promise(resolve => {
-    child.once('exit', () => {
-      clearTimeout(limit);
-      resolve(text === '' ? { 'not through in time': plan.limitS } : JSON.parse(text));
+    child.once('close', code => {
+      clearTimeout(stop);
+      if (code !== 0) unfinished.add('everything');
+      resolve({ figures: seen, unfinished });
     });
   });
-}
-
-function buildNamespaces(): void {
-  removeNamespaces();
-  const lines = [
-    ...[`netns add ${DEVICE_NS}`, `netns add ${HARNESS_NS}`],
-    `link add eth0 netns ${DEVICE_NS} type veth peer name eth0 netns ${HARNESS_NS}`,
-  ];
-  batch([], lines);
-  batch(['-n', DEVICE_NS], ['link set lo up', 'link set eth0 up', 'address add 10.66.0.1/16 dev eth0']);
-  const addresses = [
-    '10.66.0.8',
-    '10.66.0.9',
-    ...Array.from({ length: 60 }, (_, i) => `10.66.1.${i + 1}`),
-    ...mesh(1000).map(p => p.ip),
-  ];
-  batch(
-    ['-n', HARNESS_NS],
-    ['link set lo up', 'link set eth0 up', ...addresses.map(ip => `address add ${ip}/16 dev eth0`)],
-  );
-}
-
-function removeNamespaces(): void {
-  for (const name of [DEVICE_NS, HARNESS_NS]) spawnSync('ip', ['netns', 'del', name]);
-}
-
-function batch(args: readonly string[], lines: readonly string[]): void {
-  const done = spawnSync('ip', [...args, '-batch', '-'], {
-    input: `${lines.join('\n')}\n`,
-    encoding: 'utf8',
-  });
-  if (done.status !== 0) throw new Error(done.stderr);
 }

@@ -6,6 +6,14 @@ export interface Table {
   readonly withdraw: readonly Buffer[];
 }
 
+/** Who tells the table. */
+export interface Teller {
+  readonly as: number;
+  readonly nextHop: readonly number[];
+  /** The session is internal: LOCAL_PREF, and no AS of its own in the path. */
+  readonly inside: boolean;
+}
+
 /** Lengths as they are spread in the default-free zone, per cent. */
 const LENGTHS: readonly (readonly [length: number, share: number])[] = [
   [24, 60],
@@ -32,53 +40,61 @@ function generator(seed: number): () => number {
 }
 
 /**
- * `count` prefixes as feeder `as` at `nextHop` tells them: about 5.6 to an UPDATE, each UPDATE with attributes of its own.
- * Two feeders with the same seed tell the same prefixes. `inside`: an internal session, with LOCAL_PREF.
+ * `count` prefixes, about 5.6 to an UPDATE, each UPDATE with attributes of its own. All tellers have the same prefixes, each
+ * with paths of its own, two to five hops beyond the teller.
  */
-export function makeTable(count: number, as: number, nextHop: readonly number[], inside: boolean): Table {
+export function makeTable(count: number, teller: Teller): Table {
   const random = generator(7);
+  const paths = generator(teller.as * 65_536 + (teller.nextHop[3] ?? 0));
   const announce = new Chunks();
   const withdraw = new Chunks();
   let cursor = 1 << 16; // 1.0.0.0, counted in /24s
+  const nlri: number[] = [];
   let pending: number[] = [];
   const flushWithdraw = () => {
-    if (pending.length > 0) withdraw.message([pending.length >> 8, pending.length & 255, ...pending, 0, 0]);
+    if (pending.length === 0) return;
+    withdraw.begin();
+    withdraw.u16(pending.length);
+    withdraw.octets(pending);
+    withdraw.u16(0);
+    withdraw.end();
     pending = [];
   };
   for (let done = 0; done < count; ) {
     const size = Math.min(count - done, 1 + Math.floor(random() * 10.2));
-    const nlri: number[] = [];
+    nlri.length = 0;
     for (let i = 0; i < size; i++, done++) {
       const length = lengthFor(random() * 100);
       const step = 2 ** (24 - length);
       cursor = Math.ceil(cursor / step) * step;
       // 127.0.0.0/8 is nobody's, and some speakers refuse it.
       if (cursor >> 16 === 127) cursor = 128 << 16;
-      const octets = [cursor >> 16, (cursor >> 8) & 255, cursor & 255].slice(0, length > 16 ? 3 : 2);
-      nlri.push(length, ...octets);
+      nlri.push(length, cursor >> 16, (cursor >> 8) & 255);
+      if (length > 16) nlri.push(cursor & 255);
       cursor += step;
     }
-    const path = [
-      ...(inside ? [] : [as]),
-      ...Array.from({ length: 2 + Math.floor(random() * 4) }, () => 1000 + Math.floor(random() * 60_000)),
-    ];
-    const community = [0, 64, Math.floor(random() * 256), Math.floor(random() * 256)];
-    const attributes = attributesOf(path, nextHop, community, inside);
-    announce.message([0, 0, attributes.length >> 8, attributes.length & 255, ...attributes, ...nlri]);
+    announce.begin();
+    announce.u16(0);
+    writeAttributes(announce, teller, 2 + Math.floor(paths() * 4), paths);
+    announce.octets(nlri);
+    announce.end();
     if (pending.length + nlri.length > MAX_MESSAGE - 64) flushWithdraw();
-    pending.push(...nlri);
+    for (const octet of nlri) pending.push(octet);
   }
   flushWithdraw();
   return { count, announce: announce.done(), withdraw: withdraw.done() };
 }
 
-/** One UPDATE for one /24, counted from 1.0.0.0: for latencies. */
-export function oneRoute(slot: number, as: number, nextHop: readonly number[], announce: boolean): Buffer {
+/** One UPDATE for some /24s, counted from 1.0.0.0 in /24s. */
+export function someRoutes(slots: readonly number[], teller: Teller, announce: boolean): Buffer {
   const chunk = new Chunks();
-  const nlri = [24, slot >> 16, (slot >> 8) & 255, slot & 255];
-  const attributes = attributesOf([as], nextHop, [0, 64, 0, 1], false);
-  if (announce) chunk.message([0, 0, 0, attributes.length, ...attributes, ...nlri]);
-  else chunk.message([0, nlri.length, ...nlri, 0, 0]);
+  const nlri = slots.flatMap(slot => [24, slot >> 16, (slot >> 8) & 255, slot & 255]);
+  chunk.begin();
+  chunk.u16(announce ? 0 : nlri.length);
+  if (announce) writeAttributes(chunk, teller, 0, () => 0);
+  chunk.octets(nlri);
+  if (!announce) chunk.u16(0);
+  chunk.end();
   return chunk.done()[0] as Buffer;
 }
 
@@ -88,20 +104,21 @@ function lengthFor(roll: number): number {
   return 24;
 }
 
-function attributesOf(
-  path: readonly number[],
-  nextHop: readonly number[],
-  community: readonly number[],
-  inside: boolean,
-): number[] {
-  const octets = path.flatMap(as => [as >>> 24, (as >>> 16) & 255, (as >>> 8) & 255, as & 255]);
-  return [
-    ...[0x40, 1, 1, 0],
-    ...[0x40, 2, 2 + octets.length, 2, path.length, ...octets],
-    ...[0x40, 3, 4, ...nextHop],
-    ...(inside ? [0x40, 5, 4, 0, 0, 0, 100] : []),
-    ...[0xc0, 8, 4, ...community],
-  ];
+/** Length and attributes: ORIGIN, AS_PATH, NEXT_HOP, LOCAL_PREF inside, one community. */
+function writeAttributes(to: Chunks, teller: Teller, hops: number, random: () => number): void {
+  const { as, nextHop, inside } = teller;
+  const count = hops + (inside ? 0 : 1);
+  to.u16(4 + 3 + (count === 0 ? 0 : 2 + count * 4) + 7 + (inside ? 7 : 0) + 7);
+  to.octets([0x40, 1, 1, 0, 0x40, 2, count === 0 ? 0 : 2 + count * 4]);
+  if (count > 0) to.octets([2, count]);
+  if (!inside) to.octets([as >>> 24, (as >>> 16) & 255, (as >>> 8) & 255, as & 255]);
+  for (let i = 0; i < hops; i++) {
+    const hop = 1000 + Math.floor(random() * 60_000);
+    to.octets([0, 0, hop >> 8, hop & 255]);
+  }
+  to.octets([0x40, 3, 4, ...nextHop]);
+  if (inside) to.octets([0x40, 5, 4, 0, 0, 0, 100]);
+  to.octets([0xc0, 8, 4, 0, 64, Math.floor(random() * 256), Math.floor(random() * 256)]);
 }
 
 /** Collects messages into buffers that are written as they are. */
@@ -109,15 +126,28 @@ class Chunks {
   readonly #done: Buffer[] = [];
   #buffer = Buffer.alloc(CHUNK);
   #used = 0;
+  #start = 0;
 
-  message(body: readonly number[]): void {
-    const length = 19 + body.length;
-    if (this.#used + length > CHUNK) this.#cut();
+  /** Begins an UPDATE. */
+  begin(): void {
+    if (this.#used + MAX_MESSAGE > CHUNK) this.#cut();
+    this.#start = this.#used;
     this.#buffer.fill(255, this.#used, this.#used + 16);
-    this.#buffer.writeUInt16BE(length, this.#used + 16);
     this.#buffer[this.#used + 18] = 2;
-    this.#buffer.set(body, this.#used + 19);
-    this.#used += length;
+    this.#used += 19;
+  }
+
+  u16(value: number): void {
+    this.#buffer[this.#used++] = value >> 8;
+    this.#buffer[this.#used++] = value & 255;
+  }
+
+  octets(values: readonly number[]): void {
+    for (const value of values) this.#buffer[this.#used++] = value;
+  }
+
+  end(): void {
+    this.#buffer.writeUInt16BE(this.#used - this.#start, this.#start + 16);
   }
 
   done(): readonly Buffer[] {

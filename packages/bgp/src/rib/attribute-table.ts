@@ -1,6 +1,7 @@
 import { ByteWriter, formatIp, type Ip, sameIp } from '@muslin/net';
 import { type PathAttributes, writeAttributes } from '../wire/attributes.ts';
 import { PLAIN_OPTIONS } from '../wire/options.ts';
+import { grown } from './column.ts';
 import { readStoredAttributes } from './stored-attributes.ts';
 import { StoredColumns, storedPathHolds } from './stored-columns.ts';
 
@@ -41,7 +42,8 @@ export class AttributeTable {
   #live = 0;
   #slots = new Int32Array(512);
   #filled = 0;
-  readonly #free: number[] = [];
+  /** Freed ids, each with the next one in `#start`. */
+  #free = 0;
   readonly #dying: number[] = [];
   readonly #values = new Map<number, PathAttributes>();
   readonly #writer = new ByteWriter(1024);
@@ -149,7 +151,8 @@ export class AttributeTable {
       this.#wasted += this.#size[id] as number;
       this.#size[id] = 0;
       this.#remove(id);
-      this.#free.push(id);
+      this.#start[id] = this.#free;
+      this.#free = id;
       this.#live--;
     }
     this.#dying.length = 0;
@@ -158,35 +161,39 @@ export class AttributeTable {
   }
 
   #allocate(): number {
-    const id = this.#free.length > 0 ? (this.#free.pop() as number) : this.#ids++;
-    if (id >= this.#references.length) this.#grow();
-    return id;
+    if (this.#free !== 0) {
+      const id = this.#free;
+      this.#free = this.#start[id] as number;
+      return id;
+    }
+    if (this.#ids >= this.#references.length) this.#grow();
+    return this.#ids++;
   }
 
   #grow(): void {
     const size = this.#references.length * 2;
-    this.localPref = grown(this.localPref, new Uint32Array(size));
-    this.pathLength = grown(this.pathLength, new Uint32Array(size));
-    this.origin = grown(this.origin, new Uint8Array(size));
-    this.med = grown(this.med, new Uint32Array(size));
-    this.neighbourAs = grown(this.neighbourAs, new Uint32Array(size));
-    this.originatorId = grown(this.originatorId, new Uint32Array(size));
-    this.clusterLength = grown(this.clusterLength, new Uint32Array(size));
-    this.cost = grown(this.cost, new Float64Array(size));
-    this.hop = grown(this.hop, new Uint32Array(size));
-    this.marks = grown(this.marks, new Uint8Array(size));
-    this.scratch = new Int32Array(size);
-    this.#references = grown(this.#references, new Int32Array(size));
-    this.#hash = grown(this.#hash, new Int32Array(size));
-    this.#start = grown(this.#start, new Uint32Array(size));
-    this.#size = grown(this.#size, new Uint32Array(size));
+    this.localPref = grown(this.localPref, size);
+    this.pathLength = grown(this.pathLength, size);
+    this.origin = grown(this.origin, size);
+    this.med = grown(this.med, size);
+    this.neighbourAs = grown(this.neighbourAs, size);
+    this.originatorId = grown(this.originatorId, size);
+    this.clusterLength = grown(this.clusterLength, size);
+    this.cost = grown(this.cost, size);
+    this.hop = grown(this.hop, size);
+    this.marks = grown(this.marks, size);
+    this.scratch = grown(this.scratch, size);
+    this.#references = grown(this.#references, size);
+    this.#hash = grown(this.#hash, size);
+    this.#start = grown(this.#start, size);
+    this.#size = grown(this.#size, size);
   }
 
   #store(id: number, bytes: Uint8Array, start: number, end: number, hash: number): void {
     const length = end - start;
     if (this.#used + length > this.#arena.length) {
       const size = Math.max(this.#arena.length * 2, this.#used + length);
-      this.#arena = grown(this.#arena, new Uint8Array(size));
+      this.#arena = grown(this.#arena, size);
     }
     const arena = this.#arena;
     // A loop beats `set` for sets of the usual length.
@@ -290,10 +297,4 @@ function hashBytes(bytes: Uint8Array, start: number, end: number): number {
   let hash = 0x811c9dc5;
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
   return hash ^ (hash >>> 15);
-}
-
-/** Copies a full column into a longer one. */
-export function grown<T extends Uint8Array | Uint32Array | Int32Array | Float64Array>(old: T, longer: T): T {
-  longer.set(old);
-  return longer;
 }

@@ -1,6 +1,6 @@
 import type { RouteFamily } from '../wire/route-family.ts';
 import type { AttributeTable } from './attribute-table.ts';
-import { grown } from './attribute-table.ts';
+import { grown } from './column.ts';
 import { type Candidate, type Decision, decide } from './decision.ts';
 import { PathChoice } from './path-choice.ts';
 import { PathTable, STALE } from './path-table.ts';
@@ -26,8 +26,8 @@ export class FamilyRib {
   #pins = new Int32Array(256);
   #bestAttributes = new Int32Array(256);
   #bestSlot = new Int32Array(256);
-  /** Fingerprint of the ways that share traffic; 0 for one way. */
-  #bestSet: Float64Array = new Float64Array(256);
+  /** Fingerprints of the ways that share traffic, where there are several. */
+  readonly #bestSet = new Map<number, number>();
   readonly #choice: PathChoice;
   #dirty: number[] = [];
   readonly #received: number[] = [];
@@ -179,12 +179,13 @@ export class FamilyRib {
       const slot = best === 0 ? 0 : (this.paths.slot[best] as number);
       const set = equal.length > 1 ? this.#fingerprint(equal) : 0;
       const same = this.#bestAttributes[entry] === attributes && this.#bestSlot[entry] === slot;
-      if (same && this.#bestSet[entry] === set) continue;
+      if (same && this.#bestSetOf(entry) === set) continue;
       this.#attributes.retain(attributes);
       this.#attributes.release(this.#bestAttributes[entry] as number);
       this.#bestAttributes[entry] = attributes;
       this.#bestSlot[entry] = slot;
-      this.#bestSet[entry] = set;
+      if (set !== 0) this.#bestSet.set(entry, set);
+      else if (this.#bestSet.size > 0) this.#bestSet.delete(entry);
       changed(entry, equal);
     }
     return settled;
@@ -209,6 +210,10 @@ export class FamilyRib {
       if (paths.accepted[path] !== 0 && this.isReachable(path)) list.push(path);
     }
     return list;
+  }
+
+  #bestSetOf(entry: number): number {
+    return this.#bestSet.size === 0 ? 0 : (this.#bestSet.get(entry) ?? 0);
   }
 
   /** 53 bits over attribute sets and sources: two sets that differ look alike once in 10^16. */
@@ -270,12 +275,11 @@ export class FamilyRib {
 
   #grow(): void {
     const size = this.prefixes.capacity;
-    this.best = grown(this.best, new Int32Array(size));
-    this.#head = grown(this.#head, new Int32Array(size));
-    this.#isDirty = grown(this.#isDirty, new Uint8Array(size));
-    this.#pins = grown(this.#pins, new Int32Array(size));
-    this.#bestAttributes = grown(this.#bestAttributes, new Int32Array(size));
-    this.#bestSlot = grown(this.#bestSlot, new Int32Array(size));
-    this.#bestSet = grown(this.#bestSet, new Float64Array(size));
+    this.best = grown(this.best, size);
+    this.#head = grown(this.#head, size);
+    this.#isDirty = grown(this.#isDirty, size);
+    this.#pins = grown(this.#pins, size);
+    this.#bestAttributes = grown(this.#bestAttributes, size);
+    this.#bestSlot = grown(this.#bestSlot, size);
   }
 }

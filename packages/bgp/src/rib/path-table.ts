@@ -1,5 +1,5 @@
 import type { AttributeTable } from './attribute-table.ts';
-import { grown } from './attribute-table.ts';
+import { grown } from './column.ts';
 
 /** Why a received route can't compete at all; 0 stands for “it can”. */
 export const EXCLUSIONS = [
@@ -36,7 +36,8 @@ export class PathTable {
   next: Int32Array = new Int32Array(256);
   #end = 1;
   #live = 0;
-  readonly #free: number[] = [];
+  /** Freed paths, each with the next one in `next`. */
+  #free = 0;
   readonly #attributes: AttributeTable;
 
   constructor(attributes: AttributeTable) {
@@ -60,8 +61,12 @@ export class PathTable {
 
   /** Makes a path of a prefix; the caller links it. */
   add(prefix: number, slot: number, pathId: number): number {
-    const path = this.#free.length > 0 ? (this.#free.pop() as number) : this.#end++;
-    if (path >= this.slot.length) this.#grow();
+    let path = this.#free;
+    if (path !== 0) this.#free = this.next[path] as number;
+    else {
+      path = this.#end++;
+      if (path >= this.slot.length) this.#grow();
+    }
     this.prefix[path] = prefix;
     this.slot[path] = slot;
     this.pathId[path] = pathId;
@@ -91,18 +96,19 @@ export class PathTable {
     this.setAttributes(path, 0, 0, 0);
     this.prefix[path] = 0;
     this.#live--;
-    this.#free.push(path);
+    this.next[path] = this.#free;
+    this.#free = path;
   }
 
   #grow(): void {
     const size = this.slot.length * 2;
-    this.slot = grown(this.slot, new Int32Array(size));
-    this.pathId = grown(this.pathId, new Uint32Array(size));
-    this.received = grown(this.received, new Int32Array(size));
-    this.accepted = grown(this.accepted, new Int32Array(size));
-    this.exclusion = grown(this.exclusion, new Uint8Array(size));
-    this.stale = grown(this.stale, new Uint8Array(size));
-    this.prefix = grown(this.prefix, new Int32Array(size));
-    this.next = grown(this.next, new Int32Array(size));
+    this.slot = grown(this.slot, size);
+    this.pathId = grown(this.pathId, size);
+    this.received = grown(this.received, size);
+    this.accepted = grown(this.accepted, size);
+    this.exclusion = grown(this.exclusion, size);
+    this.stale = grown(this.stale, size);
+    this.prefix = grown(this.prefix, size);
+    this.next = grown(this.next, size);
   }
 }

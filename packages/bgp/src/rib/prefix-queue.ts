@@ -1,4 +1,4 @@
-import { grown } from './attribute-table.ts';
+import { grown } from './column.ts';
 
 /** Keys that wait, each at most once, with what is known of them; first in, first out. */
 export interface KeyQueue {
@@ -32,7 +32,7 @@ export class PrefixQueue implements KeyQueue {
 
   set(key: number, hadIt: boolean): void {
     if (key >= this.#state.length) {
-      this.#state = grown(this.#state, new Uint8Array(Math.max(key + 1, this.#state.length * 2)));
+      this.#state = grown(this.#state, Math.max(key + 1, this.#state.length * 2));
     }
     const known = this.#state[key] !== 0;
     this.#state[key] = hadIt ? HAD : NEW;

@@ -1,6 +1,6 @@
 import { ip4, ip6, type Prefix } from '@muslin/net';
 import { familyRow, type RouteFamily } from '../wire/route-family.ts';
-import { grown } from './attribute-table.ts';
+import { grown } from './column.ts';
 
 /** Prefixes of one family as numbers from 1; freed numbers are used again. Open addressing over typed arrays. */
 export class PrefixTable {
@@ -15,7 +15,8 @@ export class PrefixTable {
   #live = 0;
   #filled = 0;
   #slots = new Int32Array(512);
-  readonly #free: number[] = [];
+  /** Freed numbers, each with the next one where its address was. */
+  #free = 0;
 
   constructor(family: RouteFamily) {
     this.family = family;
@@ -59,8 +60,12 @@ export class PrefixTable {
       if (entry === 0) break;
       if (entry > 0 && this.#is(entry, w0, w1, w2, w3, length)) return entry;
     }
-    const entry = this.#free.length > 0 ? (this.#free.pop() as number) : this.#next++;
-    if (entry >= this.#capacity) this.#grow();
+    let entry = this.#free;
+    if (entry !== 0) this.#free = this.keys[entry * this.words] as number;
+    else {
+      entry = this.#next++;
+      if (entry >= this.#capacity) this.#grow();
+    }
     const at = entry * this.words;
     this.keys[at] = w0;
     if (this.words === 4) {
@@ -82,7 +87,8 @@ export class PrefixTable {
     while (this.#slots[slot] !== entry) slot = (slot + 1) & mask;
     this.#slots[slot] = -1;
     this.#live--;
-    this.#free.push(entry);
+    this.keys[entry * this.words] = this.#free;
+    this.#free = entry;
     // 255 marks a free number: no prefix is that long.
     this.lengths[entry] = 255;
   }
@@ -144,8 +150,8 @@ export class PrefixTable {
 
   #grow(): void {
     this.#capacity *= 2;
-    this.keys = grown(this.keys, new Uint32Array(this.#capacity * this.words));
-    this.lengths = grown(this.lengths, new Uint8Array(this.#capacity));
+    this.keys = grown(this.keys, this.#capacity * this.words);
+    this.lengths = grown(this.lengths, this.#capacity);
   }
 }
 

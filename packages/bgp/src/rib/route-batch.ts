@@ -1,4 +1,4 @@
-import { grown } from './attribute-table.ts';
+import { grown } from './column.ts';
 import type { AttributeTable } from './attribute-table.ts';
 import type { UpdatePacker } from './update-packer.ts';
 
@@ -113,8 +113,8 @@ export class RouteBatch {
 
   #grow(): void {
     const size = this.#entries.length * 2;
-    this.#entries = grown(this.#entries, new Int32Array(size));
-    this.#bucketOf = grown(this.#bucketOf, new Int32Array(size));
+    this.#entries = grown(this.#entries, size);
+    this.#bucketOf = grown(this.#bucketOf, size);
     this.#sorted = new Int32Array(size);
   }
 }

@@ -1,5 +1,5 @@
 import type { AttributeTable } from './attribute-table.ts';
-import { grown } from './attribute-table.ts';
+import { grown } from './column.ts';
 import type { ExportTreatment, Withheld } from './export-rules.ts';
 import { Exporter } from './exporter.ts';
 import type { FamilyRib } from './family-rib.ts';
@@ -175,8 +175,8 @@ export class UpdateGroup implements OutGroup {
   #ensure(): void {
     const size = this.#rib.prefixes.capacity;
     if (size <= this.#sent.length) return;
-    this.#sent = grown(this.#sent, new Int32Array(size));
-    this.#source = grown(this.#source, new Int32Array(size));
+    this.#sent = grown(this.#sent, size);
+    this.#source = grown(this.#source, size);
   }
 
   #memberSlot(source: number): number {

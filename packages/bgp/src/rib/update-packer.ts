@@ -6,7 +6,8 @@ import { writeMpReachHead } from '../wire/mp-reach.ts';
 import { nlriSize } from '../wire/nlri.ts';
 import type { WireOptions } from '../wire/options.ts';
 import { familyRow } from '../wire/route-family.ts';
-import { type AttributeTable, grown } from './attribute-table.ts';
+import type { AttributeTable } from './attribute-table.ts';
+import { grown } from './column.ts';
 import type { PrefixTable } from './prefix-table.ts';
 
 /** Octets beside the attributes: header, lengths, MP_REACH_NLRI with a 32-octet next hop, one IPv6 route with identifier. */
@@ -207,7 +208,7 @@ export class UpdatePacker {
   #makeRoom(octets: number): void {
     const need = this.#at + octets;
     if (need <= this.#out.length) return;
-    this.#out = grown(this.#out, new Uint8Array(Math.max(need, this.#out.length * 2)));
+    this.#out = grown(this.#out, Math.max(need, this.#out.length * 2));
   }
 
   #u16(value: number): void {
