@@ -38,6 +38,10 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
         resources: [
           'networkpolicies',
           'globalnetworkpolicies',
+          'stagednetworkpolicies',
+          'stagedglobalnetworkpolicies',
+          'stagedkubernetesnetworkpolicies',
+          'hostendpoints',
           'tiers',
           'networksets',
           'globalnetworksets',
@@ -47,6 +51,11 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
           'ipreservations',
           'felixconfigurations',
         ],
+        verbs: WATCH,
+      },
+      {
+        group: 'policy.networking.k8s.io',
+        resources: ['clusternetworkpolicies', 'adminnetworkpolicies', 'baselineadminnetworkpolicies'],
         verbs: WATCH,
       },
       { group: CALICO, resources: ['blockaffinities'], verbs: ['list'] },

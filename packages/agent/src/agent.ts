@@ -15,6 +15,7 @@ import { reservedBy } from './ipam/reservations.ts';
 import { chooseBackEnd, seeNodeRules } from './kernel/choose-back-end.ts';
 import { Enforcer } from './kernel/enforcer.ts';
 import { type Cut, FlowCutter } from './kernel/flow-cutter.ts';
+import { hostLinks } from './kernel/host-links.ts';
 import { Kernel } from './kernel/kernel.ts';
 import { RuleProof } from './kernel/rule-proof.ts';
 import { LinkRemover } from './kernel/link-remover.ts';
@@ -34,6 +35,9 @@ export interface Agent {
 
 /** Watches that are silent for longer make `/v1/status` say that the node is not ready; nothing stops serving. */
 const STALE_MS = 60_000;
+
+/** How often to look whether an address of the node moved: host endpoints may stand where it is. */
+const LINKS_MS = 2_000;
 
 /** Joins the core with the kernel, the API server and the plugin's socket. Throws when the node can't serve at all. */
 export async function startAgent(options: AgentOptions, client: KubeClient, log: Logger): Promise<Agent> {
@@ -134,6 +138,14 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       );
     },
   });
+
+  const lookAtLinks = () => {
+    const found = hostLinks(netlink);
+    if (found !== undefined) core.tell({ type: 'links', links: found });
+    if (found !== undefined && core.needsLinks) enforcer.poke();
+  };
+  lookAtLinks();
+  const linkTimer = setInterval(lookAtLinks, LINKS_MS);
 
   const sandboxes = new SandboxStore(`${options.stateDir}/sandboxes`);
   const addresses = clusterAddresses({
@@ -239,6 +251,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   });
   return {
     async stop() {
+      clearInterval(linkTimer);
       cni.close();
       queue.stop();
       cutter.stop();

@@ -14,6 +14,8 @@ interface Watched {
   readonly resource: Resource;
   /** Begins the keys of its policies, as normalisation makes them; absent for kinds that are no policies. */
   readonly policy?: string;
+  /** Not ours to install: where it is missing there are no objects of it. */
+  readonly optional?: true;
 }
 
 /** Everything that decides what this node's kernel holds. Pods of all nodes: they are members of sets. */
@@ -27,6 +29,17 @@ const WATCHED: Readonly<Record<string, Watched>> = {
   NetworkPolicy: { resource: RESOURCES.NetworkPolicy, policy: 'knp' },
   CalicoNetworkPolicy: { resource: RESOURCES.CalicoNetworkPolicy, policy: 'np' },
   GlobalNetworkPolicy: { resource: RESOURCES.GlobalNetworkPolicy, policy: 'gnp' },
+  StagedNetworkPolicy: { resource: RESOURCES.StagedNetworkPolicy, policy: 'snp' },
+  StagedGlobalNetworkPolicy: { resource: RESOURCES.StagedGlobalNetworkPolicy, policy: 'sgnp' },
+  StagedKubernetesNetworkPolicy: { resource: RESOURCES.StagedKubernetesNetworkPolicy, policy: 'sknp' },
+  ClusterNetworkPolicy: { resource: RESOURCES.ClusterNetworkPolicy, policy: 'cnp', optional: true },
+  AdminNetworkPolicy: { resource: RESOURCES.AdminNetworkPolicy, policy: 'anp', optional: true },
+  BaselineAdminNetworkPolicy: {
+    resource: RESOURCES.BaselineAdminNetworkPolicy,
+    policy: 'banp',
+    optional: true,
+  },
+  HostEndpoint: { resource: RESOURCES.HostEndpoint },
   Tier: { resource: RESOURCES.Tier },
   NetworkSet: { resource: RESOURCES.NetworkSet },
   GlobalNetworkSet: { resource: RESOURCES.GlobalNetworkSet },
@@ -59,9 +72,10 @@ export function watchCluster(
   onSighting: (sighting: Sighting) => void,
   onFault: (kind: string, message: string) => void,
 ): ClusterWatches {
-  const reflectors = Object.entries(WATCHED).map(([kind, { resource, policy }]) => {
+  const reflectors = Object.entries(WATCHED).map(([kind, { resource, policy, optional = false }]) => {
     const apiVersion = apiVersionOf(resource);
     const reflector = new Reflector<AnyObject>(client, resource, {
+      optional,
       onEvent: event => {
         if (event.type === 'synced') return;
         const object = { ...event.object, apiVersion, kind: resource.kind };

@@ -1,4 +1,4 @@
-import { formatIp, formatPrefix, mustPrefix } from '@muslin/net';
+import { formatIp, formatPrefix, mustIp, mustPrefix } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AgentCore, AgentInput } from '../src/core/agent-core.ts';
@@ -141,6 +141,28 @@ describe('node configuration', () => {
     core.tell(object(poolObject('pool', '10.0.0.0/16', false)));
     expect(textOf(core)).not.toContain('MASQUERADE');
     core.tell(gone(poolObject('pool', '10.0.0.0/16')));
+    expect(textOf(core)).toBe(without);
+  });
+
+  test('knows where the addresses are that host endpoints expect', () => {
+    const hep = (node: string, spec: object) => ({
+      apiVersion: 'projectcalico.org/v3',
+      kind: 'HostEndpoint',
+      metadata: { name: 'hep' },
+      spec: { node, ...spec },
+    });
+    const core = coreOf([{ type: 'links', links: [{ name: 'bond0', ips: [mustIp('192.0.2.1')] }] }]);
+    const without = textOf(core);
+    core.tell(object(hep('n2', { interfaceName: '*' })));
+    expect(textOf(core)).toBe(without);
+    core.tell(object(hep('n1', { expectedIPs: ['192.0.2.1'] })));
+    expect(core.needsLinks).toBe(true);
+    expect(textOf(core)).toContain('-i bond0 -m comment');
+    core.tell({ type: 'links', links: [{ name: 'bond1', ips: [mustIp('192.0.2.1')] }] });
+    expect(textOf(core)).toContain('-i bond1 -m comment');
+    expect(textOf(core)).not.toContain('bond0');
+    core.tell(gone(hep('n1', { expectedIPs: ['192.0.2.1'] })));
+    expect(core.needsLinks).toBe(false);
     expect(textOf(core)).toBe(without);
   });
 

@@ -54,6 +54,43 @@ function flow(
 
 const judgeOf = (core: ReturnType<typeof coreOf>) => new FlowJudge(core.desired().state, [mustIp(NODE)]);
 
+describe('a tracked flow of the node itself', () => {
+  const calico = (kind: string, spec: object) => ({
+    apiVersion: 'projectcalico.org/v3',
+    kind,
+    metadata: { name: 'x', labels: { role: 'node' } },
+    spec,
+  });
+  const hep = (spec: object) => calico('HostEndpoint', { node: 'n1', ...spec });
+  const policy = calico('GlobalNetworkPolicy', {
+    selector: "role == 'node'",
+    ingress: [{ action: 'Allow', protocol: 'TCP', destination: { ports: [443] } }],
+    egress: [{ action: 'Allow', protocol: 'TCP', destination: { ports: [443] } }],
+  });
+  const judge = judgeOf(clusterOf(hep({ interfaceName: '*' }), policy));
+  test.each([
+    ['to an open port', flow(OUTSIDE, NODE, 443), undefined],
+    ['to a closed port', flow(OUTSIDE, NODE, 80), 'ingress'],
+    ['to a failsafe port', flow(OUTSIDE, NODE, 22), undefined],
+    ['from it to an open port', flow(NODE, OUTSIDE, 443), undefined],
+    ['from it to a closed port', flow(NODE, OUTSIDE, 80), 'egress'],
+    ['to its pod', flow(NODE, DB, 80), undefined],
+    ['from its pod', flow(WEB, NODE, 80), undefined],
+    ['to itself', flow(NODE, NODE, 80), undefined],
+    ['that it only forwards', flow(OUTSIDE, '8.8.4.4', 80), undefined],
+  ])('%s: %#', (_, tracked, expected) => {
+    expect(judge.deniedBy(tracked)).toBe(expected);
+  });
+
+  test('is left alone where its interface is not known, and where no host endpoint is', () => {
+    const named = judgeOf(clusterOf(hep({ interfaceName: 'eth0' }), policy));
+    expect(named.deniedBy(flow(OUTSIDE, NODE, 80))).toBeUndefined();
+    const placed = judgeOf(clusterOf(hep({ interfaceName: 'eth0', expectedIPs: [NODE] }), policy));
+    expect(placed.deniedBy(flow(OUTSIDE, NODE, 80))).toBe('ingress');
+    expect(judgeOf(clusterOf(policy)).deniedBy(flow(OUTSIDE, NODE, 80))).toBeUndefined();
+  });
+});
+
 describe('a tracked flow', () => {
   const judge = judgeOf(clusterOf(policyObject('guard', 'db', 'web')));
   test.each([

@@ -20,6 +20,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** A server that does not serve the resource has no objects of it; asked again now and then. Else that is a fault. */
+  readonly optional?: boolean;
   /** Called for each event, in order, never again before it returned. */
   readonly onEvent: (event: ReflectorEvent<T>) => void;
   /** Called for each failure, with the wait that follows: for logs and metrics. */
@@ -43,6 +45,9 @@ export interface Freshness {
 
 /** A watch that ends sooner than this without an event counts as a failure: no hot loop against a broken server. */
 const SHORT_WATCH_MS = 1_000;
+
+/** How often to ask for an optional kind that is not installed. */
+const ABSENT_MS = 30_000;
 
 /**
  * Keeps a copy of a set of objects: list, then watch, for ever. An outage leaves the copy as it is and only makes it
@@ -135,6 +140,7 @@ export class Reflector<T extends KubeObject = AnyObject> {
       if (!page.ok) {
         // The version or the page is gone, or this server is behind it: ask for the newest next time.
         if (page.fault.code === 'Gone' || isBehind(page.fault)) this.#listFrom = '';
+        if (this.#isAbsent(page.fault)) return this.#acceptAbsence();
         return page;
       }
       for (const [key, object] of byKey(page.value.items)) listed.set(key, strip(object));
@@ -144,6 +150,19 @@ export class Reflector<T extends KubeObject = AnyObject> {
       }
       query = { ...scope, limit: pageSize, continue: page.value.next };
     }
+  }
+
+  #isAbsent(fault: KubeFault): boolean {
+    return fault.code === 'NotFound' && (this.#options.optional ?? false);
+  }
+
+  /** The kind is not installed: a complete list of nothing, and nothing to watch. */
+  async #acceptAbsence(): Promise<Result<void, KubeFault>> {
+    this.#accept(new Map(), '0');
+    this.#version = undefined;
+    this.#staleSince = undefined;
+    await this.#clock.sleep(ABSENT_MS, this.#stop.signal);
+    return ok(undefined);
   }
 
   #accept(listed: Map<string, T>, version: string): void {
@@ -195,6 +214,10 @@ export class Reflector<T extends KubeObject = AnyObject> {
   /** A watch failed: remember since when, and list again if its version is too old. */
   #lost(fault: KubeFault): Result<void, KubeFault> {
     this.#staleSince ??= this.#heardAt ?? this.#clock.now();
+    if (this.#isAbsent(fault)) {
+      this.#version = undefined;
+      return ok(undefined);
+    }
     // 400 and 422 say that the version itself is refused (another etcd behind the same name).
     if (fault.code === 'Gone' || fault.code === 'Invalid') {
       this.#version = undefined;

@@ -34,6 +34,18 @@ export const RESOURCES = {
     'clusternetworkpolicies',
     'ClusterNetworkPolicy',
   ),
+  AdminNetworkPolicy: inCluster(
+    'policy.networking.k8s.io',
+    'v1alpha1',
+    'adminnetworkpolicies',
+    'AdminNetworkPolicy',
+  ),
+  BaselineAdminNetworkPolicy: inCluster(
+    'policy.networking.k8s.io',
+    'v1alpha1',
+    'baselineadminnetworkpolicies',
+    'BaselineAdminNetworkPolicy',
+  ),
   Lease: inNamespace('coordination.k8s.io', 'v1', 'leases', 'Lease'),
   CustomResourceDefinition: inCluster(
     'apiextensions.k8s.io',

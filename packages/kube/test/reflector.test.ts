@@ -109,6 +109,22 @@ describe('Reflector', () => {
     expect(server.seen[1]?.query.get('continue')).toBe('more');
     expect(server.seen[1]?.query.has('resourceVersion')).toBe(false);
   });
+  it('takes an optional kind that is not served for one without objects, and asks again', async () => {
+    const absent = status(404, 'NotFound', 'the server could not find the requested resource');
+    reflect([absent, list('10', [thing('a', '1')]), absent, absent, list('20', [thing('b', '2')]), hang], {
+      optional: true,
+    });
+    await until(() => said().includes('upsert b'));
+    // It came with its CRD, went with it (its watch is not found either), and came again.
+    expect(said()).toEqual(['synced', 'upsert a', 'synced', 'delete a', 'synced', 'upsert b', 'synced']);
+    expect(clock.waits).toEqual([30_000, 30_000]);
+    expect(faults).toEqual([]);
+  });
+  it('keeps waiting for a kind that must be served', async () => {
+    reflect([status(404, 'NotFound', 'no such resource'), status(404, 'NotFound', 'no such resource'), hang]);
+    await until(() => faults.length === 2);
+    expect(reflector.synced).toBe(false);
+  });
   it('goes on from the last bookmark after the server closes a watch', async () => {
     reflect([list('10', []), watch([bookmark('40')], 'close'), hang]);
     await until(() => server.seen.length === 3);

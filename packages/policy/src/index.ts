@@ -6,7 +6,13 @@
 export { applyChange } from './applied-change.ts';
 export { type ConnectionGroup, type ConnectivityDiff, diffConnectivity } from './connectivity-diff.ts';
 export { decide } from './decide.ts';
-export { decideHost, type HostQuestion, type HostStage } from './decide-host.ts';
+export {
+  decideHost,
+  hostAtLink,
+  type HostQuestion,
+  type HostStage,
+  type PlacedHost,
+} from './decide-host.ts';
 export { DEFAULT_FAILSAFE, failsafeOf, hostPlan } from './host-plan.ts';
 export { applyDelta, EMPTY_NODE_STATE, isEmptyDelta } from './delta.ts';
 export { explain, formatFlow, formatRef } from './explain.ts';

@@ -19,7 +19,9 @@ export type AgentInput =
   | { readonly type: 'gone'; readonly object: unknown }
   | { readonly type: 'local'; readonly endpoint: LocalEndpoint }
   | { readonly type: 'not-local'; readonly key: EndpointKey; readonly containerId: string }
-  | { readonly type: 'blocks'; readonly blocks: readonly OwnBlock[] };
+  | { readonly type: 'blocks'; readonly blocks: readonly OwnBlock[] }
+  /** Interfaces of the node that are no pod's. */
+  | { readonly type: 'links'; readonly links: NodeConfig['links'] };
 
 /** All that the kernel of this node should hold for us: a value. */
 export interface Desired {
@@ -50,6 +52,7 @@ export class AgentCore {
   readonly #graph: Graph;
   readonly #locals = new Map<EndpointKey, LocalEndpoint>();
   #blocks: readonly OwnBlock[] = [];
+  #links: NodeConfig['links'] = [];
   #state: NodeState = EMPTY_NODE_STATE;
   #stateVersion = 0;
   #configs: readonly NodeConfig[] | undefined;
@@ -68,6 +71,13 @@ export class AgentCore {
   /** The pods of this node. */
   get locals(): ReadonlyMap<EndpointKey, LocalEndpoint> {
     return this.#locals;
+  }
+
+  /** Whether a host endpoint of this node stands where an address is. */
+  get needsLinks(): boolean {
+    return [...this.#store.snapshot.hostEndpoints.values()].some(
+      host => host.node === this.#options.node && host.interfaceName === undefined,
+    );
   }
 
   /** Takes notes; `desired` does the work. */
@@ -93,6 +103,11 @@ export class AgentCore {
         return;
       case 'blocks':
         this.#blocks = input.blocks;
+        return;
+      case 'links':
+        if (textOf(input.links) === textOf(this.#links)) return;
+        this.#links = input.links;
+        if (this.needsLinks) this.#configs = undefined;
         return;
     }
   }
@@ -132,12 +147,14 @@ export class AgentCore {
       pools: [...this.#store.snapshot.pools.values()],
       endpointToHostAction: this.#options.endpointToHostAction,
       interfaceOf: key => this.#locals.get(key)?.hostInterface,
+      links: this.#links,
     }));
     return this.#configs;
   }
 
   #pass(change: FactChange): void {
-    if (change.type === 'pool') this.#configs = undefined;
+    const hosts = change.type === 'hostEndpoint' && change.key.startsWith(`host/${this.#options.node}/`);
+    if (change.type === 'pool' || hosts) this.#configs = undefined;
     if (change.type === 'endpoint')
       this.#graph.update({ ...change, value: this.#corrected(change.key, change.value) });
     else this.#graph.update(change);
@@ -155,6 +172,8 @@ export class AgentCore {
     return { ...endpoint, node: this.#options.node, ips: local.ips };
   }
 }
+
+const textOf = (links: NodeConfig['links']) => JSON.stringify(links);
 
 function destinationOf(route: Route): string {
   return JSON.stringify(route.destination);

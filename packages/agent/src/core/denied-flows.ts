@@ -1,7 +1,7 @@
-import type { Direction, EndpointPlan, NodeState } from '@muslin/api';
+import type { Direction, EndpointPlan, HostState, NodeState } from '@muslin/api';
 import type { Flow } from '@muslin/linux';
 import { formatIp, type Ip } from '@muslin/net';
-import { decide, type Packet, type PolicyView, viewOf } from '@muslin/policy';
+import { decide, decideHost, hostAtLink, type Packet, type PolicyView, viewOf } from '@muslin/policy';
 
 /** A tracked flow, as far as policy looks at it. */
 export type JudgedFlow = Pick<Flow, 'original' | 'reply'>;
@@ -14,16 +14,20 @@ export class FlowJudge {
   readonly #view: PolicyView;
   readonly #plans: Readonly<Record<Direction, ReadonlyMap<string, EndpointPlan>>>;
   readonly #nodeAddresses: ReadonlySet<string>;
+  readonly #pods: ReadonlySet<string>;
+  readonly #hosts: HostState | undefined;
 
   constructor(state: NodeState, nodeAddresses: Iterable<Ip>) {
     this.#view = viewOf(state);
+    this.#hosts = state.hosts;
+    this.#pods = new Set([...state.endpoints.values()].flatMap(plan => plan.ips.map(formatIp)));
     this.#plans = { ingress: isolated(state, 'ingress'), egress: isolated(state, 'egress') };
     this.#nodeAddresses = new Set([...nodeAddresses].map(formatIp));
   }
 
-  /** Whether no policy isolates any pod of the node: then nothing can be denied. */
+  /** Whether no policy isolates any pod or interface of the node: then nothing can be denied. */
   get idle(): boolean {
-    return this.#plans.ingress.size === 0 && this.#plans.egress.size === 0;
+    return this.#hosts === undefined && this.#plans.ingress.size === 0 && this.#plans.egress.size === 0;
   }
 
   /** The end of the flow whose policies deny it now; undefined when they allow it, or have no say. */
@@ -36,12 +40,42 @@ export class FlowJudge {
     // The node reaches its own pods, for probes (netpol S19).
     const ingress =
       self || this.#nodeAddresses.has(source) ? undefined : this.#plans.ingress.get(destination);
-    if (egress === undefined && ingress === undefined) return undefined;
+    if (egress === undefined && ingress === undefined) return this.#deniedByHost(source, original, reply);
     const loopback = self && formatIp(original.destination) === source;
     const packet = packetOf(original, reply);
     if (egress !== undefined && !loopback && this.#denies(egress, packet, 'egress')) return 'egress';
     if (ingress !== undefined && this.#denies(ingress, packet, 'ingress')) return 'ingress';
     return undefined;
+  }
+
+  /**
+   * What the node itself sends or gets, by the host endpoint that expects its address or stands everywhere. One that only
+   * names an interface is left out: a tracked flow does not tell its own, and cutting the wrong one would be worse.
+   */
+  #deniedByHost(source: string, original: Flow['original'], reply: Flow['reply']): Direction | undefined {
+    const destination = formatIp(reply.source);
+    const [sends, gets] = [this.#nodeAddresses.has(source), this.#nodeAddresses.has(destination)];
+    if (this.#hosts === undefined || sends === gets) return undefined;
+    if (this.#pods.has(sends ? destination : source)) return undefined;
+    const placed = hostAtLink(this.#hosts, sends ? original.source : reply.source);
+    if (placed === undefined || placed.assumed) return undefined;
+    const direction = sends ? 'egress' : 'ingress';
+    const packet = packetOf(original, reply);
+    const { destination: dialled, destinationPort } = original;
+    const before = {
+      ...packet,
+      destination: dialled,
+      ...(destinationPort !== undefined && { destinationPort }),
+    };
+    const question = {
+      direction,
+      stages: ['pre-dnat', 'local'],
+      untracked: 'neither',
+      packet,
+      before,
+    } as const;
+    const { answer } = decideHost(placed.plan, this.#hosts.failsafe, this.#view, question);
+    return answer === 'deny' ? direction : undefined;
   }
 
   #denies(plan: EndpointPlan, packet: Packet, direction: Direction): boolean {
