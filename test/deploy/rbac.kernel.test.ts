@@ -37,14 +37,16 @@ interface Rare {
   readonly call: RegExp;
 }
 const RARE: readonly Rare[] = [
-  ...['clusternetworkpolicies', 'adminnetworkpolicies', 'baselineadminnetworkpolicies'].map(
-    (resource): Rare => ({
-      program: 'agent',
-      grant: `watch policy.networking.k8s.io/${resource}`,
-      why: 'their CRDs are not ours, and the lab has none',
-      file: 'packages/agent/src/watches.ts',
-      call: /optional: true/,
-    }),
+  ...['clusternetworkpolicies', 'adminnetworkpolicies', 'baselineadminnetworkpolicies'].flatMap(resource =>
+    ['list', 'watch'].map(
+      (verb): Rare => ({
+        program: 'agent',
+        grant: `${verb} policy.networking.k8s.io/${resource}`,
+        why: 'their CRDs are not ours, and the lab has none',
+        file: 'packages/agent/src/watches.ts',
+        call: /optional: true/,
+      }),
+    ),
   ),
   {
     program: 'speaker',
