@@ -139,13 +139,30 @@ test('moving between back ends loses no allowed packet, lets no forbidden one th
     [{ nftablesMode: 'Disabled', iptablesBackend: 'Legacy' }, 'iptables-legacy'],
     [{ nftablesMode: 'Enabled' }, 'nftables'],
   ] as const;
-  for (const [spec, backEnd] of [...moves, ...moves]) {
-    const pings = connection();
+  const wish = async (spec: object) => {
     const patch = { type: 'merge', body: { spec } } as const;
     must(await stand.client.patch(RESOURCES.FelixConfiguration, { name: 'default' }, patch));
+  };
+  for (const [spec, backEnd] of moves) {
+    const pings = connection();
+    await wish(spec);
     await until(holders, found => found.join() === backEnd, `rules are in ${backEnd} alone`);
     expect((await stand.status()).dataplane.backEnd).toBe(backEnd);
     await until(connection, count => count > pings + 20, 'the connection goes on');
+  }
+  // And killed in the middle of a move, at whatever step that is.
+  for (const [spec, backEnd, delay] of [
+    [...moves[1], 5],
+    [...moves[3], 35],
+    [...moves[5], 65],
+  ] as const) {
+    const pings = connection();
+    await wish(spec);
+    await new Promise(resolve => setTimeout(resolve, delay));
+    await stand.kill('agent');
+    await until(connection, count => count > pings + 20, 'the connection goes on without an agent');
+    await stand.startAgent();
+    await until(holders, found => found.join() === backEnd, `rules are in ${backEnd} alone, after a kill`);
   }
   clearInterval(timer);
   const expected = (name: string) =>
