@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -223,34 +223,34 @@ export class Stage {
     return routes.map(({ dst, gateway }) => `${dst} via ${gateway}`).sort();
   }
 
-  /** Starts FRR's zebra and these daemons with their configurations in a namespace; gives what asks them, and the daemons. */
-  startFrr(
+  /** Starts FRR's zebra and these daemons, one after the other, in a namespace; gives what asks them, and the daemons. */
+  async startFrr(
     name: string,
-    configs: Readonly<Partial<Record<'bgpd' | 'bfdd', string>>>,
-  ): { readonly ask: (...commands: string[]) => string; readonly daemon: Record<string, ChildProcess> } {
+    configs: Readonly<Partial<Record<'bfdd' | 'bgpd', string>>>,
+  ): Promise<{
+    readonly ask: (...commands: string[]) => string;
+    readonly daemon: Record<string, ChildProcess>;
+  }> {
     const folder = mkdtempSync(join(tmpdir(), 'msl-t-frr-'));
     this.#folders.push(folder);
     // The daemons give up root and write their sockets as another user.
     chmodSync(folder, 0o777);
-    const start = (program: string, config: string, ...more: readonly string[]) => {
+    const daemon: Record<string, ChildProcess> = {};
+    for (const [program, config] of Object.entries({ zebra: 'hostname frr\n', ...configs })) {
       const file = join(folder, `${program}.conf`);
       writeFileSync(file, config);
-      return this.start(
+      daemon[program] = this.start(
         name,
         `${name}.log`,
         ...([`/usr/lib/frr/${program}`, '--vty_socket', folder, '-z', join(folder, 'zserv.api')] as const),
         ...['-u', 'frr', '-g', 'frr', '-f', file, '-A', '127.0.0.1', '--log', 'stdout'],
-        ...['-i', join(folder, `${program}.pid`), ...more],
+        ...['-i', join(folder, `${program}.pid`)],
+        ...(program === 'bfdd' ? ['--bfdctl', join(folder, 'bfdd.ctl')] : []),
       );
-    };
-    start('zebra', 'hostname frr\n');
-    const control = ['--bfdctl', join(folder, 'bfdd.ctl')];
-    const daemon = Object.fromEntries(
-      Object.entries(configs).map(([program, config]) => [
-        program,
-        start(program, config, ...(program === 'bfdd' ? control : [])),
-      ]),
-    );
+      await eventually(() => {
+        if (!existsSync(join(folder, `${program}.vty`))) throw new Error(`${program} does not answer`);
+      });
+    }
     const ask = (...commands: string[]) =>
       this.run(name, 'vtysh', '--vty_socket', folder, ...commands.flatMap(command => ['-c', command]));
     return { ask, daemon };
