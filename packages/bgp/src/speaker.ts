@@ -3,7 +3,7 @@ import { Rib } from './rib/rib.ts';
 import type { Negotiated } from './session/negotiation.ts';
 import { type EndReason, SESSION_TIMERS, type SessionTimer } from './session/session-state.ts';
 import { BestOutputs } from './speaker/best-output.ts';
-import { asHardReset, DEFERRAL_TIME } from './speaker/graceful-restart.ts';
+import { asHardReset, DEFERRAL_TIME, REACH_TIME } from './speaker/graceful-restart.ts';
 import type { ConnectionId, Input } from './speaker/input.ts';
 import { Jitter } from './speaker/jitter.ts';
 import type { Output } from './speaker/output.ts';
@@ -25,7 +25,7 @@ import { RestartDeferral } from './speaker/restart-deferral.ts';
 import { type LimitBroken, RouteExchange } from './speaker/route-exchange.ts';
 import type { Explanation, RouteView } from './speaker/route-view.ts';
 import { TimerBook } from './speaker/timer-book.ts';
-import { DEFERRAL_TIMER, timerId, timerParts } from './speaker/timer-id.ts';
+import { DEFERRAL_TIMER, REACH_TIMER, timerId, timerParts } from './speaker/timer-id.ts';
 import { advertisedRoutes, bestRoutes, explainPrefix, receivedRoutes, viewPeer } from './speaker/views.ts';
 import { codesOf } from './wire/capability.ts';
 import { countMessages } from './wire/count-messages.ts';
@@ -53,6 +53,8 @@ export interface SpeakerOptions {
   readonly restarting?: boolean;
   /** Seconds to wait for the peers at most when `restarting`. Default 60. */
   readonly deferralTime?: number;
+  /** Seconds of these after which peers that have not answered are not waited for. Default 15. */
+  readonly reachTime?: number;
   /** Spreads timers; speakers in one cluster should differ. The same seed and inputs give the same outputs. */
   readonly seed?: number;
   /** What the clock of `handle` shows now, in milliseconds. Default 0. */
@@ -73,6 +75,7 @@ export class Speaker {
   readonly #jitter: Jitter;
   readonly #deferral: RestartDeferral;
   readonly #deferralTime: number;
+  readonly #reachTime: number;
   /** Peers whose state may have changed in this call. */
   readonly #touched = new Set<Peer>();
   #outputs: Output[] = [];
@@ -92,6 +95,7 @@ export class Speaker {
     this.#jitter = new Jitter(options.seed ?? options.routerId.bits);
     this.#deferral = new RestartDeferral(this.#settings.restarting);
     this.#deferralTime = options.deferralTime ?? DEFERRAL_TIME;
+    this.#reachTime = Math.min(options.reachTime ?? REACH_TIME, this.#deferralTime);
     this.#rib = new Rib(options.routerId, options.maxPaths ?? 16);
     this.#bests = new BestOutputs(this.#rib);
     this.#exchange = new RouteExchange(this.#rib, this.#timers, (slot, bytes) => this.#send(slot, bytes));
@@ -371,6 +375,10 @@ export class Speaker {
       this.#decideAfterRestart(this.#deferral.giveUp());
       return;
     }
+    if (id === REACH_TIMER) {
+      this.#deferral.late = true;
+      return;
+    }
     const { owner, timer, peer: name } = timerParts(id);
     const peer = this.#peers.get(name);
     if (peer === undefined) return;
@@ -438,6 +446,7 @@ export class Speaker {
     if (!this.#deferral.over) {
       if (!this.#timers.has(DEFERRAL_TIMER)) {
         this.#timers.set(DEFERRAL_TIMER, this.#now + this.#deferralTime * 1000);
+        this.#timers.set(REACH_TIMER, this.#now + this.#reachTime * 1000);
       }
       this.#decideAfterRestart(this.#deferral.review([...this.#peers.all()]));
     }
@@ -467,6 +476,7 @@ export class Speaker {
     for (const family of families) this.#outputs.push({ kind: 'converged', family });
     if (!this.#deferral.over) return;
     this.#timers.clear(DEFERRAL_TIMER);
+    this.#timers.clear(REACH_TIMER);
     this.#settings = { ...this.#settings, restarting: false };
     for (const peer of this.#peers.all()) this.#configure(peer);
   }

@@ -51,9 +51,13 @@ const policy = (interval: number) =>
 // biome-ignore lint/suspicious/noExplicitAny: JSON of the socket
 const peerOf = async (address: string): Promise<any> =>
   (await stage.json('n1', '/v1/peers')).find((peer: { id: string }) => peer.id === address);
+/** Waits until the session and its BFD are up, and stay so: an end that was asleep takes a moment to find its way back. */
 const upWithBfd = (address: string) =>
   eventually(async () => {
-    expect(await peerOf(address)).toMatchObject({ state: 'Established', bfd: 'up' });
+    const before = await peerOf(address);
+    expect(before).toMatchObject({ state: 'Established', bfd: 'up' });
+    await new Promise(resolve => setTimeout(resolve, 1000));
+    expect(await peerOf(address)).toMatchObject({ bfd: 'up', established: before.established });
   }, 30_000);
 const route = { [BIRD]: `203.0.113.0/24 via ${BIRD}`, [FRR]: `198.51.100.0/24 via ${FRR}` };
 

@@ -1,6 +1,6 @@
 import type { Rib } from '../rib/rib.ts';
 import type { Negotiated } from '../session/negotiation.ts';
-import type { EndReason } from '../session/session-state.ts';
+import type { EndReason, StateName } from '../session/session-state.ts';
 import { codesOf, type GracefulRestart } from '../wire/capability.ts';
 import { ERROR_CODES } from '../wire/error-code.ts';
 import { type NotificationMessage, notification } from '../wire/notification.ts';
@@ -11,7 +11,10 @@ import type { Peer } from './peer.ts';
 export const STALE_TIME = 360;
 /** Default seconds that a restarted speaker waits for its peers before it decides (RFC 4724 §4.1). */
 export const DEFERRAL_TIME = 60;
+/** Default seconds of these in which a peer must have answered at all: who is dead is not waited for. */
+export const REACH_TIME = 15;
 
+const ANSWERS: ReadonlySet<StateName> = new Set(['OpenConfirm']);
 const HARD_RESET = 9;
 /** Ceases that mean “for good”: they must not start a graceful restart (RFC 8538 §3.1). */
 const FOR_GOOD: ReadonlySet<number> = new Set([1, 2, 3]);
@@ -91,11 +94,11 @@ export function dropStale(peer: Peer, rib: Rib, family: RouteFamily): void {
   if (peer.stale.delete(family)) rib.families[family].removeAll(peer.slot, 'stale');
 }
 
-/** Whether a restarted speaker must wait for this peer before it decides a family (RFC 4724 §4.1). */
-export function mustWaitFor(peer: Peer, family: RouteFamily): boolean {
+/** Whether a restarted speaker must wait for this peer before it decides a family (RFC 4724 §4.1); `late`: it had time to answer. */
+export function mustWaitFor(peer: Peer, family: RouteFamily, late: boolean): boolean {
   if (!peer.config.enabled || !peer.config.families.includes(family)) return false;
   const { live } = peer;
-  if (live === undefined) return true;
+  if (live === undefined) return !late || ANSWERS.has(peer.sessions.leading.state.name);
   const theirs = live.negotiated.gracefulRestart;
   // A peer that never agreed, or restarts itself, would be waited for in vain.
   if (theirs === undefined || theirs.restarting || !live.negotiated.families[family]) return false;

@@ -5,6 +5,8 @@ import type { Peer } from './peer.ts';
 /** The families that a restarted speaker does not decide yet, because peers have still to tell what they have (RFC 4724 §4.1). */
 export class RestartDeferral {
   readonly #waiting: Set<RouteFamily>;
+  /** Peers that have not answered yet are not waited for any longer. */
+  late = false;
 
   constructor(restarting: boolean) {
     this.#waiting = new Set(restarting ? ALL_FAMILIES : []);
@@ -22,8 +24,10 @@ export class RestartDeferral {
 
   /** Looks at the peers again; gives the families that need not wait any longer. */
   review(peers: readonly Peer[]): readonly RouteFamily[] {
-    if (peers.length === 0) return [];
-    const done = [...this.#waiting].filter(family => !peers.some(peer => mustWaitFor(peer, family)));
+    if (peers.length === 0 && !this.late) return [];
+    const done = [...this.#waiting].filter(
+      family => !peers.some(peer => mustWaitFor(peer, family, this.late)),
+    );
     for (const family of done) this.#waiting.delete(family);
     return done;
   }

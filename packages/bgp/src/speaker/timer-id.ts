@@ -2,6 +2,8 @@ import type { Session } from './peer-sessions.ts';
 
 /** Bounds the time that a restarted speaker waits for its peers. */
 export const DEFERRAL_TIMER = 'speaker/deferral';
+/** Bounds the time in which peers must have answered. */
+export const REACH_TIMER = 'speaker/reach';
 
 /** `owner/timer/peer`: the peer's name comes last because it may hold anything. `owner` is a session or the peer itself. */
 export function timerId(peer: string, owner: Session['name'] | 'peer', timer: string): string {

@@ -86,7 +86,7 @@ function viewPath(rib: Rib, family: RouteFamily, path: number, attributes: numbe
     pathId: paths.pathId[path] as number,
     attributes: rib.attributes.value(attributes),
     best: table.best[entry] === path,
-    stale: paths.stale[path] === 1,
+    stale: paths.stale[path] !== 0,
   };
 }
 
