@@ -21,6 +21,7 @@ import { NodeAnswers } from './node-answers.ts';
 import { readOptions, USAGE } from './options.ts';
 import { pagesOf } from './pages.ts';
 import { Passwords } from './passwords.ts';
+import { rehearse } from './rehearsal.ts';
 import { Reporter } from './report.ts';
 import { seenRoutes } from './seen-routes.ts';
 import { SpeakerProgram } from './speaker-program.ts';
@@ -164,6 +165,8 @@ const watches = new ReflectorGroup(
 const questions = reflect('CalicoNodeStatus', (object, gone) => answers.set(object, gone));
 questions.start();
 watches.start();
+// While the API server answers.
+rehearse();
 void watches
   .whenSynced()
   .then(async () => {

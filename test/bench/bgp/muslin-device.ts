@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Speaker } from '@muslin/bgp';
 import { openRouteSocket } from '@muslin/linux';
 import { type Ip4, mustIp } from '@muslin/net';
+import { rehearse } from '../../../packages/speaker/src/rehearsal.ts';
 import { SpeakerShell } from '../../../packages/speaker/src/speaker-shell.ts';
 import { DEVICE_AS, DEVICE_IP, type DevicePeer } from './device.ts';
 
@@ -9,6 +10,7 @@ import { DEVICE_AS, DEVICE_IP, type DevicePeer } from './device.ts';
  * What the speaker program runs on a node, without a cluster to be configured by and without a kernel to install routes
  * into: what the others are started as, too.
  */
+rehearse();
 const peers = JSON.parse(readFileSync(process.argv[2] as string, 'utf8')) as DevicePeer[];
 const netlink = openRouteSocket();
 if (!netlink.ok) throw new Error(netlink.fault.message);
