@@ -56,7 +56,7 @@ const speaker: Tree = {
   env: [nodeName, ...apiServerEnv],
   // NET_ADMIN: routes. NET_BIND_SERVICE: port 179. NET_RAW: router advertisements. SYS_NICE: BFD in real time.
   securityContext: rootWith('NET_ADMIN', 'NET_BIND_SERVICE', 'NET_RAW', 'SYS_NICE'),
-  ...probes('speaker.sock', 'started'),
+  ...probes('speaker.sock', 'ready'),
   resources: resourcesOf('speaker'),
   volumeMounts: [mount('run', RUN_DIR)],
 };

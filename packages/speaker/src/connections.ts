@@ -28,6 +28,9 @@ interface Link {
 }
 
 const MAX_TTL = 255;
+/** How long a peer may take to read the last words and close. */
+const PARTING_MS = 5000;
+const PARTING_STEP_MS = 20;
 /** Octets after which a peer waits until all others were read, too: libuv alone would read two megabytes of each. */
 const READ_TURN = 1 << 16;
 
@@ -38,6 +41,7 @@ export class Connections {
   readonly #links = new Map<ConnectionId, Link>();
   /** By address. */
   readonly #keys = new Map<string, PeerKey>();
+  readonly #parting = new Set<Socket>();
   readonly listeners: Listeners;
   #accepted = 0;
 
@@ -129,9 +133,26 @@ export class Connections {
     this.#links.delete(connection);
     if (socket.connecting) socket.destroy();
     else {
+      this.#parting.add(socket);
       socket.end();
-      setTimeout(() => socket.destroy(), 2000).unref();
+      const patience = setTimeout(() => socket.destroy(), PARTING_MS);
+      patience.unref();
+      socket.once('close', () => {
+        clearTimeout(patience);
+        this.#parting.delete(socket);
+      });
     }
+  }
+
+  /**
+   * Resolves when the other ends of all connections that were closed have closed, too: then they have read all that was
+   * sent. Gives how many did not within the time that closing takes at most.
+   */
+  async parted(): Promise<number> {
+    const end = performance.now() + PARTING_MS - PARTING_STEP_MS;
+    while (this.#parting.size > 0 && performance.now() < end)
+      await new Promise(resolve => setTimeout(resolve, PARTING_STEP_MS));
+    return this.#parting.size;
   }
 
   /** Octets that the kernel has not taken yet. */

@@ -14,11 +14,13 @@ import { calicoStatus } from './core/calico-node-status.ts';
 import { FactStore } from './core/fact-store.ts';
 import { nodeStatus } from './core/node-status.ts';
 import { passwordsFor } from './core/passwords-for.ts';
+import { Readiness } from './core/readiness.ts';
 import { type Problem, problemText } from './core/problem.ts';
 import { KernelDrops } from './kernel-drops.ts';
 import { metrics } from './metrics.ts';
 import { NodeAnswers } from './node-answers.ts';
 import { readOptions, USAGE } from './options.ts';
+import { deedsOf } from './deeds.ts';
 import { pagesOf } from './pages.ts';
 import { Passwords } from './passwords.ts';
 import { rehearse } from './rehearsal.ts';
@@ -115,6 +117,7 @@ const answers = new NodeAnswers({
   },
 });
 
+const readiness = new Readiness();
 let started = false;
 let scheduled = false;
 let complained = '';
@@ -202,6 +205,8 @@ const socket = await serveSocket(
     status: () => ({
       node,
       started,
+      ...readiness.review(started, program.peers(), performance.now()),
+      left: program.left,
       staleSince: watches.staleSince,
       ...status(),
       problems: problems().map(problemText),
@@ -214,6 +219,7 @@ const socket = await serveSocket(
       return read.ok ? read.value : undefined;
     },
   }),
+  deedsOf(program),
 );
 
 let ending = false;

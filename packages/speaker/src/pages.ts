@@ -24,10 +24,12 @@ const json = (value: unknown): Answer => ({ kind: 'json', value: readable(value)
 /** What the speaker answers on its socket. */
 export function pagesOf({ program, sessionLog, status, metrics, kernel }: PagesView): Pages {
   const routes = (which: 'received' | 'advertised') => (query: URLSearchParams) => {
-    const ip = parseIp(query.get('peer') ?? '');
-    const id = ip.ok ? formatIp(ip.value) : undefined;
+    const asked = query.get('peer') ?? '';
+    const ip = parseIp(asked);
+    // A link-local peer is called by its interface, too: fe80::1%eth0.
+    const id = ip.ok ? formatIp(ip.value) : asked;
     const known = program.peers().some(peer => peer.id === id);
-    if (id === undefined || !known) return unknownPeer(query.get('peer'), program);
+    if (!known) return unknownPeer(query.get('peer'), program);
     return json(program.speaker?.[which](id) ?? []);
   };
   return {

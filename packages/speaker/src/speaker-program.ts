@@ -56,6 +56,7 @@ export class SpeakerProgram {
   #restarting = false;
   #idle: NodeJS.Timeout | undefined;
   #changedAt: number | undefined;
+  #left = false;
 
   constructor(options: ProgramOptions) {
     this.#options = options;
@@ -157,6 +158,7 @@ export class SpeakerProgram {
 
   /** Compares what should be with what is, and changes only what differs. */
   review(): void {
+    if (this.#left) return;
     const desired = desiredSpeaker(this.#options.facts, this.#options.node, this.#strangers.heard);
     if (desired === undefined) {
       this.#leaveRoutes();
@@ -214,6 +216,34 @@ export class SpeakerProgram {
       },
       performed: () => this.#convergence.performed(performance.now()),
     };
+  }
+
+  /**
+   * Leaves the network for good, or until the program starts again: withdraws its routes, then ends all sessions with
+   * `text` (RFC 9003), and waits until the peers have it. The node goes on forwarding, for packets on their way.
+   * Gives how many peers did not confirm in time.
+   */
+  async leave(text: string | undefined): Promise<number> {
+    const { speaker, connections, timers } = this.#shell;
+    if (this.#left || speaker === undefined) return 0;
+    this.#left = true;
+    clearInterval(this.#idle);
+    this.#fib.freeze();
+    this.#routers.stop();
+    await Promise.all([connections.listeners.stop(), this.#bfd.stop()]);
+    this.#withdrawOthers(new Set(), speaker);
+    this.#shell.perform(speaker.shutDown(text === undefined ? {} : { text }));
+    timers.stop();
+    const silent = await connections.parted();
+    const more = silent === 0 ? 'all peers have heard it' : `${silent} peers did not confirm in time`;
+    this.#options.log(`left the network: ${more}`);
+    this.#options.onChange();
+    return silent;
+  }
+
+  /** Whether it left the network. */
+  get left(): boolean {
+    return this.#left;
   }
 
   #keys(): readonly PeerKey[] {

@@ -15,14 +15,15 @@ export type Answer =
 /** Path → what is answered; the query comes along. */
 export type Pages = Readonly<Record<string, (query: URLSearchParams) => Answer | Promise<Answer>>>;
 
-/** Serves status over a unix socket that only root may open (HTTP/1.1, GET). */
-export function serveSocket(path: string, pages: Pages): Promise<Server> {
+/** Serves status over a unix socket that only root may open (HTTP/1.1). `pages` answer GET, `deeds` change something and answer POST. */
+export function serveSocket(path: string, pages: Pages, deeds: Pages = {}): Promise<Server> {
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://socket');
-    const page = Object.hasOwn(pages, url.pathname) ? pages[url.pathname] : undefined;
+    const table = request.method === 'GET' ? pages : request.method === 'POST' ? deeds : {};
+    const page = Object.hasOwn(table, url.pathname) ? table[url.pathname] : undefined;
     const say = (code: number, type: string, body: string) =>
       response.writeHead(code, { 'content-type': type }).end(body);
-    if (request.method !== 'GET' || page === undefined) {
+    if (page === undefined) {
       say(404, 'text/plain', `there is no such page; there are ${Object.keys(pages).join(' ')}\n`);
       return;
     }
