@@ -125,7 +125,7 @@ it('probes ask programs about themselves alone', () => {
     '/run/muslin/agent.sock /healthz',
     '/run/muslin/agent.sock /v1/status ready',
     '/run/muslin/speaker.sock /healthz',
-    '/run/muslin/speaker.sock /v1/status started',
+    '/run/muslin/speaker.sock /v1/status ready',
     '/run/muslin/controller.sock /healthz',
     '/run/muslin/controller.sock /v1/status synced',
   ]);

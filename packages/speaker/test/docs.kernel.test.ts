@@ -23,7 +23,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const objects = blocks('yaml')
   .flatMap(text => parseAllDocuments(text))
   .map(document => document.toJS() as SeenObject & { readonly apiVersion: string })
-  .filter(object => object.apiVersion === 'projectcalico.org/v3');
+  .filter(object => /^(projectcalico\.org\/v3|muslin\.dev\/v1alpha1)$/.test(object.apiVersion));
 
 describe('docs/network-engineers.md', () => {
   test('has examples', () => {
