@@ -16,6 +16,7 @@ import { nodeStatus } from './core/node-status.ts';
 import { passwordsFor } from './core/passwords-for.ts';
 import { Readiness } from './core/readiness.ts';
 import { type Problem, problemText } from './core/problem.ts';
+import { JournalFiles } from './journal-files.ts';
 import { KernelDrops } from './kernel-drops.ts';
 import { metrics } from './metrics.ts';
 import { NodeAnswers } from './node-answers.ts';
@@ -59,7 +60,7 @@ function refuse(text: string): never {
 
 const options = readOptions(process.argv.slice(2), process.env);
 if (!options.ok) refuse(`${options.fault}\n${USAGE}`);
-const { node, kubeconfig, runDir, namespace } = options.value;
+const { node, kubeconfig, runDir, namespace, journal: folder, journalMaxBytes: maxBytes } = options.value;
 const connection = kubeconfig === undefined ? loadConnection() : loadKubeconfig({ path: kubeconfig });
 if (!connection.ok) refuse(connection.fault.message);
 const client = new KubeClient(connection.value, { userAgent: 'muslin-speaker' });
@@ -69,6 +70,7 @@ const opened = RouteDriver.open();
 if (!opened.ok) refuse(opened.fault.message);
 const routes = opened.value;
 
+const journal = folder === undefined ? undefined : new JournalFiles({ folder, maxBytes, log });
 const store = new FactStore();
 const passwords = new Passwords({ client, namespace, onChange: () => review() });
 const program = new SpeakerProgram({
@@ -78,6 +80,7 @@ const program = new SpeakerProgram({
   routes,
   passwordOf: name => passwords.get(name)?.reveal(),
   log,
+  ...(journal === undefined ? {} : { journal: entry => journal.write(entry) }),
   onArrival: (to, seconds) => measured.arrived(to, seconds),
   onChange: () => reporter.poke(),
 });
@@ -222,6 +225,7 @@ const socket = await serveSocket(
   deedsOf(program),
 );
 
+process.on('exit', () => journal?.close());
 let ending = false;
 for (const name of ['SIGTERM', 'SIGINT'] as const)
   process.on(name, () => {

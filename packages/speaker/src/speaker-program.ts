@@ -1,4 +1,11 @@
-import { isLinkLocal, type Output, SessionLog, Speaker } from '@muslin/bgp';
+import {
+  isLinkLocal,
+  type Output,
+  RecordedSpeaker,
+  SessionLog,
+  Speaker,
+  type SpeakerOptions,
+} from '@muslin/bgp';
 import { ROUTE_PROTOCOL_BGP } from '@muslin/dataplane';
 import type { NetlinkSocket, RouteDriver } from '@muslin/linux';
 import { formatIp, formatPrefix, type Ip } from '@muslin/net';
@@ -31,6 +38,8 @@ export interface ProgramOptions {
   /** The password called `secret/key`, if it is known. */
   readonly passwordOf: (name: string) => string | undefined;
   readonly log: (line: string) => void;
+  /** Takes the entries of a journal, when one is wanted. */
+  readonly journal?: (entry: Uint8Array) => void;
   /** A change of routes arrived, after so many seconds. */
   readonly onArrival?: (to: Arrival, seconds: number) => void;
   /** Something that people see has changed. */
@@ -283,14 +292,17 @@ export class SpeakerProgram {
     this.#peers = new Map();
     this.#told.clear();
     this.#shell.timers.stop();
-    this.#shell.speaker = new Speaker({
+    const { journal } = this.#options;
+    const options: SpeakerOptions = {
       asNumber,
       routerId,
       hostName: this.#options.node,
       restarting: this.#restarting && !this.#fib.settled,
       now: performance.now(),
       seed: Math.floor(Math.random() * 0x7fff_ffff),
-    });
+    };
+    this.#shell.speaker =
+      journal === undefined ? new Speaker(options) : new RecordedSpeaker(options, journal);
   }
 
   /**

@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { muslinctl as runMuslinctl } from '../../cli/test/test-context.ts';
-import { eventually, Stage } from './stage.ts';
+import { end, eventually, Stage } from './stage.ts';
 
 const AS = 64_512;
 /** The other ends, each with one fault; the number is the last octet of its address. */
@@ -9,9 +10,11 @@ const HOSTS = {
   ...{ n1: 1, n2: 2, n3: 3, refused: 11, filtered: 12, 'they-differ': 13, 'we-differ': 14, password: 15 },
   ...{ silent: 16, twin: 17, hops: 18, limit: 19, closed: 20, stranger: 21, unsigned: 22, signed: 23 },
 };
+const PASSWORD = 'what we think';
 type Host = keyof typeof HOSTS;
 const address = (host: Host) => `10.78.0.${HOSTS[host]}`;
 let stage: Stage;
+let n1: ChildProcess;
 const birds = new Map<Host, ReturnType<Stage['startBird']>>();
 
 /** BIRD as it should be, but for what is given. */
@@ -58,7 +61,7 @@ beforeAll(async () => {
   for (const node of ['n1', 'n2', 'n3'] as const) await stage.putNode(node, address(node));
   await stage.put('BGPConfiguration', 'default', { spec: { asNumber: AS, nodeToNodeMeshEnabled: false } });
   const base64 = (text: string) => Buffer.from(text).toString('base64');
-  await stage.put('Secret', 'bgp', { data: { tor: base64('what we think') } }, 'kube-system');
+  await stage.put('Secret', 'bgp', { data: { tor: base64(PASSWORD) } }, 'kube-system');
   await stage.putBlock('n1', '10.244.1.0/26');
   await stage.putBlock('n1', '10.244.2.0/26');
   stage.run('filtered', 'iptables', '-A', 'INPUT', '-p', 'tcp', '--dport', '179', '-j', 'DROP');
@@ -93,7 +96,8 @@ beforeAll(async () => {
   await elsewhere('nowhere', '203.0.113.9');
   await peer('n2', 'unsigned', password('tor'));
   await peer('n3', 'signed');
-  for (const node of ['n1', 'n2', 'n3'] as const) stage.startSpeaker(node);
+  n1 = stage.startSpeaker('n1', [], ['--journal', `${stage.folder}/journal`]);
+  for (const node of ['n2', 'n3'] as const) stage.startSpeaker(node);
 }, 60_000);
 afterAll(() => stage?.close());
 
@@ -232,4 +236,18 @@ test('a peer that falls silent is told', async () => {
     'hold-expired',
     /10\.78\.0\.16 was silent for longer than the hold time/,
   );
+}, 60_000);
+
+test('the journal of the node, killed in the middle, replays octet for octet, and holds no password', async () => {
+  await end(n1, 'SIGKILL');
+  const folder = `${stage.folder}/journal`;
+  const files = readdirSync(folder).map(name => `${folder}/${name}`);
+  expect(files.map(file => statSync(file).mode & 0o777)).toEqual(files.map(() => 0o600));
+  for (const file of files) expect(readFileSync(file, 'latin1')).not.toContain(PASSWORD);
+  const ran = await runMuslinctl(['bgp', 'replay', folder]);
+  expect(ran.stdout).toMatch(/^\d{2,} calls have the same outcome, octet for octet\.\n$/);
+  expect(ran.code).toBe(0);
+  const lines = (await runMuslinctl(['bgp', 'replay', '--show', folder])).stdout;
+  expect(lines).toMatch(/10\.78\.0\.20 is Established/);
+  expect(lines).toMatch(/Cease: Administrative Shutdown \(6\/2\) “new line card”/);
 }, 60_000);

@@ -179,10 +179,19 @@ export class Stage {
   }
 
   /** Starts the speaker of a node in the namespace of that name; `nodeFlags` are for Node.js. */
-  startSpeaker(node: string, nodeFlags: readonly string[] = []): ChildProcess {
+  startSpeaker(node: string, nodeFlags: readonly string[] = [], more: readonly string[] = []): ChildProcess {
     const main = join(PACKAGES, 'speaker/src/main.ts');
     const flags = ['--node', node, '--kubeconfig', this.nodeKubeconfig, '--run-dir', join(this.folder, node)];
-    return this.start(node, `${node}.log`, process.execPath, ...NODE_FLAGS, ...nodeFlags, main, ...flags);
+    return this.start(
+      node,
+      `${node}.log`,
+      process.execPath,
+      ...NODE_FLAGS,
+      ...nodeFlags,
+      main,
+      ...flags,
+      ...more,
+    );
   }
 
   /** Asks a speaker's socket. */

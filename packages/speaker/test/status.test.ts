@@ -341,6 +341,11 @@ describe('the command line', () => {
     expect(readOptions(['--node', 'a', '--namespace', 'b'], { NODENAME: 'n1' })).toMatchObject({
       value: { node: 'a', namespace: 'b' },
     });
+    const journal = ['--journal', '/j', '--journal-size', '2'];
+    expect(readOptions(journal, { NODENAME: 'n1' })).toMatchObject({
+      value: { journal: '/j', journalMaxBytes: 2 << 20 },
+    });
+    expect(readOptions(['--journal-size', 'much'], { NODENAME: 'n1' }).ok).toBe(false);
     expect(readOptions([], {})).toEqual({ ok: false, fault: '--node is missing' });
     expect(readOptions(['--nonsense'], { NODENAME: 'n1' }).ok).toBe(false);
   });

@@ -7,6 +7,7 @@ import { bgpExplain } from './bgp-explain.ts';
 import { bgpPeer } from './bgp-peer.ts';
 import { bgpPeers } from './bgp-peers.ts';
 import { bgpReceived } from './bgp-received.ts';
+import { bgpReplay } from './bgp-replay.ts';
 import { bgpRoutes } from './bgp-routes.ts';
 import { completeVerb } from './complete.ts';
 import { completion } from './completion.ts';
@@ -32,7 +33,7 @@ import { why } from './why.ts';
 export const VERBS: readonly Verb[] = [
   ...[why, reach, diff, verdict, validate],
   ...[get],
-  ...[bgpPeers, bgpPeer, bgpRoutes, bgpReceived, bgpAdvertised, bgpExplain, bgpDoctor, bgpDump],
+  ...[bgpPeers, bgpPeer, bgpRoutes, bgpReceived, bgpAdvertised, bgpExplain, bgpDoctor, bgpDump, bgpReplay],
   ...[ipamShow, ipamWhy, ipamCheck, ipamRelease, ipamConfigure],
   ...[create, apply, replace, remove, patch, label],
   ...[version, completion, completeVerb(() => VERBS)],
