@@ -15,11 +15,16 @@ export interface ConnectionsOptions {
   readonly log: (line: string) => void;
 }
 
+/** KeyIDs of the one TCP-AO key of a session (RFC 5925 §3.1): both sides say the same. */
+export const AO_IDS = { sendId: 1, receiveId: 1 } as const;
+
 /** A password and the peer that it is for. */
 export interface PeerKey {
   /** A prefix: all that call from there. */
   readonly peer: Ip | Prefix;
   readonly key: string;
+  /** Default `md5`. */
+  readonly auth?: Transport['auth'];
 }
 
 interface Link {
@@ -61,30 +66,38 @@ export class Connections {
    */
   setKeys(keys: readonly PeerKey[]): void {
     const wanted = new Map(keys.map(key => [whomText(key.peer), key]));
-    for (const [name, { peer }] of this.#keys) {
+    for (const name of [...this.#keys.keys()]) {
       if (wanted.has(name)) continue;
-      this.#keys.delete(name);
-      this.listeners.removeKey(peer);
+      this.#forget(name);
     }
     for (const [name, key] of wanted) {
       const before = this.#keys.get(name);
-      if (before?.key === key.key) continue;
+      if (before?.key === key.key && before.auth === key.auth) continue;
+      // A TCP-AO key, or another way to sign, can't go onto sessions that are up: they begin anew.
+      const renewed = key.auth === 'tcp-ao' || before?.auth === 'tcp-ao';
+      if (before !== undefined && renewed) this.#forget(name);
       this.#keys.set(name, key);
       this.listeners.setKey(key);
-      if (before !== undefined) this.#rekey(name, key);
+      if (before !== undefined) this.#rekey(name, key, renewed);
     }
+  }
+
+  #forget(name: string): void {
+    const key = this.#keys.get(name);
+    this.#keys.delete(name);
+    if (key !== undefined) this.listeners.removeKey(key);
   }
 
   dial(output: Output & { readonly kind: 'dial' }): void {
     const { connection, remoteIp, port, transport } = output;
-    const { source, passwordKey, ttlSecurityHops, multihopTtl } = transport;
+    const { source, passwordKey, auth, ttlSecurityHops, multihopTtl } = transport;
     const scope = transport.interface === undefined ? undefined : this.#indexOf(transport.interface);
-    const md5 = this.#keys.get(formatIp(remoteIp))?.key;
+    const key = this.#keys.get(formatIp(remoteIp))?.key;
     const refuse = (message: string): void => {
       const failure = reachFailure(message);
       setImmediate(() => this.#options.feed({ kind: 'connectFailed', connection, message, failure }));
     };
-    if (passwordKey !== undefined && md5 === undefined) {
+    if (passwordKey !== undefined && key === undefined) {
       refuse(`the password in Secret ${passwordKey} is not known: no session without it`);
       return;
     }
@@ -93,7 +106,11 @@ export class Connections {
       port,
       ...(source === undefined ? {} : { source }),
       ...(scope === undefined ? {} : { scope }),
-      ...(passwordKey === undefined || md5 === undefined ? {} : { md5 }),
+      ...(passwordKey === undefined || key === undefined
+        ? {}
+        : auth === 'tcp-ao'
+          ? { ao: { key, ...AO_IDS } }
+          : { md5: key }),
       ...(ttlSecurityHops === undefined
         ? { ttl: multihopTtl ?? MAX_TTL }
         : { ttl: MAX_TTL, minimumTtl: MAX_TTL + 1 - ttlSecurityHops }),
@@ -173,13 +190,15 @@ export class Connections {
       return;
     }
     const zone = socket.remoteAddress?.split('%')[1];
-    const hops = this.#options.transportOf(remoteIp, zone)?.ttlSecurityHops;
+    const transport = this.#options.transportOf(remoteIp, zone);
+    const hops = transport?.ttlSecurityHops;
     const limited = limitHops(socket, {
       ttl: MAX_TTL,
       ...(hops === undefined ? {} : { minimumTtl: MAX_TTL + 1 - hops }),
     });
-    // A session that was to be guarded (RFC 5082) and can't be is none.
-    if (!limited.ok && hops !== undefined) {
+    // A session that was to be guarded (RFC 5082, RFC 5925) and can't be is none.
+    const unsigned = transport?.auth === 'tcp-ao' && !this.listeners.signs(remoteIp);
+    if (unsigned || (!limited.ok && hops !== undefined)) {
       socket.destroy();
       return;
     }
@@ -221,10 +240,14 @@ export class Connections {
     });
   }
 
-  #rekey(name: string, key: PeerKey): void {
+  #rekey(name: string, key: PeerKey, renewed: boolean): void {
     for (const { socket, remote } of this.#links.values()) {
       const fd = remote === name || covers(key.peer, remote) ? socketFd(socket) : undefined;
       if (fd === undefined) continue;
+      if (renewed) {
+        socket.destroy();
+        continue;
+      }
       const done = setMd5Key(fd, familyOf(key.peer), key);
       // Whatever the kernel's reason, the old password must not go on.
       if (!done.ok) socket.destroy();
@@ -255,7 +278,7 @@ function covers(peer: Ip | Prefix, remote: string): boolean {
 /** A wrong password shows as silence, so the one symptom is a time-out: say what it may mean. */
 function dialWords(message: string, signed: boolean): string {
   return signed && message.includes('ETIMEDOUT')
-    ? `${message}: nothing answers, or the peer has another TCP-MD5 password`
+    ? `${message}: nothing answers, or the peer has another TCP-MD5 or TCP-AO password`
     : message;
 }
 

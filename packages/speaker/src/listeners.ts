@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TcpListener, TcpTransport } from '@muslin/linux';
-import { formatIp, type Ip, sameIp } from '@muslin/net';
-import { familyOf, type PeerKey, whomText } from './connections.ts';
+import { formatIp, type Ip, prefixHas, sameIp } from '@muslin/net';
+import { AO_IDS, familyOf, type PeerKey, whomText } from './connections.ts';
 import type { ListenAt } from './core/desired-speaker.ts';
 
 /** What listening takes. */
@@ -23,6 +23,8 @@ interface Listening {
 /** The sockets on which peers call; they follow the configured port and addresses, and try again when refused. */
 export class Listeners {
   readonly #options: ListenersOptions;
+  /** Who must sign by TCP-AO, by text. */
+  readonly #signed = new Map<string, PeerKey['peer']>();
   #wanted: ListenAt | undefined;
   #now: readonly Listening[] = [];
   #fault: string | undefined;
@@ -51,8 +53,21 @@ export class Listeners {
     for (const { ip, listener } of this.#now) if (ip.family === familyOf(key.peer)) this.#put(listener, key);
   }
 
-  removeKey(peer: PeerKey['peer']): void {
-    for (const { ip, listener } of this.#now) if (ip.family === familyOf(peer)) listener.removeKey({ peer });
+  /** Whether a caller from this address had to sign by TCP-AO (RFC 5925) to get here. */
+  signs(ip: Ip): boolean {
+    return [...this.#signed.values()].some(peer =>
+      'length' in peer ? prefixHas(peer, ip) : sameIp(peer, ip),
+    );
+  }
+
+  removeKey(key: PeerKey): void {
+    const { peer, auth } = key;
+    for (const { ip, listener } of this.#now) {
+      if (ip.family !== familyOf(peer)) continue;
+      if (auth === 'tcp-ao') listener.removeAoKey({ peer, ...AO_IDS });
+      else listener.removeKey({ peer });
+    }
+    this.#signed.delete(whomText(peer));
   }
 
   async stop(): Promise<void> {
@@ -103,8 +118,13 @@ export class Listeners {
   }
 
   #put(listener: TcpListener, key: PeerKey): void {
-    const done = listener.setKey(key);
-    if (!done.ok) this.#options.log(`TCP-MD5 for ${whomText(key.peer)} can't be set: ${done.fault.message}`);
+    const signing = key.auth === 'tcp-ao';
+    const done = signing ? listener.setAoKey({ ...key, ...AO_IDS }) : listener.setKey(key);
+    const whom = whomText(key.peer);
+    if (done.ok && signing) this.#signed.set(whom, key.peer);
+    // A listener that was opened later gets the keys again.
+    if (done.ok || this.#signed.has(whom)) return;
+    this.#options.log(`${signing ? 'TCP-AO' : 'TCP-MD5'} for ${whom} can't be set: ${done.fault.message}`);
   }
 }
 

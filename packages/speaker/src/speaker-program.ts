@@ -259,11 +259,14 @@ export class SpeakerProgram {
     const named = [...this.#peers.values()].map(({ config }) => ({
       peer: config.remoteIp,
       name: config.transport?.passwordKey,
+      auth: config.transport?.auth,
     }));
-    const ranges = this.#desired?.ranges.map(({ cidr, passwordKey }) => ({ peer: cidr, name: passwordKey }));
-    return [...named, ...(ranges ?? [])].flatMap(({ peer, name }) => {
+    const ranges = this.#desired?.ranges.map(({ cidr, passwordKey, auth }) => ({
+      ...{ peer: cidr, name: passwordKey, auth },
+    }));
+    return [...named, ...(ranges ?? [])].flatMap(({ peer, name, auth }) => {
       const key = name === undefined ? undefined : this.#options.passwordOf(name);
-      return key === undefined ? [] : [{ peer, key }];
+      return key === undefined ? [] : [{ peer, key, ...(auth && { auth }) }];
     });
   }
 

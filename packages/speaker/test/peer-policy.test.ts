@@ -101,6 +101,19 @@ describe('a BGPPeerPolicy', () => {
     });
   });
 
+  test('lets a password sign by TCP-AO, and says when there is no password', () => {
+    const password = { secretKeyRef: { name: 'bgp', key: 'tor' } };
+    const signed = peer('tor', { peerIP: '192.0.2.1', asNumber: 65001, password });
+    const of = (tors: typeof signed) =>
+      made([n1, tors, policy('a', { peerNames: ['tor'], authentication: 'TCPAO' })]);
+    expect(of(signed).peers.get('192.0.2.1')?.config.transport).toMatchObject({ auth: 'tcp-ao' });
+    const plain = of(tor);
+    expect(plain.peers.get('192.0.2.1')?.config.transport).not.toHaveProperty('auth');
+    expect(plain.problems.map(({ message }) => message)).toEqual([
+      'authentication TCPAO needs a password: 192.0.2.1 has none, and its session is not signed',
+    ]);
+  });
+
   test('gives way to what the BGPPeer itself says', () => {
     const own = peer('tor', { peerIP: '192.0.2.1', asNumber: 65001, keepaliveTime: '5s', ttlSecurity: 1 });
     const { peers } = made([

@@ -155,6 +155,11 @@ const spec = object(
       most: 254,
       format: 'int32',
     }).optional(),
+    authentication: choice(
+      ['MD5', 'TCPAO'],
+      'How the password of a session signs: MD5 (RFC 2385), or TCPAO (RFC 5925, KeyID 1, HMAC-SHA-1-96), which needs Linux 6.7 with CONFIG_TCP_AO: without it there is no session',
+      'MD5',
+    ).optional(),
     role: choice(
       ['Provider', 'Customer', 'Peer', 'RouteServer', 'RouteServerClient'],
       'What we are to the peer (RFC 9234): routes that would leak are refused',

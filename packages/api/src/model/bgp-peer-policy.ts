@@ -37,6 +37,7 @@ export interface BgpSessionTraits {
   /** 0: off. */
   readonly longLivedRestart: number | undefined;
   readonly ttlSecurityHops: number | undefined;
+  readonly authentication: 'MD5' | 'TCPAO' | undefined;
   readonly role: BgpRole | undefined;
 }
 

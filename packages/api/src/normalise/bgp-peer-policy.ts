@@ -54,6 +54,7 @@ function readTraits(spec: Field): BgpSessionTraits {
     addPath: spec.at('addPath').oneOf(['None', 'Receive', 'Send', 'Both']),
     gracefulShutdown: spec.at('gracefulShutdown').flag(),
     longLivedRestart: spec.at('longLivedRestartSeconds').integer(0, 16_777_215),
+    authentication: spec.at('authentication').oneOf(['MD5', 'TCPAO']),
     ttlSecurityHops: spec.at('ttlSecurityHops').integer(1, 254),
     role: spec.at('role').oneOf(['Provider', 'Customer', 'Peer', 'RouteServer', 'RouteServerClient']),
   };

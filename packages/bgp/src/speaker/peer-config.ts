@@ -27,8 +27,10 @@ export interface Transport {
   readonly source?: Ip;
   /** Interface of a link-local peer. */
   readonly interface?: string;
-  /** Name of a TCP-MD5 key that the shell knows (RFC 2385). */
+  /** Name of a key that the shell knows. */
   readonly passwordKey?: string;
+  /** How that key signs segments: `md5`, the default (RFC 2385), or `tcp-ao` (RFC 5925), without which there is no session. */
+  readonly auth?: 'md5' | 'tcp-ao';
   /** GTSM: packets must come from at most this many hops (RFC 5082). */
   readonly ttlSecurityHops?: number;
   /** TTL of our packets to a peer that is several hops away. */

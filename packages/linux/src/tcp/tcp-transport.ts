@@ -5,7 +5,7 @@ import { type ListenOptions, tcpListenIn } from '../netns/namespace-sockets.ts';
 import { AF, bindToLink, encodeSocketAddress, openSocket, SOCK } from '../sockets.ts';
 import { type SystemFault, systemFault } from '../system-calls.ts';
 import { systemCalls } from '../syscalls.ts';
-import { type AoKey, addAoKey } from './tcp-ao.ts';
+import { type AoKey, addAoKey, deleteAoKey } from './tcp-ao.ts';
 import { linkName } from './link-name.ts';
 import { type Md5Key, setMd5Key, setMinimumTtl, setTtl } from './tcp-options.ts';
 
@@ -40,6 +40,9 @@ export interface TcpListener {
   setKey(key: Md5Key): Result<void, SystemFault>;
   /** Forgets the key of a peer; ENOENT when there is none. */
   removeKey(key: Omit<Md5Key, 'key'>): Result<void, SystemFault>;
+  /** Peers with such a key must sign by TCP-AO (RFC 5925); a kernel without it is a fault. */
+  setAoKey(key: AoKey): Result<void, SystemFault>;
+  removeAoKey(key: Omit<AoKey, 'key' | 'algorithm'>): Result<void, SystemFault>;
   close(): Promise<void>;
 }
 
@@ -76,6 +79,8 @@ export class TcpTransport {
             port: typeof address === 'object' && address !== null ? address.port : port,
             setKey: key => setMd5Key(fd, ip.family, key),
             removeKey: key => setMd5Key(fd, ip.family, { ...key, key: '' }),
+            setAoKey: key => addAoKey(fd, key),
+            removeAoKey: key => deleteAoKey(fd, key),
             close: () => new Promise(closed => server.close(() => closed())),
           }),
         );

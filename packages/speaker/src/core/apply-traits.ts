@@ -1,5 +1,5 @@
 import type { BgpPrefixLimit, BgpRole, BgpSessionTraits, NodeFacts } from '@muslin/api';
-import type { BfdSession, PeerConfig, PrefixLimit, Role } from '@muslin/bgp';
+import type { BfdSession, PeerConfig, PrefixLimit, Role, Transport } from '@muslin/bgp';
 import type { DesiredPeer } from './desired-peer.ts';
 import type { Problem } from './problem.ts';
 
@@ -27,11 +27,16 @@ export function withTraits(
   const { bfd, connectRetryTime, addPath, longLivedRestart, ttlSecurityHops } = traits;
   const { transport = {} } = made.config;
   const hops = transport.ttlSecurityHops ?? ttlSecurityHops;
+  const auth = authentication(made, traits, problems);
   const config: PeerConfig = {
     ...made.config,
     ...timers(made, traits, problems),
     ...(connectRetryTime === undefined ? {} : { connectRetryTime }),
-    ...(hops === undefined ? {} : { transport: { ...transport, ttlSecurityHops: hops } }),
+    transport: {
+      ...transport,
+      ...(hops === undefined ? {} : { ttlSecurityHops: hops }),
+      ...(auth === undefined ? {} : { auth }),
+    },
     ...(traits.prefixLimits === undefined ? {} : { prefixLimit: limits(traits.prefixLimits) }),
     ...(addPath === undefined ? {} : { addPath: ADD_PATH[addPath] }),
     ...(traits.gracefulShutdown || node.draining ? { gracefulShutdown: true } : {}),
@@ -39,6 +44,17 @@ export function withTraits(
     ...role(made, traits, problems),
   };
   return { ...made, config, ...(bfd === undefined ? {} : { bfd: bfdSession(config, bfd) }) };
+}
+
+function authentication(made: DesiredPeer, traits: BgpSessionTraits, problems: Problem[]): Transport['auth'] {
+  if (traits.authentication !== 'TCPAO') return undefined;
+  if (made.config.transport?.passwordKey !== undefined) return 'tcp-ao';
+  problems.push({
+    object: made.origin,
+    reason: 'Invalid',
+    message: `authentication TCPAO needs a password: ${made.config.id} has none, and its session is not signed`,
+  });
+  return undefined;
 }
 
 function timers(made: DesiredPeer, traits: BgpSessionTraits, problems: Problem[]): Partial<PeerConfig> {

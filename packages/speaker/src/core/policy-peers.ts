@@ -1,5 +1,5 @@
 import type { BgpCallers, BgpListenRange, BgpPeerPolicyFacts, NodeFacts } from '@muslin/api';
-import type { PeerConfig } from '@muslin/bgp';
+import type { PeerConfig, Transport } from '@muslin/bgp';
 import { type Ip, prefixHas, type Prefix } from '@muslin/net';
 import { asNumberOf, type ClusterFacts } from './cluster-facts.ts';
 import type { DesiredPeer } from './desired-peer.ts';
@@ -15,6 +15,7 @@ export interface ListenRange {
   /** BGPPeerPolicy that says so. */
   readonly policy: string;
   readonly passwordKey: string | undefined;
+  readonly auth: Transport['auth'];
 }
 
 /** Sessions that policies make by themselves, and the ranges that more may come from. */
@@ -50,7 +51,10 @@ export function policyPeers(
       ranges.push([
         policy,
         range,
-        { cidr: range.cidr, most: range.most, policy: policy.name, passwordKey: key },
+        {
+          ...{ cidr: range.cidr, most: range.most, policy: policy.name, passwordKey: key },
+          auth: policy.traits.authentication === 'TCPAO' ? 'tcp-ao' : undefined,
+        },
       ]);
     }
   }

@@ -24,6 +24,7 @@ const SILENT: BgpSessionTraits = {
   gracefulShutdown: undefined,
   longLivedRestart: undefined,
   ttlSecurityHops: undefined,
+  authentication: undefined,
   role: undefined,
 };
 
