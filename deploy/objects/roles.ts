@@ -65,6 +65,12 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
         verbs: ['get', 'create', 'update'],
       },
       { group: CALICO, resources: ['ipamhandles'], verbs: ['delete'] },
+      {
+        group: 'muslin.dev',
+        resources: ['policynodestatuses', 'policynodestatuses/status'],
+        verbs: ['patch'],
+      },
+      { group: 'muslin.dev', resources: ['policynodestatuses'], verbs: ['create'] },
     ],
     own: [],
   },

@@ -49,6 +49,13 @@ const RARE: readonly Rare[] = [
     ),
   ),
   {
+    program: 'agent',
+    grant: 'create muslin.dev/policynodestatuses',
+    why: 'a real API server checks an apply that makes the object as a create, too',
+    file: 'packages/agent/src/policy-report.ts',
+    call: /type: 'apply'/,
+  },
+  {
     program: 'speaker',
     grant: 'create muslin.dev/bgpnodestatuses',
     why: 'a real API server checks an apply that makes the object as a create, too',

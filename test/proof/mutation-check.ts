@@ -3,13 +3,6 @@ import { packetsOf, tryMutation, WORLD } from '../../packages/dataplane/test/dam
 import { MUTATIONS } from '../../packages/dataplane/test/mutations.ts';
 import { configOf, EAGER, nodeState } from '../../packages/dataplane/test/world.ts';
 
-/** How often a bug was put in, and how often the proof saw that something was wrong. */
-export interface MutationTally {
-  readonly name: string;
-  readonly places: number;
-  readonly caught: number;
-}
-
 /**
  * Puts every bug of the table into every place of the rules of random states. True when the proof caught each somewhere,
  * and no packet showed a difference where it saw none.

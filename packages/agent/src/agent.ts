@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { DEFAULT_IPAM_CONFIG, ipamConfigFromSpec } from '@muslin/ipam';
 import type { AnyObject, KubeClient } from '@muslin/kube';
 import { ConntrackDriver, listAddresses, openKernel, openRouteSocket, serveStatus } from '@muslin/linux';
@@ -22,6 +23,7 @@ import { LinkRemover } from './kernel/link-remover.ts';
 import { pickUpNothing, prepareNode, underlayMtu } from './kernel/node-settings.ts';
 import { agentMetrics } from './metrics.ts';
 import type { AgentOptions } from './options.ts';
+import { PolicyReporter } from './policy-report.ts';
 import { removeOrphans } from './pod/orphan-links.ts';
 import { PodCache } from './pod/pod-cache.ts';
 import { PodNetwork } from './pod/pod-network.ts';
@@ -32,6 +34,9 @@ import { watchCluster } from './watches.ts';
 export interface Agent {
   stop(): Promise<void>;
 }
+
+/** How long the kernel's answer is waited for before the node says that it can't show what it holds. */
+const READ_BACK_MS = 5_000;
 
 /** Watches that are silent for longer make `/v1/status` say that the node is not ready; nothing stops serving. */
 const STALE_MS = 60_000;
@@ -72,6 +77,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   let unrouted: ReadonlyMap<string, string> = new Map();
   let lastCut: Cut | undefined;
   let unproved: string | undefined;
+  let enforcedState = core.desired().state;
+  let lastFault = 'nothing was enforced yet';
   const established = () => settings.established ?? options.established;
   const configure = () => {
     settings = felixSettings(felix.values(), options.node);
@@ -118,7 +125,12 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     },
     onRound: round => {
       const now = performance.timeOrigin + performance.now();
-      since.enforced(mark, now);
+      for (const policy of since.enforced(mark, now)) {
+        // What was there before the agent was not written now.
+        if (ready) metrics.inForce.observe((policy.enforcedAt - policy.seenAt) / 1000);
+      }
+      enforcedState = round.desired.state;
+      reporter.poke();
       if (!ready && established() === 'cut') pickUpNothing(log);
       ready = true;
       metrics.rounds.observe(round.ms / 1000);
@@ -132,6 +144,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     },
     onFault: (fault, waitMs) => {
       metrics.faults.inc();
+      lastFault = fault.message;
+      reporter.poke();
       log.error(
         { fault: fault.message, waitMs },
         'what is wanted is not in force; reading back and trying again',
@@ -147,6 +161,23 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   lookAtLinks();
   const linkTimer = setInterval(lookAtLinks, LINKS_MS);
 
+  const reporter = new PolicyReporter({
+    client,
+    node: options.node,
+    log: line => log.warn(line),
+    readBack: async () => {
+      if (!ready) return lastFault;
+      const inForce = since.inForce;
+      const state = enforcedState;
+      // A round that fails again and again never answers.
+      const audit = await Promise.race([
+        enforcer.audit(),
+        setTimeout(READ_BACK_MS, undefined, { ref: false }),
+      ]);
+      if (audit === undefined) return lastFault;
+      return missingParts(audit) ?? { inForce, state, at: Date.now() };
+    },
+  });
   const sandboxes = new SandboxStore(`${options.stateDir}/sandboxes`);
   const addresses = clusterAddresses({
     client,
@@ -255,6 +286,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       cni.close();
       queue.stop();
       cutter.stop();
+      reporter.stop();
       addresses.stop();
       status.close();
       await Promise.all([enforcer.stop(), watches.group.stop(), links.stop()]);

@@ -1,12 +1,24 @@
 import type { KubeObject } from '@muslin/kube';
 
-/** Since when a version of a policy is in this node's kernel. */
-export interface EnforcedPolicy {
+/** A version of a policy that a watch showed. */
+export interface SeenPolicy {
   readonly uid: string;
   readonly resourceVersion: string;
   readonly generation: number | undefined;
   /** Milliseconds since the epoch, with fractions. */
+  readonly seenAt: number;
+}
+
+/** Since when a version of a policy is in this node's kernel. */
+export interface EnforcedPolicy extends SeenPolicy {
+  /** Milliseconds since the epoch, with fractions. */
   readonly enforcedAt: number;
+}
+
+/** What was in force at one moment. */
+export interface InForce {
+  readonly policies: ReadonlyMap<string, EnforcedPolicy>;
+  readonly through: ReadonlyMap<string, string>;
 }
 
 /**
@@ -14,13 +26,15 @@ export interface EnforcedPolicy {
  * began after it was seen has ended well.
  */
 export class EnforcedSince {
-  readonly #seen = new Map<
-    string,
-    { uid: string; resourceVersion: string; generation: number | undefined }
-  >();
+  readonly #now: () => number;
+  readonly #seen = new Map<string, SeenPolicy>();
   readonly #enforced = new Map<string, EnforcedPolicy>();
   readonly #seenThrough = new Map<string, string>();
   readonly #appliedThrough = new Map<string, string>();
+
+  constructor(now: () => number = () => performance.timeOrigin + performance.now()) {
+    this.#now = now;
+  }
 
   /** A watch showed this version of an object of a kind; `policyKey` when it is a policy. */
   saw(kind: string, object: KubeObject, policyKey: string | undefined, gone: boolean): void {
@@ -29,17 +43,18 @@ export class EnforcedSince {
       this.#seenThrough.set(kind, resourceVersion);
     if (policyKey === undefined) return;
     if (gone) this.#seen.delete(policyKey);
-    else this.#seen.set(policyKey, { uid, resourceVersion, generation });
+    else this.#seen.set(policyKey, { uid, resourceVersion, generation, seenAt: this.#now() });
   }
 
   /** What had been seen when a round began: hand it to `enforced` when the round has ended well. */
   mark(): {
-    readonly policies: ReadonlyMap<string, Omit<EnforcedPolicy, 'enforcedAt'>>;
+    readonly policies: ReadonlyMap<string, SeenPolicy>;
     readonly through: ReadonlyMap<string, string>;
   } {
     return { policies: new Map(this.#seen), through: new Map(this.#seenThrough) };
   }
 
+  /** Gives the versions that are newly in force. */
   enforced(mark: ReturnType<EnforcedSince['mark']>, now: number): readonly EnforcedPolicy[] {
     const fresh: EnforcedPolicy[] = [];
     for (const key of this.#enforced.keys()) if (!mark.policies.has(key)) this.#enforced.delete(key);
@@ -52,6 +67,11 @@ export class EnforcedSince {
     }
     for (const [kind, version] of mark.through) this.#appliedThrough.set(kind, version);
     return fresh;
+  }
+
+  /** What is in force now, as it will not change. */
+  get inForce(): InForce {
+    return { policies: new Map(this.#enforced), through: new Map(this.#appliedThrough) };
   }
 
   get policies(): Readonly<Record<string, EnforcedPolicy>> {

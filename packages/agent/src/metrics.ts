@@ -23,6 +23,12 @@ export function agentMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
+    inForce: new Histogram({
+      name: 'muslin_agent_policy_enforced_seconds',
+      help: 'Time from the API server telling of a version of a policy to having it in the kernel',
+      buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60],
+      registers,
+    }),
     faults: new Counter({
       name: 'muslin_agent_kernel_faults_total',
       help: 'Steps that the kernel refused',

@@ -70,21 +70,21 @@ describe('since when a policy is enforced', () => {
     metadata: { uid, resourceVersion, generation: 1 },
   });
   test('a version is in force when a round that began after it was seen has ended', () => {
-    const since = new EnforcedSince();
+    const since = new EnforcedSince(() => 40);
     since.saw('NetworkPolicy', object('5'), 'knp/a/p', false);
     const mark = since.mark();
     since.saw('NetworkPolicy', object('6'), 'knp/a/p', false);
     expect(since.policies).toEqual({});
     expect(since.enforced(mark, 100)).toHaveLength(1);
     expect(since.policies).toEqual({
-      'knp/a/p': { uid: 'u', resourceVersion: '5', generation: 1, enforcedAt: 100 },
+      'knp/a/p': { uid: 'u', resourceVersion: '5', generation: 1, seenAt: 40, enforcedAt: 100 },
     });
     expect(since.appliedThrough).toEqual({ NetworkPolicy: '5' });
     since.enforced(since.mark(), 200);
     expect(since.policies['knp/a/p']).toMatchObject({ resourceVersion: '6', enforcedAt: 200 });
   });
   test('it keeps its time while nothing changes, and begins anew with a new object of the same name', () => {
-    const since = new EnforcedSince();
+    const since = new EnforcedSince(() => 40);
     since.saw('NetworkPolicy', object('5'), 'k', false);
     since.enforced(since.mark(), 100);
     expect(since.enforced(since.mark(), 200)).toEqual([]);
@@ -94,7 +94,7 @@ describe('since when a policy is enforced', () => {
     expect(since.policies['k']).toMatchObject({ uid: 'other', enforcedAt: 300 });
   });
   test('a deleted policy goes with the round that knew it; what is applied never goes back', () => {
-    const since = new EnforcedSince();
+    const since = new EnforcedSince(() => 40);
     since.saw('NetworkPolicy', object('10'), 'k', false);
     since.enforced(since.mark(), 1);
     since.saw('NetworkPolicy', object('9'), 'k', true);

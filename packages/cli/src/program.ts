@@ -9,6 +9,7 @@ import type { ExitCode, Input, Verb, VerbOption } from './verb.ts';
 const GROUPS: Readonly<Record<string, string>> = {
   bgp: 'BGP sessions of the nodes',
   ipam: 'addresses, blocks and pools',
+  policy: 'policies in force',
 };
 
 /** Runs one command line, without the program's own name, and tells the exit code. */

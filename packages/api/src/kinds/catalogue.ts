@@ -15,6 +15,7 @@ import type { Kind } from './kind.ts';
 import { kubeControllersConfiguration } from './kube-controllers-configuration.ts';
 import { networkPolicy, stagedNetworkPolicy } from './network-policy.ts';
 import { globalNetworkSet, networkSet } from './network-set.ts';
+import { policyNodeStatus } from './policy-node-status.ts';
 import { stagedKubernetesNetworkPolicy } from './staged-kubernetes-network-policy.ts';
 import { tier } from './tier.ts';
 
@@ -22,6 +23,7 @@ import { tier } from './tier.ts';
 export const KINDS: readonly Kind[] = [
   bgpNodeStatus,
   bgpPeerPolicy,
+  policyNodeStatus,
   bgpConfiguration,
   bgpFilter,
   bgpPeer,

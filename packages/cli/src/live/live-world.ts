@@ -3,8 +3,11 @@ import { type AnyObject, apiVersionOf, type KubeClient, RESOURCES, type Resource
 import { fail, ok, type Result } from '@muslin/net';
 import type { World } from '../world/world.ts';
 
-/** Lists everything that policy asks about. A kind that the server does not serve has no objects. */
-export async function liveWorld(client: KubeClient): Promise<Result<World, string>> {
+/** Lists everything that policy asks about. A kind that the server does not serve has no objects; `saw` gets each. */
+export async function liveWorld(
+  client: KubeClient,
+  saw: (object: AnyObject) => void = () => {},
+): Promise<Result<World, string>> {
   const wanted = new Set(NORMALISED_KINDS);
   const resources: readonly Resource[] = Object.values(RESOURCES);
   const listed = await Promise.all(
@@ -17,7 +20,11 @@ export async function liveWorld(client: KubeClient): Promise<Result<World, strin
     if (!answer.ok && answer.fault.code === 'NotFound') continue;
     if (!answer.ok) return fail(answer.fault.message);
     const type = { apiVersion: apiVersionOf(resource), kind: resource.kind };
-    for (const item of answer.value.items) store.upsert({ ...type, ...item });
+    for (const item of answer.value.items) {
+      const object = { ...type, ...item };
+      store.upsert(object);
+      saw(object);
+    }
   }
   return ok({
     snapshot: store.snapshot,

@@ -22,6 +22,7 @@ import { ipamShow } from './ipam-show.ts';
 import { ipamWhy } from './ipam-why.ts';
 import { label } from './label.ts';
 import { patch } from './patch.ts';
+import { policyStatus } from './policy-status.ts';
 import { reach } from './reach.ts';
 import { replace } from './replace.ts';
 import { validate } from './validate.ts';
@@ -31,7 +32,7 @@ import { why } from './why.ts';
 
 /** Every verb, in the order of `--help`. */
 export const VERBS: readonly Verb[] = [
-  ...[why, reach, diff, verdict, validate],
+  ...[why, reach, diff, verdict, validate, policyStatus],
   ...[get],
   ...[bgpPeers, bgpPeer, bgpRoutes, bgpReceived, bgpAdvertised, bgpExplain, bgpDoctor, bgpDump, bgpReplay],
   ...[ipamShow, ipamWhy, ipamCheck, ipamRelease, ipamConfigure],

@@ -1,0 +1,107 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { type FakeApi, fakeApi } from './fake-api.ts';
+import { muslinctl } from './test-context.ts';
+
+const SEEN = Date.parse('2026-03-01T11:00:00.000Z');
+const at = (ms: number) => new Date(SEEN + ms).toISOString();
+const node = (name: string) => ({ metadata: { name }, status: { addresses: [] } });
+const pod = (name: string, nodeName: string, ip: string) => ({
+  metadata: { namespace: 'shop', name, uid: name, labels: { app: 'db' } },
+  spec: { nodeName, containers: [{ name: 'c' }] },
+  status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] },
+});
+const policy = (name: string, resourceVersion: string, ingress: readonly object[] = []) => ({
+  metadata: { namespace: 'shop', name, uid: `u-${name}`, generation: 2, resourceVersion },
+  spec: { podSelector: { matchLabels: { app: 'db' } }, policyTypes: ['Ingress'], ingress },
+});
+const report = (name: string, through: string, policies: readonly object[], more: object = {}) => ({
+  metadata: { name },
+  status: {
+    policies,
+    appliedThrough: [{ kind: 'NetworkPolicy', resourceVersion: through }],
+    pods: name === 'n1' ? ['shop/db-1'] : name === 'n2' ? ['shop/db-2'] : [],
+    conditions: [{ type: 'Enforced', status: 'True', reason: 'ReadBack', message: '' }],
+    ...more,
+  },
+});
+const enforced = (resourceVersion: string, seenAt: number, enforcedAt: number) => ({
+  policy: 'knp/shop/db',
+  uid: 'u-db',
+  generation: 2,
+  resourceVersion,
+  seenAt: at(seenAt),
+  enforcedAt: at(enforcedAt),
+  pods: 1,
+});
+
+const objects = (statuses: readonly object[], policies = [policy('db', '40')]) => ({
+  '/api/v1/namespaces': [{ metadata: { name: 'shop' } }],
+  '/api/v1/nodes': [node('n1'), node('n2'), node('n3')],
+  '/api/v1/pods': [pod('db-1', 'n1', '10.0.0.1'), pod('db-2', 'n2', '10.0.1.1')],
+  '/apis/networking.k8s.io/v1/networkpolicies': policies,
+  '/apis/muslin.dev/v1alpha1/policynodestatuses': statuses as Record<string, unknown>[],
+});
+const good = [
+  report('n1', '40', [enforced('40', 0, 12)]),
+  report('n2', '40', [enforced('40', 3, 84)]),
+  report('n3', '40', []),
+];
+
+const open: FakeApi[] = [];
+async function ask(lists: ReturnType<typeof objects>, ...argv: string[]) {
+  const api = await fakeApi(lists);
+  open.push(api);
+  return muslinctl(['policy', 'status', ...argv, '--kubeconfig', api.kubeconfig]);
+}
+afterAll(() => Promise.all(open.map(api => api.close())));
+
+describe('muslinctl policy status', () => {
+  it('counts nodes and pods, and names the slowest node with the time after the first heard of it', async () => {
+    const ran = await ask(objects(good), '-o', 'wide');
+    expect(ran.stdout).toBe(`\
+POLICY                  GENERATION   STATE      NODES   PODS   AFTER   SLOWEST   SINCE   WHY
+NetworkPolicy shop/db   2            Enforced   3/3     2/2    84 ms   n2        59m     -
+`);
+    expect(ran.code).toBe(0);
+  });
+
+  it('is no answer of yes while a node is behind, has trouble, or says nothing', async () => {
+    const behind = await ask(objects([report('n1', '40', [enforced('39', 0, 12)]), ...good.slice(1)]));
+    expect(behind.code).toBe(1);
+    expect(behind.stdout).toContain('Pending');
+    expect(behind.stdout).toContain('2/3');
+    expect(behind.stdout).toContain('n1 enforces version 39, not 40 yet');
+    const trouble = { conditions: [{ type: 'Enforced', status: 'False', message: 'the rules are refused' }] };
+    const broken = await ask(
+      objects([report('n1', '40', [enforced('40', 0, 1)], trouble), ...good.slice(1)]),
+    );
+    expect(broken.stdout).toContain('n1 the rules are refused');
+    const silent = await ask(objects(good.slice(1)));
+    expect(silent.stderr).toContain('node n1: has told nothing: is its agent running?');
+    expect([broken.code, silent.code]).toEqual([1, 1]);
+    expect((await ask(objects([]))).stdout).toContain('Unknown');
+  });
+
+  it('shows a policy that is wrong as rejected with its place, whatever nodes say', async () => {
+    const wrong = policy('db', '40', [{ ports: [{ port: 80, endPort: 70 }] }]);
+    const ran = await ask(objects(good, [wrong]));
+    expect(ran.stdout).toMatch(/Rejected +0\/3 +0\/0.*spec\.ingress\[0\]\.ports\[0\]/);
+    expect(ran.stdout).not.toContain('Enforced');
+    expect(ran.code).toBe(1);
+  });
+
+  it('gives the same as data, and helps with names', async () => {
+    const ran = await ask(objects(good), 'db', '-o', 'json');
+    expect(JSON.parse(ran.stdout)).toMatchObject([
+      {
+        ...{ kind: 'NetworkPolicy', namespace: 'shop', name: 'db', generation: 2, state: 'Enforced' },
+        nodes: { done: 3, all: 3 },
+        pods: { done: 2, all: 2 },
+        slowest: { node: 'n2', afterMilliseconds: 84 },
+      },
+    ]);
+    const unknown = await ask(objects(good), 'dB');
+    expect(unknown.code).toBe(1);
+    expect(unknown.stderr).toContain('there is no policy dB here');
+  });
+});
