@@ -1,0 +1,47 @@
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import type { Report } from '../checks.ts';
+import { ourProgram } from '../child.ts';
+import type { Cluster } from '../cluster.ts';
+import { until } from '../until.ts';
+
+const MUSLINCTL = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url));
+
+/** One policy, as `muslinctl policy status -o json` shows it. */
+interface Shown {
+  readonly namespace?: string;
+  readonly name: string;
+  readonly state: string;
+  readonly nodes: { readonly done: number; readonly all: number };
+  readonly pods: { readonly done: number; readonly all: number };
+  readonly slowest?: { readonly node: string; readonly afterMilliseconds: number };
+}
+
+/** Asks `muslinctl policy status` as a person would, until every policy is enforced on every node. */
+export async function checkPolicyStatus(cluster: Cluster, report: Report): Promise<void> {
+  const nodes = cluster.topology.nodes.length;
+  const ask = async (): Promise<readonly Shown[]> => {
+    const [node = '', ...args] = ourProgram(MUSLINCTL);
+    const asked = ['policy', 'status', '-A', '-o', 'json', '--kubeconfig', cluster.kubeconfig];
+    const ran = await execa(node, [...args, ...asked], { reject: false, timeout: 20_000 });
+    try {
+      return JSON.parse(ran.stdout) as readonly Shown[];
+    } catch {
+      return [];
+    }
+  };
+  const good = ({ state, nodes: { done, all } }: Shown) =>
+    state === 'Enforced' && done === nodes && all === nodes;
+  const waited = await until(ask, shown => shown.length > 0 && shown.every(good), 30_000, 250);
+  const shown = waited.held ? waited.value : waited.last;
+  const slowest = shown
+    .flatMap(({ slowest: one }) => one?.afterMilliseconds ?? [])
+    .toSorted((a, b) => b - a)[0];
+  const wrong = shown
+    .filter(one => !good(one))
+    .map(({ name, state, nodes: n }) => `${name} ${state} ${n.done}/${n.all}`);
+  const seen = waited.held
+    ? `all ${shown.length} policies, the slowest node ${slowest ?? 0} ms after the first heard of it`
+    : wrong.join(', ') || 'no policies';
+  report.check('muslinctl policy status', `Enforced on ${nodes} of ${nodes} nodes`, seen, waited.held);
+}
