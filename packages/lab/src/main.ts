@@ -154,6 +154,7 @@ The cluster stays up until Ctrl-C. Try, in another terminal:
   kubectl apply -f docs/examples/01-default-deny.yaml
   npm run -s muslinctl -- why shop/web-1 shop/db-1:5432
   npm run -s muslinctl -- bgp peers
+  npm run -s muslinctl -- bgp doctor
   npm run -s lab -- ls${id}
   ip netns exec $(npm run -s lab -- ls --json${id} | grep -om1 'ml-.*-p-[0-9a-f]*') ip route
 `;

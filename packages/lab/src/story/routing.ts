@@ -15,6 +15,7 @@ import { probe } from '../probe.ts';
 import { readSandboxes } from '../sandboxes.ts';
 import type { Host } from '../topology.ts';
 import { until } from '../until.ts';
+import { checkDoctor } from './doctor.ts';
 
 const CONVERGE_MS = 30_000;
 
@@ -26,6 +27,7 @@ export async function checkRouting(cluster: Cluster, report: Report): Promise<vo
   await checkRouter(cluster, blocks, report);
   await checkNodes(cluster, blocks, report);
   await checkOutside(cluster, report);
+  await checkDoctor(cluster, report);
 }
 
 /** An address block and the node that it belongs to. */
