@@ -93,6 +93,7 @@ describe('OPEN (RFC 4271 §6.2)', () => {
   test.each([
     ['no capabilities at all are fine: IPv4 unicast and two-octet AS', openBody('00')],
     ['an unknown capability is ignored', openBody('06 02 04 f002 abcd')],
+    ['a malformed host name, which is only for display, is ignored', openBody('06 02 04 4902 40ab')],
     ['several capabilities in one parameter are fine', openBody('0e 02 0c 0104 00010001 4104 0000fde9')],
     [
       'several parameters with one capability each are fine',

@@ -1,4 +1,4 @@
-import { hex, join, KEEPALIVE, raw } from '../octets.ts';
+import { attr, hex, join, KEEPALIVE, raw, updateBody } from '../octets.ts';
 import { inEstablished, inOpenSent, type Probe } from '../probe.ts';
 
 const none = new Uint8Array(0);
@@ -85,6 +85,27 @@ export const HEADER_PROBES: readonly Probe[] = [
     says: 'a wrong marker on the first message is answered with Connection Not Synchronized',
     bytes: () => join(new Array(16).fill(1), [0, 29, 1], new Array(10).fill(0)),
     expect: 'R 1/1',
+  }),
+  inEstablished({
+    rfc: 'RFC 8654 §4',
+    says: 'between two speakers that offered it an UPDATE of 5000 octets is accepted',
+    open: { more: hex('0600') },
+    bytes: p => raw(2, updateBody([...p.good, attr(0xd0, 8, new Array(4900).fill(1))], p.place.prefix)),
+    expect: ['ok', 'W'],
+  }),
+  inEstablished({
+    rfc: 'RFC 8654 §4',
+    says: 'a KEEPALIVE of more than 19 octets is an error even then',
+    open: { more: hex('0600') },
+    withData: true,
+    bytes: () => raw(4, new Uint8Array(5000)),
+    expect: 'R 1/2 139b',
+  }),
+  inEstablished({
+    rfc: 'RFC 9003 §2',
+    says: 'a Cease with a text ends the session like any other, whatever the text',
+    bytes: () => raw(3, join([6, 2, 200], new Array(10).fill(0xc3))),
+    expect: 'closed',
   }),
   inEstablished({
     rfc: 'RFC 4271 §4.4',

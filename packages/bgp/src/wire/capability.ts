@@ -12,6 +12,8 @@ export interface FamilyCodes {
 interface CapabilityRow<T> {
   readonly code: number;
   readonly rfc: string;
+  /** Only for display: malformed ones count as unknown, and cost no session. */
+  readonly display?: true;
   readonly decode: (reader: ByteReader) => T | undefined;
   readonly encode: (value: T, writer: ByteWriter) => void;
 }
@@ -152,6 +154,7 @@ export const CAPABILITIES = {
   hostName: row<{ readonly host: string; readonly domain: string }>({
     code: 73,
     rfc: 'draft-walton-bgp-hostname-capability',
+    display: true,
     decode: reader => ({
       host: utf8Text(reader.take(reader.u8())),
       domain: reader.left > 0 ? utf8Text(reader.take(reader.u8())) : '',
@@ -186,10 +189,10 @@ export function decodeCapability(code: number, bytes: Uint8Array): Capability | 
   const kind = kindOfCode.get(code);
   if (kind === undefined) return { kind: 'unknown', code, value: bytes.slice() };
   const reader = new ByteReader(bytes);
-  const value = CAPABILITIES[kind].decode(reader);
-  return value === undefined || reader.overrun || reader.left > 0
-    ? undefined
-    : ({ kind, value } as Capability);
+  const known = CAPABILITIES[kind] as CapabilityRow<unknown>;
+  const value = known.decode(reader);
+  if (value !== undefined && !reader.overrun && reader.left === 0) return { kind, value } as Capability;
+  return known.display ? { kind: 'unknown', code, value: bytes.slice() } : undefined;
 }
 
 /** Writes one capability with its code and length (RFC 5492 §4). */
