@@ -16,23 +16,40 @@ export interface NamedFlow {
 export function ask(judge: Judge, snapshot: Snapshot, named: NamedFlow): Result<Explanation, string> {
   const unknown = unknownEnd(named.from, snapshot) ?? unknownEnd(named.to, snapshot);
   if (unknown !== undefined) return fail(unknown);
+  const [from, to] = [flowEnd(named.from, snapshot), flowEnd(named.to, snapshot)];
+  if (from === undefined || to === undefined)
+    return fail(`node ${nodeName(from === undefined ? named.from : named.to)} has no address`);
   const explanation = judge.verdict({
-    from: flowEnd(named.from),
-    to:
-      named.to.kind === 'service' ? { service: `${named.to.namespace}/${named.to.name}` } : flowEnd(named.to),
+    from,
+    to: named.to.kind === 'service' ? { service: `${named.to.namespace}/${named.to.name}` } : to,
     protocol: named.protocol,
     ...(named.port !== undefined && { port: named.port }),
   });
   return explanation.ok ? ok(explanation.value) : fail(explanation.fault.message);
 }
 
-function flowEnd(end: NamedEnd): Extract<Flow['from'], object> {
-  return end.kind === 'ip' ? { ip: end.ip } : { endpoint: `pod/${end.namespace}/${end.name}` };
+/** A namespace may be called "node". */
+const isPod = (name: string, snapshot: Snapshot) => snapshot.endpoints.has(`pod/node/${name}`);
+
+const nodeName = (end: NamedEnd) => ('name' in end ? end.name : '');
+
+/** A node is its first address; undefined when it has none. */
+function flowEnd(end: NamedEnd, snapshot: Snapshot): Flow['from'] | undefined {
+  if (end.kind === 'node' && !isPod(end.name, snapshot)) {
+    const ip = snapshot.nodes.get(end.name)?.ips[0];
+    return ip && { ip };
+  }
+  if (end.kind === 'ip') return { ip: end.ip };
+  return { endpoint: `pod/${end.kind === 'node' ? 'node' : end.namespace}/${end.name}` };
 }
 
 /** The sentence for a name that the snapshot does not hold; undefined when it does. */
 export function unknownEnd(end: NamedEnd, snapshot: Snapshot): string | undefined {
   if (end.kind === 'ip') return undefined;
+  if (end.kind === 'node')
+    return snapshot.nodes.has(end.name) || isPod(end.name, snapshot)
+      ? undefined
+      : `there is no node ${end.name}.${didYouMean(end.name, snapshot.nodes.keys())}`;
   const name = `${end.namespace}/${end.name}`;
   if (end.kind === 'service') {
     if (snapshot.services.has(name)) return undefined;

@@ -4,20 +4,23 @@ import { fail, formatIp, type Ip, ok, parseIp, type Result } from '@muslin/net';
 export type NamedEnd =
   | { readonly kind: 'pod'; readonly namespace: string; readonly name: string }
   | { readonly kind: 'service'; readonly namespace: string; readonly name: string }
+  | { readonly kind: 'node'; readonly name: string }
   | { readonly kind: 'ip'; readonly ip: Ip };
 
 /** DNS-1123, as names of pods, Services and namespaces are. */
 const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 
 /**
- * Reads `shop/web-1`, `web-1` (in `namespace`), `svc/shop/db`, or an address.
+ * Reads `shop/web-1`, `web-1` (in `namespace`), `svc/shop/db`, `node/worker-1`, or an address.
  *
- *     end     = address / [ "pod/" / "svc/" / "service/" ] [ namespace "/" ] name
+ *     end     = address / "node/" name / [ "pod/" / "svc/" / "service/" ] [ namespace "/" ] name
  */
 export function parseFlowEnd(text: string, namespace: string | undefined): Result<NamedEnd, string> {
   const ip = parseIp(text.replace(/^\[(.*)\]$/, '$1'));
   if (ip.ok) return ok({ kind: 'ip', ip: ip.value });
   const parts = text.split('/');
+  if (parts.length === 2 && parts[0] === 'node' && NAME.test(parts[1] ?? ''))
+    return ok({ kind: 'node', name: parts[1] ?? '' });
   const kind = parts.length > 1 ? KINDS[parts[0] ?? ''] : undefined;
   // A namespace may be called "pod"; then there are two parts, and the first is no kind.
   const names =
@@ -26,7 +29,9 @@ export function parseFlowEnd(text: string, namespace: string | undefined): Resul
   const home = second === undefined ? namespace : first;
   const name = second ?? first;
   if (home === undefined || name === undefined || more.length > 0 || !NAME.test(home) || !NAME.test(name))
-    return fail(`${JSON.stringify(text)} is neither namespace/pod, svc/namespace/name nor an IP address`);
+    return fail(
+      `${JSON.stringify(text)} is neither namespace/pod, svc/namespace/name, node/name nor an IP address`,
+    );
   return ok({ kind: names === parts ? 'pod' : (kind ?? 'pod'), namespace: home, name });
 }
 
@@ -39,5 +44,6 @@ const KINDS: Readonly<Record<string, 'pod' | 'service'>> = {
 /** As people write it: `shop/web-1`, `svc/shop/db`, `10.0.0.1`. */
 export function formatNamedEnd(end: NamedEnd): string {
   if (end.kind === 'ip') return formatIp(end.ip);
+  if (end.kind === 'node') return `node/${end.name}`;
   return `${end.kind === 'service' ? 'svc/' : ''}${end.namespace}/${end.name}`;
 }

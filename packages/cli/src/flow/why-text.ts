@@ -61,7 +61,11 @@ function headline({ answer, flow, paths }: Explanation, { from, to, paint }: Why
   if (path === undefined || paths.length > 1) return what;
   const ends = [path.egress, ...path.crossings, path.ingress].filter(end => end.answer === answer);
   // A side that nothing restricts explains nothing when the other side has a rule to show.
-  const telling = ends.find(end => end.because.code === 'rule') ?? ends[0];
+  const silent = ['not-selectable', 'no-policy'];
+  const telling =
+    ends.find(end => end.because.code === 'rule') ??
+    ends.find(end => !silent.includes(end.because.code)) ??
+    ends[0];
   return telling === undefined ? what : `${what}  (${telling.direction}: ${printable(reasonText(telling))})`;
 }
 
