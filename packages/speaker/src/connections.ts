@@ -226,6 +226,7 @@ export class Connections {
     socket.on('data', (bytes: Buffer) => {
       if (!mine()) return;
       this.#options.feed({ kind: 'bytes', connection, bytes });
+      if (bytes.length < READ_TURN) return;
       if (read === 0) {
         setImmediate(() => {
           read = 0;

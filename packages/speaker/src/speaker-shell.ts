@@ -25,6 +25,8 @@ export interface ShellOptions {
   readonly observer?: ShellObserver;
 }
 
+/** Octets that are no sign of a table on its way. */
+const FEW = 4096;
 /** A burst of this many octets does not wait for more. */
 const BURST = 4 << 20;
 
@@ -37,6 +39,8 @@ export class SpeakerShell {
   readonly #tell: (told: Told) => void;
   #burst: BurstInput[] = [];
   #octets = 0;
+  /** Octets were read in this turn of the loop. */
+  #inTurn = false;
   readonly #observer: ShellObserver | undefined;
 
   constructor({ netlink, transportOf, log, tell, observer }: ShellOptions) {
@@ -46,19 +50,31 @@ export class SpeakerShell {
   }
 
   /**
-   * Takes an input to the speaker. Octets wait until this turn of the loop has read all sockets, so that what many peers
-   * tell at once is decided once; whatever else happens is told in its place among them.
+   * Takes an input to the speaker. A few octets that come alone are for now, since somebody waits for that one route. All
+   * others wait until this turn of the loop has read all sockets, so that what many peers tell at once is decided once.
+   * Whatever else happens is told in its place among them.
    */
   feed(input: Input): void {
-    if (input.kind === 'bytes' || input.kind === 'backlog') {
-      if (this.#burst.length === 0) setImmediate(() => this.#flush());
-      this.#burst.push(input);
-      if (input.kind === 'bytes') this.#octets += input.bytes.length;
-      if (this.#octets >= BURST) this.#flush();
+    if (input.kind !== 'bytes' && input.kind !== 'backlog') {
+      this.#flush();
+      this.#handle(input);
       return;
     }
-    this.#flush();
-    this.#handle(input);
+    const octets = input.kind === 'bytes' ? input.bytes.length : 0;
+    if (!this.#inTurn) {
+      this.#inTurn = true;
+      setImmediate(() => {
+        this.#inTurn = false;
+        this.#flush();
+      });
+      if (octets < FEW) {
+        this.#handle(input);
+        return;
+      }
+    }
+    this.#burst.push(input);
+    this.#octets += octets;
+    if (this.#octets >= BURST) this.#flush();
   }
 
   /** Performs outputs in order, then tells the speaker what the kernel has not taken of them. */
