@@ -1,113 +1,239 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import type { Feature } from './features.ts';
-import { makeNamespaces, OURS, removeNamespaces, THEIRS } from './namespaces.ts';
-import type { Peer } from './peers.ts';
+import { OurSide } from './ours/our-side.ts';
+import type { OurPeer, OurPlan, OurRoute } from './ours/speaker-request.ts';
+import type { Family, PeerDaemon, TheirPlan } from './peers/peer-daemon.ts';
+import type { PeerRow } from './peers/peer-row.ts';
+import { ADDRESS, Place } from './place.ts';
 
-/** One real session between our speaker and a peer. */
+/** How a feature sets both sides up; all is optional. */
+export interface Setup {
+  readonly families?: readonly Family[];
+  readonly over?: Family;
+  readonly ourAs?: number;
+  readonly theirAs?: number;
+  readonly theirs?: Partial<TheirPlan>;
+  /** Fields of our peer's configuration. */
+  readonly peer?: Partial<OurPeer>;
+  readonly ours?: Partial<OurPlan>;
+  readonly routes?: readonly OurRoute[];
+  /** A third speaker, of ours too: its AS, what it announces, and whom it talks to. */
+  readonly third?: {
+    readonly as: number;
+    readonly to: readonly ('ours' | 'theirs')[];
+    readonly routes: readonly OurRoute[];
+    /** Fields of our configuration towards it. */
+    readonly peer?: Partial<OurPeer>;
+  };
+}
+
+export const OUR_PREFIX = { ipv4: '10.200.1.0/26', ipv6: 'fd00:200::/64' } as const;
+export const THEIR_PREFIX = { ipv4: '192.0.2.0/24', ipv6: '2001:db8:1::/48' } as const;
+/** Longer than any daemon takes, and longer than a busy machine makes it take. */
+const PATIENCE_S = 40;
+
+/** One session between our speaker and a peer, each in a namespace of its own. */
 export class Cell {
-  readonly #peer: Peer;
-  readonly #folder: string;
-  readonly #theirs: ChildProcess;
-  readonly #ours: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
+  static readonly #running = new Set<Cell>();
+  readonly theirs: PeerDaemon;
+  readonly #place: Place;
+  readonly #plans: readonly OurPlan[];
+  #ours: OurSide;
 
-  constructor(peer: Peer, feature: Feature) {
-    makeNamespaces();
-    this.#peer = peer;
-    this.#folder = '/run/msl-t-io';
-    rmSync(this.#folder, { recursive: true, force: true });
-    mkdirSync(this.#folder, { mode: 0o755 });
-    const { as, remoteAs, families, over6 = false } = feature;
-    const files = peer.files({ as: remoteAs, remoteAs: as, families, over6 }, this.#folder);
-    for (const [name, text] of Object.entries(files))
-      writeFileSync(`${this.#folder}/${name}`, text, { mode: 0o600 });
-    if (peer.owner !== undefined) execFileSync('chown', ['-R', peer.owner, this.#folder]);
-    const log = openSync(`${this.#folder}/log`, 'w');
-    this.#theirs = spawn('ip', ['netns', 'exec', THEIRS, ...peer.command(this.#folder)], {
-      stdio: ['ignore', log, log],
-      detached: true,
-    });
-    const ours = {
-      as,
-      remoteAs,
-      remoteIp: over6 ? 'fd78::2' : '10.78.0.2',
-      peer: { families: families.map(f => `${f}-unicast`), ...feature.peer },
-    };
-    const main = fileURLToPath(new URL('ours.ts', import.meta.url));
-    const args = [
-      '--conditions=@muslin/source',
-      '--disable-warning=ExperimentalWarning',
-      main,
-      JSON.stringify(ours),
-    ];
-    const child = spawn('ip', ['netns', 'exec', OURS, process.execPath, ...args], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    this.#ours = child;
-    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  private constructor(row: PeerRow, setup: Setup) {
+    this.#place = new Place(setup.theirs?.unnumbered !== undefined);
+    this.theirs = row.make(this.#place, theirPlan(setup));
+    this.#plans = ourPlans(setup);
+    this.#ours = new OurSide(this.#place.ours, this.#plans);
+    Cell.#running.add(this);
   }
 
-  async ours(command: string): Promise<unknown> {
-    this.#ours.stdin?.write(`${command}\n`);
-    return JSON.parse((await this.#lines.next()).value ?? 'null');
+  /** Stops whatever runs. */
+  static async stopAll(): Promise<void> {
+    await Promise.all([...Cell.#running].map(cell => cell.stop()));
   }
 
-  established = (): boolean => this.#peer.established(this.#folder);
-  routes = (): string => this.#peer.routes(this.#folder);
-  lastWords = (): string => this.#peer.lastWords(this.#folder);
-  freezeOurs = (): boolean => this.#ours.kill('SIGSTOP');
+  /** Starts both sides. */
+  static async begin(row: PeerRow, setup: Setup): Promise<Cell> {
+    const cell = new Cell(row, setup);
+    try {
+      // Who waits for the peer's call must be there when it comes: some call again after minutes only.
+      if (setup.ours?.collide || setup.peer?.passive) await cell.ours.peer();
+      await cell.theirs.start(false);
+    } catch (error) {
+      await cell.stop();
+      throw error;
+    }
+    return cell;
+  }
 
-  /** Waits for what must become so; the daemon may still refuse to talk, so a failing question counts as no. */
-  async until(what: string, holds: () => boolean | Promise<boolean>, seconds = 20): Promise<void> {
+  get ours(): OurSide {
+    return this.#ours;
+  }
+
+  /** The peer's configuration on our side, to be changed. */
+  get peer(): OurPeer {
+    return this.#plans[0]?.peers[0] as OurPeer;
+  }
+
+  /** Our side comes back after a crash and says so. */
+  restartOurs(): void {
+    const plans = this.#plans.map(plan => ({ ...plan, restarting: true }));
+    this.#ours = new OurSide(this.#place.ours, plans);
+  }
+
+  /** Waits for what must become so. A daemon that does not answer yet counts as no. */
+  async until<T>(
+    what: string,
+    look: () => Promise<T>,
+    good: (seen: T) => boolean,
+    seconds = PATIENCE_S,
+  ): Promise<T> {
     const end = performance.now() + seconds * 1000;
-    let last = '';
-    while (performance.now() < end) {
+    let last = 'nothing';
+    for (;;) {
       try {
-        if (await holds()) return;
-        last = '';
+        const seen = await look();
+        if (good(seen)) return seen;
+        last = JSON.stringify(seen);
       } catch (error) {
-        last = `: ${(error as Error).message.split('\n')[0]}`;
+        last = (error as Error).message.trim().split('\n').slice(0, 2).join(' ');
       }
+      if (performance.now() > end)
+        throw new Error(`not within ${seconds} s: ${what}; last seen: ${last.slice(0, 600)}`);
       await sleep(200);
     }
-    throw new Error(`not within ${seconds} s: ${what}${last}`);
+  }
+
+  /** Sees that something does not happen for a while. */
+  async never<T>(
+    what: string,
+    look: () => Promise<T>,
+    bad: (seen: T) => boolean,
+    seconds: number,
+  ): Promise<void> {
+    const end = performance.now() + seconds * 1000;
+    while (performance.now() < end) {
+      const seen = await look().catch(() => undefined);
+      if (seen !== undefined && bad(seen)) throw new Error(`${what}: ${JSON.stringify(seen).slice(0, 600)}`);
+      await sleep(250);
+    }
+  }
+
+  /** Both sides say that the session stands. */
+  async up(): Promise<void> {
+    await this.until(
+      'our side says Established',
+      () => this.ours.peer(),
+      peer => peer.state === 'Established',
+    );
+    await this.until('the peer says Established', () => this.theirs.established(), Boolean);
+  }
+
+  /** Both sides say that the session stands, and each has the other's route of each family. */
+  async exchanged(families: readonly Family[] = ['ipv4']): Promise<void> {
+    await this.up();
+    for (const family of families) {
+      const prefix = THEIR_PREFIX[family];
+      await this.until(
+        `we have ${prefix}`,
+        () => this.ours.fib(),
+        fib => prefix in fib.routes,
+      );
+      await this.theyHave(OUR_PREFIX[family]);
+    }
+  }
+
+  /** Waits until the peer has this many paths of ours to a prefix. */
+  theyHave(prefix: string, count = 1) {
+    return this.until(
+      `the peer has ${prefix} ${count} times`,
+      () => this.theirs.paths(prefix),
+      paths => paths.length >= count,
+    );
   }
 
   async stop(): Promise<void> {
-    this.#ours.kill('SIGKILL');
-    const over = new Promise(resolve => this.#theirs.once('exit', resolve));
-    if (this.#theirs.exitCode === null && this.#theirs.signalCode === null) {
-      process.kill(-(this.#theirs.pid as number), 'SIGKILL');
-      await over;
-    }
-    removeNamespaces();
-    rmSync(this.#folder, { recursive: true, force: true });
+    Cell.#running.delete(this);
+    await this.#ours.kill();
+    await this.theirs.end();
+    this.#place.remove();
   }
 }
 
-/** Undefined when the cell is green, else why it is red. */
-export async function tryCell(peer: Peer, feature: Feature): Promise<string | undefined> {
-  const cell = new Cell(peer, feature);
-  try {
-    const theirs = { ipv4: '192.0.2.0/24', ipv6: '2001:db8:1::/48' };
-    const own = { ipv4: '10.200.1.0', ipv6: 'fd00:200::' };
-    await cell.until('the peer says Established', cell.established);
-    await cell.until('we have the peer’s routes', async () => {
-      const fib = (await cell.ours('fib')) as readonly string[];
-      return feature.families.every(f => fib.includes(theirs[f]));
-    });
-    await cell.until('the peer has our routes', () =>
-      feature.families.every(f => cell.routes().includes(own[f])),
-    );
-    await feature.also?.(cell);
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  } finally {
-    await cell.stop();
-  }
+function theirPlan(setup: Setup): TheirPlan {
+  const { families = ['ipv4'], over = 'ipv4', ourAs = 65001, theirAs = 65002, third, theirs } = setup;
+  return {
+    as: theirAs,
+    ip: ADDRESS.theirs[over],
+    neighbours: [
+      { ip: ADDRESS.ours[over], as: ourAs },
+      ...(third?.to.includes('theirs') ? [{ ip: ADDRESS.third[over], as: third.as }] : []),
+    ],
+    families,
+    routes: families.map(family => ({ prefix: THEIR_PREFIX[family] })),
+    ...theirs,
+  };
+}
+
+function ourPlans(setup: Setup): OurPlan[] {
+  const { families = ['ipv4'], over = 'ipv4', ourAs = 65001, theirAs = 65002, third } = setup;
+  const shared = {
+    families: families.map(family => `${family}-unicast` as const),
+    holdTime: 30,
+    connectRetryTime: 1,
+  };
+  const nextHopSelf = (who: 'ours' | 'third') => ({ ipv4: ADDRESS[who].ipv4, ipv6: ADDRESS[who].ipv6 });
+  const ours: OurPlan = {
+    name: 'ours',
+    asNumber: ourAs,
+    routerId: ADDRESS.ours.ipv4,
+    addresses: [ADDRESS.ours[over]],
+    routes: setup.routes ?? families.map(family => ({ prefix: OUR_PREFIX[family] })),
+    peers: [
+      {
+        ...shared,
+        id: 'theirs',
+        remoteIp: ADDRESS.theirs[over],
+        remoteAs: theirAs,
+        nextHopSelf: nextHopSelf('ours'),
+        ...setup.peer,
+        transport: setup.peer?.transport ?? { source: ADDRESS.ours[over] },
+      },
+      ...(third?.to.includes('ours')
+        ? [
+            {
+              ...shared,
+              id: 'third',
+              remoteIp: ADDRESS.third[over],
+              remoteAs: third.as,
+              passive: true,
+              nextHopSelf: nextHopSelf('ours'),
+              transport: { source: ADDRESS.ours[over] },
+              ...third.peer,
+            },
+          ]
+        : []),
+    ],
+    ...setup.ours,
+  };
+  if (third === undefined) return [ours];
+  const toPeer = (to: 'ours' | 'theirs') => ({
+    ...shared,
+    id: to,
+    remoteIp: ADDRESS[to][over],
+    remoteAs: to === 'ours' ? ourAs : theirAs,
+    nextHopSelf: nextHopSelf('third'),
+    transport: { source: ADDRESS.third[over] },
+  });
+  return [
+    ours,
+    {
+      name: 'third',
+      asNumber: third.as,
+      routerId: ADDRESS.third.ipv4,
+      addresses: [ADDRESS.third[over]],
+      routes: third.routes,
+      peers: third.to.map(toPeer),
+    },
+  ];
 }

@@ -1,34 +1,61 @@
-import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { tryCell } from './cell.ts';
-import { FEATURES } from './features.ts';
-import { PEERS } from './peers.ts';
+import { FEATURES } from './features/features.ts';
+import { PEERS } from './peers/peers.ts';
+import { Cell } from './cell.ts';
+import { removeLeftovers } from './place.ts';
+import { writeReport } from './report.ts';
+import { type CellResult, runCells } from './run-cells.ts';
 
-const { values } = parseArgs({ options: { peer: { type: 'string' }, feature: { type: 'string' } } });
-const peers = PEERS.filter(
-  p => values.peer === undefined || p.name.toLowerCase() === values.peer.toLowerCase(),
-);
-const features = FEATURES.filter(f => values.feature === undefined || f.name === values.feature);
-const red: string[] = [];
-const rows: string[] = [];
-for (const feature of features) {
-  const cells: string[] = [];
-  for (const peer of peers) {
-    const reason = await tryCell(peer, feature);
-    process.stdout.write(`${peer.name}, ${feature.name}: ${reason ?? 'green'}\n`);
-    if (reason !== undefined) red.push(`- ${peer.name}, ${feature.name}: ${reason}`);
-    cells.push(reason === undefined ? 'green' : '**red**');
+const { values } = parseArgs({
+  options: {
+    peer: { type: 'string' },
+    feature: { type: 'string' },
+    jobs: { type: 'string', default: '4' },
+    help: { type: 'boolean', default: false },
+  },
+});
+const matches = (name: string, wanted: string | undefined) =>
+  wanted === undefined || name.toLowerCase().includes(wanted.toLowerCase());
+const peers = PEERS.filter(peer => matches(peer.name, values.peer));
+const features = FEATURES.filter(feature => matches(feature.name, values.feature));
+
+function usage(): string {
+  const list = (names: readonly string[]) => names.map(name => `  ${name}\n`).join('');
+  return `npm run interop -- [--peer NAME] [--feature PART-OF-NAME] [--jobs 4]\n\nPeers:\n${list(PEERS.map(p => p.name))}\nFeatures:\n${list(FEATURES.map(f => f.name))}`;
+}
+
+function line({ peer, feature, outcome }: CellResult): string {
+  const name = `${peer.name}, ${feature.name}`;
+  if (outcome.kind === 'lacking') return `-      ${name}: not supported by peer: ${outcome.reason}`;
+  const time = `${outcome.seconds.toFixed(1)} s`;
+  return outcome.kind === 'green'
+    ? `green  ${name} (${time})`
+    : `RED    ${name} (${time}): ${outcome.reason}`;
+}
+
+async function main(): Promise<number> {
+  if (values.help || peers.length === 0 || features.length === 0) {
+    process.stdout.write(usage());
+    return values.help ? 0 : 2;
   }
-  rows.push(`| ${feature.name} | ${cells.join(' | ')} |`);
-}
-if (values.peer === undefined && values.feature === undefined) {
-  const version = (name: string) =>
-    execFileSync('dpkg-query', ['-W', '-f', '$' + '{Version}', name]).toString();
-  const head = peers.map(p => `${p.name} ${version(p.package)}`).join(' | ');
-  writeFileSync(
-    new URL('../../docs/interop.md', import.meta.url),
-    `# Sessions with other speakers\n\nWritten by \`test/interop/main.ts\`. Each cell is a real session between two network namespaces in which routes went both ways.\n\n| | ${head} |\n|---|${peers.map(() => '---|').join('')}\n${rows.join('\n')}\n${red.length === 0 ? '' : `\n## Red\n\n${red.join('\n')}\n`}`,
+  removeLeftovers();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void Cell.stopAll().finally(() => process.exit(1)));
+  const start = performance.now();
+  const cells = features.flatMap(feature => peers.map(peer => [feature, peer] as const));
+  const terminal = process.stdout.isTTY === true;
+  const results = await runCells(cells, Math.max(1, Number(values.jobs)), (result, done) => {
+    if (terminal) process.stdout.write('\r\x1b[K');
+    process.stdout.write(`${line(result)}\n`);
+    if (terminal && done < cells.length) process.stdout.write(`${done} of ${cells.length}`);
+  });
+  const count = (kind: string) => results.filter(result => result.outcome.kind === kind).length;
+  const seconds = Math.round((performance.now() - start) / 1000);
+  process.stdout.write(
+    `${count('green')} green, ${count('red')} red, ${count('lacking')} not supported by the peer, in ${seconds} s\n`,
   );
+  if (values.peer === undefined && values.feature === undefined) writeReport(PEERS, results);
+  return count('red') === 0 ? 0 : 1;
 }
-process.exitCode = red.length === 0 ? 0 : 1;
+
+process.exitCode = await main();

@@ -37,6 +37,9 @@ const NEEDS = {
     bird: 'bird2',
     '/usr/lib/frr/bgpd': 'frr',
     '/usr/sbin/bgpd': 'openbgpd',
+    gobgpd: 'gobgpd',
+    gobgp: 'gobgpd',
+    exabgp: 'exabgp',
   },
   conformance: {
     ip: 'iproute2',
