@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FakeApi, fakeApi } from './fake-api.ts';
+import { VERBS } from '../src/verbs/table.ts';
 import { fakeSocket } from './fake-socket.ts';
 import { muslinctl } from './test-context.ts';
 
@@ -274,5 +276,33 @@ Not all is well: 2 of 3 sessions are up on 3 nodes.
     const ran = await muslinctl(['bgp', 'doctor', '--kubeconfig', well.kubeconfig]);
     await well.close();
     expect(ran).toEqual({ code: 0, stderr: '', stdout: 'All is well: 1 of 1 session is up on 1 node.\n' });
+  });
+});
+
+describe('what is written about muslinctl bgp', () => {
+  const root = new URL('../../../', import.meta.url);
+  const pages = ['docs/network-engineers.md', 'docs/operations.md', 'docs/getting-started.md'];
+  const shown = pages.flatMap(page =>
+    [...readFileSync(new URL(page, root), 'utf8').matchAll(/^(muslinctl bgp [^#`\n]+)/gm)].map(
+      ([, line = '']) => line,
+    ),
+  );
+  const examples = VERBS.filter(({ name }) => name.startsWith('bgp ')).flatMap(verb => verb.examples);
+
+  it('is there', () => {
+    expect(shown.length).toBeGreaterThan(8);
+    expect(examples.length).toBeGreaterThan(15);
+  });
+
+  it.each([...new Set([...shown, ...examples].map(line => line.trim()))])('is understood: %s', async line => {
+    const words = line.split(/ +/).slice(1);
+    const files = words
+      .map(word => (/\.mrt$/.test(word) ? '/dev/null' : word))
+      .filter(word => word !== '--updates');
+    const env = { MUSLIN_SPEAKER_SOCKET: socket.path, KUBECONFIG: api.kubeconfig };
+    const ran = await muslinctl(files, { env });
+    expect(ran.stderr).not.toMatch(/unknown|missing|too many|choices|argument/);
+    // No such peer and no such journal are what 2 may mean here.
+    if (ran.code === 2) expect(ran.stderr).toMatch(/is no peer of|no such file|no such page/);
   });
 });

@@ -221,7 +221,8 @@ export class SpeakerProgram {
       },
       output: output => {
         this.#convergence.output(output);
-        this.sessionLog.output(output, epochNow());
+        // There may be a million of these, and no session says them.
+        if (output.kind !== 'bestChanged') this.sessionLog.output(output, epochNow());
       },
       performed: () => this.#convergence.performed(performance.now()),
     };
