@@ -115,7 +115,10 @@ export function runMesh(seed: number): Outcome {
   return { broken: world.broken.size, ...comparison };
 }
 
-/** Two route reflectors: every host that one of them reaches uses the best of all that they see. */
+/**
+ * Two route reflectors. A reflector uses its own route, else the best of its clients' and of what the other one tells:
+ * its own route, or the best of its clients'. A client uses its own route, else the better of what it is told.
+ */
 export function runReflectors(seed: number): Outcome {
   const world = new Hundred(seed, 1);
   const { hosts, net } = world;
@@ -126,13 +129,21 @@ export function runReflectors(seed: number): Outcome {
   for (const [reflector, c] of links) net.link(reflector, c, { ...client, passive: true }, internal);
   world.live(links, 200);
   const comparison = new Comparison();
-  const visible = (host: Host) =>
-    host === one || host === two || [one, two].some(r => world.connected(r, host));
-  for (const host of hosts) {
-    for (const [prefix, origins] of world.origins) {
-      const seen = visible(host) ? [...origins].filter(visible).sort((a, b) => number(a) - number(b)) : [];
-      const best = seen[0] === undefined ? undefined : formatIp(seen[0].ip);
-      comparison.note(host, prefix, origins.has(host) ? 'own' : best);
+  const lowest = (list: readonly Host[]) => [...list].sort((x, y) => number(x) - number(y)).slice(0, 1);
+  for (const [prefix, origins] of world.origins) {
+    const offered = (reflector: Host) =>
+      origins.has(reflector)
+        ? [reflector]
+        : lowest(clients.filter(c => origins.has(c) && world.connected(reflector, c)));
+    const used = (reflector: Host) =>
+      origins.has(reflector) ? [reflector] : lowest([...offered(one), ...offered(two)]);
+    for (const host of hosts) {
+      const told =
+        host === one || host === two
+          ? used(host)
+          : lowest([one, two].filter(r => world.connected(r, host)).flatMap(used));
+      const [best] = told;
+      comparison.note(host, prefix, origins.has(host) ? 'own' : best && formatIp(best.ip));
     }
   }
   return { broken: world.broken.size, ...comparison };
