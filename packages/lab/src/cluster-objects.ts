@@ -1,4 +1,4 @@
-import type { Topology } from './topology.ts';
+import { BFD, type Topology } from './topology.ts';
 
 /** The Node of a lab machine, as a kubelet would report it. */
 export function nodeObject(name: string, ip: string): object {
@@ -28,8 +28,11 @@ export function nodeObject(name: string, ip: string): object {
   };
 }
 
-/** What an admin writes for such a cluster: a pool, the mesh, the router. */
-export function networkObjects(topology: Topology, withRouter: boolean): readonly object[] {
+/** What an admin writes for such a cluster: a pool, the mesh, the router, and BFD with it if it can. */
+export function networkObjects(
+  topology: Topology,
+  router: { readonly bfd: boolean } | undefined,
+): readonly object[] {
   const calico = (kind: string, name: string, spec: object) => ({
     apiVersion: 'projectcalico.org/v3',
     kind,
@@ -40,6 +43,16 @@ export function networkObjects(topology: Topology, withRouter: boolean): readonl
   return [
     calico('IPPool', 'default-ipv4-ippool', { cidr: podCidr, blockSize: 26, natOutgoing: true }),
     calico('BGPConfiguration', 'default', { asNumber: clusterAs, nodeToNodeMeshEnabled: true }),
-    ...(withRouter ? [calico('BGPPeer', 'tor', { peerIP: tor.ip, asNumber: torAs })] : []),
+    ...(router === undefined ? [] : [calico('BGPPeer', 'tor', { peerIP: tor.ip, asNumber: torAs })]),
+    ...(router?.bfd
+      ? [
+          {
+            apiVersion: 'muslin.dev/v1alpha1',
+            kind: 'BGPPeerPolicy',
+            metadata: { name: 'tor' },
+            spec: { peerNames: ['tor'], bfd: BFD },
+          },
+        ]
+      : []),
   ];
 }

@@ -290,8 +290,7 @@ export class Cluster {
     const nodes = this.topology.nodes.map(node => nodeObject(node.name, node.ip) as AnyObject);
     await Promise.all(nodes.map(node => this.apply(node)));
     await Promise.all(nodes.map(node => this.apply(node, 'status')));
-    for (const object of networkObjects(this.topology, this.router !== undefined))
-      await this.apply(object as AnyObject);
+    for (const object of networkObjects(this.topology, this.router)) await this.apply(object as AnyObject);
   }
 
   /** Server-side apply of any object of a known kind; throws when the server refuses. */

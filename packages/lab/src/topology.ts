@@ -26,6 +26,9 @@ export interface Topology {
   readonly torOutsideIp: string;
 }
 
+/** How nodes and router look after each other where the router can: slow enough for a machine that does it all at once. */
+export const BFD = { intervalMilliseconds: 500, detectMultiplier: 5 } as const;
+
 /** Prefix of every namespace of one lab; what bears it may be removed with the lab. */
 export function namespacePrefix(id: string): string {
   return `ml-${id}-`;

@@ -12,6 +12,7 @@ describe('the configuration of the router', () => {
     expect(birdConfig(TOPOLOGY)).toBe(`router id 172.30.0.254;
 log stderr all;
 protocol device { scan time 1; }
+protocol bfd { interface "*" { interval 500 ms; multiplier 5; }; }
 protocol direct { ipv4; }
 protocol kernel { ipv4 { export where source = RTS_BGP; }; merge paths yes; }
 
@@ -22,6 +23,7 @@ protocol bgp node1 {
   connect retry time 1;
   error wait time 1, 5;
   hold time 9;
+  bfd graceful;
   ipv4 { import all; export none; };
 }
 
@@ -32,6 +34,7 @@ protocol bgp node2 {
   connect retry time 1;
   error wait time 1, 5;
   hold time 9;
+  bfd graceful;
   ipv4 { import all; export none; };
 }
 `);
@@ -44,8 +47,10 @@ router bgp 65001
  no bgp ebgp-requires-policy
  neighbor 172.30.0.11 remote-as 64512
  neighbor 172.30.0.11 timers 3 9
+ neighbor 172.30.0.11 bfd 5 500 500
  neighbor 172.30.0.12 remote-as 64512
  neighbor 172.30.0.12 timers 3 9
+ neighbor 172.30.0.12 bfd 5 500 500
  address-family ipv4 unicast
   maximum-paths 64
  exit-address-family

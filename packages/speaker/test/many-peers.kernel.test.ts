@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, Stage } from './stage.ts';
 
-const PEERS = 30;
+const PEERS = 100;
 let stage: Stage;
 let routers: ChildProcess;
 
@@ -50,7 +50,7 @@ async function seen(): Promise<{
   return JSON.parse(text);
 }
 
-test('thirty sessions come up, and changing the filter of one resets none', async () => {
+test('a hundred sessions come up, and changing the filter of one resets none', async () => {
   await eventually(async () => {
     const { peersEstablished } = await stage.json('n1', '/v1/status');
     expect(peersEstablished).toBe(PEERS);
@@ -89,4 +89,21 @@ test('a filter that becomes nonsense, or goes, leaves everything as it was and i
   const { ups, told } = await seen();
   expect(ups).toEqual(new Array(PEERS).fill(1));
   expect(told[7]).toEqual(['10.244.1.0/26']);
+});
+
+test('a password for one session ends that one, since its router has none, and no other', async () => {
+  await stage.put('Secret', 'bgp', { data: { k: Buffer.from('new').toString('base64') } }, 'kube-system');
+  const password = { secretKeyRef: { name: 'bgp', key: 'k' } };
+  await stage.put('BGPPeer', 'p8', { spec: { peerIP: '10.78.1.108', asNumber: 65000, password } });
+  await eventually(async () => {
+    expect((await stage.json('n1', '/v1/status')).peersEstablished).toBe(PEERS - 1);
+  });
+  await stage.put('Secret', 'bgp', { data: { k: Buffer.from('newer').toString('base64') } }, 'kube-system');
+  await new Promise(resolve => setTimeout(resolve, 1500));
+  const { ups } = await seen();
+  expect(ups.filter((_, i) => i !== 8)).toEqual(new Array(PEERS - 1).fill(1));
+  await stage.put('BGPPeer', 'p8', { spec: { peerIP: '10.78.1.108', asNumber: 65000, password: null } });
+  await eventually(async () => {
+    expect((await stage.json('n1', '/v1/status')).peersEstablished).toBe(PEERS);
+  }, 40_000);
 });

@@ -11,6 +11,7 @@ import {
 import { formatIp, formatPrefix, mustIp } from '@muslin/net';
 import type { Report } from '../checks.ts';
 import type { Cluster } from '../cluster.ts';
+import { askSocket } from '../local-status.ts';
 import { probe } from '../probe.ts';
 import { readSandboxes } from '../sandboxes.ts';
 import type { Host } from '../topology.ts';
@@ -79,6 +80,24 @@ async function checkSessions(cluster: Cluster, report: Report): Promise<void> {
     `${good} established`,
     seen.held,
   );
+  if (router.bfd) await checkBfd(cluster, report);
+}
+
+/** Each node asks BFD whether the router lives, several times a second (RFC 5880). */
+async function checkBfd(cluster: Cluster, report: Report): Promise<void> {
+  const { nodes, tor } = cluster.topology;
+  const ask = (node: Host) =>
+    askSocket<readonly { readonly id: string; readonly bfd?: string }[]>(
+      `${cluster.folder}/${node.name}/speaker.sock`,
+      '/v1/peers',
+    );
+  const read = async () => {
+    const answers = await Promise.all(nodes.map(ask));
+    return answers.filter(peers => peers?.find(peer => peer.id === tor.ip)?.bfd === 'up').length;
+  };
+  const seen = await until(read, up => up === nodes.length, CONVERGE_MS, 50);
+  const up = seen.held ? seen.value : seen.last;
+  report.check('BFD with the router', `${nodes.length} up`, `${up} up`, seen.held);
 }
 
 /** Muslin's own kind: one object per node. */

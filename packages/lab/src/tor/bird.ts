@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { startChild } from '../child.ts';
-import type { Topology } from '../topology.ts';
+import { BFD, type Topology } from '../topology.ts';
 import type { Router, RouterPlace, RouterRoute, RouterSession } from './router.ts';
 
 /** BIRD 2's configuration: one eBGP session per node, routes with equal paths into the kernel. */
@@ -15,12 +15,14 @@ protocol bgp ${node.name} {
   connect retry time 1;
   error wait time 1, 5;
   hold time 9;
+  bfd graceful;
   ipv4 { import all; export none; };
 }`,
   );
   return `router id ${topology.tor.ip};
 log stderr all;
 protocol device { scan time 1; }
+protocol bfd { interface "*" { interval ${BFD.intervalMilliseconds} ms; multiplier ${BFD.detectMultiplier}; }; }
 protocol direct { ipv4; }
 protocol kernel { ipv4 { export where source = RTS_BGP; }; merge paths yes; }
 ${neighbours.join('\n')}
@@ -40,6 +42,7 @@ export function bird({ topology, folder }: RouterPlace): Router {
   return {
     kind: 'bird',
     forwards: true,
+    bfd: true,
     async start() {
       mkdirSync(folder, { recursive: true });
       writeFileSync(`${folder}/bird.conf`, birdConfig(topology));

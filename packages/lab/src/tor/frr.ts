@@ -1,13 +1,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { startChild } from '../child.ts';
-import type { Topology } from '../topology.ts';
+import { BFD, type Topology } from '../topology.ts';
 import type { Router, RouterPlace, RouterRoute, RouterSession } from './router.ts';
 
 /** FRR's configuration for the same role that BIRD plays. */
 export function frrConfig(topology: Topology): string {
   const peers = topology.nodes.map(
-    node => ` neighbor ${node.ip} remote-as ${topology.clusterAs}\n neighbor ${node.ip} timers 3 9`,
+    node =>
+      ` neighbor ${node.ip} remote-as ${topology.clusterAs}\n neighbor ${node.ip} timers 3 9\n neighbor ${node.ip} bfd ${BFD.detectMultiplier} ${BFD.intervalMilliseconds} ${BFD.intervalMilliseconds}`,
   );
   return `hostname tor
 router bgp ${topology.torAs}
@@ -33,10 +34,10 @@ export function frr({ topology, folder }: RouterPlace): Router {
       return {};
     }
   };
-  const daemon = (name: 'zebra' | 'bgpd') =>
+  const daemon = (name: 'zebra' | 'bfdd' | 'bgpd', ...more: readonly string[]) =>
     startChild({
       lab: topology.id,
-      name: name === 'bgpd' ? 'tor' : 'tor-zebra',
+      name: name === 'bgpd' ? 'tor' : `tor-${name}`,
       netns: topology.tor.netns,
       command: [
         `/usr/lib/frr/${name}`,
@@ -50,6 +51,7 @@ export function frr({ topology, folder }: RouterPlace): Router {
           '127.0.0.1',
           '--log',
           'stdout',
+          ...more,
         ],
       ],
       log: `${folder}/${name}.log`,
@@ -57,14 +59,17 @@ export function frr({ topology, folder }: RouterPlace): Router {
   return {
     kind: 'frr',
     forwards: true,
+    bfd: true,
     async start() {
       mkdirSync(folder, { recursive: true });
       writeFileSync(`${folder}/bgpd.conf`, frrConfig(topology));
-      writeFileSync(`${folder}/zebra.conf`, 'hostname tor\n');
+      for (const name of ['zebra', 'bfdd']) writeFileSync(`${folder}/${name}.conf`, 'hostname tor\n');
       // FRR gives up root and then makes its sockets here.
       await execa('chown', ['-R', 'frr:frr', folder]);
       daemon('zebra');
       await new Promise(resolve => setTimeout(resolve, 300));
+      daemon('bfdd', '--bfdctl', `${folder}/bfdd.ctl`);
+      await new Promise(resolve => setTimeout(resolve, 100));
       return daemon('bgpd');
     },
     async sessions(): Promise<readonly RouterSession[]> {

@@ -40,6 +40,7 @@ export function gobgp({ topology, folder }: RouterPlace): Router {
   return {
     kind: 'gobgp',
     forwards: false,
+    bfd: false,
     async start() {
       mkdirSync(folder, { recursive: true });
       writeFileSync(`${folder}/gobgpd.toml`, gobgpConfig(topology));

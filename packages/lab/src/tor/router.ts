@@ -21,6 +21,8 @@ export interface Router {
   readonly kind: TorKind;
   /** Whether it puts what it learns into its kernel, so that the outside can reach pods. */
   readonly forwards: boolean;
+  /** Whether it looks after its neighbours by BFD, too. */
+  readonly bfd: boolean;
   start(): Promise<Child>;
   sessions(): Promise<readonly RouterSession[]>;
   routes(): Promise<readonly RouterRoute[]>;
