@@ -5,11 +5,12 @@ interface Suite {
   run(emit: Emit, options: Options): Promise<void> | void;
 }
 
-/** What of a suite is wanted. `peers` and `cases` narrow the suite `bgp`; absent is all. */
+/** What of a suite is wanted. All but `quick` is for the suite `bgp`; absent is everything, three times. */
 interface Options {
   readonly quick: boolean;
   readonly peers?: readonly string[];
   readonly cases?: readonly string[];
+  readonly rounds?: readonly string[];
 }
 
 const SUITES: Readonly<Record<string, () => Promise<readonly Suite[]>>> = {
@@ -25,10 +26,11 @@ const SUITES: Readonly<Record<string, () => Promise<readonly Suite[]>>> = {
 
 const [name = '', ...flags] = process.argv.slice(2);
 const load = SUITES[name];
-const wanted = (flag: string) => flag === '--quick' || (name === 'bgp' && /^--(peers|cases)=./.test(flag));
+const wanted = (flag: string) =>
+  flag === '--quick' || (name === 'bgp' && /^--(peers|cases|rounds)=./.test(flag));
 if (load === undefined || !flags.every(wanted)) {
   process.stderr.write(
-    `npm run -s bench -- SUITE [--quick]\nsuites: ${Object.keys(SUITES).join(', ')}\nbgp also takes --peers=bird,frr,gobgp,openbgpd --cases=relay,feeders,reflector,mesh,slow\n`,
+    `npm run -s bench -- SUITE [--quick]\nsuites: ${Object.keys(SUITES).join(', ')}\nbgp also takes --peers=bird,frr,gobgp,openbgpd --cases=relay,feeders,reflector,mesh,slow --rounds=3\n`,
   );
   process.exit(2);
 }
@@ -36,7 +38,12 @@ const listOf = (flag: string) => {
   const given = flags.find(text => text.startsWith(`--${flag}=`));
   return given === undefined ? {} : { [flag]: given.slice(flag.length + 3).split(',') };
 };
-const options: Options = { quick: flags.includes('--quick'), ...listOf('peers'), ...listOf('cases') };
+const options: Options = {
+  quick: flags.includes('--quick'),
+  ...listOf('peers'),
+  ...listOf('cases'),
+  ...listOf('rounds'),
+};
 /** Suites that are made of several parts say which part in the case. */
 const emit: Emit = figure => {
   const title = figure.suite === name ? figure.case : `${figure.suite}: ${figure.case}`;

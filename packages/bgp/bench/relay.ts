@@ -17,21 +17,22 @@ const [prefixes = 200_000, feeders = 1, sinks = 1] = process.argv.slice(2, 5).ma
 const packed = process.argv[5] === 'packed';
 const inside = process.argv[6] === 'inside';
 
-let seed = 42;
-const random = (n: number) => {
-  seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
-  return (seed >>> 8) % n;
-};
+function generator(start: number): (n: number) => number {
+  let seed = start;
+  return n => {
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+    return (seed >>> 8) % n;
+  };
+}
 
-/** A stream of UPDATEs like a full table: many attribute sets, a handful of prefixes each. */
+/** A stream of UPDATEs like a full table: many attribute sets, a handful of prefixes each; paths differ by feeder. */
 function makeStream(as: number): Uint8Array[] {
   const chunks: Uint8Array[] = [];
   let buffer: number[] = [];
-  seed = 42;
+  const random = generator(42);
+  const hops = generator(as);
   for (let done = 0; done < prefixes; ) {
-    const path = packed
-      ? [as, 3356]
-      : [as, ...Array.from({ length: 1 + random(4) }, () => 1000 + random(60000))];
+    const path = packed ? [as, 3356] : [as, ...Array.from({ length: 1 + hops(4) }, () => 1000 + hops(60000))];
     const octets = path.flatMap(n => [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255]);
     const attributes = [
       0x40,

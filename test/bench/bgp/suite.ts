@@ -31,6 +31,8 @@ export interface SuiteOptions {
   readonly quick: boolean;
   readonly peers?: readonly string[];
   readonly cases?: readonly string[];
+  /** How often, in one entry. */
+  readonly rounds?: readonly string[];
 }
 
 const say = (line: string) => process.stderr.write(`bgp: ${line}\n`);
@@ -38,6 +40,7 @@ const say = (line: string) => process.stderr.write(`bgp: ${line}\n`);
 /** Ours and every packaged speaker, the same feed, in turn; medians of three rounds (quick: of one). */
 export async function run(emit: Emit, options: SuiteOptions): Promise<void> {
   const { quick, peers, cases } = options;
+  const rounds = Number(options.rounds?.[0] ?? (quick ? 1 : 3));
   if (spawnSync('node', [prepare, 'bench-bgp'], { stdio: ['ignore', 2, 2] }).status !== 0)
     throw new Error('preparation failed');
   const until = quick ? performance.now() + QUICK_BUDGET_MS : Number.POSITIVE_INFINITY;
@@ -50,7 +53,7 @@ export async function run(emit: Emit, options: SuiteOptions): Promise<void> {
   try {
     for (const plan of casesOf(quick))
       if (cases?.includes(plan.run) ?? true)
-        emitCase(plan, await oneCase(plan, devices, quick ? 1 : 3, until), emit);
+        emitCase(plan, await oneCase(plan, devices, rounds, until), emit);
   } finally {
     removeLinks();
     rmSync(OUR_BUNDLE, { force: true });
