@@ -2,7 +2,14 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { DEFAULT_IPAM_CONFIG, ipamConfigFromSpec } from '@muslin/ipam';
 import type { AnyObject, KubeClient } from '@muslin/kube';
-import { ConntrackDriver, listAddresses, openKernel, openRouteSocket, serveStatus } from '@muslin/linux';
+import {
+  ConntrackDriver,
+  listAddresses,
+  openKernel,
+  openRouteSocket,
+  serveStatus,
+  watchNft,
+} from '@muslin/linux';
 import type { Family, Prefix } from '@muslin/net';
 import type { Logger } from 'pino';
 import { answerTo, serveCni } from './cni/cni-server.ts';
@@ -21,6 +28,7 @@ import { Kernel } from './kernel/kernel.ts';
 import { RuleProof } from './kernel/rule-proof.ts';
 import { LinkRemover } from './kernel/link-remover.ts';
 import { pickUpNothing, prepareNode, underlayMtu } from './kernel/node-settings.ts';
+import { secondLook } from './kernel/second-look.ts';
 import { agentMetrics } from './metrics.ts';
 import type { AgentOptions } from './options.ts';
 import { PolicyReporter } from './policy-report.ts';
@@ -246,6 +254,10 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     },
     (kind, message) => log.warn({ kind }, message),
   );
+  const look = secondLook(() => enforcer.lookAgain());
+  const changes = watchNft({ onChange: look.soon });
+  if (!changes.ok)
+    log.warn({ fault: changes.fault.message }, 'foreign changes of rules are only seen from time to time');
   watches.group.start();
   void watches.group.whenSynced().then(() => {
     log.info('every watch is complete: enforcing');
@@ -284,6 +296,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     async stop() {
       clearInterval(linkTimer);
       cni.close();
+      if (changes.ok) changes.value.stop();
+      look.stop();
       queue.stop();
       cutter.stop();
       reporter.stop();

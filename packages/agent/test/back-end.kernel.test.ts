@@ -174,3 +174,39 @@ test('moving between back ends loses no allowed packet, lets no forbidden one th
   expect(foreignRules(stand.node)).toEqual(before);
   expect(stand.node.run('ipset', 'list', '-n').trim()).toBe('admin');
 });
+
+/** The stand's agent looks by itself only once a minute. */
+test.each([
+  [{ nftablesMode: 'Enabled' }, 'nftables', 'nft delete table ip muslin'],
+  [{ nftablesMode: 'Enabled' }, 'nftables', 'nft flush chain ip muslin msl-FORWARD'],
+  [{ nftablesMode: 'Enabled' }, 'nftables', 'nft flush map ip muslin msl-to-pods'],
+  [{ nftablesMode: 'Disabled', iptablesBackend: 'NFT' }, 'iptables-nft', 'iptables-nft -D FORWARD 1'],
+  [
+    { nftablesMode: 'Disabled', iptablesBackend: 'NFT' },
+    'iptables-nft',
+    'iptables-nft -t raw -F msl-PREROUTING',
+  ],
+] as const)(
+  'with %j what somebody does to rules in %s is undone at once: %s',
+  async (spec, backEnd, damage) => {
+    const patch = { type: 'merge', body: { spec } } as const;
+    must(await stand.client.patch(RESOURCES.FelixConfiguration, { name: 'default' }, patch));
+    await until(holders, found => found.join() === backEnd, `rules are in ${backEnd} alone`);
+    const list = backEnd === 'nftables' ? 'nft -s list table ip muslin || true' : 'iptables-nft-save';
+    const rules = () =>
+      stand.node
+        .run('sh', '-c', list)
+        .replaceAll(/^#.*$|\[\d+:\d+\]/gm, '')
+        .replaceAll(/elements = \{([^}]*)\}/g, sorted);
+    const before = rules();
+    stand.node.run('sh', '-c', damage);
+    await until(rules, text => text === before, 'the rules are as before', 20_000);
+  },
+);
+
+const sorted = (_: string, list: string) =>
+  list
+    .split(',')
+    .map(text => text.trim())
+    .sort()
+    .join();

@@ -136,6 +136,7 @@ export class Stand {
       () => this.status(),
       status => status?.ready === true,
       `the agent is ready\n${this.log}`,
+      40_000,
     );
   }
 

@@ -107,6 +107,7 @@ export { keptIptablesDriver } from './iptables/kept-iptables-driver.ts';
 export type { RestoreFault } from './iptables/restore-fault.ts';
 export { type KernelDoor, openKernel } from './kernel-door.ts';
 export { NetlinkNftDriver } from './nft/netlink-nft-driver.ts';
+export { watchNft } from './nft/watch-nft.ts';
 export { type NftDriver, nftDriver, type NftStep } from './nft/nft-driver.ts';
 export { LinkTable } from './routes/link-table.ts';
 export type { NoLinkFault } from './routes/route-codec.ts';

@@ -1,10 +1,14 @@
+import type { SetId } from '@muslin/api';
 import {
   afterTablePlan,
   type DriverFault,
+  type IptablesActual,
+  type IptablesPlan,
   type IptablesVariant,
   type Op,
   type Plan,
   parseSave,
+  planIptables,
   planNft,
   planNftRemoval,
   planOf,
@@ -31,6 +35,9 @@ export class Kernel {
   readonly #families: readonly Family[];
   #backEnd: BackEnd;
   #chosen: BackEnd;
+  /** Sets that rules look up under their other name. After a restart nobody knows, and all move to their first. */
+  #aside: ReadonlySet<SetId> = new Set();
+  #sets: { readonly of: Desired; readonly value: Rendered['sets'] } | undefined;
   #rendered: { readonly of: Desired; readonly by: BackEnd; readonly value: Rendered } | undefined;
 
   constructor(door: KernelDoor, families: readonly Family[], backEnd: BackEnd) {
@@ -98,23 +105,19 @@ export class Kernel {
     return ok(tables);
   }
 
-  /** What the back end in use would be told. */
+  /** What the back end in use would be told, before changed sets get their other names (`planIptables`). */
   rendered(desired: Desired): Rendered {
     return this.#render(desired);
   }
 
   /** The steps from what is there to what is wanted. */
   plan(desired: Desired, actual: Actual): Plan {
-    const { tables, sets, nft } = this.#render(desired);
+    const { lowered, nft } = this.#render(desired);
     const own = variantOf(this.#backEnd);
+    const iptables = own === undefined ? undefined : this.#planIptables(own, lowered, desired, actual);
     return planOf({
-      sets: planSets(sets, actual.sets),
-      ...(own === undefined
-        ? {}
-        : {
-            variant: own,
-            tables: tables.map(table => planTable(table, savedTable(actual, own, table.family, table.table))),
-          }),
+      sets: iptables?.setPlan ?? planSets(new Map(), actual.sets),
+      ...(own === undefined ? {} : { variant: own, tables: iptables?.tablePlans ?? [] }),
       nft: nft.map(table => planNft(table, actual.nft.get(table.family))),
       routes: planRoutes(desired.routes, actual.routes, ROUTE_PROTOCOL_MUSLIN),
       farewell: {
@@ -132,6 +135,26 @@ export class Kernel {
             : [...actual.nft].flatMap(([family, listed]) => planNftRemoval(family, listed)),
       },
     });
+  }
+
+  #planIptables(
+    variant: IptablesVariant,
+    lowered: Rendered['lowered'],
+    desired: Desired,
+    actual: Actual,
+  ): IptablesPlan {
+    const saved: IptablesActual['saved'] = ({ family, table }) => savedTable(actual, variant, family, table);
+    const plan = planIptables(lowered, desired.state.sets, { sets: actual.sets, saved }, this.#aside);
+    this.#aside = plan.aside;
+    this.#sets = { of: desired, value: plan.sets };
+    return plan;
+  }
+
+  /** ipsets as the latest plan for this state has them. */
+  #setsOf(desired: Desired): Rendered['sets'] {
+    return this.#sets?.of === desired && this.#backEnd !== 'nftables'
+      ? this.#sets.value
+      : this.#render(desired).sets;
   }
 
   /**
@@ -154,7 +177,7 @@ export class Kernel {
     }
     const { iptables, nft } = this.#after(plan, desired, actual);
     const freed = await this.#door.apply(plan.filter(isRelease));
-    const { sets: wanted } = this.#render(desired);
+    const wanted = this.#setsOf(desired);
     if (freed.ok) return ok({ iptables, nft, sets: wanted, ...routed.value });
     // The kernel frees replaced rules a moment later, and until then holds on to their sets. Nothing asks for
     // these sets any more, so the policy is in force; the next round tries again.
