@@ -2,6 +2,7 @@ import type { Probe } from '../probe.ts';
 import { ATTRIBUTE_PROBES } from './attribute-errors.ts';
 import { DECISION_PROBES } from './decision.ts';
 import { HEADER_PROBES } from './header.ts';
+import { IPV6_PROBES } from './ipv6.ts';
 import { OPEN_PROBES } from './open.ts';
 import { REFRESH_PROBES } from './refresh.ts';
 import { RESTART_PROBES } from './restart.ts';
@@ -17,6 +18,7 @@ export const PROBES: readonly Probe[] = [
   ...UPDATE_PROBES,
   ...ATTRIBUTE_PROBES,
   ...TELLING_PROBES,
+  ...IPV6_PROBES,
   ...DECISION_PROBES,
   ...REFRESH_PROBES,
   ...RESTART_PROBES,

@@ -134,6 +134,51 @@ export const SESSION_PROBES: readonly Probe[] = [
       return secondUp ? 'both stay' : 'the first stays';
     },
   }),
+  script({
+    rfc: 'RFC 4271 §8.2.2',
+    says: 'silence between OPEN and KEEPALIVE is answered with Hold Timer Expired, too',
+    expect: 'R 4/0',
+    run: async (lab, place) => {
+      const session = await lab.call(place.ip);
+      session.send(open(place.as, place.ip, { holdTime: 3 }));
+      await session.until(() => session.farewell() !== undefined, 6000);
+      session.close();
+      return session.farewell() ?? 'no reaction';
+    },
+  }),
+  script({
+    rfc: 'RFC 4271 §8.2.2',
+    says: 'between OPEN and KEEPALIVE the keepalive timer sends KEEPALIVEs already',
+    level: 'SHOULD',
+    expect: 'several KEEPALIVEs',
+    run: async (lab, place) => {
+      const session = await lab.call(place.ip);
+      session.send(open(place.as, place.ip, { holdTime: 6 }));
+      const count = () => session.received.filter(m => m.type === 4).length;
+      await session.until(() => count() >= 2, 5000);
+      session.close();
+      return count() >= 2 ? 'several KEEPALIVEs' : `${count()} KEEPALIVE`;
+    },
+  }),
+  script({
+    rfc: 'RFC 4271 §8.2.2',
+    says: 'a peer that closes before its OPEN can call again at once',
+    expect: 'up',
+    run: async (lab, place) => {
+      const first = await lab.call(place.ip);
+      await first.until(() => first.has(1), lab.patience.late);
+      first.close();
+      await sleep(100);
+      for (let attempt = 0; attempt < 20; attempt++) {
+        const again = await WireSession.call(place.ip, SUBJECT.ip);
+        const up = (await again?.establish(place.as, place.ip, {}, 1500)) ?? false;
+        again?.close();
+        if (up) return 'up';
+        await sleep(250);
+      }
+      return 'locked out';
+    },
+  }),
   collision(
     'a peer with the higher identifier keeps its own call: ours is closed',
     CALLED[0],
