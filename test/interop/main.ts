@@ -4,13 +4,14 @@ import { PEERS } from './peers/peers.ts';
 import { Cell } from './cell.ts';
 import { removeLeftovers } from './place.ts';
 import { writeReport } from './report.ts';
-import { type CellResult, runCells } from './run-cells.ts';
+import { type CellResult, runCells, tryCell, tryLacking } from './run-cells.ts';
 
 const { values } = parseArgs({
   options: {
     peer: { type: 'string' },
     feature: { type: 'string' },
     jobs: { type: 'string', default: '4' },
+    lacking: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -21,7 +22,7 @@ const features = FEATURES.filter(feature => matches(feature.name, values.feature
 
 function usage(): string {
   const list = (names: readonly string[]) => names.map(name => `  ${name}\n`).join('');
-  return `npm run interop -- [--peer NAME] [--feature PART-OF-NAME] [--jobs 4]\n\nPeers:\n${list(PEERS.map(p => p.name))}\nFeatures:\n${list(FEATURES.map(f => f.name))}`;
+  return `npm run interop -- [--peer NAME] [--feature PART-OF-NAME] [--jobs 4] [--lacking]\n\nPeers:\n${list(PEERS.map(p => p.name))}\nFeatures:\n${list(FEATURES.map(f => f.name))}`;
 }
 
 function line({ peer, feature, outcome }: CellResult): string {
@@ -42,19 +43,24 @@ async function main(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => void Cell.stopAll().finally(() => process.exit(1)));
   const start = performance.now();
-  const cells = features.flatMap(feature => peers.map(peer => [feature, peer] as const));
+  const cells = features
+    .flatMap(feature => peers.map(peer => [feature, peer] as const))
+    .filter(([feature, peer]) => !values.lacking || feature.lacks?.[peer.name] !== undefined);
   const terminal = process.stdout.isTTY === true;
-  const results = await runCells(cells, Math.max(1, Number(values.jobs)), (result, done) => {
+  const told = (result: CellResult, done: number): void => {
     if (terminal) process.stdout.write('\r\x1b[K');
     process.stdout.write(`${line(result)}\n`);
     if (terminal && done < cells.length) process.stdout.write(`${done} of ${cells.length}`);
-  });
+  };
+  const attempt = values.lacking ? tryLacking : tryCell;
+  const results = await runCells(cells, Math.max(1, Number(values.jobs)), told, attempt);
   const count = (kind: string) => results.filter(result => result.outcome.kind === kind).length;
   const seconds = Math.round((performance.now() - start) / 1000);
   process.stdout.write(
     `${count('green')} green, ${count('red')} red, ${count('lacking')} not supported by the peer, in ${seconds} s\n`,
   );
-  if (values.peer === undefined && values.feature === undefined) writeReport(PEERS, results);
+  const all = values.peer === undefined && values.feature === undefined && !values.lacking;
+  if (all) writeReport(PEERS, results);
   return count('red') === 0 ? 0 : 1;
 }
 

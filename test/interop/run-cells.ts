@@ -14,10 +14,22 @@ export interface CellResult {
   readonly outcome: Outcome;
 }
 
-/** Tries a feature with a peer. Whatever was started is gone when it returns. */
+/** Tries a feature with a peer that is not said to lack it. Whatever was started is gone when it returns. */
 export async function tryCell(feature: Feature, peer: PeerRow): Promise<Outcome> {
-  const lack = feature.lacks?.[peer.name];
-  if (lack !== undefined) return { kind: 'lacking', reason: lack };
+  const reason = feature.lacks?.[peer.name];
+  return reason === undefined ? tryAnyway(feature, peer) : { kind: 'lacking', reason };
+}
+
+/** Tries a feature with a peer that is said to lack it: red when it works after all. */
+export async function tryLacking(feature: Feature, peer: PeerRow): Promise<Outcome> {
+  const outcome = await tryAnyway(feature, peer);
+  const reason = feature.lacks?.[peer.name] ?? 'nobody said that it lacks this';
+  return outcome.kind === 'green'
+    ? { ...outcome, kind: 'red', reason: `works after all, in spite of “${reason}”` }
+    : { kind: 'lacking', reason };
+}
+
+async function tryAnyway(feature: Feature, peer: PeerRow): Promise<Outcome> {
   const begun: Cell[] = [];
   const start = performance.now();
   const seconds = () => Math.round((performance.now() - start) / 100) / 10;
@@ -49,6 +61,7 @@ export async function runCells(
   cells: readonly (readonly [Feature, PeerRow])[],
   atOnce: number,
   told: (result: CellResult, done: number) => void,
+  attempt: typeof tryCell = tryCell,
 ): Promise<CellResult[]> {
   const results: CellResult[] = [];
   let next = 0;
@@ -56,7 +69,7 @@ export async function runCells(
   const work = async (): Promise<void> => {
     for (let i = next++; i < cells.length; i = next++) {
       const [feature, peer] = cells[i] as (typeof cells)[number];
-      const result = { feature, peer, outcome: await tryCell(feature, peer) };
+      const result = { feature, peer, outcome: await attempt(feature, peer) };
       results[i] = result;
       told(result, ++done);
     }

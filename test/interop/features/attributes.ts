@@ -81,7 +81,7 @@ export const ATTRIBUTES: readonly Feature[] = [
     name: 'we are the peer’s route reflector client (RFC 4456)',
     shows: 'ORIGINATOR_ID and CLUSTER_LIST of routes that the peer reflects, with us and at another client',
     lacks: {
-      ExaBGP: 'it hands received routes to a program and passes none on (exabgp(1)), so it can’t reflect',
+      ExaBGP: 'it prints the routes that it receives and passes none on (exabgp(1)), so it can’t reflect',
     },
     run: async begin => {
       const prefix = '203.0.113.0/24';

@@ -6,7 +6,7 @@ export const RESTARTS: readonly Feature[] = [
   {
     name: 'graceful restart: kill -9 of ours (RFC 4724)',
     shows: 'the peer keeps our routes while we are gone, and has them fresh when we are back',
-    lacks: { ExaBGP: 'it hands received routes to a program and keeps none (exabgp(1))' },
+    lacks: { ExaBGP: 'it prints the routes that it receives and keeps none (exabgp(1))' },
     run: async begin => {
       const cell = await begin({ theirs: { gracefulRestart: true } });
       await cell.exchanged();
