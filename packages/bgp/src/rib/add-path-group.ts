@@ -47,6 +47,7 @@ export class AddPathGroup implements OutGroup {
     this.#attributes = attributes;
     this.#packer = new UpdatePacker(attributes, rib.prefixes, treatment.wire);
     this.#exporter = new Exporter(treatment, rib, attributes, peers, this.#packer);
+    rib.everyPath++;
     for (let entry = 1; entry < rib.prefixes.end; entry++) if (rib.best[entry]) this.#record(entry);
     this.#exporter.forget();
   }
@@ -99,6 +100,7 @@ export class AddPathGroup implements OutGroup {
   }
 
   dispose(): void {
+    this.#rib.everyPath--;
     for (const slot of [...this.#members.keys()]) this.leave(slot);
     for (const sent of this.#sent.values())
       for (const s of sent.values()) this.#attributes.release(s.attributes);

@@ -16,6 +16,8 @@ export class FamilyRib {
   readonly family: RouteFamily;
   readonly prefixes: PrefixTable;
   readonly paths: PathTable;
+  /** How many want to hear of all paths of a prefix, not only of those that are, or tie with, the best. */
+  everyPath = 0;
   /** Best path per prefix, 0 without one. */
   best: Int32Array = new Int32Array(256);
   readonly #attributes: AttributeTable;
@@ -78,7 +80,8 @@ export class FamilyRib {
     const { paths } = this;
     const head = this.#head[entry] as number;
     let path = head === 0 ? 0 : this.find(entry, slot, pathId);
-    if (path === 0) {
+    const isNew = path === 0;
+    if (isNew) {
       path = paths.add(entry, slot, pathId);
       paths.next[path] = head;
       this.#head[entry] = path;
@@ -93,7 +96,7 @@ export class FamilyRib {
     }
     if (accepted !== 0) this.#accepted[slot] = (this.#accepted[slot] ?? 0) + 1;
     paths.setAttributes(path, received, accepted, exclusion);
-    this.touch(entry);
+    if (!isNew || this.#matters(entry, path)) this.touch(entry);
   }
 
   /** The number of a prefix, made when it is new; columns have room for it. */
@@ -264,8 +267,16 @@ export class FamilyRib {
     }
     this.#received[slot]! -= 1;
     if (paths.accepted[path] !== 0) this.#accepted[slot]! -= 1;
+    const matters = this.#matters(entry, path);
     paths.remove(path);
-    this.touch(entry);
+    if (matters) this.touch(entry);
+  }
+
+  /** Whether a decision can be another one with a path than without it. */
+  #matters(entry: number, path: number): boolean {
+    const best = this.best[entry] as number;
+    if (this.everyPath > 0 || best === 0 || best === path || this.#isDirty[entry] === 1) return true;
+    return this.#choice.competes(path, best);
   }
 
   #freeIfUnused(entry: number): void {

@@ -58,6 +58,13 @@ export class PathChoice {
     return left[0] ?? 0;
   }
 
+  /** Whether a path gets as far as a best one: up to MED, where paths begin to depend on each other. */
+  competes(path: number, best: number): boolean {
+    const id = this.#paths.accepted[path] as number;
+    if (id === 0 || this.#attributes.cost[id] === Number.POSITIVE_INFINITY) return false;
+    return this.#compareFirst(path, best) <= 0;
+  }
+
   /** Puts the best `most` in order: paths mostly came in the order of their peers, so insertion finds its place at once. */
   #sort(): void {
     const left = this.#left;

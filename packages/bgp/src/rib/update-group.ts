@@ -27,7 +27,8 @@ export class UpdateGroup implements OutGroup {
   #sent: Int32Array;
   #source: Int32Array;
   #count = 0;
-  readonly #countOf = new Map<number, number>();
+  /** By slot of the source. */
+  readonly #countOf: number[] = [];
 
   constructor(treatment: ExportTreatment, rib: FamilyRib, attributes: AttributeTable, peers: PeerTable) {
     this.treatment = treatment;
@@ -94,7 +95,7 @@ export class UpdateGroup implements OutGroup {
   }
 
   advertisedCount(slot: number): number {
-    return this.#count - (this.#countOf.get(slot) ?? 0);
+    return this.#count - (this.#countOf[slot] ?? 0);
   }
 
   advertisedPaths(slot: number, entry: number): readonly SentPath[] {
@@ -224,6 +225,6 @@ export class UpdateGroup implements OutGroup {
 
   #tally(source: number, by: number): void {
     this.#count += by;
-    this.#countOf.set(source, (this.#countOf.get(source) ?? 0) + by);
+    this.#countOf[source] = (this.#countOf[source] ?? 0) + by;
   }
 }
