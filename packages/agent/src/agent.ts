@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { DEFAULT_IPAM_CONFIG, ipamConfigFromSpec } from '@muslin/ipam';
 import type { AnyObject, KubeClient } from '@muslin/kube';
 import {
+  watchPacketLog,
   ConntrackDriver,
   listAddresses,
   openKernel,
@@ -18,6 +19,8 @@ import { AgentCore } from './core/agent-core.ts';
 import { ownBlocks } from './core/own-blocks.ts';
 import { EnforcedSince } from './enforced-since.ts';
 import { felixSettings } from './felix-settings.ts';
+import { FlowLog } from './flows/flow-log.ts';
+import { deniedLabels } from './flows/denied-labels.ts';
 import { clusterAddresses } from './ipam/cluster-addresses.ts';
 import { reservedBy } from './ipam/reservations.ts';
 import { chooseBackEnd, seeNodeRules } from './kernel/choose-back-end.ts';
@@ -42,6 +45,9 @@ import { watchCluster } from './watches.ts';
 export interface Agent {
   stop(): Promise<void>;
 }
+
+/** Group 0 is what other programs use when nobody thinks of one. */
+const DENIED_LOG = { group: 6_775, perSecond: 50 } as const;
 
 /** How long the kernel's answer is waited for before the node says that it can't show what it holds. */
 const READ_BACK_MS = 5_000;
@@ -69,7 +75,12 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   const tracker = ConntrackDriver.open();
   if (!tracker.ok) throw new Error(tracker.fault.message);
 
-  const core = new AgentCore({ node: options.node, families, endpointToHostAction: 'Accept' });
+  const core = new AgentCore({
+    node: options.node,
+    families,
+    endpointToHostAction: 'Accept',
+    ...(options.flows === 'on' && { deniedLog: DENIED_LOG }),
+  });
   const kernel = new Kernel(door.value, families, choice.backEnd);
   const proof = new RuleProof(options.prove);
   const since = new EnforcedSince();
@@ -169,6 +180,24 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   lookAtLinks();
   const linkTimer = setInterval(lookAtLinks, LINKS_MS);
 
+  const labels = deniedLabels();
+  const flowLog = new FlowLog({
+    tracker: tracker.value,
+    state: () => enforcedState,
+    onDenied: record => metrics.denied.inc(labels(record)),
+    onLost: () => metrics.flowsLost.inc(),
+    now: Date.now,
+  });
+  const packetLog =
+    options.flows === 'on'
+      ? watchPacketLog({
+          group: DENIED_LOG.group,
+          onPackets: packets => flowLog.heard(packets),
+          onLoss: () => flowLog.lost(),
+        })
+      : undefined;
+  // Policy is enforced all the same.
+  if (packetLog?.ok === false) log.error(`denied packets can't be told of: ${packetLog.fault.message}`);
   const reporter = new PolicyReporter({
     client,
     node: options.node,
@@ -276,6 +305,10 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   const status = await serveStatus(`${options.runDir}/agent.sock`, {
     '/healthz': () => 'ok\n',
     '/metrics': () => metrics.text(),
+    '/v1/flows': query => {
+      const from = query.get('from');
+      return flowLog.read(from === null ? undefined : Number(from), query.get('allowed') !== 'false');
+    },
     '/v1/status': () => ({
       node: options.node,
       ready: ready && !isStale(watches.group.staleSince),
@@ -301,6 +334,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       queue.stop();
       cutter.stop();
       reporter.stop();
+      if (packetLog?.ok) packetLog.value.stop();
       addresses.stop();
       status.close();
       await Promise.all([enforcer.stop(), watches.group.stop(), links.stop()]);

@@ -29,6 +29,17 @@ export function agentMetrics() {
       buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60],
       registers,
     }),
+    denied: new Counter({
+      name: 'muslin_policy_denied_packets_total',
+      help: 'Packets that a policy was told to have denied: at most 50 a second of each rule are told of',
+      labelNames: ['policy', 'rule', 'direction'],
+      registers,
+    }),
+    flowsLost: new Counter({
+      name: 'muslin_agent_flows_lost_total',
+      help: 'Times that denied packets came faster than they were read',
+      registers,
+    }),
     faults: new Counter({
       name: 'muslin_agent_kernel_faults_total',
       help: 'Steps that the kernel refused',

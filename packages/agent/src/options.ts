@@ -20,6 +20,8 @@ export interface AgentOptions {
   readonly keepAddresses: number;
   /** What happens to rules that can't be proved to mean what the policies mean. */
   readonly prove: 'enforce' | 'warn' | 'off';
+  /** Whether rules tell of packets that they deny. */
+  readonly flows: 'on' | 'off';
   /** Milliseconds between looks at what others may have changed. */
   readonly refreshMs: number;
 }
@@ -38,6 +40,7 @@ export const USAGE = `muslin-agent --node NAME [options]
                         API server is away (16)
   --prove WHAT          enforce: load no rules that are not proved to mean what the policies mean;
                         warn: load them and say so; off (enforce)
+  --flows WHAT          tell of denied packets (on), or not (off) (on)
   --refresh-ms N        how often to look for foreign changes of our rules (10000)
 `;
 
@@ -59,6 +62,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
         iptables: text,
         'keep-addresses': text,
         prove: text,
+        flows: text,
         'refresh-ms': text,
       },
     }));
@@ -77,6 +81,8 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
   const established = values['established'] ?? 'cut';
   if (established !== 'cut' && established !== 'keep')
     return `--established takes cut or keep, not "${established}"`;
+  const flows = values['flows'] ?? 'on';
+  if (flows !== 'on' && flows !== 'off') return `--flows takes on or off, not "${flows}"`;
   const prove = values['prove'] ?? 'enforce';
   if (prove !== 'enforce' && prove !== 'warn' && prove !== 'off')
     return `--prove takes enforce, warn or off, not "${prove}"`;
@@ -98,6 +104,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
     iptables,
     keepAddresses,
     prove,
+    flows,
     refreshMs,
   };
 }

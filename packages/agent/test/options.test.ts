@@ -12,6 +12,7 @@ const DEFAULTS = {
   iptables: 'auto',
   keepAddresses: 16,
   prove: 'enforce',
+  flows: 'on',
   refreshMs: 10_000,
 };
 
@@ -32,6 +33,7 @@ test('every flag arrives', () => {
     iptables: 'nft',
     'keep-addresses': '0',
     prove: 'warn',
+    flows: 'off',
     'refresh-ms': '100',
   };
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
@@ -46,6 +48,7 @@ test('every flag arrives', () => {
     iptables: 'nft',
     keepAddresses: 0,
     prove: 'warn',
+    flows: 'off',
     refreshMs: 100,
   });
 });

@@ -174,7 +174,7 @@ function tierOf(
   let known = cached.tiers.get(plan);
   if (known === undefined || !sameList(known.of, of)) {
     const keys = segments.of.map(policy => (typeof policy === 'string' ? policy : policy.key));
-    known = { of, result: tierChain(plan, direction, keys, parts, cache.marks) };
+    known = { of, result: tierChain(plan, direction, keys, parts, cache.marks, config.deniedLog) };
     cached.tiers.set(plan, known);
   }
   chains.set(known.result.chain.name, known.result.chain);

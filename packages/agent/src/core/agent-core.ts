@@ -40,6 +40,7 @@ export interface CoreOptions {
   readonly node: string;
   readonly families: readonly Family[];
   readonly endpointToHostAction: NodeConfig['endpointToHostAction'];
+  readonly deniedLog?: NodeConfig['deniedLog'];
 }
 
 /**
@@ -143,6 +144,7 @@ export class AgentCore {
   #nodeConfigs(): readonly NodeConfig[] {
     this.#configs ??= this.#options.families.map(family => ({
       ...NODE_CONFIG_DEFAULTS,
+      deniedLog: this.#options.deniedLog,
       family,
       pools: [...this.#store.snapshot.pools.values()],
       endpointToHostAction: this.#options.endpointToHostAction,

@@ -14,6 +14,7 @@ import { completion } from './completion.ts';
 import { create } from './create.ts';
 import { remove } from './delete.ts';
 import { diff } from './diff.ts';
+import { flows } from './flows.ts';
 import { get } from './get.ts';
 import { ipamCheck } from './ipam-check.ts';
 import { ipamConfigure } from './ipam-configure.ts';
@@ -32,7 +33,7 @@ import { why } from './why.ts';
 
 /** Every verb, in the order of `--help`. */
 export const VERBS: readonly Verb[] = [
-  ...[why, reach, diff, verdict, validate, policyStatus],
+  ...[why, reach, diff, verdict, validate, policyStatus, flows],
   ...[get],
   ...[bgpPeers, bgpPeer, bgpRoutes, bgpReceived, bgpAdvertised, bgpExplain, bgpDoctor, bgpDump, bgpReplay],
   ...[ipamShow, ipamWhy, ipamCheck, ipamRelease, ipamConfigure],

@@ -23,8 +23,16 @@ export interface NodeConfig {
   readonly vxlanPort: number | undefined;
   /** Whether pods may send IP in IP. */
   readonly allowIpipFromPods: boolean;
+  /** Where packets that policies deny are told of; undefined: nowhere. */
+  readonly deniedLog: DeniedLog | undefined;
   /** How far policies that only allow become look-ups in derived sets; undefined: a chain for each, always. */
   readonly setLookups: LookupLimits | undefined;
+}
+
+/** An NFLOG group, and how many packets a second each rule tells it of at most. */
+export interface DeniedLog {
+  readonly group: number;
+  readonly perSecond: number;
 }
 
 /** What is right for most nodes; only `family`, `pools` and `interfaceOf` have no good default. */
@@ -38,6 +46,7 @@ export const NODE_CONFIG_DEFAULTS = {
   /** RFC 7348 §8. */
   vxlanPort: 4789,
   allowIpipFromPods: false,
+  deniedLog: undefined,
   setLookups: LOOKUP_LIMITS,
 } as const satisfies Partial<NodeConfig>;
 

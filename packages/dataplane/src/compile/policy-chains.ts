@@ -3,6 +3,7 @@ import { chainName } from '../chain-name.ts';
 import type { Action } from '../ir/action.ts';
 import type { Chain, Rule } from '../ir/ruleset.ts';
 import type { Marks, NodeConfig } from './config.ts';
+import { deniedNote } from './denied-note.ts';
 import { compileRule, type RuleActions } from './rule.ts';
 
 /** Chains that end a policy: mark the packet and return to whoever asked the policy. */
@@ -58,7 +59,9 @@ function chainOf(
   const rules: Rule[] = [];
   for (const rule of policy[direction]) {
     const compiled = compileRule(rule, config.family, actions, `${policy.key} ${rule.path}`);
-    if (compiled !== undefined) rules.push(compiled);
+    if (compiled === undefined) continue;
+    if (rule.action === 'Deny') rules.push(...deniedNote(compiled, direction, config.deniedLog));
+    rules.push(compiled);
   }
   return { name: chainName(role, policy.key), rules };
 }

@@ -2,7 +2,8 @@ import type { ActivePolicy, Direction, TierPlan } from '@muslin/api';
 import { chainName } from '../chain-name.ts';
 import type { Chain, Rule } from '../ir/ruleset.ts';
 import type { LookupPlan } from '../lookups/lookup-plan.ts';
-import type { Marks } from './config.ts';
+import type { Marks, NodeConfig } from './config.ts';
+import { deniedNote, endOfTier } from './denied-note.ts';
 import { allowAction } from './policy-chains.ts';
 
 /** A stretch of a tier as it is asked: a policy's chain of rules, or the look-ups of several that only allow. */
@@ -28,9 +29,10 @@ export function tierChain(
   keys: readonly string[],
   parts: readonly TierPart[],
   marks: Marks,
+  deniedLog: NodeConfig['deniedLog'],
 ): TierChain {
   const role = direction === 'ingress' ? 'ti' : 'te';
-  return chainOf(plan, direction, keys, parts, marks, role, direction === 'egress');
+  return chainOf(plan, direction, keys, parts, marks, role, direction === 'egress', deniedLog);
 }
 
 /** A tier of a host endpoint: a chain for each policy, and Allow is never final. */
@@ -41,7 +43,16 @@ export function hostTierChain(
   parts: readonly TierPart[],
   marks: Marks,
 ): TierChain {
-  return chainOf(plan, direction, keys, parts, marks, direction === 'ingress' ? 'hti' : 'hte', true);
+  return chainOf(
+    plan,
+    direction,
+    keys,
+    parts,
+    marks,
+    direction === 'ingress' ? 'hti' : 'hte',
+    true,
+    undefined,
+  );
 }
 
 function chainOf(
@@ -52,6 +63,7 @@ function chainOf(
   marks: Marks,
   role: string,
   marking: boolean,
+  deniedLog: NodeConfig['deniedLog'],
 ): TierChain {
   const rules: Rule[] = [];
   let tested = 0;
@@ -76,12 +88,10 @@ function chainOf(
     });
   }
   if (tested !== 0) rules.unshift({ matches: [], action: { kind: 'mark', value: 0, mask: tested >>> 0 } });
-  if (plan.defaultAction === 'Deny' && keys.length > 0)
-    rules.push({
-      matches: [],
-      action: { kind: 'drop' },
-      comment: `end of tier ${plan.tier}`,
-    });
+  if (plan.defaultAction === 'Deny' && keys.length > 0) {
+    const end: Rule = { matches: [], action: { kind: 'drop' }, comment: endOfTier(plan.tier) };
+    rules.push(...deniedNote(end, direction, deniedLog), end);
+  }
   const subject = `_${[plan.tier, plan.defaultAction, ...keys].join(' ')}`;
   const name = chainName(role, subject);
   return { chain: { name, rules }, allows: (tested & marks.allow) !== 0 };

@@ -22,7 +22,13 @@ export type Action =
   | { readonly kind: 'masquerade' }
   | { readonly kind: 'notrack' }
   | { readonly kind: 'log'; readonly prefix: string }
-  | { readonly kind: 'nflog'; readonly group: number; readonly prefix: string };
+  /** Tells listeners of an NFLOG group, no more often than `perSecond` when given. */
+  | {
+      readonly kind: 'nflog';
+      readonly group: number;
+      readonly prefix: string;
+      readonly perSecond?: number;
+    };
 
 /** A decision that ends the traversal of our chains. `return`: left to whatever rules others have. */
 export type Verdict = 'accept' | 'drop' | 'return' | 'masquerade';
@@ -95,8 +101,17 @@ const ACTIONS: { readonly [K in Action['kind']]: ActionRow<Extract<Action, { kin
     step: a => ({ to: 'next', logged: a.prefix }),
   },
   nflog: {
-    iptables: a => ['-j', 'NFLOG', '--nflog-group', `${a.group}`, '--nflog-prefix', prefixWord(a.prefix, 63)],
-    nft: a => `log group ${a.group} prefix ${prefixWord(a.prefix, 63)}`,
+    iptables: a => [
+      ...(a.perSecond === undefined
+        ? []
+        : ['-m', 'limit', '--limit', `${a.perSecond}/second`, '--limit-burst', `${a.perSecond}`]),
+      ...['-j', 'NFLOG', '--nflog-group', `${a.group}`, '--nflog-prefix', prefixWord(a.prefix, 63)],
+    ],
+    nft: a => {
+      const limit =
+        a.perSecond === undefined ? '' : `limit rate ${a.perSecond}/second burst ${a.perSecond} packets `;
+      return `${limit}log group ${a.group} prefix ${prefixWord(a.prefix, 63)}`;
+    },
     step: a => ({ to: 'next', logged: a.prefix }),
   },
 };

@@ -107,15 +107,23 @@ export function readTable(
 function readRule(text: string, setOf: (name: string) => SetId | undefined): Rule | string {
   const words = new Words(text);
   const matches: Match[] = [];
+  let perSecond: number | undefined;
   while (!words.done) {
     if (words.peek() === '-j' || words.peek() === '-g') {
       const action = actionOf(words);
       if (action === undefined || !words.done) return 'its target is not understood';
-      return { matches, action };
+      return {
+        matches,
+        action: action.kind === 'nflog' && perSecond !== undefined ? { ...action, perSecond } : action,
+      };
     }
     if (words.take('-m')) {
       const module = words.next();
-      if (module === 'comment') {
+      if (module === 'limit') {
+        words.take('--limit');
+        perSecond = numberOf(words.next().replace(/\/second$/, ''));
+        if (words.take('--limit-burst')) words.next();
+      } else if (module === 'comment') {
         words.take('--comment');
         words.next();
       } else if (module === 'rpfilter') {

@@ -223,6 +223,13 @@ function actionOf(words: Words): Action | undefined {
   }
   if (words.take('masquerade', 'fully-random')) return { kind: 'masquerade' };
   if (words.take('log', 'prefix')) return { kind: 'log', prefix: words.next() };
+  if (words.take('limit', 'rate')) {
+    const perSecond = numberOf(words.next().replace(/\/second$/, ''));
+    if (!words.take('burst')) return undefined;
+    words.next();
+    const log = words.take('packets') ? actionOf(words) : undefined;
+    return log?.kind === 'nflog' && perSecond !== undefined ? { ...log, perSecond } : undefined;
+  }
   if (words.take('log', 'group')) {
     const group = numberOf(words.next());
     return group !== undefined && words.take('prefix')

@@ -1,5 +1,6 @@
 import { fail, ok, type Result } from '@muslin/net';
-import { be32, custom, readFields, text } from '../netlink/attribute.ts';
+import { FLOW_ATTRIBUTES, type FlowTuple } from '../conntrack/flow-attributes.ts';
+import { be32, custom, nest, readFields, text } from '../netlink/attribute.ts';
 import { eventPoller } from '../netlink/event-poller.ts';
 import { type NetlinkMessage, NLM, NLMSG, readMessages, readU8 } from '../netlink/message-reader.ts';
 import { NetlinkWriter } from '../netlink/message-writer.ts';
@@ -14,7 +15,9 @@ import { systemCalls } from '../syscalls.ts';
 const SUBSYSTEM = 4 << 8;
 const NFULNL = { packet: 0, config: 1 } as const;
 /** NFULA_CFG_* and their values. */
-const CONFIG = { command: 1, mode: 2, flushAfter: 4, bind: 1, copyPacket: 2 } as const;
+const CONFIG = { command: 1, mode: 2, flushAfter: 4, flags: 6, bind: 1, copyPacket: 2 } as const;
+/** NFULNL_CFG_F_CONNTRACK: what connection tracking knows of the packet comes along (Linux 4.4). */
+const WITH_CONNTRACK = 4;
 /** The kernel collects packets into one datagram for this long; in hundredths of a second. */
 const FLUSH_AFTER = 10;
 const NFGEN = 4;
@@ -40,6 +43,7 @@ const PACKET_ATTRIBUTES = {
   outputLink: be32(5),
   payload: bytes(9),
   prefix: text(10),
+  flow: nest(18, { original: FLOW_ATTRIBUTES.original }),
 } as const;
 
 /** A packet that an NFLOG rule matched. */
@@ -52,6 +56,8 @@ export interface LoggedPacket {
   readonly inputLink?: number;
   readonly outputLink?: number;
   readonly mark?: number;
+  /** How the connection began, before any translation; where the kernel tells it. */
+  readonly original?: FlowTuple;
   /** From the IP header on, cut off at `copyBytes`. */
   readonly payload: Uint8Array;
 }
@@ -93,9 +99,16 @@ export function watchPacketLog(options: PacketLogOptions): Result<Watch, Netlink
 export function decodePacket(message: NetlinkMessage): LoggedPacket | undefined {
   if (message.type !== (SUBSYSTEM | NFULNL.packet)) return undefined;
   const fields = readFields(PACKET_ATTRIBUTES, message.payload, NFGEN);
-  const { header = new Uint8Array(), payload = new Uint8Array(), prefix = '', ...rest } = fields;
+  const { header = new Uint8Array(), payload = new Uint8Array(), prefix = '', flow, ...rest } = fields;
   // struct nfulnl_msg_packet_hdr: protocol be16, hook u8.
-  return { ...rest, prefix, hook: readU8(header, 2), payload };
+  const original = flow?.original;
+  return {
+    ...rest,
+    prefix,
+    hook: readU8(header, 2),
+    payload,
+    ...(original !== undefined && { original }),
+  };
 }
 
 /** Asks for the group's packets on this very socket, since the kernel sends them to whoever asked. */
@@ -111,6 +124,12 @@ function bind(fd: number, group: number, copyBytes: number): Result<void, Netlin
     .be16(group);
   writer.attribute(CONFIG.mode, w => w.be32(copyBytes).u8(CONFIG.copyPacket).u8(0));
   writer.attribute(CONFIG.flushAfter, w => w.be32(FLUSH_AFTER)).end();
+  // Asked for by itself: a kernel without it refuses this alone.
+  writer
+    .begin(SUBSYSTEM | NFULNL.config, NLM.request, 3)
+    .u16(0)
+    .be16(group);
+  writer.attribute(CONFIG.flags, w => w.be16(WITH_CONNTRACK)).end();
   const calls = systemCalls();
   const sent = calls.send(fd, writer.view(), 0);
   if (sent < 0) return fail(systemFault('send', sent));
