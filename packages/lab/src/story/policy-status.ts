@@ -1,11 +1,7 @@
-import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
 import type { Report } from '../checks.ts';
-import { ourProgram } from '../child.ts';
 import type { Cluster } from '../cluster.ts';
 import { until } from '../until.ts';
-
-const MUSLINCTL = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url));
+import { askMuslinctl } from './muslinctl.ts';
 
 /** One policy, as `muslinctl policy status -o json` shows it. */
 interface Shown {
@@ -21,11 +17,17 @@ interface Shown {
 export async function checkPolicyStatus(cluster: Cluster, report: Report): Promise<void> {
   const nodes = cluster.topology.nodes.length;
   const ask = async (): Promise<readonly Shown[]> => {
-    const [node = '', ...args] = ourProgram(MUSLINCTL);
-    const asked = ['policy', 'status', '-A', '-o', 'json', '--kubeconfig', cluster.kubeconfig];
-    const ran = await execa(node, [...args, ...asked], { reject: false, timeout: 20_000 });
+    const text = await askMuslinctl(
+      'policy',
+      'status',
+      '-A',
+      '-o',
+      'json',
+      '--kubeconfig',
+      cluster.kubeconfig,
+    );
     try {
-      return JSON.parse(ran.stdout) as readonly Shown[];
+      return JSON.parse(text) as readonly Shown[];
     } catch {
       return [];
     }

@@ -12,6 +12,7 @@ import { readSandboxes } from '../sandboxes.ts';
 import { until } from '../until.ts';
 import { type Demand, newest, notYet } from './enforced.ts';
 import { cellsOf, readExpectations } from './expectation.ts';
+import { checkFlows } from './flows.ts';
 import { checkPolicyStatus } from './policy-status.ts';
 import { type Participant, participants, probeRound } from './probe-round.ts';
 import { judgeCells, readSnapshot } from './verdicts.ts';
@@ -99,6 +100,7 @@ export async function tellPolicyStory(cluster: Cluster, report: Report): Promise
     before = after;
   }
   await checkPolicyStatus(cluster, report);
+  await checkFlows(cluster, report);
 }
 
 /** One grid, compared with what the policies mean. */
