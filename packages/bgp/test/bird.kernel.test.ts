@@ -287,7 +287,7 @@ describe('the script in the README', () => {
     });
     try {
       await eventually(() => {
-        expect(said).toContain("192.0.2.0/24 ebgp [ '10.77.0.2' ]");
+        expect(said).toContain('192.0.2.0/24 ebgp 10.77.0.2');
         expect(bird.ask('show', 'route', 'protocol', 'muslin')).toContain('10.1.0.0/26');
       });
     } finally {

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { formatPrefix, ip4, ip6, type Ip4, mustIp, mustPrefix, prefix } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -274,6 +276,35 @@ describe('MRT', () => {
     expect(routesOf(sink)).toEqual(routesOf(source));
     // 3000 prefixes of 35 attribute sets fit into about as many messages.
     expect(messages.length).toBeLessThan(50);
+  });
+
+  test('is fed as the README shows it', () => {
+    const peer = new BytePeer().establish();
+    for (let i = 0; i < 300; i++) peer.announce(`10.0.${i & 255}.0/24`, [65001, 100 + (i >> 8)]);
+    const options = { routerId: mustIp('10.0.0.1') as Ip4, asNumber: 65000, seconds: 1 };
+    const folder = mkdtempSync(joinPath(tmpdir(), 'msl-t-mrt-'));
+    const file = joinPath(folder, 'table.gz');
+    writeFileSync(file, gzipSync(join(...dumpTable(peer.speaker, options))));
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+    const script = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].find(([, text]) =>
+      text?.includes('TableFeed'),
+    )?.[1];
+    const end = `let octets = 0; await tellTable(${JSON.stringify(file)}, { write: b => { octets += b.length; } }); console.log(octets);`;
+    const flags = [
+      '--conditions=@muslin/source',
+      '--disable-warning=ExperimentalWarning',
+      '--input-type=module',
+    ];
+    const cwd = fileURLToPath(new URL('..', import.meta.url));
+    try {
+      const said = execFileSync(process.execPath, [...flags, '-e', `${script}\n${end}`], {
+        cwd,
+        encoding: 'utf8',
+      });
+      expect(Number(said)).toBeGreaterThan(256 * 4);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test('puts our AS and next hop into what it feeds, and leaves out what it can not read', () => {

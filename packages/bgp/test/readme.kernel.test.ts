@@ -94,8 +94,8 @@ async function until(text: () => string, wanted: RegExp): Promise<void> {
 }
 
 describe('the README', () => {
-  test('has two scripts of about ten lines', () => {
-    expect(scripts).toHaveLength(2);
+  test('has three scripts of about ten lines', () => {
+    expect(scripts).toHaveLength(3);
     for (const script of scripts) expect(script.trim().split('\n').length).toBeLessThanOrEqual(16);
   });
 
