@@ -54,6 +54,8 @@ const READ_BACK_MS = 5_000;
 
 /** Watches that are silent for longer make `/v1/status` say that the node is not ready; nothing stops serving. */
 const STALE_MS = 60_000;
+/** A restore waits up to 10 s for the lock of iptables; one that takes longer than this is killed and tried again. */
+const TOOL_MS = 15_000;
 
 /** How often to look whether an address of the node moved: host endpoints may stand where it is. */
 const LINKS_MS = 2_000;
@@ -67,7 +69,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   const felix = new Map<string, AnyObject>();
   let settings = felixSettings([], options.node);
   let choice = chooseBackEnd(options, settings, seen);
-  const door = openKernel({ backend: seen.iptables.backend });
+  const door = openKernel({ backend: seen.iptables.backend, timeoutMs: TOOL_MS });
   if (!door.ok) throw new Error(door.fault.message);
   const socket = openRouteSocket();
   if (!socket.ok) throw new Error(socket.fault.message);

@@ -23,6 +23,11 @@ class FakeKernel {
     return this.#fails('read') ? fail(LOST) : ok(this.#actual());
   }
 
+  async members(): Promise<boolean> {
+    this.log.push('members');
+    return true;
+  }
+
   plan(desired: Desired, actual: Actual): Plan {
     const known = (actual as unknown as { holds: ReadonlySet<string> }).holds;
     const wanted = pods(desired);

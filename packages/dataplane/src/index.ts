@@ -51,7 +51,7 @@ export {
   renderTable,
   renderTables,
 } from './iptables/render.ts';
-export { type IptablesActual, type IptablesPlan, planIptables } from './iptables/plan-all.ts';
+export { type IptablesActual, type IptablesPlan, planIptables, planMembers } from './iptables/plan-all.ts';
 export { restoreInput } from './iptables/restore.ts';
 export { emptyTable, parseSave, type SavedJump, type SavedTable } from './iptables/saved.ts';
 export { LOOKUP_LIMITS, type LookupLimits } from './lookups/limits.ts';

@@ -29,8 +29,10 @@ export interface KernelDoor {
 export function openKernel(options: {
   readonly backend: Backend;
   readonly namespace?: Namespace;
+  /** How long one restore, save or nft may take; default 30 s. */
+  readonly timeoutMs?: number;
 }): Result<KernelDoor, SystemFault> {
-  const { backend, namespace } = options;
+  const { backend, namespace, timeoutMs = 30_000 } = options;
   const sets = NetlinkIpsetDriver.open(namespace);
   if (!sets.ok) return sets;
   const routes = RouteDriver.open(namespace);
@@ -39,13 +41,13 @@ export function openKernel(options: {
     return routes;
   }
   const driversOf = (variant: Backend) => ({
-    4: keptIptablesDriver({ family: 4, backend: variant, namespace }),
-    6: keptIptablesDriver({ family: 6, backend: variant, namespace }),
+    4: keptIptablesDriver({ family: 4, backend: variant, namespace, timeoutMs }),
+    6: keptIptablesDriver({ family: 6, backend: variant, namespace, timeoutMs }),
   });
   const variants = { legacy: driversOf('legacy'), nft: driversOf('nft') };
   const nftOf = (family: Family): NftDriver => {
-    const opened = NetlinkNftDriver.open({ family, namespace });
-    return opened.ok ? opened.value : nftDriver({ family, namespace });
+    const opened = NetlinkNftDriver.open({ family, namespace, timeoutMs });
+    return opened.ok ? opened.value : nftDriver({ family, namespace, timeoutMs });
   };
   const nft = { 4: nftOf(4), 6: nftOf(6) };
   const door = { sets: sets.value, tables: variants[backend], variants, nft, routes: routes.value };

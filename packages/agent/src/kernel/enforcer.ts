@@ -17,7 +17,7 @@ export interface Round {
 /** What an enforcer needs. */
 export interface EnforcerOptions {
   readonly core: AgentCore;
-  readonly kernel: Pick<Kernel, 'read' | 'plan' | 'apply'>;
+  readonly kernel: Pick<Kernel, 'read' | 'plan' | 'apply' | 'members'>;
   /** Looks at what a round is about to do; a fault keeps it from doing it. */
   readonly prove?: (desired: Desired) => DriverFault | undefined;
   /** Called when a round has taken what the core knows: whatever is told later belongs to the next. */
@@ -30,6 +30,8 @@ export interface EnforcerOptions {
   readonly refreshMs: number;
 }
 
+/** A round that takes longer waits for somebody. */
+const SLOW_MS = 500;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 5_000;
 
@@ -158,6 +160,25 @@ export class Enforcer {
     for (const resolve of waiting) resolve(found);
   }
 
+  /** While a step takes long, pods still come and go: their addresses need not wait for it. */
+  async #beside<T>(applying: Promise<T>): Promise<T> {
+    const { core, kernel } = this.#options;
+    let looking = false;
+    const timer = setInterval(() => {
+      if (looking) return;
+      looking = true;
+      void kernel.members(core.desired()).then(did => {
+        looking = false;
+        if (did) this.#readAgain = true;
+      });
+    }, SLOW_MS);
+    try {
+      return await applying;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
   async #round(): Promise<DriverFault | undefined> {
     const { core, kernel, onRound } = this.#options;
     const started = performance.now();
@@ -173,7 +194,7 @@ export class Enforcer {
     const refusal = this.#options.prove?.(desired);
     if (refusal !== undefined) return refusal;
     const plan = kernel.plan(desired, this.#actual);
-    const applied = await kernel.apply(plan, desired, this.#actual);
+    const applied = await this.#beside(kernel.apply(plan, desired, this.#actual));
     if (!applied.ok) return applied.fault;
     this.#actual = applied.value;
     this.#enforced = desired;

@@ -9,6 +9,7 @@ import {
   type Plan,
   parseSave,
   planIptables,
+  planMembers,
   planNft,
   planNftRemoval,
   planOf,
@@ -37,6 +38,8 @@ export class Kernel {
   #chosen: BackEnd;
   /** Sets that rules look up under their other name. After a restart nobody knows, and all move to their first. */
   #aside: ReadonlySet<SetId> = new Set();
+  /** The rules of the last `apply` that went through. */
+  #loaded: Rendered['lowered'] | undefined;
   #sets: { readonly of: Desired; readonly value: Rendered['sets'] } | undefined;
   #rendered: { readonly of: Desired; readonly by: BackEnd; readonly value: Rendered } | undefined;
 
@@ -150,6 +153,21 @@ export class Kernel {
     return plan;
   }
 
+  /**
+   * Brings the members of sets that are there up to date while a step of `apply` keeps everybody waiting, where rules
+   * before and after allow it. Whether it did something: then what is known of sets is no longer so.
+   */
+  async members(desired: Desired): Promise<boolean> {
+    if (this.#backEnd === 'nftables' || this.#loaded === undefined) return false;
+    const { lowered } = render(desired, this.#backEnd);
+    const held = await this.#door.sets.read();
+    if (!held.ok) return false;
+    const plan = planMembers(lowered, this.#loaded, desired.state.sets, held.value, this.#aside);
+    if (plan === undefined) return false;
+    await this.#door.sets.apply(planOf({ sets: plan }).filter(op => op.kind === 'ipset'));
+    return true;
+  }
+
   /** ipsets as the latest plan for this state has them. */
   #setsOf(desired: Desired): Rendered['sets'] {
     return this.#sets?.of === desired && this.#backEnd !== 'nftables'
@@ -175,6 +193,7 @@ export class Kernel {
       const left = await this.#door.apply(farewell);
       if (!left.ok) return left;
     }
+    this.#loaded = this.#render(desired).lowered;
     const { iptables, nft } = this.#after(plan, desired, actual);
     const freed = await this.#door.apply(plan.filter(isRelease));
     const wanted = this.#setsOf(desired);

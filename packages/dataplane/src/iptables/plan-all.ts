@@ -46,22 +46,47 @@ export function planIptables(
   const rulesToo = first.tablePlans.some(plan =>
     plan.rewrite.some(({ name }) => actual.saved(plan).chains.has(name) && !DISPATCH.has(name)),
   );
-  const changed = changedIds(first);
+  const changed = changedIds(first.setPlan, lowered, first.aside, states);
   if (!rulesToo && lowered.every(ruleset => mayMix(ruleset, new Set(changed.keys())))) return first;
   const aside = new Set(kept);
   for (const [id, size] of changed) if (size <= ASIDE_MEMBERS && !aside.delete(id)) aside.add(id);
   return planWith(lowered, states, actual, aside);
+}
 
-  function changedIds({ setPlan, aside: now }: IptablesPlan): ReadonlyMap<SetId, number> {
-    const sizes = new Map(setPlan.change.map(({ set }) => [set.name, set.members.size]));
-    const found = new Map<SetId, number>();
-    for (const ruleset of lowered)
-      for (const id of setsUsed(setAside(ruleset, now, states)).keys()) {
-        const size = sizes.get(setName(id, ruleset.family));
-        if (size !== undefined) found.set(plainId(id), Math.max(size, found.get(plainId(id)) ?? 0));
-      }
-    return found;
-  }
+/** The sets whose members a plan changes, with their sizes. */
+function changedIds(
+  { change }: SetPlan,
+  lowered: readonly Ruleset[],
+  aside: ReadonlySet<SetId>,
+  states: ReadonlyMap<SetId, MemberSet>,
+): ReadonlyMap<SetId, number> {
+  const sizes = new Map(change.map(({ set }) => [set.name, set.members.size]));
+  const found = new Map<SetId, number>();
+  for (const ruleset of lowered)
+    for (const id of setsUsed(setAside(ruleset, aside, states)).keys()) {
+      const size = sizes.get(setName(id, ruleset.family));
+      if (size !== undefined) found.set(plainId(id), Math.max(size, found.get(plainId(id)) ?? 0));
+    }
+  return found;
+}
+
+/**
+ * Only the members of sets that are there, for when rules must wait for a tool that takes long: undefined when nothing
+ * changes, or when `loaded` rules or those to come could not stand beside them.
+ */
+export function planMembers(
+  lowered: readonly Ruleset[],
+  loaded: readonly Ruleset[],
+  states: ReadonlyMap<SetId, MemberSet>,
+  actual: ReadonlyMap<string, ActualSet>,
+  aside: ReadonlySet<SetId>,
+): SetPlan | undefined {
+  const wanted = desiredSets(states, ...lowered.map(ruleset => setAside(ruleset, aside, states)));
+  const { change } = planSets(wanted, actual);
+  const plan: SetPlan = { create: [], replace: [], change, destroy: [] };
+  const changed = new Set(changedIds(plan, lowered, aside, states).keys());
+  const fits = [...lowered, ...loaded].every(ruleset => mayMix(ruleset, changed));
+  return change.length > 0 && fits ? plan : undefined;
 }
 
 /** A pod that comes or goes changes these, and nothing for the others. */
