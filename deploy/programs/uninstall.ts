@@ -4,6 +4,7 @@ import {
   COMPILED_TABLES,
   emptyTable,
   parseSave,
+  planNftRemoval,
   planOf,
   planRoutes,
   planSets,
@@ -14,7 +15,7 @@ import {
 import { openKernel } from '@muslin/linux';
 
 const USAGE = `uninstall [--conflist FILE] [--bin-dir DIR] [--run-dir DIR] [--state-dir DIR]
-  removes what Muslin left on this node: rules of both iptables back ends, ipsets, routes, and the files named
+  removes what Muslin left on this node: rules in iptables and nftables, ipsets, routes, and the files named
 `;
 
 /** Removes our rules, sets and routes from the kernel; sentences for what could not be read or removed. */
@@ -23,7 +24,7 @@ export async function clearKernel(): Promise<readonly string[]> {
   for (const backend of ['nft', 'legacy'] as const) {
     const door = openKernel({ backend });
     if (!door.ok) return [door.fault.message];
-    const { tables, sets, routes } = door.value;
+    const { tables, sets, nft, routes } = door.value;
     const plans = [];
     for (const family of [4, 6] as const)
       for (const table of COMPILED_TABLES) {
@@ -33,6 +34,11 @@ export async function clearKernel(): Promise<readonly string[]> {
         const nothing = { family, table, chains: new Map(), hooks: new Map() };
         plans.push(planTable(nothing, saved ?? emptyTable(table)));
       }
+    const nftPlans = [];
+    for (const family of [4, 6] as const) {
+      const listed = await nft[family].read();
+      if (listed.ok && listed.value !== undefined) nftPlans.push(...planNftRemoval(family, listed.value));
+    }
     const held = await sets.read();
     const listed = await routes.read();
     if (!held.ok) complaints.push(held.fault.message);
@@ -43,6 +49,7 @@ export async function clearKernel(): Promise<readonly string[]> {
     const plan = [
       ...planOf({
         tables: plans,
+        nft: nftPlans,
         routes: planRoutes([], kernelRoutes, ROUTE_PROTOCOL_MUSLIN),
         ...(last && held.ok ? { sets: planSets(new Map(), held.value) } : {}),
       }),

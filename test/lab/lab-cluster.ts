@@ -23,10 +23,11 @@ export class TestCluster {
     nodes: number,
     pods: number,
     tor: 'bird' | 'none' = 'bird',
+    agentArgs: readonly string[] = [],
   ): Promise<TestCluster> {
     await sweep(id);
     const report = new Report(() => {}, false);
-    const cluster = await Cluster.up({ id, nodes, tor }, report);
+    const cluster = await Cluster.up({ id, nodes, tor, agentArgs }, report);
     if (pods > 0) await startSample(cluster, pods, report);
     const bad = report.checks.filter(check => !check.ok);
     if (bad.length > 0) throw new Error(bad.map(check => `${check.name}: ${check.seen}`).join('; '));
