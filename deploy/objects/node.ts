@@ -23,6 +23,7 @@ const agent: Tree = {
     ...program('agent', '--run-dir', RUN_DIR, '--state-dir', STATE_DIR),
     ...['--established', value('agent.established')],
     ...['--dataplane', value('agent.dataplane')],
+    ...['--prove', value('agent.prove'), '--flows', value('agent.flows')],
     ...['--iptables', value('agent.iptables'), '--refresh-ms', text({ setting: 'agent.refreshMs' })],
   ],
   env: [nodeName, ...apiServerEnv],

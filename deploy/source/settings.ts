@@ -127,6 +127,17 @@ export const SETTINGS: readonly Setting[] = [
     shape: string('auto', { oneOf: ['auto', 'nft', 'legacy'] }),
   },
   {
+    path: 'agent.prove',
+    about:
+      'enforce, warn or off: rules that are not proved to mean what policies mean stay out, or are told of.',
+    shape: string('enforce', { oneOf: ['enforce', 'warn', 'off'] }),
+  },
+  {
+    path: 'agent.flows',
+    about: 'on or off: whether rules tell of packets that they deny (muslinctl flows).',
+    shape: string('on', { oneOf: ['on', 'off'] }),
+  },
+  {
     path: 'agent.refreshMs',
     about: 'Milliseconds between looks at what others may have changed in our rules.',
     shape: integer(10_000, 100, 999_999),

@@ -71,3 +71,23 @@ test('packets of a group arrive with prefix, hook, interface, mark and their fir
   });
   for (const socket of sockets) socket.close();
 });
+
+test('a flood reaches the listener no faster than the rule says', async () => {
+  const heard: LoggedPacket[] = [];
+  const watch = must(
+    watchPacketLog({ group: 9, onPackets: p => heard.push(...p), onLoss: () => {}, namespace: b.namespace }),
+  );
+  const log = ['-j', 'NFLOG', '--nflog-group', '9', '--nflog-prefix', 'flood'];
+  const limit = ['-m', 'limit', '--limit', '50/second', '--limit-burst', '50'];
+  b.run('iptables-legacy', '-A', 'INPUT', '-p', 'udp', '--dport', '7777', ...limit, ...log);
+  const socket = await socketIn(a, '10.0.0.1', 4100);
+  const begun = performance.now();
+  for (let i = 0; i < 5_000; i++)
+    await new Promise<void>(sent => socket.send('x', 7777, '10.0.0.2', () => sent()));
+  await until(() => heard.length > 20);
+  const seconds = (performance.now() - begun) / 1000;
+  await new Promise(resolve => setTimeout(resolve, 300));
+  expect(heard.length).toBeLessThanOrEqual(1 + 50 + 50 * (seconds + 1));
+  watch.stop();
+  socket.close();
+});
