@@ -16,6 +16,8 @@ const KINDS = [
   'NetworkSet',
   'GlobalNetworkSet',
   'IPPool',
+  'HostEndpoint',
+  'FelixConfiguration',
 ] as const;
 
 /** What is in the cluster now, and what graphs that lived through every change say of it. */

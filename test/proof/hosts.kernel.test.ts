@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { snapshotOf } from '@muslin/api';
 import {
   compile,
@@ -280,6 +281,29 @@ describe.each(['nft', 'iptables-nft', 'iptables-legacy'] as const)('host endpoin
     expect(found.filter(({ through }) => through).map(({ name }) => name)).toEqual(
       ALL.filter(name => open.includes(name)),
     );
+  });
+
+  it('a session on a failsafe port that is older than connection tracking goes on', async () => {
+    load([]);
+    const { host: node, out } = rooms;
+    const listen = `require('net').createServer(s => s.on('data', d => s.write(d))).listen(22, () => console.log('up'))`;
+    const server = spawn('ip', ['netns', 'exec', node.name, process.execPath, '-e', listen]);
+    const dial = `const s = require('net').connect(22, '${NODE}', () => s.write('a'));
+      s.on('data', d => console.log(String(d)));
+      process.stdin.on('data', d => s.write(String(d)));`;
+    await once(server.stdout, 'data');
+    const client = spawn('ip', ['netns', 'exec', out.name, process.execPath, '-e', dial]);
+    try {
+      expect(String((await once(client.stdout, 'data'))[0])).toBe('a\n');
+      load([BY_NAME]);
+      node.run(['conntrack', '-F']);
+      client.stdin.write('b');
+      const [echo] = await once(client.stdout, 'data', { signal: AbortSignal.timeout(5_000) });
+      expect(String(echo)).toBe('b\n');
+    } finally {
+      client.kill('SIGKILL');
+      server.kill('SIGKILL');
+    }
   });
 
   it('what is untracked leaves no trace in connection tracking', () => {

@@ -11,6 +11,7 @@ import { ClusterMirror } from './cluster-mirror.ts';
 import { Dice } from './dice.ts';
 import { LABELS, NAMESPACE_LABELS, NAMESPACES, namespaces, PORTS, pods } from './population.ts';
 import { networkSets, randomCalicoPolicies, TIERS } from './random-calico-policy.ts';
+import { randomHosts } from './random-host.ts';
 import { randomPolicies, type WrittenPolicy } from './random-policy.ts';
 import { type Place, showWay, type Way, witnesses } from './witnesses.ts';
 
@@ -53,6 +54,7 @@ export class Proof {
   readonly #mirror: ClusterMirror;
   readonly #places: readonly Place[];
   readonly #servers: readonly EchoServers[];
+  #turn = 0;
   #applied = new Map<string, WrittenPolicy>();
 
   private constructor(cluster: Cluster, options: ProofOptions, places: readonly Place[]) {
@@ -89,6 +91,7 @@ export class Proof {
   /** Rolls the next policies (and sometimes labels), puts them in the place of the last, and asks everybody. */
   async next(): Promise<Round> {
     if (this.#dice.chance(0.4)) await this.#relabel();
+    if (this.#dice.chance(0.6)) await this.#rehost();
     const addresses = this.#places.map(place => place.ip);
     const policies = [
       ...randomPolicies(this.#dice, addresses),
@@ -142,8 +145,8 @@ export class Proof {
     for (;;) {
       const from = this.#dice.pick(this.#dice.chance(0.8) ? inCluster : this.#places);
       const to = this.#dice.pick(this.#dice.chance(0.85) ? inCluster : this.#places);
-      // Two ends outside pods: nobody's policy is asked.
-      if (from === to || (from.pod ?? to.pod) === undefined) continue;
+      // Neither a pod nor a node: nobody's policy is asked.
+      if (from === to || (from.pod ?? to.pod ?? from.node ?? to.node) === undefined) continue;
       const { protocol, port } = this.#dice.pick(PORTS);
       return { from, to, protocol, port };
     }
@@ -198,6 +201,41 @@ export class Proof {
     );
     if (!changed.ok) throw new Error(changed.fault.message);
     await this.#enforced(new Map(), { [kind]: changed.value.metadata.resourceVersion ?? '0' });
+  }
+
+  /** Other host endpoints. */
+  async #rehost(): Promise<void> {
+    const { nodes } = this.cluster.topology;
+    const wanted = new Map(randomHosts(this.#dice, nodes).map(host => [host.metadata.name, host]));
+    const through: string[] = [];
+    for (const { name } of nodes) {
+      const host = wanted.get(`${name}-host`);
+      if (host === undefined)
+        await this.cluster.client.delete(RESOURCES.HostEndpoint, { name: `${name}-host` });
+      else {
+        // Fields that a merge would keep must go.
+        await this.cluster.client.delete(RESOURCES.HostEndpoint, { name: `${name}-host` });
+        const applied = await this.cluster.apply(host as unknown as AnyObject);
+        through.push(applied.metadata.resourceVersion ?? '0');
+      }
+    }
+    const last = through.at(-1);
+    if (last !== undefined) await this.#enforced(new Map(), { HostEndpoint: last });
+    else await this.#enforcedNow();
+  }
+
+  /** A deletion shows in no version: a change of a kind that comes after it does. */
+  async #enforcedNow(): Promise<void> {
+    const { nodes } = this.cluster.topology;
+    const marker = {
+      apiVersion: 'projectcalico.org/v3',
+      kind: 'HostEndpoint',
+      metadata: { name: 'marker', annotations: { turn: String(this.#turn++) } },
+      spec: { node: 'nobody', interfaceName: '*' },
+    };
+    const applied = await this.cluster.apply(marker as AnyObject);
+    if (nodes.length > 0)
+      await this.#enforced(new Map(), { HostEndpoint: applied.metadata.resourceVersion ?? '0' });
   }
 
   async #enforced(

@@ -43,6 +43,10 @@ export function randomCalicoPolicies(dice: Dice, addresses: readonly string[]): 
 
 function randomPolicy(dice: Dice, addresses: readonly string[], name: string): WrittenPolicy {
   const global = dice.chance(0.5);
+  const hosts = global
+    ? dice.pick([{}, {}, { applyOnForward: true }, { applyOnForward: true, preDNAT: true }])
+    : {};
+  const ingressOnly = 'preDNAT' in hosts;
   const rules = () => dice.times(0, 4, () => rule(dice, addresses));
   const types = dice.pick([undefined, undefined, ['Ingress'], ['Egress'], ['Ingress', 'Egress']]);
   const tier = dice.pick([undefined, 'default', 'security', 'strict', 'late']);
@@ -55,9 +59,10 @@ function randomPolicy(dice: Dice, addresses: readonly string[], name: string): W
       ...(dice.chance(0.7) && { order: dice.pick([1, 10, 10, 1000]) }),
       ...(dice.chance(0.8) && { selector: selector(dice) }),
       ...(global && dice.chance(0.4) && { namespaceSelector: namespaceSelector(dice) }),
-      ...(types !== undefined && { types }),
+      ...hosts,
+      ...(types !== undefined && !ingressOnly && { types }),
       ...(dice.chance(0.7) && { ingress: rules() }),
-      ...(dice.chance(0.5) && { egress: rules() }),
+      ...(dice.chance(0.5) && !ingressOnly && { egress: rules() }),
     },
   };
 }

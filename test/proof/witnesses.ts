@@ -1,8 +1,9 @@
 import type { NodeState, Snapshot } from '@muslin/api';
 import {
+  type Course,
   compile,
-  evaluate,
   IPTABLES_LIMITS,
+  journey,
   lookupOf,
   lower,
   NFT_LIMITS,
@@ -12,8 +13,17 @@ import {
   type Ruleset,
   workloadInterfaceName,
 } from '@muslin/dataplane';
-import { mustIp } from '@muslin/net';
-import { decide, Judge, nodeState, type PolicyView, viewOf } from '@muslin/policy';
+import { mustIp, prefixHas } from '@muslin/net';
+import {
+  decide,
+  type EndIdentity,
+  type HostViews,
+  HostWay,
+  Judge,
+  nodeState,
+  type PolicyView,
+  viewOf,
+} from '@muslin/policy';
 
 /** A place that connections come from or go to. `pod` and `node` are what it is to the cluster. */
 export interface Place {
@@ -54,8 +64,8 @@ export function witnesses(
   const judge = new Judge(snapshot);
   return [
     { name: 'muslinctl why', allows: way => judged(judge, way) },
-    decider('specification', specified),
-    decider('graph', graphStates),
+    decider('specification', snapshot, specified),
+    decider('graph', snapshot, graphStates),
     ...FORMS.map(({ name, make }) => kernelLike(name, snapshot, specified, make)),
   ];
 }
@@ -69,7 +79,7 @@ function judged(judge: Judge, { from, to, protocol, port }: Way): boolean {
 }
 
 /** `decide` on the states of both ends' nodes. */
-function decider(name: string, states: ReadonlyMap<string, NodeState>): Witness {
+function decider(name: string, snapshot: Snapshot, states: ReadonlyMap<string, NodeState>): Witness {
   const views = new Map<string, PolicyView>([...states].map(([node, state]) => [node, viewOf(state)]));
   const side = (place: Place, direction: 'ingress' | 'egress', way: Way) => {
     if (place.pod === undefined) return true;
@@ -85,10 +95,31 @@ function decider(name: string, states: ReadonlyMap<string, NodeState>): Witness 
     };
     return decide(plan, view, packet, direction).answer === 'allow';
   };
+  const identity = ({ pod, node }: Place): EndIdentity => {
+    if (pod !== undefined)
+      return { kind: 'pod', endpoint: `pod/${pod.namespace}/${pod.name}`, node: pod.node };
+    return node === undefined ? { kind: 'external' } : { kind: 'node', node };
+  };
+  const hosts: HostViews = {
+    hosts: node => states.get(node)?.hosts,
+    at: node => views.get(node) as PolicyView,
+  };
+  const hostsAllow = (way: Way) => {
+    const packet = {
+      source: mustIp(way.from.ip),
+      destination: mustIp(way.to.ip),
+      protocol: PROTOCOL[way.protocol],
+      destinationPort: way.port,
+    };
+    const met = new HostWay(snapshot, hosts, identity(way.from), identity(way.to), packet, packet);
+    const said = [met.leaving(), met.entering(), ...met.crossings()];
+    return said.every(decision => decision?.answer !== 'deny');
+  };
   const ownNode = ({ from, to }: Way) => from.node !== undefined && from.node === to.pod?.node;
   return {
     name,
-    allows: way => side(way.from, 'egress', way) && (ownNode(way) || side(way.to, 'ingress', way)),
+    allows: way =>
+      side(way.from, 'egress', way) && (ownNode(way) || side(way.to, 'ingress', way)) && hostsAllow(way),
   };
 }
 
@@ -116,47 +147,51 @@ function kernelLike(
   };
   const kernels = new Map(
     [...states].map(([node, state]) => {
-      const rules = make(compile(state, config));
+      const ips = snapshot.nodes.get(node)?.ips ?? [];
+      const rules = make(compile(state, { ...config, links: [{ name: 'eth0', ips }] }));
       return [node, { rules, sets: lookupOf(rules.sets, state.sets) }] as const;
     }),
   );
-  const passes = (node: string, hook: 'FORWARD' | 'INPUT' | 'OUTPUT', packet: Packet) => {
+  const passes = (node: string, course: Course, packet: Packet) => {
     const kernel = kernels.get(node);
     if (kernel === undefined) throw new Error(`no node ${node}`);
-    return evaluate(kernel.rules, kernel.sets, packet, hook).verdict !== 'drop';
+    return journey(kernel.rules, kernel.sets, course, packet).passes;
   };
+  const pools = [...snapshot.pools.values()].map(pool => pool.cidr);
   return {
     name,
     allows: way => {
-      const base = {
-        family: 4,
-        src: mustIp(way.from.ip),
-        dst: mustIp(way.to.ip),
-        protocol: PROTOCOL[way.protocol],
-        sport: 40_000,
-        dport: way.port,
-        ctState: 'NEW',
-        mark: 0,
-      } as const;
+      const src = mustIp(way.from.ip);
+      const dst = mustIp(way.to.ip);
+      const [start, end] = [way.from, way.to].map(({ pod, node }) => pod?.node ?? node);
       const link = ({ pod }: Place) =>
         pod === undefined ? 'eth0' : workloadInterfaceName(pod.namespace, pod.name);
-      const start = way.from.pod?.node ?? way.from.node;
-      const end = way.to.pod?.node ?? way.to.node;
-      if (start === end && start !== undefined) {
-        if (way.from.node !== undefined) return passes(start, 'OUTPUT', { ...base, out: link(way.to) });
-        if (way.to.node !== undefined) return passes(start, 'INPUT', { ...base, in: link(way.from) });
-        return passes(start, 'FORWARD', { ...base, in: link(way.from), out: link(way.to) });
-      }
-      const leaves =
-        start === undefined ||
-        (way.from.node !== undefined
-          ? passes(start, 'OUTPUT', { ...base, out: 'eth0' })
-          : passes(start, 'FORWARD', { ...base, in: link(way.from), out: 'eth0' }));
-      const enters =
-        end === undefined ||
-        (way.to.node !== undefined
-          ? passes(end, 'INPUT', { ...base, in: 'eth0' })
-          : passes(end, 'FORWARD', { ...base, in: 'eth0', out: link(way.to) }));
+      // What leaves a node: a pod's packets to outside all pools have its address from then on.
+      const outward = start !== undefined && start !== end;
+      const leavesPools = way.from.pod !== undefined && !pools.some(pool => prefixHas(pool, dst));
+      const natSource = outward && leavesPools ? snapshot.nodes.get(start)?.ips[0] : undefined;
+      const at = (node: string, first: boolean): boolean => {
+        const isStart = node === start;
+        const isEnd = node === end;
+        const [own, mine] = [isStart && way.from.node === node, isEnd && way.to.node === node];
+        const packet: Packet = {
+          family: 4,
+          src: first ? src : (natSource ?? src),
+          dst,
+          protocol: PROTOCOL[way.protocol],
+          sport: 40_000,
+          dport: way.port,
+          ctState: 'NEW',
+          mark: 0,
+          srcLocal: own,
+          dstLocal: mine,
+          ...(!own && { in: isStart ? link(way.from) : 'eth0' }),
+          ...(!mine && { out: isEnd ? link(way.to) : 'eth0' }),
+        };
+        return passes(node, own ? 'out' : mine ? 'in' : 'through', packet);
+      };
+      const leaves = start === undefined || at(start, true);
+      const enters = end === undefined || end === start || at(end, false);
       return leaves && enters;
     },
   };

@@ -1,5 +1,5 @@
-import type { Direction, Snapshot } from '@muslin/api';
-import type { Ip } from '@muslin/net';
+import type { Direction, HostState, Snapshot } from '@muslin/api';
+import { type Ip, prefixHas } from '@muslin/net';
 import {
   decideHost,
   type HostQuestion,
@@ -9,15 +9,23 @@ import {
   type PlacedHost,
 } from './decide-host.ts';
 import type { EndIdentity, Note } from './flow.ts';
-import type { SnapshotView } from './snapshot-view.ts';
+import type { PolicyView } from './policy-view.ts';
 import type { Decision, Packet } from './trace.ts';
+
+/** What each node enforces. */
+export interface HostViews {
+  /** The host endpoints of a node; undefined when it has none. */
+  hosts(node: string): HostState | undefined;
+  /** Policies and sets as that node has them. */
+  at(node: string): PolicyView;
+}
 
 /** The host endpoints that a packet meets between its ends, and what they say. */
 export class HostWay {
   /** Grows with the questions. */
   readonly notes: Note[] = [];
   readonly #snapshot: Snapshot;
-  readonly #view: SnapshotView;
+  readonly #views: HostViews;
   readonly #from: EndIdentity;
   readonly #to: EndIdentity;
   readonly #packet: Packet;
@@ -25,14 +33,14 @@ export class HostWay {
 
   constructor(
     snapshot: Snapshot,
-    view: SnapshotView,
+    views: HostViews,
     from: EndIdentity,
     to: EndIdentity,
     packet: Packet,
     before: Packet,
   ) {
     this.#snapshot = snapshot;
-    this.#view = view;
+    this.#views = views;
     this.#from = from;
     this.#to = to;
     this.#packet = packet;
@@ -89,7 +97,7 @@ export class HostWay {
   }
 
   #alone(direction: Direction, node: string): Decision | undefined {
-    if (this.#view.hosts(node) === undefined) return undefined;
+    if (this.#views.hosts(node) === undefined) return undefined;
     return { direction, answer: 'allow', because: { code: 'same-node', node }, tiers: [] };
   }
 
@@ -100,11 +108,12 @@ export class HostWay {
     untracked: HostQuestion['untracked'],
     ...stages: readonly HostStage[]
   ): Decision | undefined {
-    const state = this.#view.hosts(node);
+    const state = this.#views.hosts(node);
     if (state === undefined || placed === undefined) return undefined;
     const before = this.#translates(node) ? this.#before : this.#packet;
-    const question = { direction, stages, untracked, packet: this.#packet, before };
-    const decision = decideHost(placed.plan, state.failsafe, this.#view, question);
+    const [packet, seen] = [this.#asSeenAt(node, this.#packet), this.#asSeenAt(node, before)];
+    const question = { direction, stages, untracked, packet, before: seen };
+    const decision = decideHost(placed.plan, state.failsafe, this.#views.at(node), question);
     // Where nothing was asked there is nothing to tell.
     if (decision.tiers.length === 0 && decision.because.code === 'past-last-tier') return undefined;
     const { key } = placed.plan;
@@ -118,8 +127,20 @@ export class HostWay {
     return this.#from.kind === 'external' || this.#from.node === node;
   }
 
+  /** Pods of natOutgoing pools leave for outside all pools with their node's address (IPPool `natOutgoing`). */
+  #asSeenAt(node: string, packet: Packet): Packet {
+    const from = this.#from;
+    if (from.kind !== 'pod' || from.node === node) return packet;
+    const pools = [...this.#snapshot.pools.values()];
+    const leaves = pools.some(({ cidr, natOutgoing }) => natOutgoing && prefixHas(cidr, packet.source));
+    if (!leaves || pools.some(({ cidr }) => prefixHas(cidr, packet.destination))) return packet;
+    const { family } = packet.source;
+    const source = this.#snapshot.nodes.get(from.node)?.ips.find(ip => ip.family === family);
+    return source === undefined ? packet : { ...packet, source };
+  }
+
   #link(node: string, address: Ip | undefined): PlacedHost | undefined {
-    const state = this.#view.hosts(node);
+    const state = this.#views.hosts(node);
     if (state === undefined) return undefined;
     const { family } = this.#packet.source;
     const own = this.#snapshot.nodes.get(node)?.ips.find(ip => ip.family === family);
@@ -127,7 +148,7 @@ export class HostWay {
   }
 
   #pods(node: string): PlacedHost | undefined {
-    const plan = hostAtPods({ plans: this.#view.hosts(node)?.plans.values() ?? [] });
+    const plan = hostAtPods({ plans: this.#views.hosts(node)?.plans.values() ?? [] });
     return plan && { plan, assumed: false };
   }
 }

@@ -29,6 +29,7 @@ export {
   type PathExplanation,
 } from './flow.ts';
 export { Graph } from './graph.ts';
+export { type HostViews, HostWay } from './host-way.ts';
 export { Judge } from './judge.ts';
 export { type PolicyView, viewOf } from './policy-view.ts';
 export {

@@ -60,6 +60,11 @@ export class SnapshotView implements PolicyView {
     return this.#hosts.get(node);
   }
 
+  /** One view answers for every node: sets are the same on all. */
+  at(): PolicyView {
+    return this;
+  }
+
   policy(key: PolicyKey): ActivePolicy | undefined {
     const known = this.#policies.get(key);
     if (known !== undefined) return known;

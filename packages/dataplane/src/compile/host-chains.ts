@@ -55,9 +55,8 @@ export function hostChain(
   if (stage !== 'untracked')
     rules.push({ matches: [{ kind: 'conntrack', states: ['RELATED', 'ESTABLISHED'] }], action: pass });
   if (stage !== 'forwarded') rules.push(...linkRules(frame.family, pass));
-  if (stage !== 'untracked')
-    rules.push({ matches: [{ kind: 'conntrack', states: ['INVALID'] }], action: { kind: 'drop' } });
   if (stage !== 'forwarded') rules.push(...failsafeRules(stage, direction, pass, frame));
+  if (stage !== 'untracked') rules.push({ matches: [INVALID], action: { kind: 'drop' } });
   for (const { chain, allows } of tiers) {
     if (chain.rules.length === 0) continue;
     const comment = `${plan.key} ${stage} ${direction}`;
@@ -77,12 +76,17 @@ export function hostChainName(plan: HostPlan, stage: HostStage, direction: Direc
   return chainName(`h${STAGE_LETTER[stage]}${direction === 'ingress' ? 'i' : 'e'}`, plan.name);
 }
 
+const INVALID: Match = { kind: 'conntrack', states: ['INVALID'] };
+
 function linkRules(family: Family, action: Action): readonly Rule[] {
   if (family === 4) return [];
   return LINK_TYPES.map(type => ({ matches: [{ kind: 'icmp', type }], action, comment: 'IPv6 link' }));
 }
 
-/** Nothing remembers an untracked packet, so before tracking the answers of failsafe connections pass by their source port. */
+/**
+ * Packets to failsafe ports, and answers from them where tracking does not know the connection: it has not begun, or the
+ * connection is older than the node's first rule with a state (an administrator's SSH, the agent's own watches).
+ */
 function failsafeRules(
   stage: HostStage,
   direction: Direction,
@@ -91,10 +95,10 @@ function failsafeRules(
 ): readonly Rule[] {
   const far = direction === 'ingress' ? 'source' : 'destination';
   const asks = rulesFor(direction === 'ingress' ? inbound : outbound, 'destination-ports', far, family);
-  const answers =
-    stage === 'untracked'
-      ? rulesFor(direction === 'ingress' ? outbound : inbound, 'source-ports', far, family)
-      : [];
+  const unknown = stage === 'untracked' ? [] : [INVALID];
+  const answers = rulesFor(direction === 'ingress' ? outbound : inbound, 'source-ports', far, family).map(
+    matches => [...unknown, ...matches],
+  );
   return [...asks, ...answers].map(matches => ({ matches, action, comment: 'failsafe' }));
 }
 

@@ -80,10 +80,14 @@ export class HostIntentions {
         accept,
         take(this.#space.any(LINK_TYPES.map(type => this.#space.icmp(type, undefined)))),
       );
-    drop = take(this.#space.conntrack(['INVALID']));
     const { inbound = [], outbound = [] } = this.#state.hosts?.failsafe ?? {};
-    const safe = direction === 'ingress' ? this.#ports(inbound, 'src') : this.#ports(outbound, 'dst');
-    accept = diagram.or(accept, take(safe));
+    const [here, there] = direction === 'ingress' ? [inbound, outbound] : [outbound, inbound];
+    const far = direction === 'ingress' ? 'src' : 'dst';
+    accept = diagram.or(accept, take(this.#ports(here, 'dst', far)));
+    // Answers of failsafe connections that are older than tracking.
+    const invalid = this.#space.conntrack(['INVALID']);
+    accept = diagram.or(accept, take(diagram.and(invalid, this.#ports(there, 'src', far))));
+    drop = take(invalid);
     const said = this.#tiers(plan.local[direction], direction);
     accept = diagram.or(accept, take(said.allow));
     drop = diagram.or(drop, take(said.deny));
@@ -127,11 +131,11 @@ export class HostIntentions {
     return { allow, deny };
   }
 
-  #ports(list: readonly FailsafePort[], far: 'src' | 'dst'): Node {
+  #ports(list: readonly FailsafePort[], side: 'src' | 'dst', far: 'src' | 'dst'): Node {
     const { diagram } = this.#space;
     return this.#space.any(
       list.map(({ protocol, port, net }) => {
-        const ports = this.#space.ports('dst', [{ first: port, last: port }]);
+        const ports = this.#space.ports(side, [{ first: port, last: port }]);
         const some = diagram.and(this.#space.protocol(protocol), ports);
         return net === undefined ? some : diagram.and(some, this.#space.nets(far, [net]));
       }),
