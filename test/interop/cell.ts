@@ -119,6 +119,15 @@ export class Cell {
     }
   }
 
+  /** Waits until a guard of the kernel on one side has dropped packets. */
+  async dropped(side: 'ours' | 'theirs', counter: 'TCPMD5Failure' | 'TCPMinTTLDrop'): Promise<void> {
+    await this.until(
+      `${counter} counts`,
+      async () => this.#place.count(side, counter),
+      count => count > 0,
+    );
+  }
+
   /** Both sides say that the session stands. */
   async up(): Promise<void> {
     await this.until(

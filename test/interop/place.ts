@@ -45,6 +45,14 @@ export class Place {
     }
   }
 
+  /** A counter of the kernel (`TcpExt`) in one of the namespaces. */
+  count(side: 'ours' | 'theirs', counter: string): number {
+    const table = execFileSync('ip', ['netns', 'exec', this[side], 'cat', '/proc/net/netstat']).toString();
+    const [names, values] = table.split('\n').filter(line => line.startsWith('TcpExt:'));
+    const at = names?.split(' ').indexOf(counter) ?? -1;
+    return Number(values?.split(' ')[at] ?? Number.NaN);
+  }
+
   remove(): void {
     for (const ns of [this.ours, this.theirs]) spawnSync('ip', ['netns', 'del', ns]);
     rmSync(this.folder, { recursive: true, force: true });

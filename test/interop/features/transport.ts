@@ -6,14 +6,15 @@ const KEYS = {
   right: { [ADDRESS.theirs.ipv4]: 'gooseberry' },
   wrong: { [ADDRESS.theirs.ipv4]: 'raspberry' },
 };
-/** Long enough for several attempts of either side. */
-const REFUSED_S = 4;
+/** Once a guard has dropped packets: long enough for another attempt. */
+const REFUSED_S = 2;
 
 /** How the session comes up, and what guards it. */
 export const TRANSPORT: readonly Feature[] = [
   {
     name: 'TCP MD5 (RFC 2385), we call',
-    shows: 'no session with another password, one with the same',
+    shows:
+      'the kernel drops what is signed with another password (TCPMD5Failure), and a session with the same',
     lacks: {
       OpenBGPD:
         'the listening socket of 7.7 on Linux has no key: its kernel counts our signed SYNs as TCPMD5Unexpected; calls of its own are signed',
@@ -22,15 +23,18 @@ export const TRANSPORT: readonly Feature[] = [
   },
   {
     name: 'TCP MD5 (RFC 2385), the peer calls',
-    shows: 'no session with another password, one with the same',
+    shows:
+      'the kernel drops what is signed with another password (TCPMD5Failure), and a session with the same',
     run: begin => md5(begin, 'they'),
   },
   {
     name: 'GTSM: we guard (RFC 5082)',
-    shows: 'no session with a peer whose packets have a low TTL, one with a peer that sends 255',
+    shows:
+      'our kernel drops a peer’s packets with a low TTL (TCPMinTTLDrop), and a session with a peer that sends 255',
     run: async begin => {
       const transport = { ttlSecurityHops: 1 };
       const lax = await begin({ theirs: { passive: true }, peer: { transport } });
+      await lax.dropped('ours', 'TCPMinTTLDrop');
       await lax.never(
         'our guard lets a low TTL in',
         () => lax.ours.peer(),
@@ -43,7 +47,8 @@ export const TRANSPORT: readonly Feature[] = [
   },
   {
     name: 'GTSM: the peer guards (RFC 5082)',
-    shows: 'no session when our packets have a TTL of 64, one when they have 255',
+    shows:
+      'the peer’s kernel drops packets of ours with a TTL of 64 (TCPMinTTLDrop), and a session when they have 255',
     lacks: {
       ExaBGP:
         'Python’s socket module has no IP_MINTTL, so “incoming-ttl” sets the TTL of what it sends (reactor/network/tcp.py)',
@@ -53,6 +58,7 @@ export const TRANSPORT: readonly Feature[] = [
         theirs: { passive: true, gtsm: true },
         peer: { transport: { multihopTtl: 64 } },
       });
+      await far.dropped('theirs', 'TCPMinTTLDrop');
       await far.never(
         'the peer’s guard lets a low TTL in',
         () => far.theirs.established(),
@@ -139,6 +145,7 @@ async function md5(begin: Begin, caller: 'we' | 'they'): Promise<void> {
     peer: { passive: caller === 'they', transport: { passwordKey: 'test' } },
     ours: { keys: KEYS.wrong },
   });
+  await cell.dropped(caller === 'we' ? 'theirs' : 'ours', 'TCPMD5Failure');
   await cell.never(
     'another password is let in',
     () => cell.ours.peer(),
