@@ -1,6 +1,7 @@
+import { createSocket } from 'node:dgram';
 import { createServer, type Server, Socket } from 'node:net';
 import { RESOURCES } from '@muslin/kube';
-import { tcpListenIn, tcpSocketIn } from '@muslin/linux';
+import { tcpListenIn, tcpSocketIn, udpSocketIn } from '@muslin/linux';
 import { mustIp } from '@muslin/net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { egressDeny, policyObject } from './cluster-facts.ts';
@@ -165,6 +166,63 @@ test('the flows of a pod that is deleted are forgotten before its address can be
   expect(flows()).toContain('ESTABLISHED');
   expect((await stand.cni('DEL', brief)).code).toBe(0);
   expect(flows()).not.toContain('ESTABLISHED');
+});
+
+/** Datagrams from one pod to another, each way of asking the same flow; how many arrived so far. */
+async function datagrams(from: string, to: string, family: 4 | 6): Promise<() => number> {
+  const [source, target] = [pods[from], pods[to]];
+  if (source === undefined || target === undefined) throw new Error('no such pod');
+  const at = port++;
+  const open = async (space: Space) => {
+    const fd = must(udpSocketIn(space.namespace, mustIp(family === 4 ? '0.0.0.0' : '::'), at));
+    const socket = createSocket(family === 4 ? 'udp4' : 'udp6');
+    socket.on('error', () => {});
+    await new Promise<void>(resolve => socket.bind({ fd }, resolve));
+    return socket;
+  };
+  const [client, server] = [await open(source.space), await open(target.space)];
+  let heard = 0;
+  server.on('message', () => heard++);
+  const timer = setInterval(() => client.send('.', at, target.ips[family === 4 ? 0 : 1]), BEAT_MS);
+  closers.push(() => {
+    clearInterval(timer);
+    client.close();
+    server.close();
+  });
+  await until(
+    () => heard,
+    count => count > 3,
+    'datagrams arrive',
+  );
+  return () => heard;
+}
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
+
+describe.each(['iptables', 'nftables'] as const)('with rules in %s', dataplane => {
+  beforeAll(async () => {
+    await stand.kill('agent');
+    await stand.startAgent('--dataplane', dataplane);
+  });
+
+  test('flows of TCP and UDP that a new policy denies stop, in both families; allowed ones go on', async () => {
+    const allowed = await talk('web', 'db', 4, 'both', 80);
+    const tcp = await Promise.all([talk('evil', 'db', 4, 'client'), talk('evil', 'db', 6, 'client')]);
+    const udp = await Promise.all([datagrams('evil', 'db', 4), datagrams('evil', 'db', 6)]);
+    const elsewhere = await datagrams('db', 'evil', 4);
+    await apply(policyObject('guard', 'db', 'web'));
+    // What was on its way when the policy came.
+    await new Promise(resolve => setTimeout(resolve, 200));
+    const before = [...udp, elsewhere].map(heard => heard());
+    expect(await Promise.all(tcp.map(one => one.listen()))).toEqual([0, 0]);
+    const after = [...udp, elsewhere].map(heard => heard());
+    expect(after.slice(0, 2)).toEqual(before.slice(0, 2));
+    expect(after[2]).toBeGreaterThan((before[2] as number) + 3);
+    expect(await allowed.listen(200)).toBeGreaterThan(3);
+    expect((await stand.status()).dataplane.backEnd).toContain(dataplane);
+  });
 });
 
 describe('a kill of the agent', () => {
