@@ -1,5 +1,6 @@
 import { Lab, type Patience } from './lab.ts';
 import { GUESTS_LINE, type Observation } from './observation.ts';
+import { endWithParent } from './orphan.ts';
 import { placeOf } from './place.ts';
 import { PROBES } from './probes/index.ts';
 
@@ -13,6 +14,7 @@ const { numbers, atOnce, patience } = JSON.parse(process.argv[2] ?? '{}') as {
   readonly patience: Patience;
 };
 const say = (observation: Observation) => process.stdout.write(`${JSON.stringify(observation)}\n`);
+endWithParent();
 const lab = await Lab.open(patience);
 const waiting = [...numbers];
 

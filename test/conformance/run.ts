@@ -26,6 +26,7 @@ export interface Examination {
 
 const FOLDER = `/run/msl-t-cf-${process.pid}`;
 const LONGEST = 280_000;
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Runs all probes against a subject; when it dies it is started again for the rest. */
 export async function examine(subject: Subject, only?: readonly number[]): Promise<Examination> {
@@ -99,9 +100,17 @@ export async function withSubject(
     stdio: ['ignore', log, log],
     detached: true,
   });
+  const interrupted = () => {
+    kill(program);
+    removeNamespaces();
+    rmSync(FOLDER, { recursive: true, force: true });
+    process.exit(130);
+  };
+  for (const signal of SIGNALS) process.once(signal, interrupted);
   try {
     await use(program);
   } finally {
+    for (const signal of SIGNALS) process.off(signal, interrupted);
     await stop(program);
     removeNamespaces();
     rmSync(FOLDER, { recursive: true, force: true });
@@ -119,10 +128,16 @@ function examiner(settings: string): string[] {
   ];
 }
 
+function kill(program: ChildProcess): boolean {
+  if (program.exitCode !== null || program.signalCode !== null) return false;
+  process.kill(-(program.pid as number), 'SIGKILL');
+  return true;
+}
+
 async function stop(program: ChildProcess): Promise<void> {
   if (program.exitCode === null && program.signalCode === null) {
     const over = new Promise(resolve => program.once('exit', resolve));
-    process.kill(-(program.pid as number), 'SIGKILL');
+    kill(program);
     await over;
   }
   await sleep(50);

@@ -45,7 +45,7 @@ export const OTHERS: readonly Subject[] = [
     settle: 300,
     atOnce: 4,
     files: peers => ({
-      conf: `router id ${ip};\nlog stderr all;\nprotocol device {}\ntemplate bgp any { local ${ip} as ${as}; direct; hold time 90; error wait time 1, 2; connect retry time 2; graceful restart on;\nipv4 { import all; export all; import table; }; ipv6 { import all; export all; next hop address fd79::1; }; }\n${peers.map((p, i) => `protocol bgp p${i} from any { neighbor ${p.ip} as ${p.as}; ${p.calls ? 'connect delay time 1;' : 'passive on;'} }`).join('\n')}\n`,
+      conf: `router id ${ip};\nlog stderr all;\nprotocol device {}\ntemplate bgp any { local ${ip} as ${as}; direct; hold time 90; error wait time 1, 2; connect retry time 2; graceful restart on; enable extended messages on;\nipv4 { import all; export all; import table; }; ipv6 { import all; export all; next hop address fd79::1; }; }\n${peers.map((p, i) => `protocol bgp p${i} from any { neighbor ${p.ip} as ${p.as}; ${p.calls ? 'connect delay time 1;' : 'passive on;'} }`).join('\n')}\n`,
     }),
     command: f => ['bird', '-f', '-c', `${f}/conf`, '-s', `${f}/ctl`, '-P', `${f}/pid`],
   },

@@ -3,6 +3,7 @@ import { draftBody, draftUpdate } from '../../packages/bgp/test/fuzz/update-draf
 import { Dice, UPDATE_MUTATIONS } from '../../packages/bgp/test/fuzz/update-mutation.ts';
 import { GuestSession, goodUpdate, type Patience } from '../conformance/lab.ts';
 import { address, raw } from '../conformance/octets.ts';
+import { endWithParent } from '../conformance/orphan.ts';
 import { GUESTS, type Place, placeOf, SUBJECT } from '../conformance/place.ts';
 import type { Told } from '../conformance/told.ts';
 import { WireSession } from '../conformance/wire-session.ts';
@@ -13,6 +14,7 @@ const NEW = 64991;
 /** What a speaker passes on to another AS of a route without a flaw. */
 const TRAVELLING = [6, 7, 8, 16, 32, 99];
 
+endWithParent();
 await sampleAll(JSON.parse(process.argv[2] ?? '{}'));
 
 async function sampleAll(settings: {

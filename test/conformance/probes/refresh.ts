@@ -18,6 +18,8 @@ async function afterRequest(lab: Lab, session: WireSession, place: Place): Promi
       m => m.type === 2 && readUpdate(m.body).announced.includes(`4/${place.prefix.join('.')}`),
     ).length;
   if (!(await session.until(() => mine() > 0, lab.patience.late))) return ['nothing was told at first'];
+  // It may be told twice, in the initial routes and as news.
+  await session.until(() => false, lab.patience.settle);
   const from = session.received.length;
   const before = mine();
   session.send(refresh(0));
