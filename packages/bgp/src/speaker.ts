@@ -219,6 +219,12 @@ export class Speaker {
     return [...this.#peers.all()].map(peer => viewPeer(peer, this.#rib));
   }
 
+  /** What is going on with one peer. */
+  peer(id: PeerId): PeerView | undefined {
+    const peer = this.#peers.get(id);
+    return peer === undefined ? undefined : viewPeer(peer, this.#rib);
+  }
+
   /** The best route of each prefix. */
   routes(family: RouteFamily): readonly RouteView[] {
     return bestRoutes(this.#rib, family);

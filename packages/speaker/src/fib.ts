@@ -1,7 +1,7 @@
 import { type BestNextHop, isLinkLocal, type Output } from '@muslin/bgp';
 import { planRoutes, ROUTE_PROTOCOL_BGP, type Route, type RoutePlan, TABLE_MAIN } from '@muslin/dataplane';
 import type { RouteDriver, RouteOp } from '@muslin/linux';
-import { formatPrefix, type Prefix, prefixCovers } from '@muslin/net';
+import { formatIp, formatPrefix, hostPrefix, type Ip, type Prefix, prefixCovers } from '@muslin/net';
 
 type BestChanged = Output & { readonly kind: 'bestChanged' };
 
@@ -11,6 +11,8 @@ export interface FibShape {
   readonly metrics: Readonly<Record<4 | 6, number>>;
   /** Routes inside these are not for the kernel. */
   readonly keepOut: readonly Prefix[];
+  /** Routes to peers that are reached by a gateway of their own; they count more than learned ones. */
+  readonly ways: readonly { readonly to: Ip; readonly by: Ip }[];
   /** The interface of a peer without numbers: its next hop means nothing elsewhere. */
   readonly interfaceOf: (peer: string) => string | undefined;
 }
@@ -120,9 +122,18 @@ export class Fib {
 
   #routes(): readonly Route[] {
     const shape = this.#options.shape();
-    return [...this.#best.values()]
+    const ways = new Map(
+      shape.ways.map(({ to, by }) => {
+        const prefix = hostPrefix(to);
+        return [formatPrefix(prefix), routeOf(prefix, [{ ip: by, peer: formatIp(to), weight: 1 }], shape)];
+      }),
+    );
+    const learned = [...this.#best]
+      .filter(([key]) => !ways.has(key))
+      .map(([, change]) => change)
       .filter(({ prefix }) => !shape.keepOut.some(cidr => prefixCovers(cidr, prefix)))
       .map(({ prefix, nextHops }) => routeOf(prefix, nextHops, shape));
+    return [...ways.values(), ...learned];
   }
 }
 

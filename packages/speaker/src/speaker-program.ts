@@ -74,7 +74,10 @@ export class SpeakerProgram {
       driver: options.routes,
       shape: () => ({
         metrics: this.#desired?.metrics ?? { 4: 1024, 6: 1024 },
-        keepOut: this.#desired?.serviceCidrs ?? [],
+        keepOut: [...(this.#desired?.serviceCidrs ?? []), ...(this.#desired?.foreignPools ?? [])],
+        ways: [...this.#peers.values()].flatMap(({ config, reachableBy }) =>
+          reachableBy === undefined ? [] : [{ to: config.remoteIp, by: reachableBy }],
+        ),
         interfaceOf: peer => this.#peers.get(peer)?.config.transport?.interface,
       }),
       log: options.log,
@@ -359,6 +362,14 @@ export class SpeakerProgram {
     if (reason !== undefined) this.#falls.set(peer, (this.#falls.get(peer) ?? 0) + 1);
     this.#options.log(`peer ${peer}: ${state}${reason === undefined ? '' : ` (${reason})`}`);
     this.#options.onChange();
+    // Not in the middle of what the speaker is telling.
+    if (state === 'Established' && this.#peers.get(peer)?.type === 'NodeMesh')
+      setImmediate(() => this.#hearFamilies(peer));
+  }
+
+  #hearFamilies(id: string): void {
+    const peer = this.#shell.speaker?.peer(id);
+    if (peer?.state === 'Established' && this.#strangers.families(peer)) this.review();
   }
 }
 

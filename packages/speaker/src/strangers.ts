@@ -5,6 +5,7 @@ import { type Caller, type Heard, peerIdOf } from './core/heard.ts';
 
 /** A caller whose session is down this long, and of whom no route is kept, is a stranger again. */
 const FORGET_AFTER_MS = 30_000;
+const AFI_IPV6 = 2;
 
 /** Peers that no object names by address: who called from a listen range, which router is on an interface. */
 export class Strangers {
@@ -44,6 +45,18 @@ export class Strangers {
       return false;
     }
     this.#callers.set(peerIdOf(ip), { ip });
+    return true;
+  }
+
+  /** A session with a node came up: what it offers tells whether there must be another one. Gives whether that is news. */
+  families(peer: PeerView): boolean {
+    const offered = peer.capabilities.flatMap(each =>
+      each.kind === 'multiprotocol' ? [each.value.afi] : [],
+    );
+    const single = peer.remoteIp.family === 4 && !offered.includes(AFI_IPV6);
+    if (single === this.#oneFamily.has(peer.id)) return false;
+    if (single) this.#oneFamily.add(peer.id);
+    else this.#oneFamily.delete(peer.id);
     return true;
   }
 

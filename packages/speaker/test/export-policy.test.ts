@@ -158,8 +158,14 @@ describe('a BGPFilter', () => {
     expect(matching({ asPathPrefix: [65002] }, { attributes: path })).toBe(false);
   });
 
-  test('that asks for an interface or a metric matches no route: it must not match all', () => {
+  test('that asks for an interface matches no route: it must not match all', () => {
     expect(matching({ interface: 'eth*' }, {})).toBe(false);
+  });
+
+  test('that asks for a metric matches the LOCAL_PREF that stands for it in the cluster, and no other', () => {
+    const localPref = 2_147_483_647 - 512;
+    expect(matching({ priority: 512 }, { attributes: { localPref } })).toBe(true);
+    expect(matching({ priority: 512 }, { attributes: { localPref: localPref - 1 } })).toBe(false);
     expect(matching({ priority: 512 }, {})).toBe(false);
   });
 

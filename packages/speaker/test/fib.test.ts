@@ -69,7 +69,7 @@ let fib: Fib;
 
 beforeEach(() => {
   kernel = new FakeKernel();
-  shape = { metrics: { 4: 1024, 6: 1024 }, keepOut: [], interfaceOf: () => undefined };
+  shape = { metrics: { 4: 1024, 6: 1024 }, keepOut: [], ways: [], interfaceOf: () => undefined };
   log = [];
   fib = new Fib({ driver: kernel.driver, shape: () => shape, log: line => log.push(line) });
 });
@@ -165,6 +165,7 @@ describe('when settled', () => {
     shape = {
       metrics: { 4: 500, 6: 500 },
       keepOut: [mustPrefix('10.96.0.0/12')],
+      ways: [],
       interfaceOf: () => undefined,
     };
     fib.sync();
@@ -210,4 +211,23 @@ test('a kernel that can not be read is left alone', async () => {
   await quiet();
   expect(kernel.table.size).toBe(0);
   expect(log[0]).toContain("can't read the kernel's routes");
+});
+
+test('a peer is reached by its gateway, whatever is learned of it, and a link-local next hop by its interface', async () => {
+  shape = {
+    ...shape,
+    ways: [{ to: mustIp('192.0.2.1'), by: mustIp('10.0.0.9') }],
+    interfaceOf: peer => (peer === 'fe80::1%up0' ? 'up0' : undefined),
+  };
+  fib.settle();
+  fib.change(best('192.0.2.1/32', '10.0.0.1'));
+  fib.change({
+    ...best('198.51.100.0/24', '10.0.0.1'),
+    nextHops: [{ ip: mustIp('fe80::1'), peer: 'fe80::1%up0', weight: 1 }],
+  });
+  await quiet();
+  expect([...kernel.table.values()].map(({ gateway, interfaceName }) => [gateway, interfaceName])).toEqual([
+    [mustIp('10.0.0.9'), undefined],
+    [mustIp('fe80::1'), 'up0'],
+  ]);
 });

@@ -2,6 +2,7 @@ import { mustIp } from '@muslin/net';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DesiredPeer } from '../src/core/desired-peer.ts';
+import { NOTHING_HEARD } from '../src/core/heard.ts';
 import { peersOf } from '../src/core/peers-of.ts';
 import { configuration, factsOf, filter, node, peer, storeOf } from './facts.ts';
 
@@ -183,12 +184,17 @@ describe('a BGPPeer', () => {
     expect(made({ filters: ['gone'] }, filter('gone', {})).problems).toEqual([]);
   });
 
+  test('is reached by the gateway that it names', () => {
+    const { peers, problems } = made({ reachableBy: '10.0.0.9' });
+    expect(problems).toEqual([]);
+    expect([...peers.values()].map(({ reachableBy }) => reachableBy)).toEqual([mustIp('10.0.0.9')]);
+  });
+
   test('says what it asks for in vain', () => {
-    const rule = { action: 'Accept', priority: 512 };
+    const rule = { action: 'Accept', interface: 'eth*' };
     expect(made({ filters: ['f'] }, filter('f', { exportV4: [rule] })).problems).toMatchObject([
       { object: 'BGPFilter f', reason: 'NotSupported' },
     ]);
-    expect(made({ reachableBy: '192.0.2.9' }).problems).toMatchObject([{ reason: 'NotSupported' }]);
     const workloads = peersOf(
       factsOf(NO_MESH, n1, peer('w', { localWorkloadSelector: 'all()', asNumber: 1 })),
       'n1',
@@ -330,4 +336,19 @@ describe('a password', () => {
     expect(only(peers)).toMatchObject({ config: { enabled: false, transport: { passwordKey: 's/k' } } });
     expect(problems).toEqual([]);
   });
+});
+
+test('a mesh node that carries one family only gets a session for each, by its addresses', () => {
+  const both = [
+    node('n1', ['10.0.0.1', 'fd00::1']),
+    node('n2', ['10.0.0.2', 'fd00::2']),
+    node('n3', ['10.0.0.3']),
+  ];
+  const oneFamily = new Set(['10.0.0.2', '10.0.0.3']);
+  const { peers } = peersOf(factsOf(...both), 'n1', { ...NOTHING_HEARD, oneFamily });
+  expect([...peers].map(([id, { config }]) => [id, config.families, config.passive])).toEqual([
+    ['10.0.0.2', undefined, true],
+    ['fd00::2', ['ipv6-unicast'], true],
+    ['10.0.0.3', undefined, true],
+  ]);
 });

@@ -2,6 +2,7 @@ import { type Family, type Prefix, prefixCovers, samePrefix } from '@muslin/net'
 import { prependAs } from '../wire/as-path.ts';
 import type { PathAttributes } from '../wire/attributes.ts';
 import type { Community, LargeCommunity } from '../wire/community.ts';
+import { DEFAULT_LOCAL_PREF } from './attribute-table.ts';
 
 /** How a route's prefix must relate to the given one; `lengths` bounds the route's own length, inclusive. */
 export interface PrefixMatch {
@@ -22,6 +23,8 @@ export interface RouteMatch {
   readonly communities?: readonly Community[];
   /** The AS path starts with these, nearest first. */
   readonly asPathPrefix?: readonly number[];
+  /** LOCAL_PREF; a route without one has 100. */
+  readonly localPref?: number;
 }
 
 /** What a rule changes on a route. */
@@ -87,6 +90,8 @@ function matches(match: RouteMatch, route: PolicyRoute): boolean {
   if (match.peerType !== undefined && match.peerType !== route.peerType) return false;
   if (match.prefix !== undefined && !matchesPrefix(match.prefix, route.prefix)) return false;
   if (match.communities !== undefined && !match.communities.every(c => hasCommunity(route.attributes, c)))
+    return false;
+  if (match.localPref !== undefined && match.localPref !== (route.attributes.localPref ?? DEFAULT_LOCAL_PREF))
     return false;
   if (match.asPathPrefix !== undefined) {
     const path = (route.attributes.asPath ?? []).flatMap(s => (s.kind === 'sequence' ? s.asNumbers : []));

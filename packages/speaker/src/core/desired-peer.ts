@@ -1,4 +1,5 @@
 import type { BfdSession, PeerConfig } from '@muslin/bgp';
+import type { Ip } from '@muslin/net';
 
 /** Where a session comes from, in the words of CalicoNodeStatus. */
 export type PeerType = 'NodeMesh' | 'NodePeer' | 'GlobalPeer';
@@ -11,6 +12,8 @@ export interface DesiredPeer {
   readonly asNumber: number;
   /** It is in our own AS, as far as is known beforehand. */
   readonly internal: boolean;
+  /** Gateway of a host route to it. */
+  readonly reachableBy?: Ip;
   /** How its death is noticed early. */
   readonly bfd?: BfdSession;
   /** Who asked for it: `the node mesh` or `BGPPeer <name>`. */

@@ -1,3 +1,4 @@
+import type { Pool, ProgramClusterRoutes } from '@muslin/api';
 import { hostPrefix, type Ip, type Ip4, type Ip6, formatPrefix, ip4, mustIp, type Prefix } from '@muslin/net';
 import { asNumberOf, type ClusterFacts, configurationOf } from './cluster-facts.ts';
 import type { DesiredPeer } from './desired-peer.ts';
@@ -39,6 +40,8 @@ export interface DesiredSpeaker {
   readonly metrics: Readonly<Record<4 | 6, number>>;
   /** Learned routes inside these stay out of the kernel: kube-proxy leads those packets. */
   readonly serviceCidrs: readonly Prefix[];
+  /** The same for pools whose routes others program (BGPConfiguration programClusterRoutes). */
+  readonly foreignPools: readonly Prefix[];
   /** Secrets to read, by name, with the keys that matter. */
   readonly passwords: ReadonlyMap<string, readonly string[]>;
   readonly problems: readonly Problem[];
@@ -80,9 +83,17 @@ export function desiredSpeaker(
       ...configuration.serviceExternalIps,
       ...configuration.serviceLoadBalancerIps,
     ],
+    foreignPools: foreignPools(facts, configuration.programClusterRoutes),
     passwords: passwordsFor(facts, nodeName),
     problems,
   };
+}
+
+/** Nothing of Muslin encapsulates, so both words that speak of no encapsulation leave all pools to BGP. */
+function foreignPools(facts: ClusterFacts, mode: ProgramClusterRoutes): readonly Prefix[] {
+  const isForeign = ({ ipipMode }: Pool) =>
+    mode === 'Disabled' || (mode === 'EnabledIPIPOnly' && ipipMode === 'Never');
+  return [...facts.pools.values()].filter(isForeign).map(({ cidr }) => cidr);
 }
 
 /** The blocks that the node holds, and the addresses that its pods have out of others'. Asks for no Node. */

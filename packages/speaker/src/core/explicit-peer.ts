@@ -31,7 +31,8 @@ export function addressPeer(
   const source = node.ips.find(own => own.family === ip.family);
   const other = [...facts.nodes.values()].find(n => n.ips.some(own => sameIp(own, ip)));
   const far = { ip, asNumber, port, source, node: other, localAs: peer.localAsNumber };
-  return explicitPeer(facts, node, peer, far, problems);
+  const made = explicitPeer(facts, node, peer, far, problems);
+  return peer.reachableBy === undefined ? made : { ...made, reachableBy: peer.reachableBy };
 }
 
 /** The session with a node that a BGPPeer selects (spec.peerSelector); none when no address family is shared. */

@@ -106,11 +106,11 @@ function rulesOf(
 }
 
 /**
- * A rule of a BGPFilter; undefined when it asks for an interface, which a speaker without kernel routes has none of,
- * or for a metric, which can't be matched yet (`unmatchable` says so).
+ * A rule of a BGPFilter; undefined when it asks for an interface, which a speaker without kernel routes has none of
+ * (`unmatchable` says so). A route's metric is its LOCAL_PREF, as everywhere in a cluster (`localPrefOf`).
  */
 function toRule(filter: string, rule: BgpFilterRule, family: Family): PolicyRule | undefined {
-  if (rule.interface !== undefined || rule.priority !== undefined) return undefined;
+  if (rule.interface !== undefined) return undefined;
   const match: RouteMatch = {
     family,
     ...(rule.match === undefined
@@ -126,6 +126,7 @@ function toRule(filter: string, rule: BgpFilterRule, family: Family): PolicyRule
     ...(rule.peerType === undefined ? {} : { peerType: rule.peerType === 'eBGP' ? 'ebgp' : 'ibgp' }),
     ...(rule.community === undefined ? {} : { communities: [communityOf(rule.community)] }),
     ...(rule.asPathPrefix === undefined ? {} : { asPathPrefix: rule.asPathPrefix }),
+    ...(rule.priority === undefined ? {} : { localPref: localPrefOf(rule.priority) }),
   };
   const actions = rule.operations.map((operation): RouteAction => {
     switch (operation.type) {
@@ -161,11 +162,11 @@ export function unmatchable(facts: ClusterFacts, names: readonly string[]): read
     const filter = facts.filters.get(name);
     if (filter === undefined) return [];
     return [...filter.exportV4, ...filter.importV4, ...filter.exportV6, ...filter.importV6]
-      .filter(rule => rule.priority !== undefined)
+      .filter(rule => rule.interface !== undefined)
       .map(rule => ({
         object: `BGPFilter ${name}`,
         reason: 'NotSupported',
-        message: `${rule.path}.priority can't be matched yet: the rule matches no route`,
+        message: `${rule.path}.interface can't be matched: routes of this speaker have none, so the rule matches no route`,
       }));
   });
 }

@@ -43,7 +43,7 @@ export function peersOf(facts: ClusterFacts, nodeName: string, heard: Heard = NO
   }
   const own = policyPeers(facts, node, policies, heard, problems);
   for (const [name, made] of own.peers) if (!peers.has(made.config.id)) put(made, { type: 'policy', name });
-  for (const made of meshPeers(facts, node, problems))
+  for (const made of meshPeers(facts, node, heard, problems))
     if (!peers.has(made.config.id)) put(made, { type: 'mesh' });
   return { peers, ranges: own.ranges, problems: distinct(problems) };
 }
@@ -68,11 +68,6 @@ function forward(
   if (!concerns(peer, node)) return [];
   const say = (reason: Problem['reason'], message: string) =>
     problems.push({ object: `BGPPeer ${peer.name}`, reason, message });
-  if (peer.reachableBy !== undefined)
-    say(
-      'NotSupported',
-      'spec.reachableBy is not acted on: set a route to the peer by other means if there is none',
-    );
   switch (peer.target.type) {
     case 'address':
       if (peer.asNumber === undefined) {

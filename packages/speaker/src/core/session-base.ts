@@ -1,6 +1,6 @@
 import type { NodeFacts, SecretKeyRef } from '@muslin/api';
 import type { PeerConfig, Policy } from '@muslin/bgp';
-import { formatIp, type Ip, type Ip4, type Ip6 } from '@muslin/net';
+import { type Family, formatIp, type Ip, type Ip4, type Ip6 } from '@muslin/net';
 import { type ClusterFacts, passwordName } from './cluster-facts.ts';
 import { exportPolicy, importPolicy } from './export-policy.ts';
 import type { Problem } from './problem.ts';
@@ -36,12 +36,13 @@ export function restartTime(ms: number | undefined): { readonly gracefulRestartT
     : { gracefulRestartTime: Math.min(MOST_RESTART_TIME, Math.max(0, Math.round(ms / 1000))) };
 }
 
-/** Addresses of a session between two nodes: the first family that both have, IPv4 before IPv6. */
+/** Addresses of a session between two nodes: the first of the families that both have, IPv4 before IPv6. */
 export function sessionEnds(
   a: NodeFacts,
   b: NodeFacts,
+  families: readonly Family[] = [4, 6],
 ): { readonly local: Ip; readonly remote: Ip } | undefined {
-  for (const family of [4, 6] as const) {
+  for (const family of families) {
     const local = a.ips.find(ip => ip.family === family);
     const remote = b.ips.find(ip => ip.family === family);
     if (local !== undefined && remote !== undefined) return { local, remote };
