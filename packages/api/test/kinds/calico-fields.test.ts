@@ -125,8 +125,10 @@ describe.each(readCalicoKinds())('$kind', theirs => {
   });
 });
 
-test('every kind of Calico is there, and two of our own', () => {
+test('every kind of Calico is there, and three of our own', () => {
   const names = readCalicoKinds().map(({ kind }) => kind);
-  expect(KINDS.map(({ kind }) => kind).sort()).toEqual([...names, 'BGPNodeStatus', 'BGPPeerPolicy'].sort());
+  expect(KINDS.map(({ kind }) => kind).sort()).toEqual(
+    [...names, 'BGPNodeStatus', 'BGPPeerPolicy', 'PolicyNodeStatus'].sort(),
+  );
   expect(readCalicoKinds().find(({ kind }) => kind === 'FelixConfiguration')?.fields).toHaveLength(208);
 });
