@@ -54,7 +54,8 @@ async function tracesOf(
     });
     return done.stdout ?? '';
   };
-  const word = new RegExp(`(^|[^0-9.])${ip.replaceAll('.', '\\.')}([^0-9]|$)`, 'm');
+  // The address, not the block that begins with it: the block's route stays.
+  const word = new RegExp(`(^|[^0-9.])${ip.replaceAll('.', '\\.')}([^0-9/]|/32|$)`, 'm');
   const places = await Promise.all([
     execa('ip', ['netns', 'list'], { reject: false }).then(
       done => ['namespace', `${done.stdout}`.includes(podNetns)] as const,
