@@ -172,3 +172,52 @@ describe('muslinctl why, asking a cluster', () => {
     expect(ran.stderr).toMatch(/; or name a folder of manifests with --files\n$/);
   });
 });
+
+describe('a Service in manifests, which say no ClusterIP', () => {
+  const repository = folder({
+    'all.yaml': `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: db, namespace: shop}
+spec: {template: {metadata: {labels: {app: db}}, spec: {containers: [{name: c, ports: [{containerPort: 5432, name: pg}]}]}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: c}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: shop}
+spec: {selector: {app: db}, ports: [{port: 80, targetPort: pg, name: sql}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: direct, namespace: shop}
+spec: {clusterIP: None, selector: {app: db}, ports: [{port: 5432, name: sql}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: shop}
+spec: {podSelector: {matchLabels: {app: db}}, ingress: [{ports: [{port: 5432}]}]}
+`,
+  });
+  afterAll(() => repository[Symbol.dispose]());
+  const ask = (...argv: string[]) => muslinctl(['why', ...argv, '--files', repository.path]);
+
+  it('gets one, so that its port is translated before policies see it', async () => {
+    const ran = await ask('shop/web', 'svc/shop/db:80');
+    expect(ran.stdout).toMatch(/^allow /);
+    expect(ran.stdout).not.toContain('headless');
+    expect((await ask('shop/web', 'svc/shop/db:sql')).code).toBe(0);
+    expect((await ask('shop/web', 'svc/shop/db:5432')).stderr).toContain(
+      'does not serve TCP 5432; its ports are: TCP 80',
+    );
+  });
+
+  it('stays headless when it says so, and opens no connections', async () => {
+    expect((await ask('shop/web', 'svc/shop/direct:5432')).stdout).toContain('headless');
+    const ran = await ask('svc/shop/db', 'shop/web:80');
+    expect([ran.code, ran.stderr]).toEqual([2, 'error: FROM: a Service opens no connections; name a pod\n']);
+  });
+});

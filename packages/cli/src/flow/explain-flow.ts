@@ -17,6 +17,7 @@ export async function explainFlow(ctx: Context, input: Input): Promise<ExitCode>
   const { world, namespace } = opened.value;
   const from = parseFlowEnd(fromText, namespace);
   if (!from.ok) return ctx.fail(2, `FROM: ${from.fault}`);
+  if (from.value.kind === 'service') return ctx.fail(2, 'FROM: a Service opens no connections; name a pod');
   const target = parseFlowTarget(toText, namespace);
   if (!target.ok) return ctx.fail(2, `TO: ${target.fault}`);
   warn(ctx, world);

@@ -2,7 +2,7 @@ import { formatIp, type Prefix } from '@muslin/net';
 import { listAt, textAt, valueAt } from '../files/json.ts';
 import type { RawObject } from '../files/load.ts';
 import { isPod, namespaceOf } from './namespaces.ts';
-import { SpareAddresses } from './spare-addresses.ts';
+import { addressTexts, SpareAddresses } from './spare-addresses.ts';
 
 /** Objects in which every pod has a node and an address. */
 export interface AddressedObjects {
@@ -67,12 +67,4 @@ function hasInternalIp(object: RawObject): boolean {
     textAt(object, 'metadata', 'annotations', 'projectcalico.org/IPv4Address') !== undefined ||
     listAt(object, 'status', 'addresses').some(address => textAt(address, 'type') === 'InternalIP')
   );
-}
-
-/** Every text that can be an address or a prefix. */
-function* addressTexts(value: unknown): Generator<string> {
-  if (typeof value === 'string') {
-    if (value.length <= 49 && /^[0-9a-fA-F.:]+(\/\d+)?$/.test(value)) yield value;
-  } else if (typeof value === 'object' && value !== null)
-    for (const part of Object.values(value)) yield* addressTexts(part);
 }

@@ -63,3 +63,11 @@ export class SpareAddresses {
     return ips;
   }
 }
+
+/** Every text that can be an address or a prefix. */
+export function* addressTexts(value: unknown): Generator<string> {
+  if (typeof value === 'string') {
+    if (value.length <= 49 && /^[0-9a-fA-F.:]+(\/\d+)?$/.test(value)) yield value;
+  } else if (typeof value === 'object' && value !== null)
+    for (const part of Object.values(value)) yield* addressTexts(part);
+}

@@ -5,6 +5,7 @@ import { loadFiles, type Loaded, type LoadedObject } from '../files/load.ts';
 import type { Place } from '../files/place.ts';
 import { namespaceOf, withNamespaces } from '../offline/namespaces.ts';
 import { withAddresses } from '../offline/pod-addresses.ts';
+import { withClusterIps } from '../offline/service-addresses.ts';
 import { withServiceSlices } from '../offline/service-slices.ts';
 import { RESERVED } from '../offline/spare-addresses.ts';
 import { withWorkloadPods } from '../offline/workload-pods.ts';
@@ -53,7 +54,7 @@ function worldOf(loaded: Loaded, blocks: readonly Prefix[]): World {
   }
   const objects = [...index.values()].map(({ object }) => object);
   const addressed = withAddresses(withNamespaces(withWorkloadPods(objects)), blocks);
-  const { snapshot, findings } = snapshotOf(withServiceSlices(addressed.objects));
+  const { snapshot, findings } = snapshotOf(withServiceSlices(withClusterIps(addressed.objects)));
   for (const pod of addressed.without) warnings.push(`pod ${pod} has no address: --pod-cidr is used up`);
   const placeOf = placesOf(index);
   return { snapshot, findings, madeUp: addressed.madeUp, placeOf, warnings };
