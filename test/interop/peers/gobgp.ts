@@ -38,6 +38,9 @@ export class GoBgp implements PeerDaemon {
   async start(restarting: boolean): Promise<void> {
     if (this.#plan.unnumbered !== undefined) await this.#meet(this.#plan.unnumbered);
     const words = ['gobgpd', '-f', `${this.#folder}/conf.toml`, '--log-level=debug', '--pprof-disable'];
+    // Its routes come through the API after its start; a session before them would end with an End-of-RIB without them.
+    const away = ['blackhole', `${this.#plan.neighbours[0]?.ip}/32`];
+    if (restarting) await this.#programs.ask('ip', 'route', 'add', ...away);
     this.#programs.start([...words, ...(restarting ? ['-r'] : [])]);
     for (let left = 100; ; left--) {
       const found = await this.#ask('global').catch(String);
@@ -49,6 +52,7 @@ export class GoBgp implements PeerDaemon {
       await this.#ask('global', 'rib', 'add', ...routeWords(this.#plan, route));
     for (let i = 0; i < (this.#plan.bulk ?? 0); i++)
       await this.#ask('global', 'rib', 'add', '-a', 'ipv4', `172.${16 + (i >> 8)}.${i & 255}.0/24`);
+    if (restarting) await this.#programs.ask('ip', 'route', 'del', ...away);
   }
 
   async established(): Promise<boolean> {
