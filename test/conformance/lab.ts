@@ -38,8 +38,9 @@ export class GuestSession {
     prefix: readonly number[],
     holds: (told: Told | undefined) => boolean,
     ms: number,
+    family = 4,
   ): Promise<boolean> {
-    const name = nameOf(prefix);
+    const name = nameOf(prefix, family);
     const late = performance.now() + ms;
     while (!holds(this.routes.get(name))) {
       const left = late - performance.now();

@@ -1,5 +1,5 @@
 import { attr, hex, join, path, raw, updateBody } from '../octets.ts';
-import { goodUpdate, type Lab } from '../lab.ts';
+import type { Lab } from '../lab.ts';
 import type { Place } from '../place.ts';
 import { established, nearest, type Probe, script } from '../probe.ts';
 import { digitsOf, type Told } from '../told.ts';
@@ -8,18 +8,20 @@ const HOP = 'fd790000000000000000000000000099';
 const OLD = 64990;
 const NEW = 64991;
 
-/** 2001:db8:n::/48, n being the number of the place's prefix. */
-const prefixOf = (place: Place) => [
+/** 2001:db8:n::/48, n being the last octets of an IPv4 prefix of the place. */
+const in6 = ([, , high, low]: readonly number[]) => [
   48,
   0x20,
   0x01,
   0x0d,
   0xb8,
-  place.prefix[2] as number,
-  place.prefix[3] as number,
+  high as number,
+  low as number,
 ];
-const reach = (place: Place, flags = 0x80) =>
-  attr(flags, 14, join(hex(`0002 01 10 ${HOP} 00`), prefixOf(place)));
+const prefixOf = (place: Place) => in6(place.prefix);
+const reachFor = (prefix: readonly number[], flags = 0x80) =>
+  attr(flags, 14, join(hex(`0002 01 10 ${HOP} 00`), prefix));
+const reach = (place: Place, flags?: number) => reachFor(prefixOf(place), flags);
 const unreach = (place: Place) => attr(0x80, 15, join(hex('000201'), prefixOf(place)));
 const origin = attr(0x40, 1, [0]);
 const pathVia = (place: Place, as: number) => path(...nearest(place), as);
@@ -45,14 +47,20 @@ async function observe(
 ) {
   const session = await established(lab, place);
   const witness = lab.guest('external');
+  const { late } = lab.patience;
+  const there = (told: Told | undefined) => told !== undefined;
   const seen = () => witness.told(prefixOf(place), 6);
   session.send(raw(2, updateBody([reach(place), origin, pathVia(place, OLD)], [])));
-  const late = performance.now() + lab.patience.late;
-  while (seen() === undefined && performance.now() < late) await witness.until(place.marker, () => false, 20);
-  if (seen() === undefined) return 'the good route was not told';
-  session.send(raw(2, updateBody(attributes, [])), goodUpdate(place.ip, nearest(place), place.marker));
-  await witness.until(place.marker, told => told !== undefined, lab.patience.late);
-  await session.until(() => session.farewell() !== undefined, 50 + lab.patience.settle);
+  if (!(await witness.until(prefixOf(place), there, late, 6))) return 'the good route was not told';
+  // The marker is of the same family: families are told one after the other.
+  const marker = in6(place.marker);
+  session.send(raw(2, updateBody(attributes, [])));
+  session.send(raw(2, updateBody([reachFor(marker), origin, path(...nearest(place), NEW)], [])));
+  const gone = () => session.farewell() !== undefined;
+  const end = performance.now() + late;
+  while (!gone() && witness.told(marker, 6) === undefined && performance.now() < end)
+    await Promise.race([witness.until(marker, there, 100, 6), session.until(gone, 100)]);
+  await session.until(gone, lab.patience.settle);
   const words = session.farewell();
   const told = seen();
   session.close();
