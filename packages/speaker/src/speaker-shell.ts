@@ -72,6 +72,9 @@ export class SpeakerShell {
         return;
       }
     }
+    const [first] = this.#burst;
+    // Nobody else has anything to say: a table comes in pieces that are soon forgotten.
+    if (this.#burst.length === 1 && first?.connection === input.connection) this.#flush();
     this.#burst.push(input);
     this.#octets += octets;
     if (this.#octets >= BURST) this.#flush();

@@ -150,14 +150,13 @@ export class AttributeTable {
       if (this.#references[id] !== 0 || this.#size[id] === 0) continue;
       this.#wasted += this.#size[id] as number;
       this.#size[id] = 0;
-      this.#remove(id);
       this.#start[id] = this.#free;
       this.#free = id;
       this.#live--;
     }
     this.#dying.length = 0;
     this.#values.clear();
-    if (this.#wasted > 65536 && this.#wasted > this.#used / 2) this.#compact();
+    if (this.#wasted > 1 << 18 && this.#wasted > this.#used * 0.75) this.#compact();
   }
 
   #allocate(): number {
@@ -248,7 +247,8 @@ export class AttributeTable {
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const id = slots[slot] as number;
       if (id === 0) return 0;
-      if (id > 0 && this.#hash[id] === hash && this.#same(id, bytes, start, end)) return id;
+      // A slot of a freed set stays until the next rehash: its id means nothing, or another set, but never a wrong one.
+      if (this.#hash[id] === hash && this.#same(id, bytes, start, end)) return id;
     }
   }
 
@@ -283,13 +283,6 @@ export class AttributeTable {
       this.#place(id);
       this.#filled++;
     }
-  }
-
-  #remove(id: number): void {
-    const mask = this.#slots.length - 1;
-    let slot = (this.#hash[id] as number) & mask;
-    while (this.#slots[slot] !== id) slot = (slot + 1) & mask;
-    this.#slots[slot] = -1;
   }
 }
 

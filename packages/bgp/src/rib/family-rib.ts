@@ -23,6 +23,8 @@ export class FamilyRib {
   readonly #attributes: AttributeTable;
   readonly #peers: PeerTable;
   #head = new Int32Array(256);
+  /** Slots that may have a path, by their last five bits; none when there is no path. */
+  #slots = new Int32Array(256);
   #isDirty = new Uint8Array(256);
   /** Reasons outside this table to keep a prefix number: entries in the queues of slow peers. */
   #pins = new Int32Array(256);
@@ -79,9 +81,12 @@ export class FamilyRib {
   ): void {
     const { paths } = this;
     const head = this.#head[entry] as number;
-    let path = head === 0 ? 0 : this.find(entry, slot, pathId);
+    const bit = 1 << (slot & 31);
+    // Most prefixes are new to the peer that tells them: its list of paths need not be walked to know.
+    let path = ((this.#slots[entry] as number) & bit) === 0 ? 0 : this.find(entry, slot, pathId);
     const isNew = path === 0;
     if (isNew) {
+      this.#slots[entry]! |= bit;
       path = paths.add(entry, slot, pathId);
       paths.next[path] = head;
       this.#head[entry] = path;
@@ -259,8 +264,10 @@ export class FamilyRib {
     const { paths } = this;
     const entry = paths.prefix[path] as number;
     const slot = paths.slot[path] as number;
-    if (this.#head[entry] === path) this.#head[entry] = paths.next[path] as number;
-    else {
+    if (this.#head[entry] === path) {
+      this.#head[entry] = paths.next[path] as number;
+      if (this.#head[entry] === 0) this.#slots[entry] = 0;
+    } else {
       let before = this.#head[entry] as number;
       while (paths.next[before] !== path) before = paths.next[before] as number;
       paths.next[before] = paths.next[path] as number;
@@ -288,6 +295,7 @@ export class FamilyRib {
     const size = this.prefixes.capacity;
     this.best = grown(this.best, size);
     this.#head = grown(this.#head, size);
+    this.#slots = grown(this.#slots, size);
     this.#isDirty = grown(this.#isDirty, size);
     this.#pins = grown(this.#pins, size);
     this.#bestAttributes = grown(this.#bestAttributes, size);

@@ -46,7 +46,7 @@ export class PrefixTable {
     for (let slot = hashOf(w0, w1, w2, w3, length) & mask; ; slot = (slot + 1) & mask) {
       const entry = slots[slot] as number;
       if (entry === 0) return 0;
-      if (entry > 0 && this.#is(entry, w0, w1, w2, w3, length)) return entry;
+      if (this.#is(entry, w0, w1, w2, w3, length)) return entry;
     }
   }
 
@@ -58,7 +58,7 @@ export class PrefixTable {
     for (; ; slot = (slot + 1) & mask) {
       const entry = slots[slot] as number;
       if (entry === 0) break;
-      if (entry > 0 && this.#is(entry, w0, w1, w2, w3, length)) return entry;
+      if (this.#is(entry, w0, w1, w2, w3, length)) return entry;
     }
     let entry = this.#free;
     if (entry !== 0) this.#free = this.keys[entry * this.words] as number;
@@ -80,12 +80,8 @@ export class PrefixTable {
     return entry;
   }
 
-  /** Forgets a prefix. */
+  /** Forgets a prefix. Its slot stays until the next rehash: the number means no prefix then, or its new one. */
   remove(entry: number): void {
-    const mask = this.#slots.length - 1;
-    let slot = this.#hash(entry) & mask;
-    while (this.#slots[slot] !== entry) slot = (slot + 1) & mask;
-    this.#slots[slot] = -1;
     this.#live--;
     this.keys[entry * this.words] = this.#free;
     this.#free = entry;

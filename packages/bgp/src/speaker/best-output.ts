@@ -7,6 +7,8 @@ import type { BestNextHop, Output } from './output.ts';
 
 type BestChanged = Extract<Output, { readonly kind: 'bestChanged' }>;
 
+const NO_WAY: readonly BestNextHop[] = [];
+
 /** Tells the shell about prefixes whose best way changed. Next hops are values: prefixes share them. */
 export class BestOutputs {
   readonly #rib: Rib;
@@ -21,9 +23,9 @@ export class BestOutputs {
     const table = this.#rib.families[family];
     const prefix = table.prefixes.prefix(entry);
     const [first] = paths;
-    if (first === undefined) return { kind: 'bestChanged', prefix, source: 'none', nextHops: [] };
+    if (first === undefined) return { kind: 'bestChanged', prefix, source: 'none', nextHops: NO_WAY };
     const source = this.#rib.peers.get(table.paths.slot[first] as number).kind;
-    if (source === 'own') return { kind: 'bestChanged', prefix, source, nextHops: [] };
+    if (source === 'own') return { kind: 'bestChanged', prefix, source, nextHops: NO_WAY };
     const nextHops = this.#plainHops(family, paths) ?? this.#nextHops(family, paths);
     return { kind: 'bestChanged', prefix, source, nextHops };
   }
