@@ -55,7 +55,7 @@ function show({ unit, values, least }: Row, speaker: string): string {
   const short = (n: number) => Number(n.toPrecision(3)).toString();
   const text =
     unit === 's'
-      ? value < 0.01
+      ? value < 0.1
         ? `${short(value * 1000)} ms`
         : `${short(value)} s`
       : `${short(value)} ${unit}`;
