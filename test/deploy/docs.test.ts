@@ -105,7 +105,7 @@ describe('documents', () => {
     const sources = textOf('packages/agent/src/metrics.ts') + textOf('packages/speaker/src/metrics.ts');
     for (const [, metric] of prose.matchAll(/\bmuslin_((?:agent|bgp)_\w+)/g)) {
       const name = (metric as string).replace(/^bgp_peer_/, '');
-      expect(sources, metric).toMatch(new RegExp(`\\b(muslin_)?${name}\\b`));
+      expect(sources, metric).toMatch(new RegExp(`\\b(muslin_)?(bgp_peer_)?${name}\\b`));
     }
   });
 
