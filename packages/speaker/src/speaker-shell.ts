@@ -62,15 +62,14 @@ export class SpeakerShell {
     }
     const octets = input.kind === 'bytes' ? input.bytes.length : 0;
     if (!this.#inTurn) {
+      const alone = octets < FEW;
+      if (alone) this.#handle(input);
       this.#inTurn = true;
       setImmediate(() => {
         this.#inTurn = false;
         this.#flush();
       });
-      if (octets < FEW) {
-        this.#handle(input);
-        return;
-      }
+      if (alone) return;
     }
     const [first] = this.#burst;
     // Nobody else has anything to say: a table comes in pieces that are soon forgotten.

@@ -14,7 +14,7 @@ const harness = fileURLToPath(new URL('harness.ts', import.meta.url));
 const prepare = fileURLToPath(new URL('../../../packages/lab/bootstrap/prepare.mjs', import.meta.url));
 const OURS = 'muslin';
 /** When a quick run begins no further run of somebody else's speaker. */
-const QUICK_BUDGET_MS = 54_000;
+const QUICK_BUDGET_MS = 50_000;
 /** Starting and stopping a speaker and the harness. */
 const SET_UP_S = 30;
 
