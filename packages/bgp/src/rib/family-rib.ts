@@ -154,6 +154,11 @@ export class FamilyRib {
     this.#dirty.push(entry);
   }
 
+  /** Whether the best path of a prefix is decided; until then its number may mean another path, or none. */
+  isSettled(entry: number): boolean {
+    return this.#isDirty[entry] !== 1;
+  }
+
   /** Asks for a new decision on every prefix. */
   touchAll(): void {
     for (let entry = 1; entry < this.prefixes.end; entry++) if (this.prefixes.has(entry)) this.touch(entry);

@@ -39,7 +39,9 @@ export class UpdateGroup implements OutGroup {
     this.#batch = new RouteBatch(attributes);
     this.#sent = new Int32Array(rib.prefixes.capacity);
     this.#source = new Int32Array(rib.prefixes.capacity);
-    for (let entry = 1; entry < rib.prefixes.end; entry++) if (rib.best[entry]) this.#compute(entry);
+    // What is not decided comes with the next update.
+    for (let entry = 1; entry < rib.prefixes.end; entry++)
+      if (rib.best[entry] && rib.isSettled(entry)) this.#compute(entry);
     this.#exporter.forget();
   }
 
