@@ -247,7 +247,7 @@ describe.each(['nft', 'iptables-nft', 'iptables-legacy'] as const)('host endpoin
       ...NODE_CONFIG_DEFAULTS,
       family: 4,
       pools: [],
-      interfaceOf: () => 'msl0',
+      interfacesOf: () => ['msl0'],
       links: [{ name: 'eth0', ips: [mustIp(NODE)] }],
     });
     const { host: room } = rooms;

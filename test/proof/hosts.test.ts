@@ -114,7 +114,7 @@ it('what policies mean at host endpoints is what the rules do to packets on thei
         ...NODE_CONFIG_DEFAULTS,
         family: 4,
         pools: [],
-        interfaceOf: key => links.get(key),
+        interfacesOf: key => [links.get(key) ?? []].flat(),
         links: [{ name: 'eth0', ips: [NODE] }],
       });
       const forms = [rules, lower(rules, IPTABLES_LIMITS), lower(rules, NFT_LIMITS)];

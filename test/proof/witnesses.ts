@@ -143,7 +143,7 @@ function kernelLike(
     ...NODE_CONFIG_DEFAULTS,
     family: 4,
     pools: [...snapshot.pools.values()],
-    interfaceOf: key => interfaces.get(key),
+    interfacesOf: key => [interfaces.get(key) ?? []].flat(),
   };
   const kernels = new Map(
     [...states].map(([node, state]) => {

@@ -324,7 +324,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       unrouted: Object.fromEntries(unrouted),
       appliedThrough: since.appliedThrough,
       policies: since.policies,
-      endpoints: [...core.locals.values()].map(local => local.key),
+      endpoints: [...core.locals.keys()],
     }),
   });
   return {

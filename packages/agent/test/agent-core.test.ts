@@ -62,7 +62,7 @@ describe('facts', () => {
     const core = coreOf(FACTS);
     core.desired();
     core.tell(gone(policyObject('guard', 'db', 'web')));
-    core.tell({ type: 'not-local', key: 'pod/shop/db', containerId: 'c-u2' });
+    core.tell({ type: 'not-local', key: 'pod/shop/db', containerId: 'c-u2', hostInterface: 'msl-db' });
     core.tell(gone(podObject('db', 'u2')));
     const never = FACTS.filter((_, i) => i !== 2 && i !== 3 && i !== 6);
     expect(heldBy(core)).toBe(heldBy(coreOf(never)));
@@ -100,10 +100,10 @@ describe('a pod of this node', () => {
   test('keeps its newer sandbox when the older one ends', () => {
     const core = coreOf(FACTS);
     core.tell(here(local('db', 'u2', ['10.0.0.9'], 'newer')));
-    core.tell({ type: 'not-local', key: 'pod/shop/db', containerId: 'c-u2' });
+    core.tell({ type: 'not-local', key: 'pod/shop/db', containerId: 'c-u2', hostInterface: 'msl-db' });
     expect(ipsOf(core, 'db')).toEqual(['10.0.0.9']);
-    expect(core.locals.get('pod/shop/db')?.containerId).toBe('newer');
-    core.tell({ type: 'not-local', key: 'pod/shop/db', containerId: 'newer' });
+    expect(core.locals.get('pod/shop/db')?.map(local => local.containerId)).toEqual(['newer']);
+    core.tell({ type: 'not-local', key: 'pod/shop/db', containerId: 'newer', hostInterface: 'msl-db' });
     expect(core.locals.has('pod/shop/db')).toBe(false);
   });
 

@@ -99,8 +99,6 @@ describe('a pod', () => {
       code: 4,
       msg: `container ${pod.containerId} has its interface eth0 already`,
     });
-    const other = await stand.cni('ADD', pod, { CNI_IFNAME: 'eth1' });
-    expect(parsed(other)).toMatchObject({ code: 4 });
     // Nor does the end of an interface that it never had take its addresses away.
     expect(await stand.cni('DEL', pod, { CNI_IFNAME: 'eth1' })).toMatchObject({ code: 0 });
     expect(await stand.cni('CHECK', pod)).toMatchObject({ code: 0 });

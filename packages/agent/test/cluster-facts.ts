@@ -72,6 +72,7 @@ export function local(
     uid,
     hostInterface: `msl-${name}`,
     ips: ips.map(mustIp),
+    routedBy: 'us',
   };
 }
 

@@ -47,7 +47,12 @@ const STATE = {
 function notes(): ReadonlyMap<string, string> {
   const config = {
     ...NODE_CONFIG_DEFAULTS,
-    ...{ family: 4 as const, pools: [], interfaceOf: () => 'msl0', deniedLog: { group: 1, perSecond: 50 } },
+    ...{
+      family: 4 as const,
+      pools: [],
+      interfacesOf: () => ['msl0'],
+      deniedLog: { group: 1, perSecond: 50 },
+    },
   };
   const found = new Map<string, string>();
   for (const chain of compile(STATE, config).tables.get('filter')?.chains.values() ?? [])

@@ -28,7 +28,14 @@ afterEach(() => {
 });
 
 const planOf = (ips: readonly string[], extra: Partial<PodLinkPlan> = {}): PodLinkPlan => ({
-  ...{ hostInterface: 'msl0123456789a', netns: pod.path, ifname: 'eth0', mtu: 1400, ...extra },
+  ...{
+    hostInterface: 'msl0123456789a',
+    netns: pod.path,
+    ifname: 'eth0',
+    mtu: 1400,
+    defaultRoute: true,
+    ...extra,
+  },
   ips: ips.map(mustIp),
 });
 /** As the agent does it, whose own namespace is the node's. */

@@ -11,7 +11,14 @@ const core = coreOf([
   object(egressDeny('web', 'web')),
   {
     type: 'local',
-    endpoint: { key: 'pod/shop/web', containerId: 'c1', uid: 'u1', hostInterface: 'msl00000000001', ips: [] },
+    endpoint: {
+      key: 'pod/shop/web',
+      containerId: 'c1',
+      uid: 'u1',
+      hostInterface: 'msl00000000001',
+      ips: [],
+      routedBy: 'us',
+    },
   },
 ]);
 const desired = core.desired();

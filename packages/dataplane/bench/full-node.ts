@@ -107,6 +107,6 @@ export function nodeConfig(setLookups: NodeConfig['setLookups']): NodeConfig {
     family: 4,
     pools: [{ cidr: mustPrefix('10.0.0.0/8'), natOutgoing: false }],
     setLookups,
-    interfaceOf: key => podInterface(Number(key.slice(key.lastIndexOf('-') + 1))),
+    interfacesOf: key => [podInterface(Number(key.slice(key.lastIndexOf('-') + 1)))],
   };
 }

@@ -62,10 +62,10 @@ function hooksOf(config: NodeConfig, hosts: HostRules | undefined, fixed: Config
   return { filter, raw: whole(raw), mangle: whole(mangle) };
 }
 
-/** An endpoint with its interface, its tiers cut into stretches. */
+/** An endpoint with its interfaces, its tiers cut into stretches. */
 interface Local {
   readonly plan: EndpointPlan;
-  readonly interfaceName: string;
+  readonly interfaces: readonly string[];
   readonly tiers: readonly { readonly plan: TierPlan; readonly segments: Segments }[];
 }
 
@@ -80,13 +80,13 @@ function localsOf(
   cached.groups = new Map();
   const locals: Local[] = [];
   for (const plan of state.endpoints.values()) {
-    const interfaceName = config.interfaceOf(plan.key);
-    if (interfaceName === undefined) continue;
+    const interfaces = config.interfacesOf(plan.key);
+    if (interfaces.length === 0) continue;
     const tiers = plan.tiers[direction].map(tier => ({
       plan: tier,
       segments: segmentsOf(tier, direction, state, config.family, config.setLookups, cached),
     }));
-    locals.push({ plan, interfaceName, tiers });
+    locals.push({ plan, interfaces, tiers });
   }
   return locals;
 }
@@ -109,13 +109,15 @@ function addDirection(
 ): Chain {
   const cached = cache.directions[direction];
   const entrances = new Map<string, string>();
-  for (const { plan, interfaceName, tiers } of locals) {
+  for (const { plan, interfaces, tiers } of locals) {
     const asked = tiers.map(tier =>
       tierOf(tier.plan, tier.segments, direction, choice, config, cache, chains),
     );
-    const chain = endpointOf(plan, direction, interfaceName, asked, config, cache);
-    chains.set(chain.name, chain);
-    entrances.set(interfaceName, chain.name);
+    const made = endpointsOf(plan, direction, interfaces, asked, config, cache);
+    for (const [i, chain] of made.entries()) {
+      chains.set(chain.name, chain);
+      entrances.set(interfaces[i] as string, chain.name);
+    }
   }
   const fresh = direction === 'egress' ? fromChain(config, entrances) : toChain(entrances);
   if (cached.dispatch === undefined || !sameDispatch(cached.dispatch, fresh)) cached.dispatch = fresh;
@@ -132,19 +134,23 @@ function sameDispatch(a: Chain, b: Chain): boolean {
   );
 }
 
-function endpointOf(
+/** One chain for each interface, in their order. */
+function endpointsOf(
   plan: EndpointPlan,
   direction: Direction,
-  interfaceName: string,
+  interfaces: readonly string[],
   tiers: readonly TierChain[],
   config: NodeConfig,
   cache: ConfigCache,
-): Chain {
+): readonly Chain[] {
   const known = cache.directions[direction].endpoints.get(plan);
-  if (known?.interfaceName === interfaceName && sameList(known.of, tiers)) return known.chain;
-  const chain = endpointChain(plan, direction, interfaceName, tiers, cache.marks, config.family);
-  cache.directions[direction].endpoints.set(plan, { interfaceName, of: tiers, chain });
-  return chain;
+  if (known !== undefined && sameList(known.interfaces, interfaces) && sameList(known.of, tiers))
+    return known.chains;
+  const chains = interfaces.map(name =>
+    endpointChain(plan, direction, name, interfaces, tiers, cache.marks, config.family),
+  );
+  cache.directions[direction].endpoints.set(plan, { interfaces, of: tiers, chains });
+  return chains;
 }
 
 function tierOf(

@@ -169,7 +169,7 @@ describe('the shape of compiled rules', () => {
       ...one,
       endpoints: new Map(plans.map(key => [key, { ...template, key, tiers }])),
     };
-    const config: NodeConfig = { ...configOf(4), interfaceOf: key => workloadInterfaceName('ns', key) };
+    const config: NodeConfig = { ...configOf(4), interfacesOf: key => [workloadInterfaceName('ns', key)] };
     const filter = lower(compile(full, config), IPTABLES_LIMITS).tables.get('filter');
     expect(depthOf(compile(full, config), IPTABLES_LIMITS)).toBeLessThanOrEqual(12);
     const byInterface = [...(filter?.chains.values() ?? [])].map(

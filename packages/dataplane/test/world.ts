@@ -38,7 +38,9 @@ export const PORTS = [1, 53, 80, 81, 443, 8080, 4789, 30000, 65535];
 export const COMMON_PORTS = [53, 80, 443];
 export const SETS = ['all()', "app == 'web'", '!has(app)', 'long '.repeat(30)];
 const PORT_SETS = ['web;tcp', 'dns;udp'];
-export const INTERFACES = ['msl00000000001', 'msl00000000002', 'msl0a000000003'];
+export const INTERFACES = ['msl00000000001', 'msl00000000002', 'msl0a000000003', 'msl0a000000004'];
+/** The third pod has two. */
+const INTERFACES_OF = [['msl00000000001'], ['msl00000000002'], ['msl0a000000003', 'msl0a000000004']];
 const ENDPOINTS = ['pod/a/one', 'pod/a/two', 'pod/b/three'];
 
 const optional = <T extends object>(shape: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
@@ -268,6 +270,6 @@ export function configOf(
       cidr: prefix(mustIp(text.split('/')[0] as string), Number(text.split('/')[1])),
       natOutgoing: true,
     })),
-    interfaceOf: key => INTERFACES[ENDPOINTS.indexOf(key)],
+    interfacesOf: key => INTERFACES_OF[ENDPOINTS.indexOf(key)] ?? [],
   };
 }

@@ -30,7 +30,14 @@ const KERNEL_TOOLS = {
 };
 const NEEDS = {
   lab: { ...KERNEL_TOOLS, bird: 'bird2' },
-  test: { ...KERNEL_TOOLS, bird: 'bird2', unzip: 'unzip', bgpdump: 'bgpdump' },
+  test: {
+    ...KERNEL_TOOLS,
+    bird: 'bird2',
+    unzip: 'unzip',
+    bgpdump: 'bgpdump',
+    // Plugins that come before and after ours.
+    '/usr/lib/cni/ptp': 'containernetworking-plugins',
+  },
   interop: {
     ip: 'iproute2',
     vtysh: 'frr',

@@ -76,7 +76,7 @@ export {
   replaceRouteRequest,
 } from './rtnetlink/routes.ts';
 export { openRouteSocket } from './rtnetlink/route-socket.ts';
-export { addRule, deleteRule, listRules, type RoutingRule } from './rtnetlink/rules.ts';
+export { addRule, addRuleRequest, deleteRule, listRules, type RoutingRule } from './rtnetlink/rules.ts';
 export type { SystemCalls, SystemFault } from './system-calls.ts';
 export { systemCalls } from './syscalls.ts';
 export { type AoKey, addAoKey } from './tcp/tcp-ao.ts';

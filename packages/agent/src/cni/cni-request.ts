@@ -1,5 +1,7 @@
 import { fail, ok, type Result } from '@muslin/net';
+import { type Attachment, readAttachment } from './attachment.ts';
 import { CNI_CODE, type CniFault } from './cni-fault.ts';
+import { type PrevResult, readPrevResult } from './prev-result.ts';
 
 /** Versions of the CNI specification that we speak. */
 export const CNI_VERSIONS = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
@@ -31,7 +33,11 @@ export interface CniConfig {
   readonly name: string;
   readonly mtu: number | undefined;
   /** Result of the plugin before us, or of the ADD. */
-  readonly prevResult: unknown;
+  readonly prevResult: PrevResult | undefined;
+  /** Whether the pod's default routes lead here; undefined: when it is the container's first interface. */
+  readonly defaultRoute: boolean | undefined;
+  /** Whether the pod may pass on packets of others (Calico's `container_settings.allow_ip_forwarding`). */
+  readonly allowForwarding: boolean;
   /** GC: what must stay. */
   readonly validAttachments: readonly { readonly containerId: string; readonly ifname: string }[];
   readonly raw: Readonly<Record<string, unknown>>;
@@ -52,6 +58,7 @@ export interface CniRequest {
   readonly netns: string;
   readonly ifname: string;
   readonly pod: CniPod | undefined;
+  readonly attachment: Attachment;
   readonly config: CniConfig;
 }
 
@@ -94,11 +101,22 @@ export function readCniRequest(
     });
   if (ifname !== '' && !isInterfaceName(ifname))
     return fail({ code: CNI_CODE.invalidEnvironment, message: 'invalid interface name', details: ifname });
-  const pod = readArgs(env.get('CNI_ARGS') ?? '');
-  if (!pod.ok) return pod;
+  const args = readArgs(env.get('CNI_ARGS') ?? '');
+  if (!args.ok) return args;
   const netns = env.get('CNI_NETNS') ?? '';
-  return ok({ command, containerId, netns, ifname, pod: pod.value, config: config.value });
+  // Whoever takes away or asks needs none of it, and must not fail over it.
+  const attachment = command === 'ADD' ? readAttachment(config.value.raw, args.value) : ok(NOTHING_ASKED);
+  if (!attachment.ok) return attachment;
+  const pod = podIn(args.value);
+  return ok({
+    ...{ command, containerId, netns, ifname, pod },
+    ...{ attachment: attachment.value, config: config.value },
+  });
 }
+
+const NOTHING_ASKED: Attachment = {
+  ...{ mac: undefined, ips: [], ports: [], ingress: undefined, egress: undefined },
+};
 
 function isInterfaceName(name: string): boolean {
   return name.length <= 15 && name !== '.' && name !== '..' && !/[/:\s]/.test(name);
@@ -162,14 +180,38 @@ function readConfig(input: string, command: CniCommand): Result<CniConfig, CniFa
       code: CNI_CODE.invalidConfig,
       message: 'cni.dev/valid-attachments must be a list of {"containerID", "ifname"}',
     });
+  const flags = readFlags(fields);
+  if (!flags.ok) return flags;
+  // A DEL succeeds whatever an ADD of long ago said.
+  const prevResult =
+    command === 'ADD' || command === 'CHECK' ? readPrevResult(fields['prevResult']) : ok(undefined);
+  if (!prevResult.ok) return prevResult;
   return ok({
     cniVersion: known,
     name,
     mtu: mtu ? (mtu as number) : undefined,
-    prevResult: fields['prevResult'],
+    prevResult: prevResult.value,
+    ...flags.value,
     validAttachments: attachments ?? [],
     raw: fields,
   });
+}
+
+/** Calico's `include_default_routes` and `container_settings.allow_ip_forwarding`, under their names. */
+function readFlags(
+  fields: Readonly<Record<string, unknown>>,
+): Result<Pick<CniConfig, 'defaultRoute' | 'allowForwarding'>, CniFault> {
+  const defaultRoute = fields['include_default_routes'] ?? undefined;
+  const settings = (fields['container_settings'] ?? {}) as Readonly<Record<string, unknown>>;
+  const allowForwarding = settings['allow_ip_forwarding'] ?? false;
+  if (defaultRoute !== undefined && typeof defaultRoute !== 'boolean')
+    return fail({ code: CNI_CODE.invalidConfig, message: 'include_default_routes must be true or false' });
+  if (typeof allowForwarding !== 'boolean')
+    return fail({
+      code: CNI_CODE.invalidConfig,
+      message: 'container_settings.allow_ip_forwarding must be true or false',
+    });
+  return ok({ defaultRoute, allowForwarding });
 }
 
 function readAttachments(value: unknown): CniConfig['validAttachments'] | undefined {
@@ -189,10 +231,12 @@ const KNOWN_ARGS = new Set([
   'K8S_POD_NAME',
   'K8S_POD_UID',
   'K8S_POD_INFRA_CONTAINER_ID',
+  'IP',
+  'MAC',
 ]);
 
 /** `A=b;C=d`, in any order; unknown keys are a fault unless IgnoreUnknown is set (CNI conventions). */
-function readArgs(text: string): Result<CniPod | undefined, CniFault> {
+function readArgs(text: string): Result<ReadonlyMap<string, string>, CniFault> {
   const args = new Map<string, string>();
   for (const part of text.split(';').filter(p => p !== '')) {
     const equals = part.indexOf('=');
@@ -208,8 +252,11 @@ function readArgs(text: string): Result<CniPod | undefined, CniFault> {
   const unknown = [...args.keys()].filter(key => !KNOWN_ARGS.has(key));
   if (unknown.length > 0 && !lenient)
     return fail({ code: CNI_CODE.invalidEnvironment, message: `unknown args ${JSON.stringify(unknown)}` });
+  return ok(args);
+}
+
+function podIn(args: ReadonlyMap<string, string>): CniPod | undefined {
   const namespace = args.get('K8S_POD_NAMESPACE');
   const name = args.get('K8S_POD_NAME');
-  if (!namespace || !name) return ok(undefined);
-  return ok({ namespace, name, uid: args.get('K8S_POD_UID') || undefined });
+  return namespace && name ? { namespace, name, uid: args.get('K8S_POD_UID') || undefined } : undefined;
 }

@@ -18,7 +18,7 @@ export type AgentInput =
   | { readonly type: 'object'; readonly object: unknown }
   | { readonly type: 'gone'; readonly object: unknown }
   | { readonly type: 'local'; readonly endpoint: LocalEndpoint }
-  | { readonly type: 'not-local'; readonly key: EndpointKey; readonly containerId: string }
+  | ({ readonly type: 'not-local' } & Pick<LocalEndpoint, 'key' | 'containerId' | 'hostInterface'>)
   | { readonly type: 'blocks'; readonly blocks: readonly OwnBlock[] }
   /** Interfaces of the node that are no pod's. */
   | { readonly type: 'links'; readonly links: NodeConfig['links'] };
@@ -51,7 +51,7 @@ export class AgentCore {
   readonly #options: CoreOptions;
   readonly #store = new SnapshotStore();
   readonly #graph: Graph;
-  readonly #locals = new Map<EndpointKey, LocalEndpoint>();
+  readonly #locals = new Map<EndpointKey, readonly LocalEndpoint[]>();
   #blocks: readonly OwnBlock[] = [];
   #links: NodeConfig['links'] = [];
   #state: NodeState = EMPTY_NODE_STATE;
@@ -69,8 +69,8 @@ export class AgentCore {
     return this.#store.snapshot;
   }
 
-  /** The pods of this node. */
-  get locals(): ReadonlyMap<EndpointKey, LocalEndpoint> {
+  /** The pods of this node with their interfaces, which all belong to one container. */
+  get locals(): ReadonlyMap<EndpointKey, readonly LocalEndpoint[]> {
     return this.#locals;
   }
 
@@ -93,14 +93,10 @@ export class AgentCore {
         for (const change of this.#store.delete(input.object)) this.#pass(change);
         return;
       case 'local':
-        this.#locals.set(input.endpoint.key, input.endpoint);
-        this.#again(input.endpoint.key);
+        this.#plug(input.endpoint);
         return;
       case 'not-local':
-        // An older sandbox of the same pod has no say over the newer one.
-        if (this.#locals.get(input.key)?.containerId !== input.containerId) return;
-        this.#locals.delete(input.key);
-        this.#again(input.key);
+        this.#unplug(input);
         return;
       case 'blocks':
         this.#blocks = input.blocks;
@@ -131,11 +127,37 @@ export class AgentCore {
     };
   }
 
+  /** A newer sandbox of a pod takes everything from the older one. */
+  #plug(endpoint: LocalEndpoint): void {
+    const { key, containerId, hostInterface } = endpoint;
+    const others = (this.#locals.get(key) ?? []).filter(
+      local => local.containerId === containerId && local.hostInterface !== hostInterface,
+    );
+    this.#locals.set(key, [...others, endpoint]);
+    this.#again(key);
+  }
+
+  /** An older sandbox of the same pod has no say over the newer one. */
+  #unplug({
+    key,
+    containerId,
+    hostInterface,
+  }: Pick<LocalEndpoint, 'key' | 'containerId' | 'hostInterface'>): void {
+    const known = this.#locals.get(key) ?? [];
+    const stay = known.filter(
+      local => local.containerId !== containerId || local.hostInterface !== hostInterface,
+    );
+    if (stay.length === known.length) return;
+    if (stay.length === 0) this.#locals.delete(key);
+    else this.#locals.set(key, stay);
+    this.#again(key);
+  }
+
   #routes(): readonly Route[] {
     const has = (prefix: Prefix) => this.#options.families.includes(prefix.ip.family);
     const routes = this.#blocks.filter(({ cidr }) => has(cidr)).map(({ cidr }) => blackholeRoute(cidr));
-    for (const { ips, hostInterface } of this.#locals.values())
-      for (const ip of ips) routes.push(workloadRoute(ip, hostInterface));
+    for (const { ips, hostInterface, routedBy } of [...this.#locals.values()].flat())
+      if (routedBy === 'us') for (const ip of ips) routes.push(workloadRoute(ip, hostInterface));
     // A block of one address has no room for a blackhole beside its pod.
     const pods = new Set(routes.filter(r => r.kind === 'unicast').map(r => destinationOf(r)));
     return routes.filter(r => r.kind === 'unicast' || !pods.has(destinationOf(r)));
@@ -148,7 +170,7 @@ export class AgentCore {
       family,
       pools: [...this.#store.snapshot.pools.values()],
       endpointToHostAction: this.#options.endpointToHostAction,
-      interfaceOf: key => this.#locals.get(key)?.hostInterface,
+      interfacesOf: key => (this.#locals.get(key) ?? []).map(local => local.hostInterface),
       links: this.#links,
     }));
     return this.#configs;
@@ -169,9 +191,9 @@ export class AgentCore {
 
   /** A pod that we plugged in has the addresses that we gave it, whatever the API server knows by now. */
   #corrected(key: EndpointKey, endpoint: Endpoint | undefined): Endpoint | undefined {
-    const local = this.#locals.get(key);
-    if (endpoint === undefined || local === undefined || local.uid !== endpoint.uid) return endpoint;
-    return { ...endpoint, node: this.#options.node, ips: local.ips };
+    const locals = this.#locals.get(key)?.filter(local => local.uid === endpoint?.uid) ?? [];
+    if (endpoint === undefined || locals.length === 0) return endpoint;
+    return { ...endpoint, node: this.#options.node, ips: locals.flatMap(local => local.ips) };
   }
 }
 

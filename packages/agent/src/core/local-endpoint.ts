@@ -1,7 +1,7 @@
 import type { EndpointKey } from '@muslin/api';
 import type { Ip, Prefix } from '@muslin/net';
 
-/** A pod of this node as the CNI plugin made it: what this node knows better than the API server. */
+/** One interface of a pod of this node as the CNI plugin made it: what this node knows better than the API server. */
 export interface LocalEndpoint {
   readonly key: EndpointKey;
   readonly containerId: string;
@@ -9,6 +9,8 @@ export interface LocalEndpoint {
   readonly uid: string;
   readonly hostInterface: string;
   readonly ips: readonly Ip[];
+  /** Whose routes lead to it: ours, or another plugin's that made the interface. */
+  readonly routedBy: 'us' | 'others';
 }
 
 /** An address block that belongs to this node. */

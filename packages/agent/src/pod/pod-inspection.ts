@@ -4,13 +4,14 @@ import {
   listAddresses,
   listNeighbours,
   listRoutes,
+  listRules,
   type NetlinkSocket,
   netlinkIn,
   ROUTE_TABLE,
 } from '@muslin/linux';
 import { formatIp, type Ip, sameIp, widthOf } from '@muslin/net';
 import { GATEWAY } from './gateway.ts';
-import { openPodNamespace, type PodLinkPlan } from './pod-link.ts';
+import { openPodNamespace, OWN_TABLES, type PodLinkPlan } from './pod-link.ts';
 
 /**
  * Compares the sandbox with what ADD made; each difference is a sentence (CNI CHECK). Routes that a later plugin
@@ -21,6 +22,35 @@ export function inspect(
   plan: PodLinkPlan & { readonly mac: string },
 ): readonly string[] {
   return [...inspectHost(host, plan), ...inspectPod(plan)];
+}
+
+/** The same for an interface that another plugin made: it is there, joined, up and under the name that rules know. */
+export function inspectForeign(
+  host: NetlinkSocket,
+  { hostInterface, netns, ifname, ips, mac }: PodLinkPlan & { readonly mac: string },
+): readonly string[] {
+  const outer = findLink(host, hostInterface);
+  if (!outer.ok || outer.value === undefined) return [`the node lacks interface ${hostInterface}`];
+  const opened = openPodNamespace(netns);
+  if (!opened.ok) return [opened.fault.message];
+  using namespace = opened.value;
+  const inside = netlinkIn(namespace);
+  if (!inside.ok) return [inside.fault.message];
+  using pod = inside.value;
+  const inner = findLink(pod, ifname);
+  if (!inner.ok || inner.value === undefined) return [`the pod lacks interface ${ifname}`];
+  const { index, lower, mac: itsMac } = inner.value;
+  const addresses = listAddresses(pod, index);
+  return [
+    ...(outer.value.up ? [] : [`interface ${hostInterface} of the node is down`]),
+    ...(lower === outer.value.index
+      ? []
+      : [`interface ${ifname} of the pod does not lead to ${hostInterface}`]),
+    ...(itsMac === mac ? [] : [`interface ${ifname} of the pod has MAC ${itsMac}, not ${mac}`]),
+    ...ips
+      .filter(ip => !addresses.ok || !addresses.value.some(address => sameIp(address.ip, ip)))
+      .map(ip => `interface ${ifname} of the pod lacks address ${formatIp(ip)}`),
+  ];
 }
 
 function inspectHost(host: NetlinkSocket, { hostInterface, mtu, ips }: PodLinkPlan): readonly string[] {
@@ -67,9 +97,23 @@ function inspectPod(plan: PodLinkPlan & { readonly mac: string }): readonly stri
   }
   for (const family of [4, 6] as const) {
     if (!plan.ips.some(ip => ip.family === family)) continue;
-    const routes = listRoutes(pod, { family, table: ROUTE_TABLE.main });
+    const table = plan.defaultRoute ? ROUTE_TABLE.main : OWN_TABLES + link.index;
+    const routes = listRoutes(pod, { family, table });
     if (!routes.ok || !routes.value.some(route => route.destination.length === 0))
-      differences.push(`the pod lacks an IPv${family} default route`);
+      differences.push(
+        plan.defaultRoute
+          ? `the pod lacks an IPv${family} default route`
+          : `the pod lacks an IPv${family} default route of ${plan.ifname} in its table ${table}`,
+      );
+    const rules = plan.defaultRoute ? undefined : listRules(pod, family);
+    for (const ip of rules === undefined ? [] : plan.ips.filter(each => each.family === family))
+      if (
+        !rules?.ok ||
+        !rules.value.some(rule => rule.table === table && rule.from && sameIp(rule.from.ip, ip))
+      )
+        differences.push(
+          `the pod lacks the rule that sends what comes from ${formatIp(ip)} by ${plan.ifname}`,
+        );
     const gateway = GATEWAY[family];
     const neighbours = listNeighbours(pod, family);
     const known =

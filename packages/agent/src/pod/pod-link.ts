@@ -1,4 +1,5 @@
 import {
+  addRuleRequest,
   createLink,
   deleteLink,
   findLink,
@@ -29,6 +30,12 @@ export interface PodLinkPlan {
   readonly ifname: string;
   readonly ips: readonly Ip[];
   readonly mtu: number;
+  /** Of the pod's end; undefined lets the kernel choose. */
+  readonly mac?: string | undefined;
+  /** Whether all the pod sends leads here; else only answers do, from these addresses. */
+  readonly defaultRoute: boolean;
+  /** Whether the pod may pass on packets of others. */
+  readonly allowForwarding?: boolean;
 }
 
 /** What was plugged in. */
@@ -108,7 +115,10 @@ export function plugIn(host: NetlinkSocket, plan: PodLinkPlan): Result<PodLink, 
     name: plan.hostInterface,
     mac: GATEWAY.mac,
     mtu: plan.mtu,
-    peer: { name: plan.ifname, mtu: plan.mtu, namespaceFd: namespace.fd },
+    peer: {
+      ...{ name: plan.ifname, mtu: plan.mtu, namespaceFd: namespace.fd },
+      ...(plan.mac === undefined ? {} : { mac: plan.mac }),
+    },
   });
   if (!made.ok) return fail(kernel(made.fault));
   const finished = configure(host, pod, namespace, plan);
@@ -139,6 +149,11 @@ function configure(
     // Duplicate address detection would hold an IPv6 address back for a second; nobody else can have it.
     sysctl(namespace, `net/ipv6/conf/${plan.ifname}/accept_dad`, 0);
   }
+  if (plan.allowForwarding) {
+    const four = sysctl(namespace, 'net/ipv4/ip_forward', 1);
+    if (!four.ok) return fail(kernel(four.fault));
+    if (sixes) sysctl(namespace, 'net/ipv6/conf/all/forwarding', 1);
+  }
   for (const [key, value] of HOST_SETTINGS) {
     const set = sysctl(undefined, key.replace('IF', plan.hostInterface), value);
     // An absent file means a kernel without IPv6, say; what is absent can't do harm.
@@ -167,10 +182,17 @@ const HOST_SETTINGS = [
 const known = (link: number, ip: Ip, mac: string) =>
   putNeighbourRequest({ kind: 'neighbour', link, ip, mac, permanent: true });
 
+/** Routing table of a further interface in the pod: this plus its index; and the place of the rules that lead there. */
+export const OWN_TABLES = 10_000;
+const OWN_RULES = 1_000;
+
 /** Requests inside the pod: links up, its addresses, the gateway as a known neighbour, the default routes. */
 function podRequests(plan: PodLinkPlan, link: number): NetlinkRequest[] {
   const families = [4, 6].filter(family => plan.ips.some(ip => ip.family === family)) as (4 | 6)[];
-  const route = { type: 'unicast', protocol: ROUTE_PROTOCOL.boot, table: ROUTE_TABLE.main } as const;
+  const table = plan.defaultRoute ? ROUTE_TABLE.main : OWN_TABLES + link;
+  const route = { type: 'unicast', protocol: ROUTE_PROTOCOL.boot, table } as const;
+  // The kernel looks for a gateway in the main table alone.
+  const onlink = plan.defaultRoute ? {} : { onlink: true };
   return [
     changeLinkRequest('lo', { up: true }),
     changeLinkRequest(link, { up: true }),
@@ -184,8 +206,14 @@ function podRequests(plan: PodLinkPlan, link: number): NetlinkRequest[] {
         ...(family === 4
           ? [replaceRouteRequest({ ...route, destination: hostPrefix(gateway), hops: [{ link }] })]
           : []),
-        replaceRouteRequest({ ...route, destination: all, hops: [{ via: gateway, link }] }),
+        replaceRouteRequest({ ...route, destination: all, hops: [{ via: gateway, link, ...onlink }] }),
       ];
     }),
+    // What is sent from these addresses leaves here: elsewhere it would be taken for forged.
+    ...(plan.defaultRoute
+      ? []
+      : plan.ips.map(ip =>
+          addRuleRequest({ family: ip.family, priority: OWN_RULES, table, from: hostPrefix(ip) }),
+        )),
   ];
 }

@@ -5,14 +5,14 @@ import { fail, formatIp, type Ip, mustIp, ok, type Result } from '@muslin/net';
 import type { AddressBook } from '../address-book.ts';
 import { CNI_CODE, type CniFault } from '../cni/cni-fault.ts';
 import type { CniRequest } from '../cni/cni-request.ts';
-import { formatCniResult } from '../cni/cni-result.ts';
 import type { AgentCore } from '../core/agent-core.ts';
 import { endpointKeyOf } from '../core/local-endpoint.ts';
-import { GATEWAY } from './gateway.ts';
+import { holderOf, interfaceSeed, macFor, podForInterface } from './address-wishes.ts';
+import { adoptCable, type Cable, cableFault, makeCable, planOf } from './cable.ts';
 import type { PodCache } from './pod-cache.ts';
 import { findPod, publishAddresses } from './pod-object.ts';
-import { inspect } from './pod-inspection.ts';
-import { examine, plugIn, type PodLinkFault } from './pod-link.ts';
+import { inspect, inspectForeign } from './pod-inspection.ts';
+import { examine } from './pod-link.ts';
 import type { Sandbox, SandboxStore } from './sandbox-store.ts';
 
 /** What serving pods takes. */
@@ -44,7 +44,7 @@ export interface PodNetworkOptions {
 /** Longest wait for the kernel to hold a new pod's rules; then ADD fails and nothing of it stays. */
 const CONFIRM_MS = 20_000;
 
-/** Serves ADD, DEL, CHECK, GC and STATUS. One at a time for each sandbox; different sandboxes go side by side. */
+/** Serves ADD, DEL, CHECK, GC and STATUS. One at a time for each container; different containers go side by side. */
 export class PodNetwork {
   readonly #options: PodNetworkOptions;
   readonly #turns = new Map<string, Promise<unknown>>();
@@ -55,14 +55,13 @@ export class PodNetwork {
 
   /** Serves one request of the CNI executable. */
   handle(request: CniRequest): Promise<Result<object | undefined, CniFault>> {
-    const { command, containerId, ifname } = request;
+    const { command, containerId } = request;
     // These two are about the node; GC takes the turn of each sandbox that it removes.
     if (command === 'STATUS' || command === 'GC') return this.#serve(request);
-    return this.#inTurn(containerId, ifname, () => this.#serve(request));
+    return this.#inTurn(containerId, () => this.#serve(request));
   }
 
-  #inTurn<T>(containerId: string, ifname: string, work: () => Promise<T>): Promise<T> {
-    const key = `${containerId} ${ifname}`;
+  #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
     const turn = (this.#turns.get(key) ?? Promise.resolve()).then(work);
     const settled = turn.then(
       () => {},
@@ -95,7 +94,7 @@ export class PodNetwork {
   }
 
   async #add(request: CniRequest): Promise<Result<object, CniFault>> {
-    const { containerId, ifname, netns, config } = request;
+    const { containerId, ifname, netns, config, attachment } = request;
     const { sandboxes, addresses, netlink } = this.#options;
     if (request.pod === undefined)
       return fail({
@@ -107,34 +106,41 @@ export class PodNetwork {
         code: CNI_CODE.tryAgain,
         message: 'the Muslin agent does not know the cluster’s policies yet; try again',
       });
-    const mine = sandboxes.ofContainer(containerId)[0];
-    if (mine !== undefined)
+    const mine = sandboxes.ofContainer(containerId);
+    if (mine.some(sandbox => sandbox.ifname === ifname))
       return fail({
         code: CNI_CODE.invalidEnvironment,
-        message: `container ${containerId} has its interface ${mine.ifname} already`,
+        message: `container ${containerId} has its interface ${ifname} already`,
       });
-    const free = examine({ netns, ifname });
-    if (!free.ok) return fail(cniFaultOf(free.fault));
+    const foreign = config.prevResult !== undefined;
+    const free = foreign ? ok(undefined) : examine({ netns, ifname });
+    if (!free.ok) return fail(cableFault(free.fault));
     const found = await findPod(request.pod, this.#options);
     if (!found.ok) return found;
     const object = found.value;
     const pod = { namespace: request.pod.namespace, name: request.pod.name, uid: object.metadata.uid ?? '' };
+    const mac = macFor(object, ifname, attachment);
+    if (!mac.ok) return mac;
     const mtu = config.mtu ?? this.#options.mtu();
-    const hostInterface = workloadInterfaceName(pod.namespace, pod.name);
-    const displaced = await this.#displace(hostInterface);
+    const hostInterface = workloadInterfaceName(pod.namespace, interfaceSeed(pod.name, ifname));
+    const displaced = await this.#displace({ hostInterface, pod, containerId });
     if (!displaced.ok) return displaced;
-    const wanted = { containerId, network: config.name, pod, object };
-    const taken = addresses.take(wanted);
+    const holder = holderOf(request);
+    const asking = podForInterface(object, ifname, attachment);
+    const wanted = { containerId: holder, network: config.name, pod, object: asking };
+    const taken = foreign ? [] : addresses.take(wanted);
     const adding: Sandbox = {
       ...{ containerId, ifname, netns, network: config.name, hostInterface, pod, mtu },
       ...{ ips: (taken ?? []).map(formatIp), podMac: '', state: 'adding' },
+      ...((config.defaultRoute ?? mine.length === 0) ? {} : { defaultRoute: false }),
+      ...(foreign ? { madeBy: 'others' } : {}),
     };
     // Before anything is asked for or made: whoever restarts finds what to take back.
     sandboxes.put(adding);
     // A newer sandbox of this pod may displace this one at every wait; from then on the interface is not ours.
     const isDisplaced = () => sandboxes.get(containerId, ifname) !== adding;
     const giveUp = async (fault: CniFault) => {
-      if (isDisplaced()) addresses.release(containerId, config.name);
+      if (isDisplaced()) this.#release(adding);
       else await this.#takeBack(adding);
       return fail(fault);
     };
@@ -148,11 +154,11 @@ export class PodNetwork {
       return giveUp({ code, message: assigned.fault.message });
     }
     if (isDisplaced()) return giveUp(displacedFault);
-    const ips = assigned.value;
-    const made = plugIn(netlink, { hostInterface, netns, ifname, ips, mtu });
-    if (!made.ok) return giveUp(cniFaultOf(made.fault));
-    const { podMac } = made.value;
-    const sandbox: Sandbox = { ...adding, ips: ips.map(formatIp), podMac, state: 'ready' };
+    const made: Result<Cable, CniFault> = foreign
+      ? adoptCable(netlink, adding, request)
+      : makeCable(netlink, adding, request, assigned.value, mac.value);
+    if (!made.ok) return giveUp(made.fault);
+    const { sandbox, result } = made.value;
     this.#tellCore(sandbox);
     const confirmed = await withinTime(this.#options.enforce(), CONFIRM_MS);
     if (isDisplaced()) return giveUp(displacedFault);
@@ -164,19 +170,20 @@ export class PodNetwork {
     if (unrouted !== undefined)
       return giveUp({ code: CNI_CODE.tryAgain, message: `no route to the pod could be set: ${unrouted}` });
     sandboxes.put(sandbox);
-    void publishAddresses(sandbox, this.#options);
-    const result = {
-      hostInterface: { name: hostInterface, mac: GATEWAY.mac },
-      podInterface: { name: ifname, mac: podMac, sandbox: netns, mtu },
-      ips,
-    };
-    return ok(formatCniResult(result, config.cniVersion));
+    if (mine.length === 0) void publishAddresses(sandbox, this.#options);
+    return ok(result);
   }
 
   /** An older sandbox of the same pod would lose its interface to the new one: it goes as a whole, addresses too. */
-  async #displace(hostInterface: string): Promise<Result<void, CniFault>> {
+  async #displace({
+    hostInterface,
+    pod,
+    containerId,
+  }: Pick<Sandbox, 'hostInterface' | 'pod' | 'containerId'>): Promise<Result<void, CniFault>> {
     for (const older of this.#options.sandboxes.all()) {
-      if (older.hostInterface !== hostInterface) continue;
+      const samePod = older.pod.namespace === pod.namespace && older.pod.name === pod.name;
+      const displaced = samePod && older.containerId !== containerId;
+      if (!displaced && older.hostInterface !== hostInterface) continue;
       const gone = await this.#takeBack(older);
       if (!gone.ok) return gone;
     }
@@ -188,23 +195,31 @@ export class PodNetwork {
     const { sandboxes, addresses } = this.#options;
     const sandbox = sandboxes.get(containerId, ifname);
     if (sandbox !== undefined) return this.#takeBack(sandbox);
-    // Addresses belong to the container: not while another interface of it uses them.
-    if (sandboxes.ofContainer(containerId).length === 0) addresses.release(containerId, config.name);
+    addresses.release(holderOf({ containerId, ifname }), config.name);
     return ok(undefined);
+  }
+
+  /** Promises the addresses of a sandbox back; those of another plugin are not ours to give. */
+  #release(sandbox: Sandbox): void {
+    if (sandbox.madeBy === undefined) this.#options.addresses.release(holderOf(sandbox), sandbox.network);
   }
 
   /** Removes all that was made for a sandbox, addresses last: nobody may get them while rules still name them. */
   async #takeBack(sandbox: Sandbox): Promise<Result<undefined, CniFault>> {
-    const { sandboxes, core, addresses, pods } = this.#options;
-    const { containerId, ifname, network, hostInterface, pod } = sandbox;
+    const { sandboxes, core, pods } = this.#options;
+    const { containerId, ifname, hostInterface, pod } = sandbox;
     const key = endpointKeyOf(pod);
-    const ips = core.locals.get(key)?.containerId === containerId ? (core.locals.get(key)?.ips ?? []) : [];
-    core.tell({ type: 'not-local', key, containerId });
-    const unseen = pods.forget(pod);
+    const ips = (core.locals.get(key) ?? [])
+      .filter(local => local.containerId === containerId && local.hostInterface === hostInterface)
+      .flatMap(local => local.ips);
+    core.tell({ type: 'not-local', key, containerId, hostInterface });
+    const unseen = core.locals.has(key) ? undefined : pods.forget(pod);
     if (unseen !== undefined) core.tell({ type: 'gone', object: unseen });
     // Rules go while the kernel takes the interface away: an interface without rules gets nothing through.
     const enforced = withinTime(this.#options.enforce(), CONFIRM_MS);
-    const unplugged = await this.#options.removeLink(hostInterface);
+    // What another plugin made is its own to remove; without rules nothing passes it.
+    const unplugged =
+      sandbox.madeBy === undefined ? await this.#options.removeLink(hostInterface) : ok(undefined);
     if (!unplugged.ok) return fail({ code: CNI_CODE.ioFailure, message: unplugged.fault.message });
     if (!(await enforced))
       return fail({
@@ -212,7 +227,7 @@ export class PodNetwork {
         message: `the kernel still holds rules of this pod after ${CONFIRM_MS / 1000} s; the agent's log says why`,
       });
     await this.#options.forgetFlows(ips);
-    addresses.release(containerId, network);
+    this.#release(sandbox);
     sandboxes.delete(containerId, ifname);
     return ok(undefined);
   }
@@ -225,9 +240,9 @@ export class PodNetwork {
         code: CNI_CODE.unknownContainer,
         message: `container ${containerId} has no interface ${ifname} of Muslin`,
       });
-    const ips = sandbox.ips.map(mustIp);
-    const { hostInterface, mtu, podMac: mac } = sandbox;
-    const differences = inspect(this.#options.netlink, { hostInterface, netns, ifname, ips, mtu, mac });
+    const plan = { ...planOf(sandbox), netns, mac: sandbox.podMac };
+    const look = sandbox.madeBy === undefined ? inspect : inspectForeign;
+    const differences = look(this.#options.netlink, plan);
     const missing = await this.#options.audit();
     const all = missing === undefined ? differences : [...differences, missing];
     if (all.length === 0) return ok(undefined);
@@ -245,11 +260,11 @@ export class PodNetwork {
     // One that is being worked on is newer than the runtime's list.
     const stale = sandboxes.all().filter(({ containerId, ifname, network }) => {
       const key = `${containerId} ${ifname}`;
-      return network === request.config.name && !valid.has(key) && !this.#turns.has(key);
+      return network === request.config.name && !valid.has(key) && !this.#turns.has(containerId);
     });
     const done = await Promise.all(
       stale.map(({ containerId, ifname }) =>
-        this.#inTurn(containerId, ifname, async () => {
+        this.#inTurn(containerId, async () => {
           const sandbox = sandboxes.get(containerId, ifname);
           return sandbox === undefined ? ok(undefined) : this.#takeBack(sandbox);
         }),
@@ -268,6 +283,7 @@ export class PodNetwork {
         hostInterface,
         uid: pod.uid,
         ips: sandbox.ips.map(mustIp),
+        routedBy: sandbox.madeBy ?? 'us',
       },
     });
   }
@@ -286,29 +302,21 @@ export class PodNetwork {
     for (const sandbox of all) {
       if (sandbox.state !== 'ready') continue;
       // Even after a reboot: until the runtime's DEL nobody else may have them.
-      addresses.recall(sandbox, sandbox.ips.map(mustIp));
+      if (sandbox.madeBy === undefined)
+        addresses.recall({ ...sandbox, containerId: holderOf(sandbox) }, sandbox.ips.map(mustIp));
       if (linkExists(sandbox.hostInterface)) this.#tellCore(sandbox);
     }
     await Promise.all(
-      all.map(async ({ state, containerId, ifname, network, hostInterface }) => {
+      all.map(async sandbox => {
+        const { state, containerId, ifname, network, hostInterface, madeBy } = sandbox;
         if (state === 'ready') return;
+        if (madeBy !== undefined) return sandboxes.delete(containerId, ifname);
         const unplugged = await this.#options.removeLink(hostInterface);
         if (!unplugged.ok) return log(`half-made sandbox ${containerId}: ${unplugged.fault.message}`);
-        addresses.releaseLater(containerId, network);
+        addresses.releaseLater(holderOf(sandbox), network);
         sandboxes.delete(containerId, ifname);
       }),
     );
-  }
-}
-
-function cniFaultOf(fault: PodLinkFault): CniFault {
-  switch (fault.code) {
-    case 'bad-namespace':
-      return { code: CNI_CODE.invalidNetns, message: fault.message };
-    case 'interface-exists':
-      return { code: CNI_CODE.invalidEnvironment, message: fault.message };
-    case 'kernel':
-      return { code: CNI_CODE.ioFailure, message: fault.message };
   }
 }
 

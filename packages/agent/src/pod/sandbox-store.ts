@@ -22,6 +22,10 @@ export interface Sandbox {
   readonly ips: readonly string[];
   readonly podMac: string;
   readonly mtu: number;
+  /** Whether the pod's default routes lead here; absent: yes. */
+  readonly defaultRoute?: boolean;
+  /** Who made the interface and its addresses: a plugin before us, whose they stay; absent: we. */
+  readonly madeBy?: 'others';
   /** `adding` until the ADD was answered: a restart finds it and takes it back. */
   readonly state: 'adding' | 'ready';
 }

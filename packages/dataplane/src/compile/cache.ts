@@ -16,7 +16,11 @@ interface DirectionCache {
   readonly tiers: WeakMap<TierPlan, { readonly of: readonly unknown[]; readonly result: TierChain }>;
   readonly endpoints: WeakMap<
     EndpointPlan,
-    { readonly interfaceName: string; readonly of: readonly TierChain[]; readonly chain: Chain }
+    {
+      readonly interfaces: readonly string[];
+      readonly of: readonly TierChain[];
+      readonly chains: readonly Chain[];
+    }
   >;
   dispatch: Chain | undefined;
 }

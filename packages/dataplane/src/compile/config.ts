@@ -11,8 +11,8 @@ export interface NodeConfig {
   readonly workloadInterfacePrefix: string;
   /** What happens to a pod's traffic to its own node after its egress policy allowed it. */
   readonly endpointToHostAction: 'Accept' | 'Drop' | 'Return';
-  /** Host side interface of a local endpoint; undefined while it has none. Cheap: asked on every compile. */
-  readonly interfaceOf: (key: EndpointKey) => string | undefined;
+  /** Host side interfaces of a local endpoint; empty while it has none. Cheap: asked on every compile. */
+  readonly interfacesOf: (key: EndpointKey) => readonly string[];
   /** Interfaces of the node with their addresses: where host endpoints without an interface name stand. */
   readonly links: readonly { readonly name: string; readonly ips: readonly Ip[] }[];
   /** Three bits or more of the packet mark that are ours. */
@@ -35,7 +35,7 @@ export interface DeniedLog {
   readonly perSecond: number;
 }
 
-/** What is right for most nodes; only `family`, `pools` and `interfaceOf` have no good default. */
+/** What is right for most nodes; only `family`, `pools` and `interfacesOf` have no good default. */
 export const NODE_CONFIG_DEFAULTS = {
   workloadInterfacePrefix: 'msl',
   endpointToHostAction: 'Accept',

@@ -6,13 +6,15 @@ import type { Marks } from './config.ts';
 import type { TierChain } from './tier-chain.ts';
 
 /**
- * One endpoint in one direction. A packet that is denied is dropped on the way; one that reaches the end (or
+ * One interface of an endpoint in one direction. A packet that is denied is dropped on the way; one that reaches the end (or
  * returns early, allowed) has passed. Egress begins with the addresses the pod may use.
  */
 export function endpointChain(
   plan: EndpointPlan,
   direction: Direction,
   interfaceName: string,
+  /** All of the endpoint's. */
+  interfaces: readonly string[],
   tiers: readonly TierChain[],
   marks: Marks,
   family: Family,
@@ -30,11 +32,12 @@ export function endpointChain(
   const asked = tiers.filter(tier => tier.chain.rules.length > 0);
   // Through a Service a pod may reach itself; it can't block itself (NetworkPolicy v1, netpol S21).
   if (direction === 'ingress' && asked.length > 0)
-    rules.push({
-      matches: [{ kind: 'in-interface', name: interfaceName }],
-      action: { kind: 'accept' },
-      comment: `${plan.key} to itself`,
-    });
+    for (const name of interfaces)
+      rules.push({
+        matches: [{ kind: 'in-interface', name }],
+        action: { kind: 'accept' },
+        comment: `${plan.key} to itself`,
+      });
   asked.forEach((tier, i) => {
     const last = i === asked.length - 1;
     rules.push({ matches: [], action: { kind: last ? 'goto' : 'jump', chain: tier.chain.name }, comment });

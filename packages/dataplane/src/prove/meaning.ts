@@ -13,7 +13,7 @@ export function meaning(
 ): Verdict {
   const ours = (name: string | undefined) => name?.startsWith(config.workloadInterfacePrefix) ?? false;
   const endpointAt = (name: string | undefined) =>
-    [...state.endpoints.values()].find(e => config.interfaceOf(e.key) === name);
+    [...state.endpoints.values()].find(e => name !== undefined && config.interfacesOf(e.key).includes(name));
   if (hook === 'OUTPUT') return ours(packet.out) ? 'accept' : 'return';
   if (!ours(packet.in) && !(hook === 'FORWARD' && ours(packet.out))) return 'return';
   if (packet.ctState === 'ESTABLISHED' || packet.ctState === 'RELATED') return 'accept';
@@ -33,8 +33,9 @@ export function meaning(
   if (hook === 'INPUT') {
     return ({ Accept: 'accept', Drop: 'drop', Return: 'return' } as const)[config.endpointToHostAction];
   }
-  if (ours(packet.out) && packet.out !== packet.in) {
-    const receiver = endpointAt(packet.out);
+  const receiver = endpointAt(packet.out);
+  const itself = packet.out === packet.in || (receiver !== undefined && receiver === endpointAt(packet.in));
+  if (ours(packet.out) && !itself) {
     if (receiver === undefined || !allowed(state, receiver, 'ingress', packet)) return 'drop';
   }
   return 'accept';

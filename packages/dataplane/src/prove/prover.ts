@@ -210,8 +210,7 @@ function* waysOf(
     ...more.map(name => ({ end: 'other' as const, name })),
   ];
   for (const plan of state.endpoints.values()) {
-    const name = config.interfaceOf(plan.key);
-    if (name !== undefined) ends.push({ end: plan, name });
+    for (const name of config.interfacesOf(plan.key)) ends.push({ end: plan, name });
   }
   for (const [i, { end, name }] of ends.entries()) {
     yield { hook: 'INPUT', way: { in: name, out: '' }, from: end, to: 'other' };
@@ -227,7 +226,7 @@ function* waysOf(
 
 /** A name that begins like a pod's interface and is none. */
 function unknownInterface(state: NodeState, config: NodeConfig): string {
-  const taken = new Set([...state.endpoints.keys()].map(key => config.interfaceOf(key)));
+  const taken = new Set([...state.endpoints.keys()].flatMap(key => config.interfacesOf(key)));
   let name = `${config.workloadInterfacePrefix}?`;
   while (taken.has(name)) name += '?';
   return name;

@@ -1,0 +1,172 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PluginList } from './plugin-list.ts';
+import { until } from './spaces.ts';
+import { Stand, type StandPod } from './stand.ts';
+import { hear, serveWord } from './talk.ts';
+
+let stand: Stand;
+beforeAll(async () => {
+  stand = await Stand.up();
+  await stand.create({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { namespace: 'shop', name: 'guard' },
+    spec: {
+      podSelector: { matchLabels: { guarded: 'yes' } },
+      ingress: [{ from: [{ podSelector: { matchLabels: { app: 'friend' } } }] }],
+    },
+  });
+});
+afterAll(async () => {
+  await stand?.down();
+});
+
+const nothingOf = async (...pods: readonly StandPod[]) => {
+  expect(stand.cables()).toEqual([]);
+  expect(stand.routes()).toEqual([]);
+  await until(
+    () => stand.held(),
+    held => pods.every(pod => ![...held.keys()].some(handle => handle.includes(pod.containerId))),
+    'no address is held',
+    20_000,
+  );
+};
+const addressIn = (result: Readonly<Record<string, unknown>>, at = 0) =>
+  ((result['ips'] as { address: string }[])[at]?.address.split('/')[0] ?? '') as string;
+
+describe('plugins after ours', () => {
+  const list = () =>
+    new PluginList(stand, [
+      { type: 'muslin' },
+      { type: 'tuning', sysctl: { 'net.core.somaxconn': '500' } },
+      { type: 'portmap', capabilities: { portMappings: true }, snat: true, backend: 'iptables' },
+      { type: 'bandwidth', capabilities: { bandwidth: true } },
+    ]);
+
+  test.each(['0.3.1', '0.4.0', '1.0.0'])(
+    'tuning, portmap and bandwidth work on its result of version %s',
+    async version => {
+      const plugins = new PluginList(
+        stand,
+        [
+          { type: 'muslin' },
+          { type: 'tuning', sysctl: { 'net.core.somaxconn': '500' } },
+          { type: 'portmap', capabilities: { portMappings: true }, snat: true, backend: 'iptables' },
+          { type: 'bandwidth', capabilities: { bandwidth: true } },
+        ],
+        version,
+      );
+      const pod = await stand.pod(`chain-${version.replaceAll('.', '-')}`);
+      const runtime = {
+        portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }],
+        bandwidth: { ingressRate: 8_000_000, ingressBurst: 800_000 },
+      };
+      const result = await plugins.add(pod, runtime);
+      expect(result).toMatchObject({ cniVersion: version });
+      expect(pod.space.run('cat', '/proc/sys/net/core/somaxconn').trim()).toBe('500');
+      expect(stand.node.run('tc', 'qdisc', 'show', 'dev', stand.cables()[0] as string)).toContain(
+        'rate 8Mbit',
+      );
+      const close = await serveWord(pod.space.namespace, addressIn(result), 80, 'hello');
+      stand.node.run('ip', 'addr', 'replace', '192.0.2.1/32', 'dev', 'lo');
+      expect(await hear(stand.node.namespace, '192.0.2.1', 8080)).toMatch(/^hello /);
+      await close();
+      // portmap 1.1 looks for its IPv4 rules among those of IPv6, and so refuses every pod of both families.
+      if (version !== '0.3.1') await plugins.check(pod, runtime, ['portmap']);
+      await plugins.del(pod, runtime);
+      await plugins.del(pod, runtime);
+      await nothingOf(pod);
+    },
+  );
+
+  test('a later one that refuses is followed by DELs that leave nothing', async () => {
+    const pod = await stand.pod('chain-refused');
+    const broken = new PluginList(stand, [
+      { type: 'muslin' },
+      { type: 'tuning', sysctl: { 'net.no.such': '1' } },
+    ]);
+    await expect(broken.add(pod)).rejects.toThrow(/^tuning/);
+    await broken.del(pod);
+    await nothingOf(pod);
+    await list().del(pod);
+  });
+});
+
+describe('plugins before ours', () => {
+  const PTP = {
+    type: 'ptp',
+    ipMasq: false,
+    ipam: {
+      type: 'host-local',
+      ranges: [[{ subnet: '10.88.0.0/24' }], [{ subnet: 'fd88::/64' }]],
+      routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
+    },
+  };
+  const ptp = () =>
+    new PluginList(stand, [
+      { ...PTP, ipam: { ...PTP.ipam, dataDir: `${stand.folder}/host-local` } },
+      { type: 'muslin' },
+    ]);
+
+  test('make the interface and addresses, and policy is enforced on them', async () => {
+    const plugins = ptp();
+    const pods = {
+      guarded: await stand.pod('guarded', { guarded: 'yes' }),
+      friend: await stand.pod('friend'),
+      stranger: await stand.pod('stranger'),
+    };
+    const result = await plugins.add(pods.guarded);
+    const interfaces = result['interfaces'] as { name: string; sandbox?: string }[];
+    // The node's end has the name that rules know; all else is as ptp said.
+    expect(interfaces.map(({ name, sandbox }) => [name, sandbox ?? ''])).toEqual([
+      [expect.stringMatching(/^msl[0-9a-f]{11}$/), ''],
+      ['eth0', pods.guarded.space.path],
+    ]);
+    expect(result['ips']).toMatchObject([{ gateway: '10.88.0.1' }, { gateway: 'fd88::1' }]);
+    await plugins.add(pods.friend);
+    await plugins.add(pods.stranger);
+    for (const at of [0, 1]) {
+      const ip = addressIn(result, at);
+      const close = await serveWord(pods.guarded.space.namespace, ip, 80, 'secret');
+      expect(await hear(pods.friend.space.namespace, ip, 80)).toMatch(/^secret /);
+      expect(await hear(pods.stranger.space.namespace, ip, 80)).toBeUndefined();
+      await close();
+    }
+    await plugins.check(pods.guarded);
+    // No address of ours was taken for them.
+    expect(
+      [...(await stand.held()).keys()].filter(handle => handle.includes(pods.guarded.containerId)),
+    ).toEqual([]);
+    for (const pod of Object.values(pods)) {
+      await plugins.del(pod);
+      await plugins.del(pod);
+    }
+    await nothingOf(...Object.values(pods));
+  });
+
+  test('a restart of the agent keeps what it enforces on them', async () => {
+    const plugins = ptp();
+    const guarded = await stand.pod('guarded-2', { guarded: 'yes' });
+    const stranger = await stand.pod('stranger-2');
+    const ip = addressIn(await plugins.add(guarded));
+    await plugins.add(stranger);
+    await stand.kill('agent');
+    await stand.startAgent();
+    const close = await serveWord(guarded.space.namespace, ip, 80, 'secret');
+    expect(await hear(stranger.space.namespace, ip, 80)).toBeUndefined();
+    await close();
+    for (const pod of [guarded, stranger]) await plugins.del(pod);
+    await nothingOf(guarded, stranger);
+  });
+
+  test('whose packets pass no rules are refused with the reason, and nothing is left', async () => {
+    const pod = await stand.pod('bridged');
+    const bridge = new PluginList(stand, [
+      { ...PTP, type: 'bridge', bridge: 'br7', ipam: { ...PTP.ipam, dataDir: `${stand.folder}/host-local` } },
+      { type: 'muslin' },
+    ]);
+    await expect(bridge.add(pod)).rejects.toThrow(/is a port of a bridge.*such as ptp/);
+    await bridge.del(pod);
+    await nothingOf(pod);
+  });
+});

@@ -1,0 +1,35 @@
+import { createServer, Socket } from 'node:net';
+import { type Namespace, tcpListenIn, tcpSocketIn } from '@muslin/linux';
+import { mustIp } from '@muslin/net';
+import { must } from './spaces.ts';
+
+/** A TCP server in a namespace that says one word; gives what ends it. */
+export async function serveWord(
+  namespace: Namespace,
+  ip: string,
+  port: number,
+  word: string,
+): Promise<() => Promise<void>> {
+  const server = createServer(socket => {
+    socket.on('error', () => {});
+    socket.end(`${word} ${socket.remoteAddress}`);
+  });
+  const listening = new Promise(resolve => server.once('listening', resolve));
+  server.listen({ fd: must(tcpListenIn(namespace, mustIp(ip), port)) });
+  await listening;
+  return () => new Promise(resolve => server.close(() => resolve()));
+}
+
+/** What a TCP server says to somebody in a namespace; undefined when it can't be reached in time. */
+export async function hear(namespace: Namespace, ip: string, port: number): Promise<string | undefined> {
+  const socket = new Socket({ fd: must(tcpSocketIn(namespace, ip.includes(':') ? 6 : 4)) });
+  socket.setTimeout(700, () => socket.destroy(new Error('no answer')));
+  socket.connect(port, ip);
+  let said = '';
+  try {
+    for await (const chunk of socket) said += chunk;
+    return said;
+  } catch {
+    return undefined;
+  }
+}
