@@ -35,6 +35,7 @@ export { parseDuration } from './normalise/duration-field.ts';
 export type { Fact, Normalised, Read, SliceFacts } from './normalise/fact.ts';
 export { readIpPool } from './normalise/ip-pool.ts';
 export { parseAsNumber, readNode } from './normalise/node.ts';
+export { TUNNEL_ANNOTATIONS } from './normalise/node-tunnels.ts';
 export { NORMALISED_KINDS, normalise } from './normalise/normalise.ts';
 export {
   type ResourceRef,

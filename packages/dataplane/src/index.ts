@@ -114,3 +114,39 @@ export {
 } from './routes/route.ts';
 export { GATEWAY_4, GATEWAY_6, HOST_SIDE_MAC, workloadInterfaceName } from './routes/workload-link.ts';
 export { isOwnSet, SET_NAME_MAX, setName, temporarySetName } from './set-name.ts';
+export {
+  borrowedPrefix,
+  choiceText,
+  type Encapsulation,
+  encapsulationOf,
+  neededTunnels,
+  type NodePrefix,
+  type Overlay,
+  type OverlayChoice,
+  type OverlayInput,
+  overlayOf,
+  TUNNEL_METRIC,
+} from './tunnels/overlay.ts';
+export { type ActualTunnels, planTunnels, type TunnelOp } from './tunnels/plan-tunnels.ts';
+export { type Reach, reachOf, type TunnelMode } from './tunnels/reach.ts';
+export type { TunnelDevice, TunnelEntry } from './tunnels/tunnel-device.ts';
+export {
+  IPIP_NAME,
+  OVERHEAD,
+  TUNNEL_DEFAULTS,
+  TUNNEL_DEVICE_NAMES,
+  type TunnelSettings,
+  VXLAN_NAMES,
+  WIREGUARD_NAMES,
+  type WireguardSettings,
+} from './tunnels/tunnel-settings.ts';
+export { vtepMac } from './tunnels/vtep-mac.ts';
+export {
+  planPeers,
+  WIREGUARD_MARK,
+  WIREGUARD_TABLES,
+  type WireguardPeer,
+  type WireguardPeerOp,
+  type WireguardPlan,
+  wireguardOf,
+} from './tunnels/wireguard.ts';

@@ -105,6 +105,20 @@ export interface NodeFacts {
   readonly routeReflectorClusterId: string | undefined;
   /** `muslin.dev/drain: "true"`: traffic is to leave the node. */
   readonly draining?: true;
+  /** Its ends of tunnels, as it told; absent parts: it has none (yet). */
+  readonly tunnels?: NodeTunnels;
+}
+
+/** Where a node can be reached by tunnels: Calico's annotations on the Node. */
+export interface NodeTunnels {
+  /** `IPv4VXLANTunnelAddr`, `VXLANTunnelMACAddr`; `IPv6VXLANTunnelAddr`, `VXLANTunnelMACAddrV6`. */
+  readonly vxlan4?: { readonly ip: Ip; readonly mac: string };
+  readonly vxlan6?: { readonly ip: Ip; readonly mac: string };
+  /** `IPv4IPIPTunnelAddr`. */
+  readonly ipip?: Ip;
+  /** `WireguardPublicKey` with `IPv4WireguardInterfaceAddr`; the same for IPv6 with `V6`. Keys in base64. */
+  readonly wireguard4?: { readonly publicKey: string; readonly ip?: Ip };
+  readonly wireguard6?: { readonly publicKey: string; readonly ip?: Ip };
 }
 
 /** A Service with the backends of its EndpointSlices. */

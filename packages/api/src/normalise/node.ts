@@ -2,6 +2,7 @@ import { type Family, type Ip, parseIp, parsePrefix } from '@muslin/net';
 import type { NodeFacts } from '../model/snapshot.ts';
 import { readPrefixes } from './address-field.ts';
 import { finish, type Read } from './fact.ts';
+import { readTunnels } from './node-tunnels.ts';
 import type { Field } from './field.ts';
 import { type Header, readHeader } from './header.ts';
 
@@ -24,6 +25,7 @@ export function readNode(object: unknown): Read<NodeFacts> {
     asNumber: readAsNumber(header),
     routeReflectorClusterId: header.annotations.get(`${PREFIX}RouteReflectorClusterID`) || undefined,
     ...(isDraining(header) ? { draining: true } : {}),
+    ...tunnelsOf(header),
   });
 }
 
@@ -45,6 +47,11 @@ function ipsOf(header: Header, family: Family): readonly Ip[] {
     const ip = parseIp(item.at('address').text() ?? '');
     return ip.ok && ip.value.family === family ? [ip.value] : [];
   });
+}
+
+function tunnelsOf(header: Header): Pick<NodeFacts, 'tunnels'> {
+  const tunnels = readTunnels(header);
+  return Object.keys(tunnels).length === 0 ? {} : { tunnels };
 }
 
 const EXAMPLE = { 4: '192.0.2.1/24', 6: '2001:db8::1/64' } as const;
