@@ -56,6 +56,20 @@ const RARE: readonly Rare[] = [
     call: /type: 'apply'/,
   },
   {
+    program: 'agent',
+    grant: 'create muslin.dev/addressnodestatuses',
+    why: 'a real API server checks an apply that makes the object as a create, too',
+    file: 'packages/agent/src/ipam/address-reporter.ts',
+    call: /type: 'apply'/,
+  },
+  {
+    program: 'controller',
+    grant: 'get muslin.dev/addressnodestatuses',
+    why: 'an address must look lost for a quarter of an hour',
+    file: 'packages/controller/src/garbage/node-reports.ts',
+    call: /get<AnyObject>\(RESOURCES\.AddressNodeStatus,/,
+  },
+  {
     program: 'speaker',
     grant: 'create muslin.dev/bgpnodestatuses',
     why: 'a real API server checks an apply that makes the object as a create, too',

@@ -21,6 +21,9 @@ import { EnforcedSince } from './enforced-since.ts';
 import { felixSettings } from './felix-settings.ts';
 import { FlowLog } from './flows/flow-log.ts';
 import { deniedLabels } from './flows/denied-labels.ts';
+import { AddressLedger } from './ipam/address-ledger.ts';
+import { AddressReporter } from './ipam/address-reporter.ts';
+import { witnessAddresses } from './ipam/address-witness.ts';
 import { clusterAddresses } from './ipam/cluster-addresses.ts';
 import { reservedBy } from './ipam/reservations.ts';
 import { chooseBackEnd, seeNodeRules } from './kernel/choose-back-end.ts';
@@ -95,6 +98,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   let mark = since.mark();
   let ipamConfig = DEFAULT_IPAM_CONFIG;
   let ready = false;
+  let nodeUid: string | undefined;
   let unrouted: ReadonlyMap<string, string> = new Map();
   let lastCut: Cut | undefined;
   let unproved: string | undefined;
@@ -218,7 +222,9 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     },
   });
   const sandboxes = new SandboxStore(`${options.stateDir}/sandboxes`);
+  const ledger = new AddressLedger(entry => log.info(entry, `address ${entry.what}`));
   const addresses = clusterAddresses({
+    ledger,
     client,
     node: options.node,
     stateDir: options.stateDir,
@@ -248,6 +254,15 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   });
   await network.restore();
   await removeOrphans(netlink, links, sandboxes, log);
+  const addressReporter = new AddressReporter({
+    client,
+    ledger,
+    node: options.node,
+    nodeUid: () => nodeUid,
+    look: () => witnessAddresses({ netlink, families, sandboxes: () => sandboxes.all() }),
+    log: line => log.warn(line),
+  });
+  addressReporter.poke();
 
   const watches = watchCluster(
     client,
@@ -275,6 +290,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
           break;
         default:
           if (kind === 'Pod' && !pods.saw(object, gone)) return;
+          if (kind === 'Node' && name === options.node) nodeUid = gone ? undefined : object.metadata.uid;
           if (kind === 'Namespace') {
             if (gone) namespaces.delete(name);
             else namespaces.set(name, object);
@@ -336,6 +352,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       queue.stop();
       cutter.stop();
       reporter.stop();
+      addressReporter.stop();
       if (packetLog?.ok) packetLog.value.stop();
       addresses.stop();
       status.close();

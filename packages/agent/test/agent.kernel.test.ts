@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import type { addressNodeStatus, StatusOf } from '@muslin/api';
 import { type AnyObject, RESOURCES } from '@muslin/kube';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { must, until } from './spaces.ts';
@@ -141,6 +142,33 @@ describe('a pod', () => {
     await removed(newer);
     await nothingLeft();
   });
+});
+
+test('the node tells which addresses its kernel has, and who got and gave back which', async () => {
+  const [stays, goes] = [await stand.pod('witnessed'), await stand.pod('witnessed-too')];
+  const [here, gone] = [await stand.add(stays), await stand.add(goes)];
+  await removed(goes);
+  type Told = NonNullable<StatusOf<typeof addressNodeStatus>>;
+  await until(
+    async () => {
+      const told = await stand.client.get<AnyObject>(RESOURCES.AddressNodeStatus, { name: 'n1' });
+      return ((told.ok ? told.value['status'] : undefined) ?? {}) as Told;
+    },
+    ({ addresses = [], conditions, ledger = [] }) => {
+      const of = (what: string, who: string) =>
+        ledger.findLast(entry => entry.what === what && entry.who === who)?.ips?.join();
+      return (
+        here.every(ip => addresses.includes(ip)) &&
+        !gone.some(ip => addresses.includes(ip)) &&
+        conditions?.[0]?.status === 'True' &&
+        of('assigned', 'shop/witnessed') === here.join() &&
+        of('released', 'shop/witnessed-too') === gone.join()
+      );
+    },
+    'the node has told',
+    25_000,
+  );
+  await removed(stays);
 });
 
 test('two sandboxes of one pod at once end with one that works, and nothing of the other', async () => {

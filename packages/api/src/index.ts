@@ -51,6 +51,7 @@ export { writeYaml } from './crd/yaml.ts';
 export { bgpConfiguration } from './kinds/bgp-configuration.ts';
 export { bgpFilter } from './kinds/bgp-filter.ts';
 export { bgpNodeStatus } from './kinds/bgp-node-status.ts';
+export { addressNodeStatus } from './kinds/address-node-status.ts';
 export { policyNodeStatus } from './kinds/policy-node-status.ts';
 export { bgpPeer } from './kinds/bgp-peer.ts';
 export { bgpPeerPolicy } from './kinds/bgp-peer-policy.ts';

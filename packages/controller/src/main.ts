@@ -16,7 +16,7 @@ import {
 import { serveStatus } from '@muslin/linux';
 import { pino } from 'pino';
 import { Garbage } from './garbage/garbage.ts';
-import { NO_REPORTS } from './garbage/node-reports.ts';
+import { nodeReports } from './garbage/node-reports.ts';
 import { NodeLoss } from './node-loss.ts';
 import { PoolStatus } from './pool-status.ts';
 import { WorkQueue } from './work-queue.ts';
@@ -78,7 +78,7 @@ const events = new EventRecorder(
   { onFault: fault => logger.warn(fault.message) },
 );
 const garbage = new Garbage({
-  ...{ client, mode, log, reports: NO_REPORTS, now: Date.now },
+  ...{ client, mode, log, reports: nodeReports(client), now: Date.now },
   tell: note => events.record(note),
 });
 let leader: string | undefined;

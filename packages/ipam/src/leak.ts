@@ -20,6 +20,8 @@ export interface Witnesses {
   readonly nodes: ReadonlySet<string>;
   /** Addresses that each node's kernel has for its pods and tunnels, as text; a node that did not report is absent. */
   readonly onHost: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Nodes whose kernel may have more than `onHost` says: what it has vetoes, what it lacks proves nothing. */
+  readonly partly?: ReadonlySet<string>;
   /** Ms since the epoch. */
   readonly now: number;
   /** An address younger than this is never a leak: its pod may not be reported yet. */
@@ -74,7 +76,7 @@ export function leakOf(address: InUse, witnesses: Witnesses): Leak | undefined {
     const kernel = witnesses.onHost.get(node);
     const text = formatIp(ip);
     if (kernel?.has(text)) veto = `the kernel of ${node} has ${text}`;
-    else if (kernel !== undefined)
+    else if (kernel !== undefined && !witnesses.partly?.has(node))
       evidence.push({
         source: 'kernel',
         says: 'not-on-host',

@@ -85,6 +85,7 @@ export const RESOURCES = {
     'kubecontrollersconfigurations',
     'KubeControllersConfiguration',
   ),
+  AddressNodeStatus: inCluster('muslin.dev', 'v1alpha1', 'addressnodestatuses', 'AddressNodeStatus'),
   CalicoNodeStatus: inCluster(calico, 'v3', 'caliconodestatuses', 'CalicoNodeStatus'),
   IPAMConfiguration: inCluster(calico, 'v3', 'ipamconfigurations', 'IPAMConfiguration'),
   BlockAffinity: inCluster(calico, 'v3', 'blockaffinities', 'BlockAffinity'),

@@ -1,5 +1,6 @@
 import type { Snapshot } from '@muslin/api';
 import {
+  type Allocation,
   allocate,
   type AllocationRequest,
   drive,
@@ -9,8 +10,9 @@ import {
   releaseHandles,
 } from '@muslin/ipam';
 import { type AnyObject, ipamStore, type KubeClient } from '@muslin/kube';
-import { fail, type Family, type Ip, ok, type Prefix, type Result } from '@muslin/net';
+import { fail, type Family, formatPrefix, type Ip, ok, type Prefix, type Result } from '@muslin/net';
 import type { AddressBook, AddressFault, AddressRequest } from '../address-book.ts';
+import type { AddressLedger, Deed } from './address-ledger.ts';
 import { KeptAddresses } from './kept-addresses.ts';
 import { PendingReleases } from './pending-releases.ts';
 import { readWishes } from './pod-wishes.ts';
@@ -28,6 +30,7 @@ export interface ClusterAddressesOptions {
   readonly namespaceAnnotations: (namespace: string) => Readonly<Record<string, string>>;
   /** How many addresses of each of the node's blocks to keep in hand. */
   readonly keep: number;
+  readonly ledger: AddressLedger;
   readonly log: (line: string) => void;
 }
 
@@ -47,7 +50,23 @@ const GATHER_MS = 5;
 /** Addresses from the cluster's blocks. One allocation of this node at a time: they would only fight for one block. */
 export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddresses {
   const store = ipamStore(options.client);
-  const kept = new KeptAddresses({ ...options, store });
+  const { ledger } = options;
+  const kept = new KeptAddresses({
+    ...{ ...options, store },
+    onLost: ({ ip, handleId, owner }, why) =>
+      ledger.record({ what: 'lost', ips: [ip], handleId, ...(owner.type === 'pod' && { pod: owner }), why }),
+  });
+  /** Who had what, until it is given back: for the ledger alone. */
+  const holders = new Map<string, Pick<Deed, 'pod' | 'ips'>>();
+  const gave = (handleId: string, pod: AddressRequest['pod'], ips: readonly Ip[], why: string) => {
+    holders.set(handleId, { pod, ips });
+    ledger.record({ what: 'assigned', ips, handleId, pod, why });
+  };
+  const gaveBack = (handleId: string, why: string) => {
+    const { ips = [], ...pod } = holders.get(handleId) ?? {};
+    holders.delete(handleId);
+    ledger.record({ what: 'released', ips, handleId, ...pod, why });
+  };
   const pending = new PendingReleases(`${options.stateDir}/releases`);
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -68,7 +87,10 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
       const giveBack = async (some: readonly string[]) => {
         const done = await drive(releaseHandles(some, { now: Date.now(), cooldownMs }), store);
         if (!done.ok) return done.fault;
-        for (const handleId of some) pending.delete(handleId);
+        for (const handleId of some) {
+          pending.delete(handleId);
+          gaveBack(handleId, 'its sandbox is gone, and the cluster was told');
+        }
         return undefined;
       };
       let fault = await giveBack(handles);
@@ -113,15 +135,24 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
       // An earlier life of this sandbox that waits to be released goes first.
       if (!made.ok || pending.has(made.value.handleId)) return undefined;
       const ips = kept.take(made.value);
-      if (ips !== undefined) tellSoon();
+      if (ips === undefined) return undefined;
+      gave(made.value.handleId, request.pod, ips, HAND);
+      tellSoon();
       return ips;
     },
     recall({ containerId, network, pod }, ips) {
-      kept.recall(podHandleId(network, containerId), { type: 'pod', ...pod }, ips);
+      const handleId = podHandleId(network, containerId);
+      holders.set(handleId, { pod, ips });
+      kept.recall(handleId, { type: 'pod', ...pod }, ips);
     },
     async assign(request): Promise<Result<readonly Ip[], AddressFault>> {
       const made = requestOf(request, options);
-      if (!made.ok) return fail({ code: 'no-address', message: made.fault });
+      if (!made.ok) {
+        const handleId = podHandleId(request.network, request.containerId);
+        ledger.record({ what: 'refused', ips: [], handleId, pod: request.pod, why: made.fault });
+        return fail({ code: 'no-address', message: made.fault });
+      }
+      const { handleId } = made.value;
       const done = await inTurn(async () => {
         // An earlier life of this sandbox may still wait to be released: that must not hit the new one.
         pending.delete(made.value.handleId);
@@ -131,16 +162,23 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
           await kept.fill();
           ips = kept.take(made.value);
         }
-        if (ips !== undefined) return ok(ips);
+        if (ips !== undefined) return ok({ ips, why: HAND });
         const allocated = await drive(allocate(made.value), store);
-        return allocated.ok ? ok(allocated.value.addresses.map(address => address.ip)) : allocated;
+        return allocated.ok ? ok(explained(allocated.value)) : allocated;
       });
       tellSoon();
-      return done.ok ? done : fail(addressFault(done.fault));
+      if (done.ok) {
+        gave(handleId, request.pod, done.value.ips, done.value.why);
+        return ok(done.value.ips);
+      }
+      const fault = addressFault(done.fault);
+      ledger.record({ what: 'refused', ips: [], handleId, pod: request.pod, why: fault.message });
+      return fail(fault);
     },
     release(containerId, network) {
       const handleId = podHandleId(network, containerId);
-      if (kept.takeBack(handleId)) return;
+      if (kept.takeBack(handleId))
+        return gaveBack(handleId, 'its sandbox is gone before the cluster was told');
       pending.add(handleId);
       tellSoon();
     },
@@ -148,6 +186,16 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
       pending.add(podHandleId(network, containerId));
     },
   };
+}
+
+const HAND = 'kept in hand by this node';
+
+/** The addresses, and by which way each was found. */
+function explained({ addresses }: Allocation): { readonly ips: readonly Ip[]; readonly why: string } {
+  const ways = addresses.map(
+    ({ block, pool = 'a pool that is gone', how }) => `${how} ${formatPrefix(block)} of ${pool}`,
+  );
+  return { ips: addresses.map(({ ip }) => ip), why: ways.join('; ') };
 }
 
 function requestOf(

@@ -22,6 +22,8 @@ export interface KeptAddressesOptions {
   readonly store: (effect: Effect) => Promise<Input>;
   readonly config: () => IpamConfig;
   readonly reservations: () => readonly Prefix[];
+  /** An address that was given out is in other hands. */
+  readonly onLost: (life: GivenOut, why: string) => void;
   readonly log: (line: string) => void;
 }
 
@@ -139,7 +141,7 @@ export class KeptAddresses {
   }
 
   async #write({ name, block, given, room, gives }: Work): Promise<IpamFault | undefined> {
-    const { node, store, config, reservations, log } = this.#options;
+    const { node, store, config, reservations, onLost, log } = this.#options;
     for (const life of given) life.tried = true;
     // What is given back must not be given out meanwhile; else all that is in hand stays, since it may be.
     this.#hand.close(name, gives);
@@ -162,7 +164,10 @@ export class KeptAddresses {
         this.#lives.delete(keyOf(life));
         this.#hand.written({ ip: life.ip, block: name }, done.value.resourceVersion);
       }
-      for (const life of done.value.lost) log(lostText(life));
+      for (const life of done.value.lost) {
+        log(lostText(life));
+        onLost(life, lostText(life));
+      }
     }
     this.#hand.close(name, false);
     return done.ok ? undefined : done.fault;

@@ -1,3 +1,4 @@
+import { addressNodeStatus } from './address-node-status.ts';
 import { bgpConfiguration } from './bgp-configuration.ts';
 import { bgpFilter } from './bgp-filter.ts';
 import { bgpNodeStatus } from './bgp-node-status.ts';
@@ -21,6 +22,7 @@ import { tier } from './tier.ts';
 
 /** Every kind that Muslin defines, sorted by group and name. */
 export const KINDS: readonly Kind[] = [
+  addressNodeStatus,
   bgpNodeStatus,
   bgpPeerPolicy,
   policyNodeStatus,

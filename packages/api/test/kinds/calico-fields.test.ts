@@ -125,10 +125,10 @@ describe.each(readCalicoKinds())('$kind', theirs => {
   });
 });
 
-test('every kind of Calico is there, and three of our own', () => {
+test('every kind of Calico is there, and four of our own', () => {
   const names = readCalicoKinds().map(({ kind }) => kind);
   expect(KINDS.map(({ kind }) => kind).sort()).toEqual(
-    [...names, 'BGPNodeStatus', 'BGPPeerPolicy', 'PolicyNodeStatus'].sort(),
+    [...names, 'AddressNodeStatus', 'BGPNodeStatus', 'BGPPeerPolicy', 'PolicyNodeStatus'].sort(),
   );
   expect(readCalicoKinds().find(({ kind }) => kind === 'FelixConfiguration')?.fields).toHaveLength(208);
 });

@@ -14,7 +14,7 @@ import {
   remember,
   type Word,
 } from './judge.ts';
-import type { NodeReports } from './node-reports.ts';
+import { hear, kernelWords, type NodeReport, type NodeReports } from './node-reports.ts';
 import { type ClusterLook, podFacts, readCluster } from './read-cluster.ts';
 import { Tally, usageText } from './tally.ts';
 
@@ -54,14 +54,18 @@ export class Garbage {
     // Calico: leakGracePeriod 0 switches the collection off.
     if (mode === 'off' || graceMs === 0) return undefined;
     const care: Care = { graceMs, breaker: DEFAULT_BREAKER };
-    const word: Word = { pods, nodes, onHost: await reports.onHost() };
-    const judged = judge(objects, word, now(), this.#state, care);
+    // After pods and addresses: what a node writes from here on is later than all that this look saw.
+    const told = await reports.all();
+    if (!told.ok) return told.fault;
+    const { heard, words } = hear(told.value, this.#state.heard, this.#state.at, now());
+    const word: Word = { pods, nodes, ...words };
+    const judged = judge(objects, word, now(), { ...this.#state, heard }, care);
     this.#state = judged.state;
     this.#candidates = new Tally();
     for (const { pool, node } of judged.candidates) this.#candidates.add({ ippool: pool, node });
     this.#tellRefusals(judged.refusals, nodes);
     for (const release of judged.releases) {
-      const fault = await this.#carryOut(release, look.value, care, word);
+      const fault = await this.#carryOut(release, look.value, care);
       if (fault !== undefined) return fault;
     }
     return this.#giveUpEmpty(look.value);
@@ -82,14 +86,9 @@ export class Garbage {
   }
 
   /** The fresh reads: of each holder and its node, one by one, right before the release. */
-  async #carryOut(
-    release: Release,
-    { nodes, config }: ClusterLook,
-    care: Care,
-    word: Word,
-  ): Promise<string | undefined> {
+  async #carryOut(release: Release, { nodes, config }: ClusterLook, care: Care): Promise<string | undefined> {
     const { client, mode, now } = this.#options;
-    const fresh = await this.#ask(release, word);
+    const fresh = await this.#ask(release);
     if (typeof fresh === 'string') return fresh;
     const sure = confirm(release, fresh, now(), care);
     if (!sure.ok) {
@@ -120,8 +119,9 @@ export class Garbage {
     return undefined;
   }
 
-  async #ask(release: Release, { onHost }: Word): Promise<Word | string> {
-    const { client } = this.#options;
+  async #ask(release: Release): Promise<Word | string> {
+    const { client, reports } = this.#options;
+    const told = new Map<string, NodeReport>();
     const pods = new Map<string, NonNullable<ReturnType<typeof podFacts>>>();
     const nodes = new Set<string>();
     for (const { address } of release.addresses) {
@@ -136,8 +136,12 @@ export class Garbage {
       const found = await client.get<AnyObject>(RESOURCES.Node, { name: node });
       if (!found.ok && found.fault.code !== 'NotFound') return found.fault.message;
       if (found.ok) nodes.add(node);
+      const report = await reports.one(node);
+      if (!report.ok) return report.fault;
+      // What a node said last before it was lost is no veto for ever.
+      if (report.value !== undefined && found.ok) told.set(node, report.value);
     }
-    return { pods, nodes, onHost };
+    return { pods, nodes, ...kernelWords([...told.values()]), writtenAfter: new Map() };
   }
 
   async #giveUpEmpty({ objects, nodes, config }: ClusterLook): Promise<string | undefined> {

@@ -16,6 +16,7 @@ import {
   type Witnesses,
 } from '@muslin/ipam';
 import { formatIp, ok, prefixHas, type Result } from '@muslin/net';
+import type { Heard, KernelWords } from './node-reports.ts';
 
 /** What IPAM holds, as one fresh list of each kind shows it. */
 export interface Objects {
@@ -25,7 +26,7 @@ export interface Objects {
 }
 
 /** Who is asked about the cluster. */
-export type Word = Pick<Witnesses, 'pods' | 'nodes' | 'onHost'>;
+export type Word = Pick<Witnesses, 'pods' | 'nodes'> & KernelWords;
 
 /** How careful to be. */
 export interface Care {
@@ -43,10 +44,12 @@ export interface GarbageState {
   readonly since: ReadonlyMap<string, number>;
   /** When addresses were freed, within the last hour. */
   readonly freed: readonly number[];
+  /** What nodes said about their addresses, by node. */
+  readonly heard: ReadonlyMap<string, Heard>;
 }
 
 /** Nothing seen yet. */
-export const NOTHING_SEEN: GarbageState = { at: 0, since: new Map(), freed: [] };
+export const NOTHING_SEEN: GarbageState = { at: 0, since: new Map(), freed: [], heard: new Map() };
 
 /** An address that seems lost. */
 export interface Candidate {
@@ -99,8 +102,9 @@ export function judge(objects: Objects, word: Word, now: number, state: GarbageS
   const since = new Map(candidates.map(candidate => [lifeOf(candidate.leak), candidate.since]));
   const proven = withinBreaker(report, freed.length, care.breaker);
   const refusals = candidates.flatMap(candidate => refusalOf(candidate, proven) ?? []);
-  const ripe = proven.ok ? releasesOf(proven.value, objects.inventory, candidates, now - care.graceMs) : [];
-  return { state: { at: now, since, freed }, candidates, releases: ripe, refusals };
+  const seenBy = now - care.graceMs;
+  const ripe = proven.ok ? releasesOf(proven.value, objects.inventory, candidates, seenBy, word) : [];
+  return { state: { ...state, at: now, since, freed }, candidates, releases: ripe, refusals };
 }
 
 /** Whether fresh words about the holders still prove every address of a release; else why not. */
@@ -167,6 +171,7 @@ function releasesOf(
   inventory: Inventory,
   candidates: readonly Candidate[],
   seenBy: number,
+  word: Word,
 ): readonly Release[] {
   const addresses = new Map<string, InUse>();
   for (const address of addressesIn(inventory))
@@ -176,10 +181,18 @@ function releasesOf(
     const seen = all.map(proof => of.get(lifeOf(proof)));
     const [first] = seen;
     if (first === undefined || seen.some(each => each === undefined || each.since > seenBy)) return [];
+    if (seen.some(each => each !== undefined && !isLater(each, word))) return [];
     const pairs = all.flatMap(proof => {
       const address = addresses.get(lifeOf(proof));
       return address === undefined ? [] : [{ address, proof }];
     });
     return [{ handleId, pool: first.pool, node: first.node, addresses: pairs }];
   });
+}
+
+/** Whether the node looked for the address after it first looked lost: it may have got it between an older look and then. */
+function isLater({ leak, node, since }: Candidate, { nodes, writtenAfter }: Word): boolean {
+  if (node === undefined || !nodes.has(node)) return true;
+  if (!leak.evidence.some(({ says }) => says === 'not-on-host')) return true;
+  return (writtenAfter.get(node) ?? Number.NEGATIVE_INFINITY) >= since;
 }

@@ -1,7 +1,7 @@
 import type { Note } from '@muslin/kube';
 import { describe, expect, it } from 'vitest';
 import { Garbage } from '../../src/garbage/garbage.ts';
-import { NO_REPORTS } from '../../src/garbage/node-reports.ts';
+import { nodeReports } from '../../src/garbage/node-reports.ts';
 import { FakeClient } from '../fake-client.ts';
 import { Addresses, MINUTE, NOW } from './world.ts';
 
@@ -27,7 +27,7 @@ function room(mode: 'free' | 'dry-run' | 'off' = 'free') {
   const notes: Note[] = [];
   let at = NOW;
   const garbage = new Garbage({
-    ...{ client: fake.client, mode, reports: NO_REPORTS, now: () => at },
+    ...{ client: fake.client, mode, reports: nodeReports(fake.client), now: () => at },
     log: line => void lines.push(line),
     tell: note => void notes.push(note),
   });
@@ -43,6 +43,68 @@ function room(mode: 'free' | 'dry-run' | 'off' = 'free') {
       .filter(index => index !== null).length;
   return { fake, garbage, look, held, lines, notes };
 }
+
+describe('the collector and a node that lives', () => {
+  /** Node `a` is there and its pod is not; `says` is what its agent writes before each look. */
+  async function looks(says: (minutes: number) => object | undefined) {
+    const made = room();
+    made.fake.put('Node', 'a');
+    for (const minutes of [0, 5, 10, 15, 20]) {
+      const status = says(minutes);
+      if (status !== undefined)
+        made.fake.objects.set('AddressNodeStatus/a', { metadata: { name: 'a', uid: 'u' }, status });
+      expect(await made.look({ minutes })).toBeUndefined();
+    }
+    return made;
+  }
+  const report = (minutes: number, addresses: readonly string[], complete = 'True') => ({
+    ...{ readAt: `read ${minutes}`, addresses },
+    conditions: [{ type: 'Complete', status: complete }],
+  });
+
+  it('frees the address when the node itself has looked since and does not have it', async () => {
+    const { held, lines } = await looks(minutes => report(minutes, ['10.0.0.200']));
+    expect(held()).toBe(1);
+    expect(lines.join()).toContain('there is no Pod web/p; the kernel of a does not have 10.0.0.0');
+  });
+
+  it('frees nothing while the node says nothing, or the same old report', async () => {
+    expect((await looks(() => undefined)).held()).toBe(2);
+    expect((await looks(() => report(0, []))).held()).toBe(2);
+  });
+
+  it('frees nothing that the node has, nor on the word of one that is not sure', async () => {
+    const { held, lines } = await looks(minutes => report(minutes, ['10.0.0.0']));
+    expect(held()).toBe(2);
+    expect(lines.join()).toContain('10.0.0.0 is kept: the kernel of a has 10.0.0.0');
+    expect((await looks(minutes => report(minutes, [], 'False'))).held()).toBe(2);
+  });
+
+  it('frees nothing when the node has it again at the last moment', async () => {
+    const made = room();
+    made.fake.put('Node', 'a');
+    const tell = (minutes: number, addresses: readonly string[]) =>
+      made.fake.objects.set('AddressNodeStatus/a', {
+        metadata: { name: 'a', uid: 'u' },
+        status: report(minutes, addresses),
+      });
+    for (const minutes of [0, 5, 10]) {
+      tell(minutes, []);
+      await made.look({ minutes });
+    }
+    const { get } = made.fake;
+    made.fake.get = async (resource, name) => {
+      if (resource.kind === 'AddressNodeStatus') tell(16, ['10.0.0.0']);
+      return get.call(made.fake, resource, name);
+    };
+    tell(15, []);
+    await made.look({ minutes: 15 });
+    expect(made.held()).toBe(2);
+    expect(made.lines.at(-1)).toBe(
+      'ipam garbage: 10.0.0.0: a fresh read leaves the kernel of a has 10.0.0.0',
+    );
+  });
+});
 
 describe('the collector', () => {
   it('frees what pod and node have left, writes it down and counts it', async () => {

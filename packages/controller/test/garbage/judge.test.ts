@@ -10,7 +10,7 @@ import {
   remember,
   type Word,
 } from '../../src/garbage/judge.ts';
-import { Addresses, CARE, MINUTE, NOW, word } from './world.ts';
+import { Addresses, CARE, heardFrom, MINUTE, NOW, word } from './world.ts';
 
 /** Looks every five minutes until the grace time is over. */
 function lookUntilRipe(addresses: Addresses, said: Word, state: GarbageState = NOTHING_SEEN): Judgement {
@@ -74,12 +74,22 @@ describe('on a node that lives', () => {
   });
 
   it("the node's own report is the second proof", () => {
-    const said = { ...word(['a']), onHost: new Map([['a', new Set<string>()]]) };
-    expect(freed(lookUntilRipe(addresses, said))).toEqual([ip]);
+    expect(freed(lookUntilRipe(addresses, heardFrom(word(['a']), [], NOW)))).toEqual([ip]);
+  });
+
+  it('a report that may be older than the loss proves nothing', () => {
+    expect(freed(lookUntilRipe(addresses, heardFrom(word(['a']), [], NOW - 1)))).toEqual([]);
+  });
+
+  it('a report that may lack something proves nothing, and vetoes all the same', () => {
+    const lacks = lookUntilRipe(addresses, heardFrom(word(['a']), [], NOW, false));
+    expect([freed(lacks), codes(lacks)]).toEqual([[], ['one-witness']]);
+    const has = lookUntilRipe(addresses, heardFrom(word(['a']), [ip], NOW, false));
+    expect([freed(has), codes(has)]).toEqual([[], ['vetoed']]);
   });
 
   it('a kernel that has the address vetoes', () => {
-    const said = { ...word(['b']), onHost: new Map([['a', new Set([ip])]]) };
+    const said = heardFrom(word(['b']), [ip], NOW);
     const judged = lookUntilRipe(addresses, said);
     expect([freed(judged), codes(judged)]).toEqual([[], ['vetoed']]);
     expect(judged.refusals[0]?.message).toBe(`the kernel of a has ${ip}`);

@@ -110,5 +110,14 @@ export function word(
       ]),
     ),
     onHost: new Map(),
+    writtenAfter: new Map(),
+  };
+}
+
+/** The same, and node `a` has looked after `at` and says that it has these. */
+export function heardFrom(said: Word, addresses: readonly string[], at: number, complete = true): Word {
+  return {
+    ...{ ...said, onHost: new Map([['a', new Set(addresses)]]), writtenAfter: new Map([['a', at]]) },
+    partly: new Set(complete ? [] : ['a']),
   };
 }
