@@ -46,7 +46,7 @@ export function witnessAddresses(options: WitnessOptions): Result<Sighted, strin
   }
   const all = sandboxes();
   for (const { ips } of all) for (const ip of ips) found.add(ip);
-  const asking = all.filter(({ ips }) => ips.length === 0);
+  const asking = all.filter(({ ips, state }) => ips.length === 0 && state === 'adding');
   const held = orphans(netlink, new Set(all.map(({ hostInterface }) => hostInterface))).filter(
     ({ removable }) => !removable,
   );
