@@ -42,6 +42,9 @@ export class Intentions {
     egress: new WeakMap<TierPlan, { readonly of: readonly unknown[]; readonly answer: Answer }>(),
   };
 
+  /** From their own addresses, whatever policies say. */
+  readonly #own = new WeakMap<EndpointPlan, Node>();
+
   constructor(space: Space) {
     this.#space = space;
   }
@@ -79,10 +82,9 @@ export class Intentions {
   #leaving(state: NodeState, config: NodeConfig, from: EndpointPlan | 'unknown'): Node {
     const { diagram } = this.#space;
     if (from === 'unknown') return NONE;
-    let some = diagram.and(
-      this.#space.nets('src', from.ips.map(hostPrefix)),
-      this.#allowed(state, from, 'egress'),
-    );
+    let own = this.#own.get(from);
+    if (own === undefined) this.#own.set(from, (own = this.#space.nets('src', from.ips.map(hostPrefix))));
+    let some = diagram.and(own, this.#allowed(state, from, 'egress'));
     const { vxlanPort: port } = config;
     if (port !== undefined) some = diagram.without(some, this.#space.exactPort('dst', 17, port));
     if (config.family === 4 && !config.allowIpipFromPods)

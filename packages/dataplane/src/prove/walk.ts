@@ -24,6 +24,9 @@ export interface Exits {
   readonly marks: ReadonlyMap<number, Node>;
 }
 
+/** Ways whose texts are remembered: four of each pod, and room for those that come and go. */
+const MOST_WAYS = 20_000;
+
 interface Known {
   readonly callees: readonly Exits[];
   readonly derived: readonly DerivedSet[];
@@ -49,6 +52,10 @@ export class Walker {
   readonly #known = new WeakMap<Chain, Known>();
   /** Chains that do the same have the same exits. */
   readonly #exits = new Map<string, Exits>();
+  /** What chains that ask for interfaces do, by what is left of them for a way. */
+  #ways = new Map<string, Exits>();
+  readonly #numbers = new WeakMap<object, number>();
+  #numbered = 0;
 
   constructor(space: Space) {
     this.#space = space;
@@ -64,8 +71,16 @@ export class Walker {
     const done = run.done.get(name);
     if (done !== undefined) return done;
     const chain = chainOf(run.table, name);
-    if (!isFree(name, run, []))
-      return this.#run(chain.rules, target => this.#chain(target, run, way), way, run.sets);
+    if (!isFree(name, run, [])) {
+      const left = this.#left(name, run, way);
+      let exits = this.#ways.get(left);
+      if (exits === undefined) {
+        exits = this.#run(chain.rules, target => this.#chain(target, run, way), way, run.sets);
+        if (this.#ways.size >= MOST_WAYS) this.#ways = new Map();
+        this.#ways.set(left, exits);
+      }
+      return exits;
+    }
     const callees = targetsOf(chain).map(target => this.#chain(target, run, way));
     const derived = setsOf(chain).flatMap(set => run.sets.derived.get(set) ?? []);
     const known = this.#known.get(chain);
@@ -82,6 +97,36 @@ export class Walker {
     }
     run.done.set(name, exits);
     return exits;
+  }
+
+  /**
+   * What is left of a chain for a way, as a text: rules for other interfaces are gone, and chains that ask for none are
+   * what they do. Two texts that are equal do the same.
+   */
+  #left(name: string, run: Run, way: Way): string {
+    if (isFree(name, run, [])) return `#${this.#number(this.#chain(name, run, way))}`;
+    let text = '';
+    for (const rule of chainOf(run.table, name).rules) {
+      const { matches, action } = rule;
+      if (!matches.every(match => !isInterface(match) || meets(match, way[SIDE[match.kind]]))) continue;
+      const { own, sets, nested } = textOf(rule);
+      text += own;
+      if (nested) text += JSON.stringify(way);
+      for (const set of sets) {
+        const derived = run.sets.derived.get(set);
+        if (derived !== undefined) text += `@${this.#number(derived)}`;
+      }
+      const target = targetOf(action, way);
+      if (target !== undefined) text += `(${this.#left(target, run, way)})`;
+    }
+    return text;
+  }
+
+  /** The same number for the same object. */
+  #number(object: object): number {
+    let number = this.#numbers.get(object);
+    if (number === undefined) this.#numbers.set(object, (number = this.#numbered++));
+    return number;
   }
 
   #run(rules: readonly Rule[], exitsOf: (chain: string) => Exits, way: Way, sets: KnownSets): Exits {
@@ -232,6 +277,40 @@ function meets({ name, wildcard, not }: InterfaceMatch, actual: string): boolean
   return (wildcard ? actual.startsWith(name) : actual === name) !== (not ?? false);
 }
 
+const SIDE = { 'in-interface': 'in', 'out-interface': 'out' } as const;
+
+function isInterface(match: Match): match is InterfaceMatch {
+  return match.kind in SIDE;
+}
+
+interface RuleText {
+  /** Everything but interfaces and what a dispatch leads to. */
+  readonly own: string;
+  readonly sets: readonly string[];
+  /** Whether it asks for an interface within an alternative. */
+  readonly nested: boolean;
+}
+
+const texts = new WeakMap<Rule, RuleText>();
+
+function textOf(rule: Rule): RuleText {
+  let known = texts.get(rule);
+  if (known === undefined) {
+    const { action } = rule;
+    const matches = rule.matches.filter(match => !isInterface(match));
+    const does = action.kind === 'dispatch' ? { kind: action.kind, by: action.by } : action;
+    const own = JSON.stringify([matches, does]);
+    known = { own, sets: matches.flatMap(setsIn), nested: matches.some(asks) };
+    texts.set(rule, known);
+  }
+  return known;
+}
+
+function setsIn(match: Match): readonly string[] {
+  if (match.kind === 'set') return [match.set];
+  return match.kind === 'any' ? match.of.flatMap(all => all.flatMap(setsIn)) : [];
+}
+
 function asks(match: Match): boolean {
   return match.kind === 'any'
     ? match.of.some(all => all.some(asks))
@@ -252,12 +331,7 @@ function factsOf(chain: Chain): Facts {
   if (known === undefined) {
     const own = chain.rules.some(({ matches, action }) => action.kind === 'dispatch' || matches.some(asks));
     const targets = chain.rules.flatMap(({ action }) => ('chain' in action ? [action.chain] : []));
-    const sets: string[] = [];
-    const visit = (match: Match) => {
-      if (match.kind === 'set') sets.push(match.set);
-      else if (match.kind === 'any') for (const all of match.of) all.forEach(visit);
-    };
-    for (const { matches } of chain.rules) matches.forEach(visit);
+    const sets = chain.rules.flatMap(({ matches }) => matches.flatMap(setsIn));
     known = { targets: [...new Set(targets)], sets: [...new Set(sets)], asks: own };
     facts.set(chain, known);
   }
