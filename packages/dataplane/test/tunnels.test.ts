@@ -175,9 +175,14 @@ function perform(actual: ActualTunnels, ops: readonly TunnelOp[]): ActualTunnels
         else devices.delete(op.device.name);
         entries = entries.filter(entry => entry.device !== op.device.name);
         break;
-      case 'change':
-        devices.set(op.device.name, { ...op.device, addresses: at(op.device.name).addresses });
+      case 'change': {
+        const old = at(op.device.name);
+        devices.set(op.device.name, { ...op.device, addresses: old.addresses });
+        const kept = 'mac' in old && 'mac' in op.device ? old.mac === op.device.mac : true;
+        if (!kept)
+          entries = entries.filter(entry => entry.device !== old.name || entry.kind === 'forwarding');
         break;
+      }
       case 'add-address':
       case 'remove-address': {
         const device = at(op.device);
@@ -263,7 +268,7 @@ describe('planTunnels', () => {
         op => op.kind,
       );
     expect(steps({ mtu: 1400 })).toEqual(['change']);
-    expect(steps({ mac: '66:00:00:00:00:01' })).toEqual(['change']);
+    expect(steps({ mac: '66:00:00:00:00:01' })).toEqual(['change', 'add-address']);
     expect(steps({ addresses: [mustIp('10.0.9.0')] })).toEqual(['add-address', 'remove-address']);
     for (const change of [{ vni: 5 }, { port: 8472 }, { local: mustIp('192.0.2.9') }])
       expect(steps(change)).toEqual(['remove', 'create', 'add-address']);

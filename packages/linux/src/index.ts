@@ -45,6 +45,7 @@ export {
   deleteLinkGroup,
   deleteLinkRequest,
   findLink,
+  type IpipDevice,
   type Link,
   type LinkChange,
   type LinkPlan,
@@ -122,3 +123,6 @@ export {
 export type { FlowTuple } from './conntrack/flow-attributes.ts';
 export { serveStatus, type StatusPages } from './status-server.ts';
 export { type LoggedPacket, type PacketLogOptions, watchPacketLog } from './nflog/packet-log.ts';
+export { LinkFeatures } from './genetlink/link-features.ts';
+export { type WireguardChange, type WireguardDevice, WireguardDriver } from './genetlink/wireguard.ts';
+export { TunnelDriver, type TunnelFault } from './tunnels/tunnel-driver.ts';

@@ -1,4 +1,4 @@
-import { formatIp, type Ip } from '@muslin/net';
+import { formatIp, type Ip, sameIp } from '@muslin/net';
 import type { Overlay } from './overlay.ts';
 import { entryKey, needsNewDevice, type TunnelDevice, type TunnelEntry } from './tunnel-device.ts';
 import { IPIP_NAME } from './tunnel-settings.ts';
@@ -28,6 +28,7 @@ export function planTunnels(
   const there = new Map(actual.devices.map(device => [device.name, device]));
   const names = new Set(wanted.devices.map(device => device.name));
   const gone = new Set<string>();
+  const stirred = new Set<string>();
   for (const device of actual.devices) {
     if (names.has(device.name) || isIdle(device)) continue;
     ops.push({ kind: 'remove', device });
@@ -42,6 +43,10 @@ export function planTunnels(
     }
     if (old === undefined) ops.push({ kind: 'create', device });
     else if (!sameState(device, old)) ops.push({ kind: 'change', device });
+    if (old !== undefined && losesEntries(device, old)) {
+      stirred.add(device.name);
+      old = { ...old, addresses: old.addresses.filter(ip => !device.addresses.some(own => sameIp(own, ip))) };
+    }
     const [want, have] = [device.addresses, old?.addresses ?? []].map(
       ips => new Map(ips.map(ip => [formatIp(ip), ip])),
     );
@@ -56,7 +61,8 @@ export function planTunnels(
   );
   const keys = new Set(wanted.entries.map(entryKey));
   for (const entry of wanted.entries)
-    if (kept.get(entryKey(entry))?.mac !== entry.mac) ops.push({ kind: 'put-entry', entry });
+    if (stirred.has(entry.device) || kept.get(entryKey(entry))?.mac !== entry.mac)
+      ops.push({ kind: 'put-entry', entry });
   for (const [key, entry] of kept) if (!keys.has(key)) ops.push({ kind: 'remove-entry', entry });
   return ops;
 }
@@ -64,6 +70,12 @@ export function planTunnels(
 /** `tunl0` is there as long as its module is: without addresses, and down, it is as good as gone. */
 function isIdle(device: TunnelDevice): boolean {
   return device.name === IPIP_NAME && !device.up && device.addresses.length === 0;
+}
+
+/** A new MAC, and a device that was down, cost all neighbours, permanent ones too, and IPv6 addresses. */
+function losesEntries(wanted: TunnelDevice, actual: TunnelDevice): boolean {
+  if (wanted.up !== actual.up) return true;
+  return wanted.kind === 'vxlan' && actual.kind === 'vxlan' && wanted.mac !== actual.mac;
 }
 
 function sameState(a: TunnelDevice, b: TunnelDevice): boolean {

@@ -1,5 +1,5 @@
 import { type Ip, ip4, ipFromBytes, ipToBytes } from '@muslin/net';
-import { eachAttribute, readBe16, readBe32, readText, readU8, readU32 } from './message-reader.ts';
+import { eachAttribute, readBe16, readBe32, readText, readU8, readU16, readU32 } from './message-reader.ts';
 import { NLA, type NetlinkWriter } from './message-writer.ts';
 
 /** One row of an attribute table: the kernel's number, and how the payload is written and read. */
@@ -57,6 +57,12 @@ export const u8 = (type: number): Attribute<number> => ({
   type,
   write: (w, value) => w.u8(value),
   read: bytes => readU8(bytes),
+});
+
+export const u16 = (type: number): Attribute<number> => ({
+  type,
+  write: (w, value) => w.u16(value),
+  read: bytes => readU16(bytes),
 });
 
 export const u32 = (type: number): Attribute<number> => ({

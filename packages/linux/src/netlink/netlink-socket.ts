@@ -13,7 +13,7 @@ import {
 } from './netlink-fault.ts';
 
 /** Netlink protocols (uapi/linux/netlink.h). */
-export const NETLINK = { route: 0, netfilter: 12 } as const;
+export const NETLINK = { route: 0, netfilter: 12, generic: 16 } as const;
 
 const SOCKET_OPTION = { addMembership: 1, capAck: 10, extAck: 11, strictCheck: 12 } as const;
 const RECEIVE_BUFFER = 8 << 20;

@@ -25,6 +25,15 @@ const VXLAN_ATTRIBUTES = {
   local6: ip(17),
 } as const;
 
+/** IFLA_INFO_DATA of an ipip device (IFLA_IPTUN_*, uapi/linux/if_tunnel.h). */
+const IPIP_ATTRIBUTES = {
+  device: u32(1),
+  local: ip(2),
+  remote: ip(3),
+  ttl: u8(4),
+  pathMtuDiscovery: bool(10),
+} as const;
+
 /** Attributes of the other end of a veth (VETH_INFO_PEER). */
 const PEER_ATTRIBUTES = { mac: mac(1), mtu: u32(4), name: text(3), namespaceFd: u32(28) } as const;
 
@@ -32,6 +41,7 @@ const PEER_ATTRIBUTES = { mac: mac(1), mtu: u32(4), name: text(3), namespaceFd: 
 export type LinkInfo =
   | { readonly kind: 'veth'; readonly peer?: Fields<typeof PEER_ATTRIBUTES> }
   | { readonly kind: 'vxlan'; readonly data: Fields<typeof VXLAN_ATTRIBUTES> }
+  | { readonly kind: 'ipip'; readonly data: Fields<typeof IPIP_ATTRIBUTES> }
   | { readonly kind: 'other'; readonly name: string };
 
 const INFO = { kind: 1, data: 2, vethPeer: 1 } as const;
@@ -45,6 +55,10 @@ const linkInfo = (type: number): Attribute<LinkInfo> =>
       if (info.kind === 'vxlan') {
         const { data } = info;
         w.attribute(INFO.data, () => writeFields(w, VXLAN_ATTRIBUTES, data));
+      }
+      if (info.kind === 'ipip') {
+        const { data } = info;
+        w.attribute(INFO.data, () => writeFields(w, IPIP_ATTRIBUTES, data));
       }
       if (info.kind === 'veth' && info.peer !== undefined) {
         const { peer } = info;
@@ -66,6 +80,7 @@ const linkInfo = (type: number): Attribute<LinkInfo> =>
       });
       if (kind === 'veth') return { kind };
       if (kind === 'vxlan') return { kind, data: readFields(VXLAN_ATTRIBUTES, data ?? new Uint8Array()) };
+      if (kind === 'ipip') return { kind, data: readFields(IPIP_ATTRIBUTES, data ?? new Uint8Array()) };
       return { kind: 'other', name: kind };
     },
   );

@@ -1,4 +1,4 @@
-import { type Ip, ok, type Result } from '@muslin/net';
+import { formatIp, type Ip, ok, type Result } from '@muslin/net';
 import { type NetlinkMessage, NLM, readI32, readU32 } from '../netlink/message-reader.ts';
 import type { NetlinkWriter } from '../netlink/message-writer.ts';
 import type { NetlinkFault } from '../netlink/netlink-fault.ts';
@@ -31,6 +31,7 @@ export interface Link {
   /** `veth`, `vxlan`, `bridge`, …; absent for physical devices and `lo`. */
   readonly kind?: string;
   readonly vxlan?: VxlanDevice;
+  readonly ipip?: IpipDevice;
 }
 
 /** What makes a VXLAN device (RFC 7348). */
@@ -42,6 +43,16 @@ export interface VxlanDevice {
   /** ifindex of the device that carries the outer packets. */
   readonly device?: number;
   readonly learning: boolean;
+}
+
+/** What makes an IP in IP device (RFC 2003). `tunl0`, which the module makes, has none of it: it takes and sends to all. */
+export interface IpipDevice {
+  readonly local?: Ip;
+  readonly remote?: Ip;
+  /** Of outer packets; absent: the inner packet's. */
+  readonly ttl?: number;
+  /** Outer packets may not be fragmented. */
+  readonly pathMtuDiscovery: boolean;
 }
 
 interface NewLink {
@@ -58,7 +69,8 @@ interface NewLink {
 export type LinkPlan =
   | (NewLink & { readonly kind: 'veth'; readonly peer: VethPeer })
   | (NewLink & { readonly kind: 'vxlan'; readonly vxlan: VxlanDevice })
-  | (NewLink & { readonly kind: 'bridge' | 'ifb' | 'dummy' });
+  | (NewLink & { readonly kind: 'ipip'; readonly ipip: IpipDevice })
+  | (NewLink & { readonly kind: 'bridge' | 'ifb' | 'dummy' | 'wireguard' });
 
 /** The other end of a veth. It can't be set up in the same request (the kernel answers ENOTCONN). */
 export interface VethPeer {
@@ -203,6 +215,7 @@ export function decodeLink(message: NetlinkMessage): Link | undefined {
   const { name = '', mtu = 0, group = 0, mac, master, lower, alias, info } = fields;
   const kind = info?.kind === 'other' ? info.name : info?.kind;
   const vxlan = info?.kind === 'vxlan' ? vxlanOf(info) : undefined;
+  const ipip = info?.kind === 'ipip' ? ipipOf(info) : undefined;
   return {
     index: readI32(payload, 4),
     name,
@@ -211,12 +224,13 @@ export function decodeLink(message: NetlinkMessage): Link | undefined {
     loopback: (flags & IFF.loopback) !== 0,
     mtu,
     group,
-    ...defined({ mac, master, lower, alias, kind, vxlan }),
+    ...defined({ mac, master, lower, alias, kind, vxlan, ipip }),
   };
 }
 
 function infoOf(plan: LinkPlan): LinkInfo {
   if (plan.kind === 'veth') return { kind: 'veth', peer: plan.peer };
+  if (plan.kind === 'ipip') return { kind: 'ipip', data: plan.ipip };
   if (plan.kind !== 'vxlan') return { kind: 'other', name: plan.kind };
   const { local, vni, port, device, learning } = plan.vxlan;
   const locals = local === undefined ? {} : local.family === 4 ? { local } : { local6: local };
@@ -226,6 +240,15 @@ function infoOf(plan: LinkPlan): LinkInfo {
 function vxlanOf({ data }: LinkInfo & { kind: 'vxlan' }): VxlanDevice {
   const { vni = 0, port = 0, learning = false, device } = data;
   return { vni, port, learning, ...defined({ device, local: data.local ?? data.local6 }) };
+}
+
+function ipipOf({ data }: LinkInfo & { kind: 'ipip' }): IpipDevice {
+  const { pathMtuDiscovery = false, ttl } = data;
+  const set = (ip: Ip | undefined) => (ip === undefined || formatIp(ip) === '0.0.0.0' ? undefined : ip);
+  return {
+    pathMtuDiscovery,
+    ...defined({ local: set(data.local), remote: set(data.remote), ttl: ttl === 0 ? undefined : ttl }),
+  };
 }
 
 /** The object without the fields that are undefined. */

@@ -1,0 +1,137 @@
+import { type Overlay, planTunnels, type TunnelDevice, type TunnelEntry, vtepMac } from '@muslin/dataplane';
+import { LinkFeatures, netlinkIn, TunnelDriver, WireguardDriver } from '@muslin/linux';
+import { mustIp } from '@muslin/net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { join, must, type Room, rooms } from './sandbox.ts';
+
+const [[left, right], close] = rooms(2);
+const drivers = [left, right].map(room => must(TunnelDriver.open(room.namespace)));
+beforeAll(() => join(left, right));
+afterAll(() => {
+  for (const driver of drivers) driver.close();
+  close();
+});
+
+/** The overlay of the first or second of two nodes. */
+function overlayAt(i: 0 | 1, mtu = 1450): Pick<Overlay, 'devices' | 'entries'> {
+  const devices: TunnelDevice[] = [];
+  const entries: TunnelEntry[] = [];
+  for (const family of [4, 6] as const) {
+    const [under, inner] = family === 4 ? (['10.0.0.', '10.9.0.'] as const) : (['fd00::', 'fd09::'] as const);
+    const device = family === 4 ? 'vxlan.muslin' : 'vxlan-v6.muslin';
+    const other = 1 - i;
+    devices.push({
+      ...{ kind: 'vxlan', name: device, vni: 4096, port: 4789, local: mustIp(`${under}${i + 1}`) },
+      ...{
+        mac: vtepMac(`n${i}`, family),
+        mtu,
+        addresses: [mustIp(`${inner}${i + 1}`)],
+        up: true,
+        offload: false,
+      },
+    });
+    const mac = vtepMac(`n${other}`, family);
+    entries.push(
+      { kind: 'forwarding', device, ip: mustIp(`${under}${other + 1}`), mac },
+      { kind: 'neighbour', device, ip: mustIp(`${inner}${other + 1}`), mac },
+    );
+  }
+  return { devices, entries };
+}
+
+function bring(i: 0 | 1, wanted: Pick<Overlay, 'devices' | 'entries'>): void {
+  const driver = drivers[i] ?? expect.fail('no driver');
+  expect(driver.apply(planTunnels(wanted, must(driver.read())))).toEqual([]);
+  expect(planTunnels(wanted, must(driver.read())), 'nothing is left to do').toEqual([]);
+}
+
+/** A port where nobody listens says so; an address that nobody has says nothing. */
+const reach = (room: Room, ip: string) =>
+  room.run('bash', '-c', `timeout 2 bash -c 'echo > /dev/tcp/${ip}/9' 2>&1 || true`);
+
+describe('VXLAN', () => {
+  test('carries packets of both families between nodes that know each other, and reads back as it was written', () => {
+    for (const i of [0, 1] as const) {
+      bring(i, overlayAt(i));
+      const room = i === 0 ? left : right;
+      room.run('ip', 'route', 'add', `10.9.0.${2 - i}`, 'dev', 'vxlan.muslin');
+      room.run('ip', 'route', 'add', `fd09::${2 - i}`, 'dev', 'vxlan-v6.muslin');
+    }
+    expect(reach(left, '10.9.0.2')).toContain('refused');
+    expect(reach(right, 'fd09::1')).toContain('refused');
+    expect(left.ip('link', 'show', 'vxlan.muslin')[0]).toMatchObject({
+      address: vtepMac('n0', 4),
+      mtu: 1450,
+      linkinfo: { info_data: { id: 4096, port: 4789, local: '10.0.0.1', learning: false } },
+    });
+  });
+
+  test('computes inner checksums itself', () => {
+    using generic = must(netlinkIn(left.namespace, 'generic'));
+    const features = must(LinkFeatures.of(generic));
+    expect(must(features.active('vxlan.muslin')).has('tx-checksum-ip-generic')).toBe(false);
+    must(features.set('vxlan.muslin', 'tx-checksum-ip-generic', true));
+    expect(must(features.active('vxlan.muslin')).has('tx-checksum-ip-generic')).toBe(true);
+    bring(0, overlayAt(0));
+    expect(must(features.active('vxlan.muslin')).has('tx-checksum-ip-generic')).toBe(false);
+  });
+
+  test('is put right whatever somebody did to it, without a new device where that can be', () => {
+    const index = left.ip('link', 'show', 'vxlan.muslin')[0].ifindex;
+    for (const damage of [
+      ['link', 'set', 'vxlan.muslin', 'mtu', '1300'],
+      ['link', 'set', 'vxlan.muslin', 'address', '66:00:00:00:00:09'],
+      ['address', 'add', '10.9.9.9/32', 'dev', 'vxlan.muslin'],
+      ['address', 'del', '10.9.0.1/32', 'dev', 'vxlan.muslin'],
+      ['neigh', 'del', '10.9.0.2', 'dev', 'vxlan.muslin'],
+      ['neigh', 'add', '10.9.0.7', 'lladdr', '66:00:00:00:00:07', 'nud', 'permanent', 'dev', 'vxlan.muslin'],
+    ]) {
+      left.run('ip', ...damage);
+      bring(0, overlayAt(0));
+    }
+    left.run('bridge', 'fdb', 'del', vtepMac('n1', 4), 'dev', 'vxlan.muslin', 'dst', '10.0.0.2', 'self');
+    left.run('bridge', 'fdb', 'add', '66:00:00:00:00:08', 'dev', 'vxlan.muslin', 'dst', '10.0.0.9', 'self');
+    bring(0, overlayAt(0));
+    expect(left.ip('link', 'show', 'vxlan.muslin')[0].ifindex).toBe(index);
+    left.run('ip', 'link', 'del', 'vxlan.muslin');
+    bring(0, overlayAt(0));
+    left.run('ip', 'route', 'replace', '10.9.0.2', 'dev', 'vxlan.muslin');
+    expect(reach(left, '10.9.0.2')).toContain('refused');
+  });
+
+  test('goes without a trace, and leaves devices of others alone', () => {
+    left.run('ip', 'link', 'add', 'vxlan.calico', 'type', 'vxlan', 'id', '9', 'dstport', '4790');
+    bring(0, { devices: [], entries: [] });
+    const names = left.ip('link').map(link => link.ifname);
+    expect(names).toContain('vxlan.calico');
+    expect(names.filter(name => name.endsWith('.muslin'))).toEqual([]);
+  });
+});
+
+describe('what this kernel lacks', () => {
+  const has = (room: Room, type: string, name: string) => {
+    try {
+      room.run('ip', 'link', 'add', name, 'type', type);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
+  test('IP in IP stands, or is refused in words that say what to load', () => {
+    const tunnel: TunnelDevice = {
+      ...{ kind: 'ipip', name: 'tunl0', mtu: 1480, addresses: [mustIp('10.8.0.1')], up: true },
+    };
+    const driver = drivers[0] ?? expect.fail('no driver');
+    const faults = driver.apply(planTunnels({ devices: [tunnel], entries: [] }, must(driver.read())));
+    if (has(right, 'ipip', 'ipip9')) expect(must(driver.read()).devices).toEqual([tunnel]);
+    else expect(faults[0]?.message).toMatch(/this kernel has no ipip devices: load the module 'ipip'/);
+  });
+
+  test('WireGuard is there, or is refused in words that say what to load', () => {
+    using generic = must(netlinkIn(left.namespace, 'generic'));
+    const driver = WireguardDriver.of(generic);
+    if (has(right, 'wireguard', 'wg9')) expect(driver.ok).toBe(true);
+    else expect(!driver.ok && driver.fault.message).toMatch(/this kernel has no WireGuard: load the module/);
+  });
+});
