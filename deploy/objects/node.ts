@@ -76,7 +76,7 @@ const installers: readonly Tree[] = [
     command: program(
       'write-conflist',
       ...['--file', text('/host/cni-conf/', { setting: 'cni.confName' })],
-      ...['--plugins', '/host/cni-bin', '--mtu', text({ setting: 'cni.mtu' })],
+      ...['--mtu', text({ setting: 'cni.mtu' })],
     ),
     securityContext: rootWith(),
     volumeMounts: [

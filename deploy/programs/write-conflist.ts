@@ -1,22 +1,25 @@
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-const USAGE = `write-conflist --file FILE --plugins DIR [--mtu N]
+const USAGE = `write-conflist --file FILE [--mtu N]
   writes the network configuration that the container runtime reads
 `;
 
 /**
  * The configuration (CNI 1.1 §1). `cniVersions` lets new runtimes ask STATUS before the first pod, and old ones read
- * 1.0.0. portmap serves hostPorts where the node has that plugin; a chain with a missing plugin would stop every pod.
+ * 1.0.0. Muslin serves hostPorts itself, so nothing need be chained: a chain with a missing plugin would stop every pod.
  */
-export function conflist(options: { readonly mtu: number; readonly portmap: boolean }): object {
+export function conflist({ mtu }: { readonly mtu: number }): object {
   return {
     cniVersion: '1.0.0',
     cniVersions: ['1.0.0', '1.1.0'],
     name: 'k8s-pod-network',
     plugins: [
-      { type: 'muslin', ...(options.mtu === 0 ? {} : { mtu: options.mtu }) },
-      ...(options.portmap ? [{ type: 'portmap', snat: true, capabilities: { portMappings: true } }] : []),
+      {
+        type: 'muslin',
+        ...(mtu === 0 ? {} : { mtu }),
+        capabilities: { portMappings: true, bandwidth: true, ips: true, mac: true },
+      },
     ],
   };
 }
@@ -25,17 +28,14 @@ export function conflist(options: { readonly mtu: number; readonly portmap: bool
 function main(): string | undefined {
   const text = { type: 'string' } as const;
   try {
-    const { values } = parseArgs({ options: { file: text, plugins: text, mtu: text } });
-    const { file, plugins, mtu = '0' } = values;
-    if (file === undefined || plugins === undefined || !/^\d{1,5}$/.test(mtu)) return USAGE;
-    const portmap = existsSync(`${plugins}/portmap`);
+    const { values } = parseArgs({ options: { file: text, mtu: text } });
+    const { file, mtu = '0' } = values;
+    if (file === undefined || !/^\d{1,5}$/.test(mtu)) return USAGE;
     // The runtime reads the folder at any moment: it must never see half a file, nor a second one that counts.
     const half = `${file}.muslin-new`;
-    writeFileSync(half, `${JSON.stringify(conflist({ mtu: Number(mtu), portmap }), null, 2)}\n`);
+    writeFileSync(half, `${JSON.stringify(conflist({ mtu: Number(mtu) }), null, 2)}\n`);
     renameSync(half, file);
-    process.stdout.write(
-      `${file}: muslin${portmap ? ', portmap (hostPorts)' : '; no portmap plugin, so no hostPorts'}\n`,
-    );
+    process.stdout.write(`${file}: muslin\n`);
     return undefined;
   } catch (error) {
     return `${(error as Error).message}\n${USAGE}`;

@@ -84,29 +84,25 @@ describe('metrics door', () => {
 });
 
 describe('network configuration', () => {
-  it('asks for both CNI versions, and chains portmap only where it is', () => {
-    expect(conflist({ mtu: 0, portmap: false })).toEqual({
+  it('asks for both CNI versions and for all that Muslin does for one pod', () => {
+    expect(conflist({ mtu: 0 })).toEqual({
       cniVersion: '1.0.0',
       cniVersions: ['1.0.0', '1.1.0'],
       name: 'k8s-pod-network',
-      plugins: [{ type: 'muslin' }],
-    });
-    expect(conflist({ mtu: 8900, portmap: true })).toMatchObject({
       plugins: [
-        { type: 'muslin', mtu: 8900 },
-        { type: 'portmap', capabilities: { portMappings: true } },
+        { type: 'muslin', capabilities: { portMappings: true, bandwidth: true, ips: true, mac: true } },
       ],
     });
+    expect(conflist({ mtu: 8900 })).toMatchObject({ plugins: [{ type: 'muslin', mtu: 8900 }] });
   });
 
   it('is written whole, beside what is there', () => {
-    writeFileSync(`${dir}/portmap`, '');
     writeFileSync(`${dir}/10-muslin.conflist`, 'old');
-    const args = ['--file', `${dir}/10-muslin.conflist`, '--plugins', dir, '--mtu', '1400'];
+    const args = ['--file', `${dir}/10-muslin.conflist`, '--mtu', '1400'];
     const done = spawnSync(process.execPath, [PROGRAM('write-conflist'), ...args], { encoding: 'utf8' });
     expect(done.stderr).toBe('');
-    expect(done.stdout).toContain('muslin, portmap (hostPorts)');
-    expect(JSON.parse(readFileSync(`${dir}/10-muslin.conflist`, 'utf8')).plugins).toHaveLength(2);
+    expect(done.stdout).toContain('10-muslin.conflist: muslin');
+    expect(JSON.parse(readFileSync(`${dir}/10-muslin.conflist`, 'utf8')).plugins).toHaveLength(1);
     expect(readdirSync(dir).filter(name => name.endsWith('new'))).toEqual([]);
   });
 });

@@ -73,6 +73,7 @@ export function local(
     hostInterface: `msl-${name}`,
     ips: ips.map(mustIp),
     routedBy: 'us',
+    ports: [],
   };
 }
 

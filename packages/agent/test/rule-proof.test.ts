@@ -18,6 +18,7 @@ const core = coreOf([
       hostInterface: 'msl00000000001',
       ips: [],
       routedBy: 'us',
+      ports: [],
     },
   },
 ]);

@@ -5,6 +5,7 @@ import { endpointChain } from './compile/endpoint-chain.ts';
 import { FILTER_HOOKS, fromChain, toChain } from './compile/filter.ts';
 import { type HookChains, hookChains } from './compile/hooks.ts';
 import { type HostRules, hostRules } from './compile/hosts.ts';
+import { natRules } from './compile/nat.ts';
 import { policyChain } from './compile/policy-chains.ts';
 import { type Segments, segmentsOf } from './compile/segments.ts';
 import { type TierChain, type TierPart, tierChain } from './compile/tier-chain.ts';
@@ -31,6 +32,8 @@ export function compile(state: NodeState, config: NodeConfig): Ruleset {
   const hooks = cache.hooks.made;
   for (const chain of hooks.filter) chains.set(chain.name, chain);
   for (const chain of hosts?.chains.values() ?? []) chains.set(chain.name, chain);
+  const ports = config.hostPorts();
+  if (cache.nat?.of !== ports) cache.nat = { of: ports, made: natRules(config, ports) };
   const egress = localsOf('egress', state, config, cache);
   const ingress = localsOf('ingress', state, config, cache);
   const choice = chooseLookups(state, config, cache);
@@ -45,7 +48,7 @@ export function compile(state: NodeState, config: NodeConfig): Ruleset {
       ['raw', hooks.raw],
       ['mangle', hooks.mangle],
       ['filter', filter],
-      ['nat', cache.nat],
+      ['nat', cache.nat.made],
     ]),
     sets: new Map([...cache.sets, ...choice.sets]),
     derived: choice.derived,

@@ -131,7 +131,8 @@ function leaves(action: Action): boolean {
 
 /** After these nothing of ours is asked any more. */
 function isFinal(action: Action): boolean {
-  return action.kind === 'accept' || action.kind === 'drop' || action.kind === 'masquerade';
+  const { kind } = action;
+  return kind === 'accept' || kind === 'drop' || kind === 'masquerade' || kind === 'dnat';
 }
 
 function sameRule(a: Rule, b: Rule | undefined): boolean {

@@ -39,7 +39,7 @@ describe('compile', () => {
           ),
         ),
       );
-    const seen = { accept: 0, drop: 0, return: 0, masquerade: 0 };
+    const seen = { accept: 0, drop: 0, return: 0, masquerade: 0, dnat: 0 };
     fc.assert(
       fc.property(sample, ([state, config, packets]) => {
         const rules = compile(state, config);
@@ -209,8 +209,38 @@ describe('the shape of compiled rules', () => {
     expect(verdict('10.0.0.1', '10.9.0.1')).toBe('return');
     expect(verdict('10.9.0.1', '192.0.2.1')).toBe('return');
     expect(
-      compile(state([], []), { ...config, pools: config.pools.slice(1) }).tables.get('nat')?.hooks.size,
+      compile(state([], []), { ...config, hostPorts: () => [], pools: config.pools.slice(1) }).tables.get(
+        'nat',
+      )?.hooks.size,
     ).toBe(0);
+  });
+  it('leads ports of the node to pods, by TCP and UDP, at one address or any', () => {
+    const fate = (protocol: number, dst: string, dport: number, dstLocal = true) =>
+      (['PREROUTING', 'OUTPUT'] as const).map(
+        hook =>
+          evaluate(
+            compile(state([], []), configOf(4)),
+            lookupOf(new Map(), new Map()),
+            {
+              ...{
+                family: 4,
+                in: 'eth0',
+                src: mustIp('203.0.113.1'),
+                dst: mustIp(dst),
+                protocol,
+                sport: 4000,
+              },
+              ...{ dport, dstLocal, ctState: 'NEW', mark: 0 },
+            },
+            hook,
+            'nat',
+          ).verdict,
+      );
+    expect(fate(6, '192.0.2.9', 8080)).toEqual(['dnat', 'dnat']);
+    expect(fate(17, '192.0.2.9', 8080)).toEqual(['return', 'return']);
+    expect(fate(6, '192.0.2.9', 8080, false)).toEqual(['return', 'return']);
+    expect(fate(17, '192.0.2.1', 53)).toEqual(['dnat', 'dnat']);
+    expect(fate(17, '192.0.2.9', 53)).toEqual(['return', 'return']);
   });
   it('drops forged sources of pods before connection tracking (RFC 3704 §2.2)', () => {
     const rules = compile(state([], []), configOf(4));

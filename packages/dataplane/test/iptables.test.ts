@@ -20,7 +20,7 @@ import {
   type TableName,
 } from '../src/index.ts';
 import { configOf, nodeState } from './world.ts';
-import { mustPrefix } from '@muslin/net';
+import { mustIp, mustPrefix } from '@muslin/net';
 
 const table = (rules: readonly Rule[], family: 4 | 6 = 4): RenderedTable => {
   const chain: Chain = { name: 'msl-FORWARD', rules };
@@ -79,6 +79,8 @@ describe('rules as iptables reads them', () => {
     [{ kind: 'goto', chain: 'msl-x' }, '-g msl-x'],
     [{ kind: 'mark', value: 0x10000000, mask: 0x30000000 }, '-j MARK --set-xmark 0x10000000/0x30000000'],
     [{ kind: 'masquerade' }, '-j MASQUERADE --random-fully'],
+    [{ kind: 'dnat', ip: mustIp('10.0.0.1'), port: 80 }, '-j DNAT --to-destination 10.0.0.1:80'],
+    [{ kind: 'dnat', ip: mustIp('fd00::1'), port: 80 }, '-j DNAT --to-destination [fd00::1]:80'],
     [{ kind: 'notrack' }, '-j CT --notrack'],
     [{ kind: 'log', prefix: 'a "b" ' }, '-j LOG --log-prefix "a _b_ "'],
     [{ kind: 'nflog', group: 7, prefix: 'D|x' }, '-j NFLOG --nflog-group 7 --nflog-prefix "D_x"'],

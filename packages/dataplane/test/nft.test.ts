@@ -1,4 +1,4 @@
-import { mustPrefix } from '@muslin/net';
+import { mustIp, mustPrefix } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -82,6 +82,8 @@ describe('rules as nft reads them', () => {
       'meta mark set meta mark & 0xcfffffff | 0x10000000',
     ],
     [{ kind: 'masquerade' }, 'masquerade fully-random'],
+    [{ kind: 'dnat', ip: mustIp('10.0.0.1'), port: 80 }, 'dnat to 10.0.0.1:80'],
+    [{ kind: 'dnat', ip: mustIp('fd00::1'), port: 80 }, 'dnat to [fd00::1]:80'],
     [{ kind: 'log', prefix: 'a "b" ' }, 'log prefix "a _b_ "'],
     [{ kind: 'dispatch', by: 'in', name: 'msl-from-pods', chains: new Map() }, 'iifname vmap @msl-from-pods'],
   ])('%j is %s', (action, expected) => {

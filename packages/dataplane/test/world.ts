@@ -20,6 +20,7 @@ import {
 } from '@muslin/net';
 import fc from 'fast-check';
 import {
+  type HostPort,
   ICMP_PROTOCOL,
   type LookupLimits,
   NODE_CONFIG_DEFAULTS,
@@ -255,6 +256,15 @@ export function packetIn(hook: 'FORWARD' | 'INPUT' | 'OUTPUT', f: Family): fc.Ar
 /** Lookups wherever they can be, and a few small sets of the world do not fit. */
 export const EAGER: LookupLimits = { fromRules: 1, portsPerRule: 16, membersPerSet: 32, members: 120 };
 
+const hostPort = (protocol: number, pod: string, hostPort: number, hostIp?: string): HostPort => ({
+  ...{ protocol, hostPort, podPort: 80, pod: mustIp(pod) },
+  hostIp: hostIp === undefined ? undefined : mustIp(hostIp),
+});
+const HOST_PORTS = {
+  4: [hostPort(6, '10.0.0.1', 8080), hostPort(17, '10.0.0.1', 53, '192.0.2.1')],
+  6: [hostPort(6, 'fd00::1', 8080), hostPort(17, 'fd00::1', 53, '2001:db8::1')],
+} as const;
+
 /** The configuration of the world; a new object for each family. */
 export function configOf(
   f: Family,
@@ -270,6 +280,7 @@ export function configOf(
       cidr: prefix(mustIp(text.split('/')[0] as string), Number(text.split('/')[1])),
       natOutgoing: true,
     })),
+    hostPorts: () => HOST_PORTS[f],
     interfacesOf: key => INTERFACES_OF[ENDPOINTS.indexOf(key)] ?? [],
   };
 }

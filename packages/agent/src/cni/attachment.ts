@@ -1,14 +1,6 @@
 import { fail, type Ip, ok, parseIp, parsePrefix, type Result } from '@muslin/net';
+import type { LocalPort } from '../core/local-endpoint.ts';
 import { CNI_CODE, type CniFault } from './cni-fault.ts';
-
-/** A port of the node that leads to a port of the pod (CNI conventions, `portMappings`). */
-export interface PortMapping {
-  readonly protocol: 'tcp' | 'udp' | 'sctp';
-  /** Address of the node; undefined: any. */
-  readonly hostIp: Ip | undefined;
-  readonly hostPort: number;
-  readonly containerPort: number;
-}
 
 /** How fast one direction may go: bits a second, and bits at once (CNI conventions, `bandwidth`). */
 export interface Rate {
@@ -21,7 +13,8 @@ export interface Attachment {
   readonly mac: string | undefined;
   /** Addresses to have; empty leaves the choice to IPAM. */
   readonly ips: readonly Ip[];
-  readonly ports: readonly PortMapping[];
+  /** CNI conventions, `portMappings`. */
+  readonly ports: readonly LocalPort[];
   readonly ingress: Rate | undefined;
   readonly egress: Rate | undefined;
 }
@@ -87,7 +80,7 @@ function readAddress(value: unknown): Ip | undefined {
   return ip.value;
 }
 
-function readMapping(value: unknown): PortMapping | undefined {
+function readMapping(value: unknown): LocalPort | undefined {
   const { hostPort, containerPort, protocol = 'tcp', hostIP = '' } = (value ?? {}) as Record<string, unknown>;
   const named = PROTOCOLS.find(each => each === String(protocol).toLowerCase());
   const isPort = (port: unknown, least: number): port is number =>

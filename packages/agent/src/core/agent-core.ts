@@ -2,6 +2,7 @@ import { type Endpoint, type EndpointKey, type FactChange, type NodeState, Snaps
 import {
   blackholeRoute,
   compile,
+  type HostPort,
   NODE_CONFIG_DEFAULTS,
   type NodeConfig,
   type Route,
@@ -11,7 +12,7 @@ import {
 import type { Family, Prefix } from '@muslin/net';
 import { applyDelta, EMPTY_NODE_STATE, Graph, isEmptyDelta } from '@muslin/policy';
 import { familyState } from './family-state.ts';
-import type { LocalEndpoint, OwnBlock } from './local-endpoint.ts';
+import { hostPortsOf, type LocalEndpoint, type OwnBlock } from './local-endpoint.ts';
 
 /** What the core is told. Facts, not orders: repeats and reversals are fine. */
 export type AgentInput =
@@ -53,6 +54,7 @@ export class AgentCore {
   readonly #graph: Graph;
   readonly #locals = new Map<EndpointKey, readonly LocalEndpoint[]>();
   #blocks: readonly OwnBlock[] = [];
+  #hostPorts: readonly HostPort[] = [];
   #links: NodeConfig['links'] = [];
   #state: NodeState = EMPTY_NODE_STATE;
   #stateVersion = 0;
@@ -135,6 +137,7 @@ export class AgentCore {
     );
     this.#locals.set(key, [...others, endpoint]);
     this.#again(key);
+    this.#mapPorts();
   }
 
   /** An older sandbox of the same pod has no say over the newer one. */
@@ -151,6 +154,15 @@ export class AgentCore {
     if (stay.length === 0) this.#locals.delete(key);
     else this.#locals.set(key, stay);
     this.#again(key);
+    this.#mapPorts();
+  }
+
+  /** The same list as before where no pod has any. */
+  #mapPorts(): void {
+    const mapping = [...this.#locals.values()].flat().filter(local => local.ports.length > 0);
+    if (mapping.length === 0 && this.#hostPorts.length === 0) return;
+    const ports = mapping.flatMap(hostPortsOf);
+    if (JSON.stringify(ports) !== JSON.stringify(this.#hostPorts)) this.#hostPorts = ports;
   }
 
   #routes(): readonly Route[] {
@@ -170,6 +182,7 @@ export class AgentCore {
       family,
       pools: [...this.#store.snapshot.pools.values()],
       endpointToHostAction: this.#options.endpointToHostAction,
+      hostPorts: () => this.#hostPorts,
       interfacesOf: key => (this.#locals.get(key) ?? []).map(local => local.hostInterface),
       links: this.#links,
     }));

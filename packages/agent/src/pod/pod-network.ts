@@ -13,7 +13,7 @@ import type { PodCache } from './pod-cache.ts';
 import { findPod, publishAddresses } from './pod-object.ts';
 import { inspect, inspectForeign } from './pod-inspection.ts';
 import { examine } from './pod-link.ts';
-import type { Sandbox, SandboxStore } from './sandbox-store.ts';
+import { portsOf, portTexts, type Sandbox, type SandboxStore } from './sandbox-store.ts';
 
 /** What serving pods takes. */
 export interface PodNetworkOptions {
@@ -134,6 +134,7 @@ export class PodNetwork {
       ...{ ips: (taken ?? []).map(formatIp), podMac: '', state: 'adding' },
       ...((config.defaultRoute ?? mine.length === 0) ? {} : { defaultRoute: false }),
       ...(foreign ? { madeBy: 'others' } : {}),
+      ...(attachment.ports.length > 0 ? { ports: portTexts(attachment.ports) } : {}),
     };
     // Before anything is asked for or made: whoever restarts finds what to take back.
     sandboxes.put(adding);
@@ -284,6 +285,7 @@ export class PodNetwork {
         uid: pod.uid,
         ips: sandbox.ips.map(mustIp),
         routedBy: sandbox.madeBy ?? 'us',
+        ports: portsOf(sandbox),
       },
     });
   }

@@ -8,6 +8,8 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
+import { formatIp, mustIp } from '@muslin/net';
+import type { LocalPort } from '../core/local-endpoint.ts';
 
 /** What this node did for one sandbox and interface: enough to go on after a restart without the API server. */
 export interface Sandbox {
@@ -24,6 +26,8 @@ export interface Sandbox {
   readonly mtu: number;
   /** Whether the pod's default routes lead here; absent: yes. */
   readonly defaultRoute?: boolean;
+  /** Ports of the node that lead to it; absent: none. `hostIp` as text. */
+  readonly ports?: readonly (Omit<LocalPort, 'hostIp'> & { readonly hostIp?: string })[];
   /** Who made the interface and its addresses: a plugin before us, whose they stay; absent: we. */
   readonly madeBy?: 'others';
   /** `adding` until the ADD was answered: a restart finds it and takes it back. */
@@ -86,6 +90,22 @@ export class SandboxStore {
     rmSync(`${this.#folder}/${key}.json`, { force: true });
     this.#byKey.delete(key);
   }
+}
+
+/** Ports as a sandbox' file has them. */
+export function portTexts(ports: readonly LocalPort[]): NonNullable<Sandbox['ports']> {
+  return ports.map(({ hostIp, ...port }) => ({
+    ...port,
+    ...(hostIp === undefined ? {} : { hostIp: formatIp(hostIp) }),
+  }));
+}
+
+/** The ports of the node that lead to a sandbox. */
+export function portsOf({ ports = [] }: Sandbox): readonly LocalPort[] {
+  return ports.map(({ hostIp, ...port }) => ({
+    ...port,
+    hostIp: hostIp === undefined ? undefined : mustIp(hostIp),
+  }));
 }
 
 /** Both parts passed CNI's rules for characters, which leave out the colon, so they make a safe and unique file name. */

@@ -4,7 +4,8 @@ import { LookupChooser } from '../lookups/choose.ts';
 import { type Marks, marksOf, type NodeConfig } from './config.ts';
 import type { HookChains } from './hooks.ts';
 import { type HostCache, type HostRules, hostFixedChains } from './hosts.ts';
-import { natRules, poolSets } from './nat.ts';
+import type { HostPort } from './host-ports.ts';
+import { poolSets } from './nat.ts';
 import { verdictChains } from './policy-chains.ts';
 import type { SegmentCache } from './segments.ts';
 import type { TierChain } from './tier-chain.ts';
@@ -32,7 +33,8 @@ export interface ConfigCache {
   readonly host: HostCache;
   /** The chains of the hooks, made for these rules of host endpoints. */
   hooks: { readonly of: HostRules | undefined; readonly made: HookChains } | undefined;
-  readonly nat: TableRules;
+  /** The nat table, made for these ports of the node. */
+  nat: { readonly of: readonly HostPort[]; readonly made: TableRules } | undefined;
   readonly sets: ReadonlyMap<SetId, MemberSet>;
   readonly lookups: LookupChooser;
   readonly directions: Readonly<Record<Direction, DirectionCache>>;
@@ -58,7 +60,7 @@ export function cacheOf(config: NodeConfig): ConfigCache {
       fixed: [...verdictChains(marks), ...hostFixedChains(marks)],
       host: { of: [], rules: undefined },
       hooks: undefined,
-      nat: natRules(config),
+      nat: undefined,
       sets: poolSets(config),
       lookups: new LookupChooser(),
       directions: { ingress: directionCache(), egress: directionCache() },

@@ -1,5 +1,6 @@
 import type { EndpointKey } from '@muslin/api';
 import type { Family, Ip, Prefix } from '@muslin/net';
+import type { HostPort } from './host-ports.ts';
 import { LOOKUP_LIMITS, type LookupLimits } from '../lookups/limits.ts';
 
 /** What `compile` must know of the node besides its `NodeState`. Keep one value as long as nothing in it changes. */
@@ -13,6 +14,8 @@ export interface NodeConfig {
   readonly endpointToHostAction: 'Accept' | 'Drop' | 'Return';
   /** Host side interfaces of a local endpoint; empty while it has none. Cheap: asked on every compile. */
   readonly interfacesOf: (key: EndpointKey) => readonly string[];
+  /** Ports of the node that lead to local endpoints. Cheap, and the same list as before while nothing changes. */
+  readonly hostPorts: () => readonly HostPort[];
   /** Interfaces of the node with their addresses: where host endpoints without an interface name stand. */
   readonly links: readonly { readonly name: string; readonly ips: readonly Ip[] }[];
   /** Three bits or more of the packet mark that are ours. */
@@ -35,6 +38,8 @@ export interface DeniedLog {
   readonly perSecond: number;
 }
 
+const NO_PORTS: readonly HostPort[] = [];
+
 /** What is right for most nodes; only `family`, `pools` and `interfacesOf` have no good default. */
 export const NODE_CONFIG_DEFAULTS = {
   workloadInterfacePrefix: 'msl',
@@ -42,6 +47,7 @@ export const NODE_CONFIG_DEFAULTS = {
   /** Bits that kube-proxy (0xc000), Tailscale (0xff0000) and portmap (0x2000) leave alone. */
   markMask: 0x70000000,
   links: [],
+  hostPorts: () => NO_PORTS,
   logPrefix: 'muslin-packet',
   /** RFC 7348 §8. */
   vxlanPort: 4789,

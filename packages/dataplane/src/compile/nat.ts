@@ -1,32 +1,46 @@
 import type { MemberSet, SetId } from '@muslin/api';
 import { familyOf, formatPrefix } from '@muslin/net';
-import type { Chain, TableRules } from '../ir/ruleset.ts';
+import type { Chain, Rule, TableRules } from '../ir/ruleset.ts';
 import type { NodeConfig } from './config.ts';
+import { type HostPort, hostPortRules } from './host-ports.ts';
 
 /** Sets of our own; the colon keeps them apart from a `NodeState`'s ids. */
 export const MASQUERADE_POOLS: SetId = 'muslin:masquerade-pools';
 export const ALL_POOLS: SetId = 'muslin:all-pools';
 
-/** Pods of natOutgoing pools leave for outside all pools with the node's address (IPPool `natOutgoing`). */
-export function natRules(config: NodeConfig): TableRules {
-  const chain: Chain = {
-    name: 'msl-POSTROUTING',
-    rules: [
-      {
-        matches: [
-          { kind: 'set', set: MASQUERADE_POOLS, key: 'src' },
-          { kind: 'set', set: ALL_POOLS, key: 'dst', not: true },
-        ],
-        action: { kind: 'masquerade' },
-        comment: 'natOutgoing',
-      },
-    ],
-  };
+/**
+ * Pods of natOutgoing pools leave for outside all pools with the node's address (IPPool `natOutgoing`), and ports of the
+ * node lead to pods.
+ */
+export function natRules(config: NodeConfig, ports: readonly HostPort[]): TableRules {
+  const hostPorts = hostPortRules(config, ports);
   const wanted = config.pools.some(pool => familyOf(pool.cidr) === config.family && pool.natOutgoing);
-  return wanted
-    ? { hooks: new Map([['POSTROUTING', chain.name]]), chains: new Map([[chain.name, chain]]) }
-    : { hooks: new Map(), chains: new Map() };
+  const hooks = (
+    [
+      ['PREROUTING', 'msl-nat-PREROUTING', hostPorts?.prerouting ?? []],
+      ['OUTPUT', 'msl-nat-OUTPUT', hostPorts?.output ?? []],
+      [
+        'POSTROUTING',
+        'msl-POSTROUTING',
+        [...(hostPorts?.postrouting ?? []), ...(wanted ? [NAT_OUTGOING] : [])],
+      ],
+    ] as const
+  ).filter(([, , rules]) => rules.length > 0);
+  const chains = [...hooks.map(([, name, rules]): Chain => ({ name, rules })), ...(hostPorts?.chains ?? [])];
+  return {
+    hooks: new Map(hooks.map(([hook, name]) => [hook, name])),
+    chains: new Map(chains.map(chain => [chain.name, chain])),
+  };
 }
+
+const NAT_OUTGOING: Rule = {
+  matches: [
+    { kind: 'set', set: MASQUERADE_POOLS, key: 'src' },
+    { kind: 'set', set: ALL_POOLS, key: 'dst', not: true },
+  ],
+  action: { kind: 'masquerade' },
+  comment: 'natOutgoing',
+};
 
 /** The sets that `natRules` looks into. */
 export function poolSets(config: NodeConfig): ReadonlyMap<SetId, MemberSet> {

@@ -1,3 +1,4 @@
+import { formatIp, type Ip } from '@muslin/net';
 import { word } from './match-row.ts';
 import { hex32 } from './matches/mark.ts';
 
@@ -20,6 +21,8 @@ export type Action =
   /** mark = (mark & ~mask) | value, and on to the next rule. */
   | { readonly kind: 'mark'; readonly value: number; readonly mask: number }
   | { readonly kind: 'masquerade' }
+  /** Sends the connection to an address and port of the rule's family instead. */
+  | { readonly kind: 'dnat'; readonly ip: Ip; readonly port: number }
   | { readonly kind: 'notrack' }
   | { readonly kind: 'log'; readonly prefix: string }
   /** Tells listeners of an NFLOG group, no more often than `perSecond` when given. */
@@ -31,7 +34,7 @@ export type Action =
     };
 
 /** A decision that ends the traversal of our chains. `return`: left to whatever rules others have. */
-export type Verdict = 'accept' | 'drop' | 'return' | 'masquerade';
+export type Verdict = 'accept' | 'drop' | 'return' | 'masquerade' | 'dnat';
 
 /** Where the traversal goes after an action. */
 export type Step =
@@ -48,6 +51,9 @@ interface ActionRow<A> {
 
 const prefixWord = (text: string, max: number) =>
   `"${text.replace(/[^A-Za-z0-9 ._/:=-]/g, '_').slice(0, max)}"`;
+
+const socketText = (ip: Ip, port: number) =>
+  ip.family === 6 ? `[${formatIp(ip)}]:${port}` : `${formatIp(ip)}:${port}`;
 
 const NEXT: Step = { to: 'next' };
 
@@ -93,6 +99,11 @@ const ACTIONS: { readonly [K in Action['kind']]: ActionRow<Extract<Action, { kin
     iptables: () => ['-j', 'MASQUERADE', '--random-fully'],
     nft: () => 'masquerade fully-random',
     step: () => ({ to: 'verdict', verdict: 'masquerade' }),
+  },
+  dnat: {
+    iptables: a => ['-j', 'DNAT', '--to-destination', socketText(a.ip, a.port)],
+    nft: a => `dnat to ${socketText(a.ip, a.port)}`,
+    step: () => ({ to: 'verdict', verdict: 'dnat' }),
   },
   notrack: { iptables: () => ['-j', 'CT', '--notrack'], nft: () => 'notrack', step: () => NEXT },
   log: {

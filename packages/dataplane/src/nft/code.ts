@@ -197,6 +197,7 @@ const ACTIONS: {
     { kind: 'set-mark' },
   ],
   masquerade: () => [{ kind: 'masquerade' }],
+  dnat: a => [{ kind: 'dnat', address: ipToBytes(a.ip), port: portBytes(a.port) }],
   notrack: () => [{ kind: 'notrack' }],
   log: a => [{ kind: 'log', prefix: logPrefix(a.prefix) }],
   nflog: a => [{ kind: 'log', prefix: logPrefix(a.prefix), group: a.group }],

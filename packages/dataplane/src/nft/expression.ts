@@ -29,6 +29,7 @@ export type NftExpression =
   | { readonly kind: 'verdict'; readonly verdict: 'accept' | 'drop' | 'return' }
   | { readonly kind: 'verdict'; readonly verdict: 'jump' | 'goto'; readonly chain: string }
   | { readonly kind: 'masquerade' }
+  | { readonly kind: 'dnat'; readonly address: Uint8Array; readonly port: Uint8Array }
   | { readonly kind: 'notrack' }
   | { readonly kind: 'log'; readonly prefix: string; readonly group?: number };
 

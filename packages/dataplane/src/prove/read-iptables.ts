@@ -1,5 +1,5 @@
 import type { SetId } from '@muslin/api';
-import { fail, ok, type PortSet, parsePrefix, type Result } from '@muslin/net';
+import { fail, ok, type PortSet, parseIp, parsePrefix, type Result } from '@muslin/net';
 import type { RenderedChain, RenderedTable } from '../iptables/render.ts';
 import type { Action } from '../ir/action.ts';
 import type { Match } from '../ir/match.ts';
@@ -158,6 +158,8 @@ function actionOf(words: Words): Action | undefined {
     }
     case 'MASQUERADE':
       return words.take('--random-fully') ? { kind: 'masquerade' } : undefined;
+    case 'DNAT':
+      return words.take('--to-destination') ? dnatTo(words.next()) : undefined;
     case 'CT':
       return words.take('--notrack') ? { kind: 'notrack' } : undefined;
     case 'LOG':
@@ -171,6 +173,13 @@ function actionOf(words: Words): Action | undefined {
     default:
       return target.startsWith('msl-') ? { kind: 'jump', chain: target } : undefined;
   }
+}
+
+/** `10.0.0.1:80` or `[fd00::1]:80`. */
+export function dnatTo(text: string): Action | undefined {
+  const [, ip = '', port = ''] = /^\[?([0-9a-f.:]+?)\]?:(\d+)$/.exec(text) ?? [];
+  const parsed = parseIp(ip);
+  return parsed.ok ? { kind: 'dnat', ip: parsed.value, port: Number(port) } : undefined;
 }
 
 /** `80,443,8000:8100`. */

@@ -1,4 +1,5 @@
 import type { NftExpression } from '@muslin/dataplane';
+import { FAMILY } from '../netlink/address-family.ts';
 import { NLA, type NetlinkWriter } from '../netlink/message-writer.ts';
 import { cString, DATA, LIST_ELEMENT, VERDICT, VERDICT_CODE } from './nft-constants.ts';
 
@@ -26,6 +27,11 @@ const FIB_ASK = {
 /** NFTA_CT_*: the state has key 0. */
 const CT = { destination: 1, key: 2 } as const;
 const IMMEDIATE = { destination: 1, data: 2 } as const;
+/** NFTA_NAT_*, NFT_NAT_DNAT, NF_NAT_RANGE_*; address and port in NFT_REG_1 and _2 */
+const NAT = {
+  ...{ type: 1, family: 2, address: 3, port: 5, flags: 7, destination: 1 },
+  ...{ addressAt: 1, portAt: 2, mapsAddress: 1, mapsPort: 2 },
+} as const;
 /** NFTA_LOG_* */
 const LOG = { group: 1, prefix: 2, snapLength: 3, threshold: 4 } as const;
 /** NF_NAT_RANGE_PROTO_RANDOM_FULLY */
@@ -145,6 +151,23 @@ export function writeExpression(w: NetlinkWriter, expression: NftExpression, idO
     case 'masquerade':
       named('masq', () => be32(w, 1, RANDOM_FULLY));
       return;
+    case 'dnat': {
+      const load = (at: number, bytes: Uint8Array) =>
+        named('immediate', () => {
+          be32(w, IMMEDIATE.destination, at);
+          value(w, IMMEDIATE.data, bytes);
+        });
+      load(NAT.addressAt, expression.address);
+      load(NAT.portAt, expression.port);
+      named('nat', () => {
+        be32(w, NAT.type, NAT.destination);
+        be32(w, NAT.family, FAMILY[expression.address.length === 4 ? 4 : 6]);
+        be32(w, NAT.address, NAT.addressAt);
+        be32(w, NAT.port, NAT.portAt);
+        be32(w, NAT.flags, NAT.mapsAddress | NAT.mapsPort);
+      });
+      return;
+    }
     case 'notrack':
       named('notrack');
       return;

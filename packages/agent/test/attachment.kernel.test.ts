@@ -1,0 +1,195 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from './spaces.ts';
+import { Stand, type StandPod } from './stand.ts';
+import { hear, serveWord } from './talk.ts';
+
+const NODE_4 = '192.0.2.1';
+const NODE_6 = '2001:db8::1';
+
+describe.each(['nftables', 'iptables'])('what a caller asks for one interface, in %s', backEnd => {
+  let stand: Stand;
+  beforeAll(async () => {
+    stand = await Stand.up('--dataplane', backEnd);
+    for (const ip of [NODE_4, NODE_6, '192.0.2.2']) {
+      const length = ip.includes(':') ? 128 : 32;
+      stand.node.run(
+        'ip',
+        'addr',
+        'add',
+        `${ip}/${length}`,
+        'dev',
+        'lo',
+        ...(length === 128 ? ['nodad'] : []),
+      );
+    }
+    await stand.create({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { namespace: 'shop', name: 'guard' },
+      spec: { podSelector: { matchLabels: { guarded: 'yes' } }, ingress: [] },
+    });
+  });
+  afterAll(async () => {
+    await stand?.down();
+  });
+
+  let refused = 0;
+  const add = async (pod: StandPod, config: object = {}, env: Readonly<Record<string, string>> = {}) => {
+    const answer = await stand.cni('ADD', pod, env, config);
+    const result = JSON.parse(answer.out);
+    if (answer.code !== 0) throw new Error(`${result.code} ${result.msg}`);
+    return { result, ips: result.ips.map((ip: { address: string }) => ip.address.split('/')[0]) as string[] };
+  };
+  const del = async (pod: StandPod, env: Readonly<Record<string, string>> = {}) =>
+    expect(await stand.cni('DEL', pod, env)).toMatchObject({ code: 0, out: '' });
+  const natText = () =>
+    backEnd === 'nftables'
+      ? stand.node.run('nft', 'list', 'ruleset')
+      : stand.node.run('iptables-save') + stand.node.run('ip6tables-save');
+  const nothingLeft = async () => {
+    expect([stand.cables(), stand.routes()]).toEqual([[], []]);
+    expect(natText()).not.toContain('hostPort');
+    const boxes = async () => [...(await stand.held()).keys()].filter(handle => handle.includes('box'));
+    await until(boxes, held => held.length === 0, 'no address is held', 20_000);
+  };
+
+  test('a hostPort leads to the pod from outside, the node, 127.0.0.1 and the pod itself, and goes with the pod', async () => {
+    const server = await stand.pod('server');
+    const client = await stand.pod('client');
+    const ports = [
+      { hostPort: 8080, containerPort: 80, protocol: 'TCP' },
+      { hostPort: 8081, containerPort: 80, hostIP: '192.0.2.2' },
+    ];
+    const { ips } = await add(server, { runtimeConfig: { portMappings: ports } });
+    const [four = '', six = ''] = ips;
+    const [mine = ''] = (await add(client)).ips;
+    const ends = [
+      await serveWord(server.space.namespace, four, 80, 'hello'),
+      await serveWord(server.space.namespace, six, 80, 'hello'),
+    ];
+    const look = async () => {
+      expect(await hear(client.space.namespace, NODE_4, 8080)).toBe(`hello ${mine}`);
+      expect(await hear(client.space.namespace, NODE_6, 8080)).toMatch(/^hello /);
+      expect(await hear(stand.node.namespace, NODE_4, 8080)).toBe(`hello ${NODE_4}`);
+      expect(await hear(stand.node.namespace, '127.0.0.1', 8080)).toMatch(/^hello /);
+      expect(await hear(server.space.namespace, NODE_4, 8080)).toMatch(/^hello /);
+      // Another address of the node, and a port of one address alone.
+      expect(await hear(client.space.namespace, '192.0.2.2', 8081)).toBe(`hello ${mine}`);
+      expect(await hear(client.space.namespace, NODE_4, 8081)).toBeUndefined();
+    };
+    await look();
+    await stand.kill('agent');
+    await stand.startAgent('--dataplane', backEnd);
+    await look();
+    for (const end of ends) await end();
+    await del(server);
+    expect(await hear(client.space.namespace, NODE_4, 8080)).toBeUndefined();
+    await del(client);
+    await nothingLeft();
+  });
+
+  test('a hostPort lets nobody past the pod’s policy', async () => {
+    const [server, client] = [await stand.pod('closed', { guarded: 'yes' }), await stand.pod('client-2')];
+    const ports = [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }];
+    const [four = ''] = (await add(server, { runtimeConfig: { portMappings: ports } })).ips;
+    await add(client);
+    const end = await serveWord(server.space.namespace, four, 80, 'secret');
+    expect(await hear(client.space.namespace, NODE_4, 8080)).toBeUndefined();
+    await end();
+    await del(server);
+    await del(client);
+    await nothingLeft();
+  });
+
+  test('a MAC, an address and the right to forward are had as asked', async () => {
+    const pod = await stand.pod('asked');
+    const { result, ips } = await add(pod, {
+      runtimeConfig: { mac: '02:00:00:00:0A:0b', ips: ['10.77.0.77/24'] },
+      container_settings: { allow_ip_forwarding: true },
+    });
+    expect(result.interfaces[1].mac).toBe('02:00:00:00:0a:0b');
+    expect(pod.space.ip('link', 'show', 'eth0')[0].address).toBe('02:00:00:00:0a:0b');
+    expect(ips).toContain('10.77.0.77');
+    expect(pod.space.run('cat', '/proc/sys/net/ipv4/ip_forward').trim()).toBe('1');
+    expect(await stand.cni('CHECK', pod)).toMatchObject({ code: 0 });
+    await del(pod);
+    const other = await stand.pod('annotated');
+    const args = `IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=annotated;K8S_POD_UID=${other.uid};MAC=02:00:00:00:00:0c`;
+    expect((await add(other, {}, { CNI_ARGS: args })).result.interfaces[1].mac).toBe('02:00:00:00:00:0c');
+    expect(other.space.run('cat', '/proc/sys/net/ipv4/ip_forward').trim()).toBe('0');
+    await del(other);
+    await nothingLeft();
+  });
+
+  test('a second interface of a container has its own name, addresses and answers, under the same policy', async () => {
+    const pod = await stand.pod('two', { guarded: 'yes' });
+    const client = await stand.pod('client-3');
+    const first = (await add(pod)).ips;
+    // A delegate's own network, and the same one again.
+    const second = await add(pod, { name: 'storage' }, { CNI_IFNAME: 'net1' });
+    const third = await add(pod, { name: 'storage' }, { CNI_IFNAME: 'net2' });
+    const mine = (await add(client)).ips;
+    expect(second.result.interfaces[1]).toMatchObject({ name: 'net1', sandbox: pod.space.path });
+    const all = [...first, ...second.ips, ...third.ips];
+    expect(new Set(all).size).toBe(6);
+    expect(stand.cables()).toHaveLength(4);
+    expect([...stand.routes()].sort()).toEqual([...all, ...mine].sort());
+    expect(pod.space.ip('-4', 'route', 'show', 'default').map(r => r.dev)).toEqual(['eth0']);
+    const refused = await stand.cni('ADD', pod, { CNI_IFNAME: 'net1' }, { name: 'storage' });
+    expect(JSON.parse(refused.out)).toMatchObject({ code: 4 });
+    for (const ifname of ['eth0', 'net1', 'net2'])
+      expect(await stand.cni('CHECK', pod, { CNI_IFNAME: ifname })).toMatchObject({ code: 0 });
+    // The node may, other pods may not.
+    for (const ip of [...second.ips, ...third.ips]) {
+      const end = await serveWord(pod.space.namespace, ip, 80, 'secret');
+      expect(await hear(stand.node.namespace, ip, 80)).toMatch(/^secret /);
+      expect(await hear(client.space.namespace, ip, 80)).toBeUndefined();
+      await end();
+    }
+    // The end of one leaves the others, over a restart too.
+    await stand.kill('agent');
+    await stand.startAgent('--dataplane', backEnd);
+    expect(await stand.cni('DEL', pod, { CNI_IFNAME: 'net1' }, { name: 'storage' })).toMatchObject({
+      code: 0,
+    });
+    expect(stand.cables()).toHaveLength(3);
+    expect([...stand.routes()].sort()).toEqual([...first, ...third.ips, ...mine].sort());
+    expect(await stand.cni('CHECK', pod, { CNI_IFNAME: 'net2' })).toMatchObject({ code: 0 });
+    const end = await serveWord(pod.space.namespace, third.ips[0] as string, 80, 'secret');
+    expect(await hear(stand.node.namespace, third.ips[0] as string, 80)).toMatch(/^secret /);
+    await end();
+    await del(pod, { CNI_IFNAME: 'net2' });
+    await del(pod);
+    await del(client);
+    await nothingLeft();
+  });
+
+  test('a newer sandbox of a pod takes the place of all interfaces of the older one', async () => {
+    const older = await stand.pod('again');
+    await add(older);
+    await add(older, {}, { CNI_IFNAME: 'net1' });
+    const newer = stand.sandboxOf('again', older.uid);
+    const { ips } = await add(newer);
+    expect(stand.cables()).toHaveLength(1);
+    expect([...stand.routes()].sort()).toEqual([...ips].sort());
+    await del(older, { CNI_IFNAME: 'net1' });
+    await del(older);
+    expect(await stand.cni('CHECK', newer)).toMatchObject({ code: 0 });
+    await del(newer);
+    await nothingLeft();
+  });
+
+  test.each([
+    [{ runtimeConfig: { mac: '01:00:00:00:00:01' } }, 7, /^mac must be/],
+    [{ runtimeConfig: { ips: ['nowhere'] } }, 7, /^ips must be/],
+    [{ runtimeConfig: { ips: ['203.0.113.9'] } }, 100, /203\.0\.113\.9/],
+    [{ runtimeConfig: { portMappings: [{ hostPort: 70_000, containerPort: 1 }] } }, 7, /^portMappings must/],
+    [{ prevResult: 'what' }, 6, /^prevResult must be/],
+    [{ prevResult: {} }, 7, /made no interface eth0/],
+  ])('%j is refused with code %i, and nothing is left', async (config, code, message) => {
+    const pod = await stand.pod(`refused-${refused++}`);
+    await expect(add(pod, config)).rejects.toThrow(new RegExp(`^${code} `));
+    await expect(add(pod, config)).rejects.toThrow(new RegExp(message.source.replace('^', `^${code} `)));
+    await nothingLeft();
+  });
+});
