@@ -26,8 +26,14 @@ export async function run(emit: Emit, { quick }: { readonly quick: boolean }): P
     stdio: 'inherit',
   });
   if (prepared.status !== 0) process.exit(prepared.status ?? 2);
+  for (const dataplane of ['iptables', 'nftables'] as const) await onBackEnd(emit, dataplane, quick);
+}
+
+/** Everything, with the rules of one back end. */
+async function onBackEnd(emit: Emit, dataplane: string, quick: boolean): Promise<void> {
+  const tell: Emit = figure => emit({ ...figure, case: `${dataplane}, ${figure.case}` });
   const count = quick ? 32 : 96;
-  const stand = await Stand.up();
+  const stand = await Stand.up('--dataplane', dataplane);
   try {
     const muslin: Plugin = {
       ...{ name: 'muslin', executable: `${stand.folder}/bin/muslin`, node: stand.node.namespace },
@@ -36,11 +42,11 @@ export async function run(emit: Emit, { quick }: { readonly quick: boolean }): P
     const plugins = [muslin, ...debianPlugins(stand.node.namespace, stand.folder)];
     await stand.create(DENY_ALL_BUT_ITSELF);
     const pods = await makePods(stand, count);
-    await firstPod(emit, plugins, pods);
+    await firstPod(tell, plugins, pods);
     for (const parallel of [1, 8, 32])
-      await parallelCase(emit, plugins, pods, parallel, quick ? 1 : 3, `${parallel} at a time`);
+      await parallelCase(tell, plugins, pods, parallel, quick ? 1 : 3, `${parallel} at a time`);
     for (const pod of pods) pod.space.close();
-    await fullNode(emit, stand, muslin, quick ? 60 : 250);
+    await fullNode(tell, stand, muslin, quick ? 60 : 250);
   } finally {
     await stand.down();
   }
