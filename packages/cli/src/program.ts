@@ -9,6 +9,8 @@ import type { ExitCode, Input, Verb, VerbOption } from './verb.ts';
 const GROUPS: Readonly<Record<string, string>> = {
   bgp: 'BGP sessions of the nodes',
   ipam: 'addresses, blocks and pools',
+  migrate: 'moving a cluster over from Calico',
+  node: 'this node: its programs, its kernel, an archive for reports',
   policy: 'policies in force',
 };
 

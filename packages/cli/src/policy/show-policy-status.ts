@@ -1,69 +1,29 @@
-import type { Finding } from '@muslin/api';
-import type { AnyObject } from '@muslin/kube';
 import type { Context } from '../context.ts';
 import { formatRef } from '../flow/reason-text.ts';
 import { connect } from '../live/connect.ts';
-import { liveWorld } from '../live/live-world.ts';
 import { formatAge } from '../output/age.ts';
 import { writeData } from '../output/data.ts';
 import type { Paint } from '../output/paint.ts';
 import { didYouMean } from '../output/suggest.ts';
 import { type Column, formatTable } from '../output/table.ts';
 import type { ExitCode, Input } from '../verb.ts';
-import { readNodeReports } from './node-reports.ts';
-import { type PolicyRow, policyRow, selectedPods, type WrittenPolicy } from './policy-row.ts';
-
-/** Kinds of policies: how nodes begin their keys, and name the kind. */
-const POLICIES: Readonly<Record<string, { readonly prefix: string; readonly watched: string }>> = {
-  'networking.k8s.io/NetworkPolicy': { prefix: 'knp', watched: 'NetworkPolicy' },
-  'projectcalico.org/NetworkPolicy': { prefix: 'np', watched: 'CalicoNetworkPolicy' },
-  'projectcalico.org/GlobalNetworkPolicy': { prefix: 'gnp', watched: 'GlobalNetworkPolicy' },
-  'projectcalico.org/StagedNetworkPolicy': { prefix: 'snp', watched: 'StagedNetworkPolicy' },
-  'projectcalico.org/StagedGlobalNetworkPolicy': { prefix: 'sgnp', watched: 'StagedGlobalNetworkPolicy' },
-  'projectcalico.org/StagedKubernetesNetworkPolicy': {
-    prefix: 'sknp',
-    watched: 'StagedKubernetesNetworkPolicy',
-  },
-  'policy.networking.k8s.io/ClusterNetworkPolicy': { prefix: 'cnp', watched: 'ClusterNetworkPolicy' },
-  'policy.networking.k8s.io/AdminNetworkPolicy': { prefix: 'anp', watched: 'AdminNetworkPolicy' },
-  'policy.networking.k8s.io/BaselineAdminNetworkPolicy': {
-    prefix: 'banp',
-    watched: 'BaselineAdminNetworkPolicy',
-  },
-};
+import type { PolicyRow } from './policy-row.ts';
+import { readPolicyRows } from './read-policy-rows.ts';
 
 export async function showPolicyStatus(ctx: Context, input: Input): Promise<ExitCode> {
   const client = await connect(ctx, input);
   if (!client.ok) return ctx.fail(1, client.fault);
   try {
-    const policies: WrittenPolicy[] = [];
-    const world = await liveWorld(client.value, object => {
-      const policy = writtenPolicy(object);
-      if (policy !== undefined) policies.push(policy);
-    });
-    if (!world.ok) return ctx.fail(1, world.fault);
-    const reports = await readNodeReports(client.value);
-    if (!reports.ok) return ctx.fail(1, reports.fault);
+    const read = await readPolicyRows(client.value);
+    if (!read.ok) return ctx.fail(1, read.fault);
     const home = input.text('namespace') ?? client.value.connection.namespace;
-    const here = policies.filter(
-      ({ ref }) => input.flag('allNamespaces') || ref.namespace === undefined || ref.namespace === home,
+    const here = read.value.filter(
+      ({ policy: { ref } }) =>
+        input.flag('allNamespaces') || ref.namespace === undefined || ref.namespace === home,
     );
-    const wanted = here.filter(({ ref }) => input.args.length === 0 || input.args.includes(ref.name));
-    const known = here.map(({ ref }) => ref.name);
+    const rows = here.filter(({ policy }) => input.args.length === 0 || input.args.includes(policy.ref.name));
+    const known = here.map(({ policy }) => policy.ref.name);
     const missing = input.args.filter(name => !known.includes(name));
-    const { snapshot, findings } = world.value;
-    const nodes = [...snapshot.nodes.keys()].toSorted();
-    const byNode = new Map(reports.value.map(report => [report.node, report]));
-    const rows = wanted.map(policy =>
-      policyRow(
-        policy,
-        nodes,
-        byNode,
-        selectedPods(snapshot, policy.key),
-        findings.filter(finding => isAbout(finding, policy)),
-        policy.ref.kind.startsWith('Staged'),
-      ),
-    );
     const form = input.text('output');
     if (form === 'json' || form === 'yaml') await writeData(ctx, form, rows.map(rowData));
     else if (rows.length > 0)
@@ -85,26 +45,6 @@ export async function showPolicyStatus(ctx: Context, input: Input): Promise<Exit
   } finally {
     await client.value.close();
   }
-}
-
-function writtenPolicy({ apiVersion = '', kind = '', metadata }: AnyObject): WrittenPolicy | undefined {
-  const row = POLICIES[`${apiVersion.split('/')[0]}/${kind}`];
-  if (row === undefined) return undefined;
-  const { name = '', namespace, uid = '', generation, resourceVersion = '' } = metadata;
-  return {
-    ref: { kind, ...(namespace !== undefined && { namespace }), name },
-    key: [row.prefix, namespace, name].filter(part => part !== undefined).join('/'),
-    watched: row.watched,
-    uid,
-    generation,
-    resourceVersion,
-  };
-}
-
-function isAbout({ object }: Finding, { ref }: WrittenPolicy): boolean {
-  return (
-    object.kind === ref.kind && object.name === ref.name && (object.namespace ?? '') === (ref.namespace ?? '')
-  );
 }
 
 function columns(now: Date, paint: Paint): readonly Column<PolicyRow>[] {

@@ -14,6 +14,7 @@ import { completion } from './completion.ts';
 import { create } from './create.ts';
 import { remove } from './delete.ts';
 import { diff } from './diff.ts';
+import { doctor } from './doctor.ts';
 import { flows } from './flows.ts';
 import { get } from './get.ts';
 import { ipamCheck } from './ipam-check.ts';
@@ -22,6 +23,7 @@ import { ipamRelease } from './ipam-release.ts';
 import { ipamShow } from './ipam-show.ts';
 import { ipamWhy } from './ipam-why.ts';
 import { label } from './label.ts';
+import { nodeCheckSystem, nodeDiags, nodeStatus } from './node-status.ts';
 import { patch } from './patch.ts';
 import { policyStatus } from './policy-status.ts';
 import { reach } from './reach.ts';
@@ -35,6 +37,7 @@ import { why } from './why.ts';
 export const VERBS: readonly Verb[] = [
   ...[why, reach, diff, verdict, validate, policyStatus, flows],
   ...[get],
+  ...[doctor, nodeStatus, nodeDiags, nodeCheckSystem],
   ...[bgpPeers, bgpPeer, bgpRoutes, bgpReceived, bgpAdvertised, bgpExplain, bgpDoctor, bgpDump, bgpReplay],
   ...[ipamShow, ipamWhy, ipamCheck, ipamRelease, ipamConfigure],
   ...[create, apply, replace, remove, patch, label],

@@ -1,0 +1,42 @@
+import type { Context } from '../context.ts';
+import { connect } from '../live/connect.ts';
+import { faultText } from '../live/fault-text.ts';
+import { writeData } from '../output/data.ts';
+import { printable } from '../output/paint.ts';
+import type { ExitCode, Input } from '../verb.ts';
+import { type Examination, examine } from './examine.ts';
+import type { Finding } from './finding.ts';
+
+/** `doctor`: 0 when nothing is broken, 1 when something is or the cluster does not answer. */
+export async function showClusterDoctor(ctx: Context, input: Input): Promise<ExitCode> {
+  const client = await connect(ctx, input);
+  if (!client.ok) return ctx.fail(1, client.fault);
+  try {
+    const alive = await client.value.raw({ method: 'GET', path: '/version' });
+    if (!alive.ok) return ctx.fail(1, faultText(alive.fault));
+    const done = await examine(client.value, ctx.now());
+    const form = input.text('output');
+    if (form === 'json' || form === 'yaml') await writeData(ctx, form, { healthy: isWell(done), ...done });
+    else ctx.stdout(page(ctx, done));
+    return isWell(done) ? 0 : 1;
+  } finally {
+    await client.value.close();
+  }
+}
+
+const isWell = ({ findings }: Examination) => findings.every(({ severity }) => severity !== 'problem');
+
+function page(ctx: Context, done: Examination): string {
+  const { findings, nodes, objects } = done;
+  const count = (severity: Finding['severity']) => findings.filter(each => each.severity === severity).length;
+  const well = isWell(done);
+  const head = well ? ctx.paint.good('All is well') : ctx.paint.bad('Not all is well');
+  const told = `${count('problem')} problems, ${count('warning')} warnings, ${count('waiting')} waiting`;
+  const lines = findings.flatMap(({ severity, object, code, reason, fix }) => [
+    `${severity === 'problem' ? ctx.paint.bad(severity) : severity}  ${printable(`${object}  [${code}]`)}`,
+    `  why: ${printable(reason)}`,
+    `  fix: ${printable(fix)}`,
+    '',
+  ]);
+  return `${[...lines, `${head}: ${told}; ${nodes} nodes and ${objects} objects examined.`].join('\n')}\n`;
+}

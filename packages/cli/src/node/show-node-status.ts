@@ -1,0 +1,97 @@
+import type { Context } from '../context.ts';
+import { askSocket, localSocket } from '../bgp/speaker-socket.ts';
+import { type NodeReport, type PeerRow, peersOfStatus } from '../bgp/node-status.ts';
+import { listAt, textAt, valueAt } from '../files/json.ts';
+import { writeData } from '../output/data.ts';
+import { printable } from '../output/paint.ts';
+import type { ExitCode, Input } from '../verb.ts';
+import { agentSocket } from './agent-socket.ts';
+import { formatGrid } from './grid.ts';
+
+/** calicoctl's words for the types of peers (calico.md §7). */
+const TYPES: Readonly<Record<string, string>> = {
+  NodeMesh: 'node-to-node mesh',
+  NodePeer: 'node specific',
+  GlobalPeer: 'global',
+};
+
+/** `node status`: this node's programs by their sockets; 0 both answer, are ready, and all sessions are up. */
+export async function showNodeStatus(ctx: Context, input: Input): Promise<ExitCode> {
+  const [agent, speaker] = await Promise.all([
+    askSocket(agentSocket(ctx), '/v1/status'),
+    askSocket(localSocket(ctx), '/v1/status'),
+  ]);
+  const peers = speaker.ok ? peersOfStatus({ metadata: {}, status: speaker.value } as NodeReport) : [];
+  const ready = agent.ok && valueAt(agent.value, 'ready') === true;
+  const data = {
+    agent: agent.ok
+      ? { running: true, ready, status: agent.value }
+      : { running: false, message: named('agent', agent.fault.message) },
+    speaker: speaker.ok
+      ? { running: true, peers: peers.map(({ node: _, finding: __, ...peer }) => peer) }
+      : { running: false, message: speaker.fault.message },
+  };
+  const form = input.text('output');
+  if (form === 'json' || form === 'yaml') await writeData(ctx, form, data);
+  else {
+    ctx.stdout(agent.ok ? agentText(agent.value) : 'Muslin agent is not running.\n');
+    ctx.stdout(speaker.ok ? 'Muslin speaker is running.\n' : 'Muslin speaker is not running.\n');
+    if (speaker.ok)
+      for (const family of [4, 6] as const)
+        ctx.stdout(
+          `\n${familyText(
+            family,
+            peers.filter(({ peer }) => peer.includes(':') === (family === 6)),
+          )}`,
+        );
+  }
+  const faults = [
+    ...(agent.ok ? [] : [named('agent', agent.fault.message)]),
+    ...(speaker.ok ? [] : [speaker.fault.message]),
+  ];
+  if (faults.length > 0) return ctx.fail(1, ...faults);
+  return ready && peers.every(({ state }) => state === 'Established') ? 0 : 1;
+}
+
+/** The speaker's socket and the agent's fail with the same words but one. */
+function named(program: string, message: string): string {
+  return message
+    .replace('no speaker listens', `no ${program} listens`)
+    .replace(
+      /: run this on a node .*$/,
+      ': run this on a node whose agent runs, or name its socket in MUSLIN_AGENT_SOCKET',
+    );
+}
+
+function agentText(status: unknown): string {
+  const waiting = listAt(status, 'waitingFor').map(String);
+  const rules = textAt(status, 'dataplane', 'backEnd');
+  const since = valueAt(status, 'staleSince');
+  const lines = [
+    'Muslin agent is running.',
+    ...(valueAt(status, 'ready') === true
+      ? []
+      : [
+          `It is not ready${waiting.length === 0 ? '' : `: it waits for ${waiting.join(', ')}`}${typeof since === 'number' ? `; the API server has been silent since ${new Date(since).toISOString()}` : ''}.`,
+        ]),
+    `${listAt(status, 'endpoints').length} pods on this node${rules === undefined ? '' : `; rules in ${rules}`}.`,
+  ];
+  return `${lines.map(printable).join('\n')}\n`;
+}
+
+function familyText(family: 4 | 6, peers: readonly PeerRow[]): string {
+  if (peers.length === 0) return `No IPv${family} peers found.\n`;
+  const grid = formatGrid(
+    ['PEER ADDRESS', 'PEER TYPE', 'STATE', 'SINCE', 'INFO'],
+    peers.map(peer => [
+      peer.peer,
+      TYPES[peer.type ?? ''] ?? peer.type ?? '',
+      peer.state === 'Established' ? 'up' : 'start',
+      peer.since?.replace('T', ' ').replace(/\..*$|Z$/, '') ?? '',
+      peer.state === 'Established'
+        ? 'Established'
+        : `${peer.state}${peer.info === undefined ? '' : ` ${peer.info}`}`,
+    ]),
+  );
+  return `IPv${family} BGP status\n${grid}`;
+}

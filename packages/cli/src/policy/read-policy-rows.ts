@@ -1,0 +1,72 @@
+import type { Finding } from '@muslin/api';
+import type { AnyObject, KubeClient } from '@muslin/kube';
+import { ok, type Result } from '@muslin/net';
+import { liveWorld } from '../live/live-world.ts';
+import { readNodeReports } from './node-reports.ts';
+import { type PolicyRow, policyRow, selectedPods, type WrittenPolicy } from './policy-row.ts';
+
+/** Kinds of policies: how nodes begin their keys, and name the kind. */
+const POLICIES: Readonly<Record<string, { readonly prefix: string; readonly watched: string }>> = {
+  'networking.k8s.io/NetworkPolicy': { prefix: 'knp', watched: 'NetworkPolicy' },
+  'projectcalico.org/NetworkPolicy': { prefix: 'np', watched: 'CalicoNetworkPolicy' },
+  'projectcalico.org/GlobalNetworkPolicy': { prefix: 'gnp', watched: 'GlobalNetworkPolicy' },
+  'projectcalico.org/StagedNetworkPolicy': { prefix: 'snp', watched: 'StagedNetworkPolicy' },
+  'projectcalico.org/StagedGlobalNetworkPolicy': { prefix: 'sgnp', watched: 'StagedGlobalNetworkPolicy' },
+  'projectcalico.org/StagedKubernetesNetworkPolicy': {
+    prefix: 'sknp',
+    watched: 'StagedKubernetesNetworkPolicy',
+  },
+  'policy.networking.k8s.io/ClusterNetworkPolicy': { prefix: 'cnp', watched: 'ClusterNetworkPolicy' },
+  'policy.networking.k8s.io/AdminNetworkPolicy': { prefix: 'anp', watched: 'AdminNetworkPolicy' },
+  'policy.networking.k8s.io/BaselineAdminNetworkPolicy': {
+    prefix: 'banp',
+    watched: 'BaselineAdminNetworkPolicy',
+  },
+};
+
+/** What all nodes say about every policy of the cluster. */
+export async function readPolicyRows(client: KubeClient): Promise<Result<readonly PolicyRow[], string>> {
+  const policies: WrittenPolicy[] = [];
+  const world = await liveWorld(client, object => {
+    const policy = writtenPolicy(object);
+    if (policy !== undefined) policies.push(policy);
+  });
+  if (!world.ok) return world;
+  const reports = await readNodeReports(client);
+  if (!reports.ok) return reports;
+  const { snapshot, findings } = world.value;
+  const nodes = [...snapshot.nodes.keys()].toSorted();
+  const byNode = new Map(reports.value.map(report => [report.node, report]));
+  return ok(
+    policies.map(policy =>
+      policyRow(
+        policy,
+        nodes,
+        byNode,
+        selectedPods(snapshot, policy.key),
+        findings.filter(finding => isAbout(finding, policy)),
+        policy.ref.kind.startsWith('Staged'),
+      ),
+    ),
+  );
+}
+
+function writtenPolicy({ apiVersion = '', kind = '', metadata }: AnyObject): WrittenPolicy | undefined {
+  const row = POLICIES[`${apiVersion.split('/')[0]}/${kind}`];
+  if (row === undefined) return undefined;
+  const { name = '', namespace, uid = '', generation, resourceVersion = '' } = metadata;
+  return {
+    ref: { kind, ...(namespace !== undefined && { namespace }), name },
+    key: [row.prefix, namespace, name].filter(part => part !== undefined).join('/'),
+    watched: row.watched,
+    uid,
+    generation,
+    resourceVersion,
+  };
+}
+
+function isAbout({ object }: Finding, { ref }: WrittenPolicy): boolean {
+  return (
+    object.kind === ref.kind && object.name === ref.name && (object.namespace ?? '') === (ref.namespace ?? '')
+  );
+}

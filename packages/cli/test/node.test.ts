@@ -1,0 +1,165 @@
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { KERNEL_NEEDS, type KernelLists, metBy } from '../src/node/kernel-needs.ts';
+import { redactText, redactValue } from '../src/node/redact.ts';
+import { tarOf } from '../src/node/tar.ts';
+import { fakeSocket } from './fake-socket.ts';
+import { folder } from './folder.ts';
+import { muslinctl } from './test-context.ts';
+
+const closers: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+async function sockets(agent: object, speaker: object) {
+  const [a, s] = await Promise.all([
+    fakeSocket({ '/v1/status': agent }),
+    fakeSocket({ '/v1/status': speaker, '/v1/peers': [] }),
+  ]);
+  closers.push(
+    () => a.close(),
+    () => s.close(),
+  );
+  return { MUSLIN_AGENT_SOCKET: a.path, MUSLIN_SPEAKER_SOCKET: s.path };
+}
+
+const up = {
+  address: '192.0.2.2',
+  type: 'NodeMesh',
+  state: 'Established',
+  since: '2026-03-01T11:00:00.000Z',
+};
+
+describe('muslinctl node status', () => {
+  it("draws calicoctl's table, and ends with 0 when all is up", async () => {
+    const env = await sockets(
+      { ready: true, dataplane: { backEnd: 'nftables' }, endpoints: ['shop/a', 'shop/b'], waitingFor: [] },
+      { node: 'n1', peers: [up] },
+    );
+    expect(await muslinctl(['node', 'status'], { env })).toEqual({
+      code: 0,
+      stderr: '',
+      stdout: `\
+Muslin agent is running.
+2 pods on this node; rules in nftables.
+Muslin speaker is running.
+
+IPv4 BGP status
++--------------+-------------------+-------+---------------------+-------------+
+| PEER ADDRESS | PEER TYPE         | STATE | SINCE               | INFO        |
++--------------+-------------------+-------+---------------------+-------------+
+| 192.0.2.2    | node-to-node mesh | up    | 2026-03-01 11:00:00 | Established |
++--------------+-------------------+-------+---------------------+-------------+
+
+No IPv6 peers found.
+`,
+    });
+  });
+
+  it('ends with 1 when a session is down or the agent is not ready, and says why', async () => {
+    const down = { address: '2001:db8::1', type: 'GlobalPeer', state: 'Active', lastError: 'refused' };
+    const env = await sockets({ ready: false, waitingFor: ['Pod'] }, { peers: [down] });
+    const ran = await muslinctl(['node', 'status'], { env });
+    expect(ran.code).toBe(1);
+    expect(ran.stdout).toContain('It is not ready: it waits for Pod.');
+    expect(ran.stdout).toContain('| 2001:db8::1  | global    | start |       | Active refused |');
+  });
+
+  it('names the program that does not run', async () => {
+    const env = { MUSLIN_AGENT_SOCKET: '/nowhere/a.sock', MUSLIN_SPEAKER_SOCKET: '/nowhere/s.sock' };
+    const ran = await muslinctl(['node', 'status'], { env });
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toContain('error: no agent listens at /nowhere/a.sock: ');
+    expect(ran.stderr).toContain('error: no speaker listens at /nowhere/s.sock: ');
+    const data = JSON.parse((await muslinctl(['node', 'status', '-o', 'json'], { env })).stdout);
+    expect(data).toMatchObject({ agent: { running: false }, speaker: { running: false } });
+  });
+});
+
+describe('muslinctl node diags', () => {
+  it('saves an archive that tar reads, without what is secret', async () => {
+    using files = folder({ 'own.log': 'login password=hunter2 as muslin\n' });
+    const env = await sockets({ ready: true, bgp: { password: 'hunter2' } }, { peers: [up] });
+    const path = `${files.path}/d.tar.gz`;
+    const ran = await muslinctl(['node', 'diags', '-o', path, '--log-dir', files.path], { env });
+    expect(ran.code).toBe(0);
+    expect(ran.stdout).toMatch(/^Diags saved to .*d\.tar\.gz \(\d+ files\)\n$/);
+    const names = spawnSync('tar', ['tzf', path], { encoding: 'utf8' }).stdout;
+    for (const part of [
+      'agent-v1-status.json',
+      'speaker-v1-peers.json',
+      'ip-rule.txt',
+      'own.log',
+      'paths.txt',
+    ])
+      expect(names).toContain(part);
+    const all = spawnSync('tar', ['xzOf', path], { encoding: 'utf8', maxBuffer: 1 << 28 }).stdout;
+    expect(all).toContain('"password": "<redacted>"');
+    expect(all).toContain('password=<redacted> as muslin');
+    expect(all).not.toContain('hunter2');
+  }, 60_000);
+
+  it('ends with 2 where it cannot write', async () => {
+    const env = await sockets({}, {});
+    const ran = await muslinctl(['node', 'diags', '-o', '/nowhere/x.tar.gz'], { env });
+    expect(ran.code).toBe(2);
+  }, 60_000);
+
+  it('leaves out tokens and keys in any text, and keeps names of Secrets', () => {
+    expect(redactText('Authorization: Bearer abc.def')).toBe('Authorization: Bearer <redacted>');
+    expect(redactText('-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----')).toBe(
+      '<redacted RSA PRIVATE KEY>',
+    );
+    expect(redactText('ct state established token')).toBe('ct state established token');
+    const value = { secretKeyRef: { name: 'bgp', key: 'tor' }, token: 'x', list: [{ password: 'y' }] };
+    expect(redactValue(value)).toEqual({
+      secretKeyRef: { name: 'bgp', key: 'tor' },
+      token: '<redacted>',
+      list: [{ password: '<redacted>' }],
+    });
+  });
+
+  it('writes files of any length, empty ones too', () => {
+    using files = folder({});
+    writeFileSync(
+      `${files.path}/t.tar`,
+      tarOf(
+        [
+          { name: 'a/e', text: '' },
+          { name: 'a/ü', text: 'ü'.repeat(600) },
+        ],
+        1,
+      ),
+    );
+    const out = spawnSync('tar', ['xOf', `${files.path}/t.tar`], { encoding: 'utf8' });
+    expect([out.status, out.stderr, out.stdout]).toEqual([0, '', 'ü'.repeat(600)]);
+  });
+});
+
+describe('muslinctl node checksystem', () => {
+  const none: KernelLists = { loaded: '', builtin: '', available: '', config: '' };
+  const need = KERNEL_NEEDS.find(({ module }) => module === 'xt_set') as (typeof KERNEL_NEEDS)[number];
+
+  it.each([
+    ['loaded', { loaded: 'xt_set 16384 1 - Live 0x0\n' }],
+    ['built in', { builtin: 'kernel/net/netfilter/xt_set.ko\n' }],
+    ['built in', { config: 'CONFIG_NETFILTER_XT_SET=y\n' }],
+    ['a module', { available: 'kernel/net/netfilter/xt_set.ko.xz: kernel/net/x.ko.xz\n' }],
+    ['a module', { config: 'CONFIG_NETFILTER_XT_SET=m\n' }],
+    [undefined, { config: '# CONFIG_NETFILTER_XT_SET is not set\n', loaded: 'xt_set_more 1 0\n' }],
+  ] as const)('finds %s by what the kernel says', (met, lists) => {
+    expect(metBy(need, { ...none, ...lists })).toBe(met);
+  });
+
+  it('says of each thing what it is for, and ends with 1 when one is missing', async () => {
+    using files = folder({ config: '# nothing\n' });
+    const ran = await muslinctl(['node', 'checksystem', '-f', `${files.path}/config`, '-o', 'json']);
+    const data = JSON.parse(ran.stdout);
+    expect(data.features).toHaveLength(KERNEL_NEEDS.length);
+    expect(data.features.every(({ why }: { why: string }) => why.length > 5)).toBe(true);
+    expect(ran.code).toBe(data.suitable ? 0 : 1);
+    if (!data.suitable) expect(ran.stderr).toMatch(/was not found: .*modprobe/);
+  });
+});
