@@ -121,6 +121,51 @@ describe.each(['nftables', 'iptables'])('what a caller asks for one interface, i
     await nothingLeft();
   });
 
+  test.each([
+    [
+      'the runtime',
+      {},
+      { ingressRate: 8_000_000, ingressBurst: 800_000, egressRate: 4_000_000 },
+      '100000b',
+      '64Kb',
+    ],
+    [
+      'Calico’s annotations',
+      {
+        'qos.projectcalico.org/ingressBandwidth': '8M',
+        'qos.projectcalico.org/ingressBurst': '800k',
+        'qos.projectcalico.org/egressBandwidth': '4M',
+      },
+      undefined,
+      '100000b',
+      '64Kb',
+    ],
+    [
+      'Kubernetes’ annotations',
+      { 'kubernetes.io/ingress-bandwidth': '8M', 'kubernetes.io/egress-bandwidth': '4M' },
+      undefined,
+      '100000b',
+      '64Kb',
+    ],
+  ])(
+    'bandwidth that %s asks for is a token bucket at either end',
+    async (_, annotations, bandwidth, got, sent) => {
+      const pod = await stand.pod(
+        `slow-${refused++}`,
+        { app: 'slow' },
+        annotations as Readonly<Record<string, string>>,
+      );
+      await add(pod, bandwidth === undefined ? {} : { runtimeConfig: { bandwidth } });
+      const tc = (text: string) => text.split('\n')[0];
+      expect(tc(stand.node.run('tc', 'qdisc', 'show', 'dev', stand.cables()[0] as string))).toContain(
+        `rate 8Mbit burst ${got}`,
+      );
+      expect(tc(pod.space.run('tc', 'qdisc', 'show', 'dev', 'eth0'))).toContain(`rate 4Mbit burst ${sent}`);
+      await del(pod);
+      await nothingLeft();
+    },
+  );
+
   test('a second interface of a container has its own name, addresses and answers, under the same policy', async () => {
     const pod = await stand.pod('two', { guarded: 'yes' });
     const client = await stand.pod('client-3');

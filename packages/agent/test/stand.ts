@@ -180,11 +180,15 @@ export class Stand {
   }
 
   /** A Pod at the API server, bound to this node, and a namespace for its sandbox. */
-  async pod(name: string, labels: Readonly<Record<string, string>> = { app: name }): Promise<StandPod> {
+  async pod(
+    name: string,
+    labels: Readonly<Record<string, string>> = { app: name },
+    annotations: Readonly<Record<string, string>> = {},
+  ): Promise<StandPod> {
     const made = await this.create({
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { namespace: 'shop', name, labels },
+      metadata: { namespace: 'shop', name, labels, annotations },
       spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'x' }] },
     });
     return this.sandboxOf(name, made.metadata.uid as string);

@@ -76,6 +76,7 @@ export {
   type KernelRouteType,
   replaceRouteRequest,
 } from './rtnetlink/routes.ts';
+export { listQdiscs, putBucketRequest, type Qdisc, type TokenBucket } from './rtnetlink/qdiscs.ts';
 export { openRouteSocket } from './rtnetlink/route-socket.ts';
 export { addRule, addRuleRequest, deleteRule, listRules, type RoutingRule } from './rtnetlink/rules.ts';
 export type { SystemCalls, SystemFault } from './system-calls.ts';

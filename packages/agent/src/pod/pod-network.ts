@@ -8,6 +8,8 @@ import type { CniRequest } from '../cni/cni-request.ts';
 import type { AgentCore } from '../core/agent-core.ts';
 import { endpointKeyOf } from '../core/local-endpoint.ts';
 import { holderOf, interfaceSeed, macFor, podForInterface } from './address-wishes.ts';
+import { limitBandwidth } from './bandwidth.ts';
+import { bandwidthFor, unenforcedLimits } from './bandwidth-wishes.ts';
 import { adoptCable, type Cable, cableFault, makeCable, planOf } from './cable.ts';
 import type { PodCache } from './pod-cache.ts';
 import { findPod, publishAddresses } from './pod-object.ts';
@@ -121,6 +123,13 @@ export class PodNetwork {
     const pod = { namespace: request.pod.namespace, name: request.pod.name, uid: object.metadata.uid ?? '' };
     const mac = macFor(object, ifname, attachment);
     if (!mac.ok) return mac;
+    const bandwidth = bandwidthFor(object, attachment);
+    if (!bandwidth.ok) return bandwidth;
+    const unenforced = unenforcedLimits(object);
+    if (unenforced.length > 0)
+      this.#options.log(
+        `pod ${pod.namespace}/${pod.name} asks for limits that are not enforced: ${unenforced.join(', ')}`,
+      );
     const mtu = config.mtu ?? this.#options.mtu();
     const hostInterface = workloadInterfaceName(pod.namespace, interfaceSeed(pod.name, ifname));
     const displaced = await this.#displace({ hostInterface, pod, containerId });
@@ -160,6 +169,8 @@ export class PodNetwork {
       : makeCable(netlink, adding, request, assigned.value, mac.value);
     if (!made.ok) return giveUp(made.fault);
     const { sandbox, result } = made.value;
+    const limited = limitBandwidth(netlink, sandbox, bandwidth.value);
+    if (!limited.ok) return giveUp(cableFault(limited.fault));
     this.#tellCore(sandbox);
     const confirmed = await withinTime(this.#options.enforce(), CONFIRM_MS);
     if (isDisplaced()) return giveUp(displacedFault);

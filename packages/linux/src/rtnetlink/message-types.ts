@@ -16,6 +16,8 @@ export const RTM = {
   newRule: 32,
   delRule: 33,
   getRule: 34,
+  newQdisc: 36,
+  getQdisc: 38,
 } as const;
 
 /** rtnetlink multicast groups (RTNLGRP_*). */
