@@ -126,13 +126,14 @@ function answerPasses(
   if (!stages.includes('local')) return true;
   const packet = answerTo(before);
   const back = opposite(direction);
-  const question = {
+  const way: readonly HostStage[] = back === 'ingress' ? ['pre-dnat', 'local'] : ['local'];
+  const question: HostQuestion = {
     direction: back,
-    stages: ['local'],
+    stages: way,
     untracked: 'neither',
     packet,
     before: packet,
-  } as const;
+  };
   return decideHost(plan, failsafe, view, question).answer === 'allow';
 }
 
