@@ -13,7 +13,8 @@ import { fail, ok, type Prefix, parsePrefix, type Result } from '@muslin/net';
 /** What it takes to clean up after nodes. */
 export interface NodeLossOptions {
   readonly client: KubeClient;
-  readonly nodes: ReadonlySet<string>;
+  /** By name. */
+  readonly nodes: ReadonlyMap<string, unknown> | ReadonlySet<string>;
   readonly affinities: ReadonlyMap<string, AnyObject>;
   readonly log: (line: string) => void;
 }

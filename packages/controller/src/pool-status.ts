@@ -1,5 +1,6 @@
 import { type AnyObject, type KubeClient, RESOURCES, StatusWriter } from '@muslin/kube';
-import { type PoolCondition, poolCondition } from './pool-condition.ts';
+import { withCondition } from './condition.ts';
+import { poolCondition } from './pool-condition.ts';
 
 /** Keeps the condition of every IPPool true. */
 export class PoolStatus {
@@ -32,20 +33,4 @@ export class PoolStatus {
 /** Lists leave apiVersion and kind out. */
 function asPool(object: AnyObject): AnyObject {
   return { ...object, apiVersion: 'projectcalico.org/v3', kind: 'IPPool' };
-}
-
-interface StoredCondition extends PoolCondition {
-  readonly lastTransitionTime: string;
-  readonly observedGeneration?: number;
-}
-
-function withCondition(object: AnyObject, wanted: PoolCondition): readonly StoredCondition[] {
-  const { conditions = [] } = (object['status'] ?? {}) as { conditions?: readonly StoredCondition[] };
-  const old = conditions.find(condition => condition.type === wanted.type);
-  const same = old?.status === wanted.status;
-  const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
-  return [
-    ...conditions.filter(condition => condition.type !== wanted.type),
-    { ...wanted, lastTransitionTime: same ? old.lastTransitionTime : now },
-  ];
 }

@@ -13,7 +13,9 @@ const BLOCK_SIZES = { 4: { least: 20, most: 32, usual: 26 }, 6: { least: 116, mo
 
 /** An IPPool (projectcalico.org/v3) with defaults. */
 export function readIpPool(object: unknown): Read<Pool> {
-  const { report, spec, name } = readHeader(object, 'Cluster');
+  const { report, root, spec, name } = readHeader(object, 'Cluster');
+  // A pool on its way out serves those who have its addresses, and gives no more.
+  const leaving = Boolean(root.at('metadata').at('deletionTimestamp').value);
   const cidr = readPrefix(spec.at('cidr'));
   if (cidr === undefined) {
     if (!spec.at('cidr').present) spec.at('cidr').invalid('must be the prefix to take addresses from');
@@ -45,7 +47,7 @@ export function readIpPool(object: unknown): Read<Pool> {
     cidr,
     blockSize,
     natOutgoing: spec.at('natOutgoing').flag() ?? false,
-    disabled: spec.at('disabled').flag() ?? false,
+    disabled: leaving || (spec.at('disabled').flag() ?? false),
     disableBgpExport: spec.at('disableBGPExport').flag() ?? false,
     ipipMode,
     vxlanMode,

@@ -89,12 +89,12 @@ function podEntry(pod: AnyObject): readonly (readonly [string, PodFacts])[] {
 }
 
 /** Lists leave apiVersion and kind out. */
-function poolOf(object: AnyObject): readonly Pool[] {
+export function poolOf(object: AnyObject): readonly Pool[] {
   const pool = readIpPool({ ...object, apiVersion: 'projectcalico.org/v3', kind: 'IPPool' }).value;
   return pool === undefined ? [] : [pool];
 }
 
-function reservedBy(object: AnyObject): readonly Prefix[] {
+export function reservedBy(object: AnyObject): readonly Prefix[] {
   const { reservedCIDRs = [] } = (object['spec'] ?? {}) as { readonly reservedCIDRs?: readonly string[] };
   return reservedCIDRs.map(text => parsePrefix(text)).flatMap(cidr => (cidr.ok ? [cidr.value] : []));
 }

@@ -1,0 +1,72 @@
+import { normalise } from '@muslin/api';
+import { type AnyObject, apiVersionOf, type Note, RESOURCES } from '@muslin/kube';
+
+/** Kinds that people write and whose schema can't say all that may be wrong. */
+export const JUDGED_KINDS = [
+  'NetworkPolicy',
+  'CalicoNetworkPolicy',
+  'GlobalNetworkPolicy',
+  'StagedNetworkPolicy',
+  'StagedGlobalNetworkPolicy',
+  'StagedKubernetesNetworkPolicy',
+  'NetworkSet',
+  'GlobalNetworkSet',
+  'HostEndpoint',
+  'BGPConfiguration',
+  'BGPPeer',
+  'BGPFilter',
+  'FelixConfiguration',
+] as const;
+
+/** One of them. */
+export type JudgedKind = (typeof JUDGED_KINDS)[number];
+
+/** Most findings of an object that one Event names. */
+const MOST = 5;
+
+/**
+ * What is to be told of an object: that it is not in force, or that parts of it are not, field by field; undefined when
+ * all of it is.
+ */
+export function findingNote(kind: JudgedKind, object: AnyObject): Note | undefined {
+  const resource = RESOURCES[kind];
+  // Lists leave apiVersion and kind out.
+  const whole = { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };
+  const { findings } = normalise(whole);
+  if (findings.length === 0) return undefined;
+  const wrong = findings.some(({ severity }) => severity === 'error');
+  const told = findings.slice(0, MOST).map(({ path, message }) => (path ? `${path} ${message}` : message));
+  const more = findings.length > MOST ? `; and ${findings.length - MOST} more` : '';
+  const { name = '', namespace, uid } = object.metadata;
+  return {
+    about: {
+      ...{ apiVersion: whole.apiVersion, kind: whole.kind, name },
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+    },
+    type: 'Warning',
+    reason: wrong ? 'NotInForce' : 'PartlyInForce',
+    message: `${wrong ? 'not in effect: ' : ''}${told.join('; ')}${more}`,
+  };
+}
+
+/** Tells each finding once for each state of an object. */
+export class Findings {
+  readonly #tell: (note: Note) => void;
+  readonly #told = new Map<string, string>();
+
+  constructor(tell: (note: Note) => void) {
+    this.#tell = tell;
+  }
+
+  /** An object that is there; undefined: gone. */
+  look(kind: JudgedKind, key: string, object: AnyObject | undefined): void {
+    const id = `${kind}/${key}`;
+    const note = object === undefined ? undefined : findingNote(kind, object);
+    const text = note === undefined ? undefined : `${note.about.uid} ${note.message}`;
+    if (text === undefined) this.#told.delete(id);
+    else if (this.#told.get(id) !== text) this.#told.set(id, text);
+    else return;
+    if (note !== undefined) this.#tell(note);
+  }
+}

@@ -1,0 +1,43 @@
+import { hostname } from 'node:os';
+import { parseArgs } from 'node:util';
+
+export const USAGE = `muslin-controller [--kubeconfig FILE] [--run-dir DIR] [--id NAME] [--namespace NAMESPACE]
+                  [--garbage free|dry-run|off]
+  --id NAME         identity in the leader election (host name)
+  --namespace NS    where the Lease stands (kube-system)
+  --garbage MODE    free lost addresses (free), only tell of them (dry-run), or neither (off)
+`;
+
+const GARBAGE_MODES = ['free', 'dry-run', 'off'] as const;
+
+/** How the controller was started. */
+export interface ControllerOptions {
+  readonly kubeconfig: string | undefined;
+  readonly runDir: string;
+  /** Different for each process. */
+  readonly id: string;
+  readonly namespace: string;
+  readonly garbage: (typeof GARBAGE_MODES)[number];
+}
+
+/** Reads the command line; a text is the sentence to print before exiting with code 2. */
+export function readOptions(args: readonly string[]): ControllerOptions | string {
+  try {
+    const text = { type: 'string' } as const;
+    const { values } = parseArgs({
+      args: [...args],
+      options: { kubeconfig: text, 'run-dir': text, id: text, namespace: text, garbage: text },
+    });
+    const garbage = GARBAGE_MODES.find(each => each === (values.garbage ?? 'free'));
+    if (garbage === undefined) return `--garbage ${values.garbage}: choose free, dry-run or off\n${USAGE}`;
+    return {
+      garbage,
+      kubeconfig: values.kubeconfig,
+      runDir: values['run-dir'] ?? '/run/muslin',
+      id: `${values.id ?? hostname()}-${process.pid}`,
+      namespace: values.namespace ?? 'kube-system',
+    };
+  } catch (error) {
+    return `${(error as Error).message}\n${USAGE}`;
+  }
+}

@@ -1,0 +1,68 @@
+import { addressesOf, blockFromSpec, drive, isEmpty, releaseBlock } from '@muslin/ipam';
+import { type AnyObject, ipamStore, type KubeClient, RESOURCES } from '@muslin/kube';
+import { parsePrefix, prefixCovers } from '@muslin/net';
+import { setFinalizer } from './finalizer.ts';
+import type { Again } from './work-queue.ts';
+
+/** Keeps a pool that is being deleted until its last address is back. Calico's own name. */
+const FINALIZER = 'projectcalico.org/ippool-finalizer';
+const LOOK_AGAIN: Again = { againMs: 10_000 };
+
+/** What ending pools takes. */
+export interface PoolEndOptions {
+  readonly client: KubeClient;
+  readonly log: (line: string) => void;
+  readonly now: () => number;
+}
+
+/**
+ * Lets a deleted pool go when nobody has an address of it any more, and its blocks before it: routes and masquerading of
+ * addresses in use depend on the pool. Meanwhile nothing new is given out of it.
+ */
+export class PoolEnd {
+  readonly #options: PoolEndOptions;
+
+  constructor(options: PoolEndOptions) {
+    this.#options = options;
+  }
+
+  async reconcile(name: string): Promise<string | Again | undefined> {
+    const { client, log } = this.#options;
+    const got = await client.get<AnyObject>(RESOURCES.IPPool, { name });
+    if (!got.ok) return got.fault.code === 'NotFound' ? undefined : got.fault.message;
+    const pool = got.value;
+    const deleting = Boolean(pool.metadata.deletionTimestamp);
+    if (!deleting) return setFinalizer(client, RESOURCES.IPPool, pool, FINALIZER, true);
+    if (!pool.metadata.finalizers?.includes(FINALIZER)) return undefined;
+    const inUse = await this.#emptied((pool['spec'] as { readonly cidr?: string } | undefined)?.cidr ?? '');
+    if (typeof inUse === 'string') return inUse;
+    if (inUse > 0) return LOOK_AGAIN;
+    const fault = await setFinalizer(client, RESOURCES.IPPool, pool, FINALIZER, false);
+    if (fault === undefined) log(`IPPool ${name} is gone: none of its addresses was in use`);
+    return fault;
+  }
+
+  /** Gives up the empty blocks of a prefix; how many addresses are in use in others. */
+  async #emptied(text: string): Promise<number | string> {
+    const { client, now } = this.#options;
+    const cidr = parsePrefix(text);
+    // Nothing can ever have come from it.
+    if (!cidr.ok) return 0;
+    const listed = await client.listAll<AnyObject>(RESOURCES.IPAMBlock);
+    if (!listed.ok) return listed.fault.message;
+    let inUse = 0;
+    for (const object of listed.value.items) {
+      const block = blockFromSpec(object['spec']);
+      if (!block.ok) return `IPAMBlock ${object.metadata.name}: ${block.fault.message}`;
+      if (!prefixCovers(cidr.value, block.value.cidr)) continue;
+      const { cidr: prefix, owner } = block.value;
+      inUse += addressesOf(block.value).length;
+      if (owner === undefined || !isEmpty(block.value)) continue;
+      const time = { now: now(), cooldownMs: 0, requireEmpty: true };
+      const done = await drive(releaseBlock(prefix, owner, time), ipamStore(client));
+      if (!done.ok && done.fault.code !== 'in-use') return done.fault.message;
+      if (!done.ok) inUse++;
+    }
+    return inUse;
+  }
+}
