@@ -225,6 +225,9 @@ export class Controllers {
   #judge(kind: JudgedKind, key: string, object: AnyObject, gone: boolean): void {
     keep(this.#judged, `${kind}/${key}`, object, gone);
     this.#queue.add('finding', `${kind}/${key}`);
+    // It may have been the last policy that a tier waited for.
+    for (const [name, { metadata }] of this.#tiers)
+      if (metadata.deletionTimestamp) this.#queue.add('tier', name);
   }
 
   #watch(

@@ -6,7 +6,7 @@ import type { Again } from './work-queue.ts';
 
 /** Keeps a pool that is being deleted until its last address is back. Calico's own name. */
 const FINALIZER = 'projectcalico.org/ippool-finalizer';
-const LOOK_AGAIN: Again = { againMs: 10_000 };
+const LOOK_AGAIN: Again = { againMs: 5_000 };
 
 /** What ending pools takes. */
 export interface PoolEndOptions {
