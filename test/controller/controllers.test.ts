@@ -184,6 +184,21 @@ describe('the controllers of a cluster', () => {
     ).toEqual([]);
   });
 
+  it('let a pool go at once whose addresses an older one goes on to serve', async () => {
+    await pool('overlap', '203.0.113.0/27', { allowedUses: ['LoadBalancer'], blockSize: 30 });
+    await stand.untilTrue('the pool is held', async () =>
+      Boolean((await stand.read('IPPool', 'overlap'))?.metadata.finalizers?.length),
+    );
+    expect(await ingressOf('early')).toHaveLength(1);
+    await stand.remove('IPPool', 'overlap');
+    await stand.untilTrue(
+      'the pool is gone',
+      async () => (await stand.read('IPPool', 'overlap')) === undefined,
+      4_000,
+    );
+    expect(await ingressOf('early')).toHaveLength(1);
+  });
+
   it('make host endpoints of nodes when told to, follow labels, and touch no other', async () => {
     await stand.make('HostEndpoint', {
       metadata: { name: 'mine' },

@@ -2,6 +2,7 @@ import { addressesOf, blockFromSpec, drive, isEmpty, releaseBlock } from '@musli
 import { type AnyObject, ipamStore, type KubeClient, RESOURCES } from '@muslin/kube';
 import { parsePrefix, prefixCovers } from '@muslin/net';
 import { setFinalizer } from './finalizer.ts';
+import { poolOf } from './garbage/read-cluster.ts';
 import type { Again } from './work-queue.ts';
 
 /** Keeps a pool that is being deleted until its last address is back. Calico's own name. */
@@ -42,12 +43,15 @@ export class PoolEnd {
     return fault;
   }
 
-  /** Gives up the empty blocks of a prefix; how many addresses are in use in others. */
+  /** Gives up the empty blocks of a prefix that no other pool holds; how many addresses are in use in the rest. */
   async #emptied(text: string): Promise<number | string> {
     const { client, now } = this.#options;
     const cidr = parsePrefix(text);
     // Nothing can ever have come from it.
     if (!cidr.ok) return 0;
+    const pools = await client.listAll<AnyObject>(RESOURCES.IPPool);
+    if (!pools.ok) return pools.fault.message;
+    const staying = pools.value.items.filter(({ metadata }) => !metadata.deletionTimestamp).flatMap(poolOf);
     const listed = await client.listAll<AnyObject>(RESOURCES.IPAMBlock);
     if (!listed.ok) return listed.fault.message;
     let inUse = 0;
@@ -56,6 +60,8 @@ export class PoolEnd {
       if (!block.ok) return `IPAMBlock ${object.metadata.name}: ${block.fault.message}`;
       if (!prefixCovers(cidr.value, block.value.cidr)) continue;
       const { cidr: prefix, owner } = block.value;
+      // A pool that overlaps and stays goes on to serve it.
+      if (staying.some(pool => prefixCovers(pool.cidr, prefix))) continue;
       inUse += addressesOf(block.value).length;
       if (owner === undefined || !isEmpty(block.value)) continue;
       const time = { now: now(), cooldownMs: 0, requireEmpty: true };
