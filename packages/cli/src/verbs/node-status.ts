@@ -12,8 +12,8 @@ export const nodeStatus: Verb = {
   args: '',
   options: [OUTPUT_DATA, SOCKET],
   summary: "show whether this node's agent and speaker run, and its BGP sessions",
-  details: `Asks the programs on this node, as root; the agent's socket is $MUSLIN_AGENT_SOCKET or /run/muslin/agent.sock. "bgp peers" tells
-of all nodes through the API.
+  details: `Asks the programs on this node, as root; the agent's socket is $MUSLIN_AGENT_SOCKET or /run/muslin/agent.sock.
+"bgp peers" tells of all nodes through the API.
 
 Exit code: 0 both run, the agent is ready and all sessions are up; 1 not so; 2 bad usage.`,
   examples: ['muslinctl node status', 'muslinctl node status -o json'],
@@ -32,8 +32,8 @@ export const nodeDiags: Verb = {
     SOCKET,
   ],
   summary: 'save what this node knows of its network to one archive for a report',
-  details: `In it: pages of agent and speaker, rules, sets, routes, links, logs of the pods and what paths they came from. Values that are
-named like passwords, tokens and keys are left out; names and addresses stay.
+  details: `In it: pages of agent and speaker, rules, sets, routes, links, logs of the pods and the paths that they came
+from. Values that are named like passwords, tokens and keys are left out; names and addresses stay.
 
 Exit code: 0 written (parts that failed say so in their file), 2 it can't be written there.`,
   examples: ['muslinctl node diags', 'muslinctl node diags -o /tmp/n1.tar.gz --log-dir /var/log/muslin'],

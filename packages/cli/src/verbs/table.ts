@@ -23,6 +23,7 @@ import { ipamRelease } from './ipam-release.ts';
 import { ipamShow } from './ipam-show.ts';
 import { ipamWhy } from './ipam-why.ts';
 import { label } from './label.ts';
+import { migrateApply, migrateBack, migratePlan } from './migrate.ts';
 import { nodeCheckSystem, nodeDiags, nodeStatus } from './node-status.ts';
 import { patch } from './patch.ts';
 import { policyStatus } from './policy-status.ts';
@@ -41,5 +42,6 @@ export const VERBS: readonly Verb[] = [
   ...[bgpPeers, bgpPeer, bgpRoutes, bgpReceived, bgpAdvertised, bgpExplain, bgpDoctor, bgpDump, bgpReplay],
   ...[ipamShow, ipamWhy, ipamCheck, ipamRelease, ipamConfigure],
   ...[create, apply, replace, remove, patch, label],
+  ...[migratePlan, migrateApply, migrateBack],
   ...[version, completion, completeVerb(() => VERBS)],
 ];

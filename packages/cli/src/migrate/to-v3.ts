@@ -1,0 +1,124 @@
+import { crdOf, KINDS } from '@muslin/api';
+import type { AnyObject } from '@muslin/kube';
+import { isRecord, recordAt, textAt, valueAt } from '../files/json.ts';
+import { UNSUPPORTED } from './unsupported.ts';
+
+/** What becomes of one object or field: kept but not acted on, written differently, or left out. */
+export interface MigrationNote {
+  readonly object: string;
+  readonly path: string;
+  readonly fate: 'changed' | 'unsupported';
+  readonly reason: string;
+}
+
+/** An object as Muslin will hold it; undefined: Muslin has no such kind. */
+export interface Converted {
+  readonly object: AnyObject | undefined;
+  readonly notes: readonly MigrationNote[];
+}
+
+/** Kinds that have another name in `crd.projectcalico.org/v1` (calico.md §1.1). */
+const RENAMED: Readonly<Record<string, string>> = { IPAMConfig: 'IPAMConfiguration' };
+/** What the API server fills in, and what kubectl keeps for itself. */
+const OWN_ANNOTATIONS =
+  /^(projectcalico\.org\/metadata|kubectl\.kubernetes\.io\/last-applied-configuration)$/;
+
+const schemas = new Map(KINDS.map(kind => [`${kind.group}/${kind.kind}`, kind] as const));
+
+/** An object of `crd.projectcalico.org/v1` or `projectcalico.org/v3` as `projectcalico.org/v3` of Muslin. */
+export function toV3(source: AnyObject): Converted {
+  const was = source.kind ?? '';
+  const kindName = RENAMED[was] ?? was;
+  const metadata = metadataOf(source);
+  const name = `${kindName} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name ?? ''}`;
+  const kind = schemas.get(`projectcalico.org/${kindName}`);
+  if (kind === undefined) {
+    const reason = `Muslin has no kind ${was}; it is left where it is`;
+    return { object: undefined, notes: [{ object: name, path: '', fate: 'unsupported', reason }] };
+  }
+  const notes: MigrationNote[] = [];
+  const note = (path: string, fate: MigrationNote['fate'], reason: string) =>
+    void notes.push({ object: name, path, fate, reason });
+  if (kindName !== was) note('', 'changed', `kind ${was} is called ${kindName} in projectcalico.org/v3`);
+  const spec = rewritten(kindName, recordAt(source, 'spec'), note);
+  const schema = valueAt(crdOf(kind).spec.versions[0].schema.openAPIV3Schema, 'properties', 'spec');
+  const kept = pruned(schema, spec, 'spec', path =>
+    note(path, 'unsupported', 'Muslin has no such field; it is left out'),
+  );
+  for (const row of UNSUPPORTED)
+    if (row.kind === kindName) {
+      const value = valueAt(kept, ...row.field.split('.'));
+      if (value !== undefined && !row.harmless.includes(JSON.stringify(value)))
+        note(`spec.${row.field}`, 'unsupported', row.reason);
+    }
+  return {
+    object: { apiVersion: 'projectcalico.org/v3', kind: kindName, metadata, spec: kept } as AnyObject,
+    notes,
+  };
+}
+
+/** The metadata of v3, which a v1 object keeps in an annotation, without what the server fills in. */
+function metadataOf({ apiVersion, metadata }: AnyObject): AnyObject['metadata'] {
+  const stored = apiVersion?.startsWith('crd.') ? storedMetadata(metadata.annotations) : {};
+  const namespace = metadata.namespace;
+  const annotations = Object.fromEntries(
+    Object.entries({ ...metadata.annotations, ...recordAt(stored, 'annotations') }).filter(
+      ([key]) => !OWN_ANNOTATIONS.test(key),
+    ),
+  ) as Record<string, string>;
+  const labels = { ...metadata.labels, ...recordAt(stored, 'labels') } as Record<string, string>;
+  return {
+    name: textAt(stored, 'name') ?? metadata.name ?? '',
+    ...(namespace !== undefined && { namespace }),
+    ...(Object.keys(labels).length > 0 && { labels }),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
+  };
+}
+
+function storedMetadata(annotations: Readonly<Record<string, string>> | undefined): unknown {
+  try {
+    return JSON.parse(annotations?.['projectcalico.org/metadata'] ?? '{}');
+  } catch {
+    return {};
+  }
+}
+
+/** `BlockAffinity.spec.deleted` is a text in v1, and a boolean in v3. */
+function rewritten(
+  kind: string,
+  spec: Readonly<Record<string, unknown>>,
+  note: (path: string, fate: MigrationNote['fate'], reason: string) => void,
+): Readonly<Record<string, unknown>> {
+  if (kind === 'BlockAffinity' && typeof spec['deleted'] === 'string') {
+    note('spec.deleted', 'changed', `the text "${spec['deleted']}" is a boolean in projectcalico.org/v3`);
+    return { ...spec, deleted: spec['deleted'] === 'true' };
+  }
+  const most = spec['maxBlocksPerHost'];
+  if (kind === 'IPAMConfiguration' && typeof most === 'number' && most > 1_000_000) {
+    note(
+      'spec.maxBlocksPerHost',
+      'changed',
+      `${most} is more than 1000000, the most in projectcalico.org/v3`,
+    );
+    return { ...spec, maxBlocksPerHost: 1_000_000 };
+  }
+  return spec;
+}
+
+/** The value without fields that the schema does not know. */
+function pruned(schema: unknown, value: unknown, path: string, drop: (path: string) => void): unknown {
+  if (Array.isArray(value)) {
+    const items = valueAt(schema, 'items');
+    return value.map((item, i) => pruned(items, item, `${path}[${i}]`, drop));
+  }
+  const properties = valueAt(schema, 'properties');
+  if (!isRecord(value) || !isRecord(properties)) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, part]) => {
+      if (Object.hasOwn(properties, name))
+        return [[name, pruned(properties[name], part, `${path}.${name}`, drop)]];
+      drop(`${path}.${name}`);
+      return [];
+    }),
+  );
+}
