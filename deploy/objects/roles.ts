@@ -31,6 +31,7 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
         verbs: WATCH,
       },
       { group: '', resources: ['pods'], verbs: ['get', 'patch'] },
+      { group: '', resources: ['nodes'], verbs: ['patch'] },
       { group: 'discovery.k8s.io', resources: ['endpointslices'], verbs: WATCH },
       { group: 'networking.k8s.io', resources: ['networkpolicies'], verbs: WATCH },
       {

@@ -50,6 +50,13 @@ const RARE: readonly Rare[] = [
   ),
   {
     program: 'agent',
+    grant: 'patch /nodes',
+    why: 'no pool of the lab has an encapsulation: nothing is to be told of tunnels',
+    file: 'packages/agent/src/tunnel/tunnel-addresses.ts',
+    call: /patch<AnyObject>\(RESOURCES\.Node,/,
+  },
+  {
+    program: 'agent',
     grant: 'create muslin.dev/policynodestatuses',
     why: 'a real API server checks an apply that makes the object as a create, too',
     file: 'packages/agent/src/policy-report.ts',

@@ -42,6 +42,10 @@ import { removeOrphans } from './pod/orphan-links.ts';
 import { PodCache } from './pod/pod-cache.ts';
 import { PodNetwork } from './pod/pod-network.ts';
 import { SandboxStore } from './pod/sandbox-store.ts';
+import { nodePrefixes } from './tunnel/node-prefixes.ts';
+import { TunnelAddresses } from './tunnel/tunnel-addresses.ts';
+import { TunnelKeeper } from './tunnel/tunnel-keeper.ts';
+import { tunnelSettings } from './tunnel/tunnel-settings.ts';
 import { watchCluster } from './watches.ts';
 
 /** A running agent. */
@@ -59,6 +63,9 @@ const READ_BACK_MS = 5_000;
 const STALE_MS = 60_000;
 /** A restore waits up to 10 s for the lock of iptables; one that takes longer than this is killed and tried again. */
 const TOOL_MS = 15_000;
+
+/** What tunnels depend on. */
+const OVERLAY_KINDS = new Set(['Node', 'IPPool', 'IPAMBlock', 'FelixConfiguration']);
 
 /** How often to look whether an address of the node moved: host endpoints may stand where it is. */
 const LINKS_MS = 2_000;
@@ -235,6 +242,34 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     keep: options.keepAddresses,
     log: line => log.warn(line),
   });
+  let overlaySettings = tunnelSettings([], options.node);
+  const tunnels = TunnelKeeper.open({
+    node: options.node,
+    netlink,
+    snapshot: () => core.snapshot,
+    prefixes: () => nodePrefixes(blocks.values()),
+    settings: () => overlaySettings,
+    underlayMtu: () => underlayMtu(netlink),
+    addresses: new TunnelAddresses({
+      client,
+      node: options.node,
+      snapshot: () => core.snapshot,
+      config: () => ipamConfig,
+      reservations: () => [...reservations.values()].flat(),
+    }),
+    onOverlay: ({ routes, peers, devices }, touched) => {
+      const vxlan = devices.some(device => device.kind === 'vxlan');
+      const { vxlanPort } = overlaySettings;
+      core.tell({ type: 'tunnels', routes, vxlanPort, peers: vxlan ? peers : undefined });
+      if (!enforcer.started) return;
+      if (touched) enforcer.lookAgain();
+      else enforcer.poke();
+    },
+    refreshMs: options.refreshMs,
+    log,
+  });
+  if (!tunnels.ok) throw new Error(tunnels.fault.message);
+  const keeper = tunnels.value;
   const network = new PodNetwork({
     client,
     core,
@@ -249,7 +284,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     unrouted: hostInterface => unrouted.get(hostInterface),
     ready: () => ready,
     pods,
-    mtu: () => underlayMtu(netlink),
+    mtu: () => keeper.podMtu(),
     log: line => log.warn(line),
   });
   await network.restore();
@@ -283,6 +318,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
           if (gone) felix.delete(name);
           else felix.set(name, object);
           if (enforcer.started) configure();
+          overlaySettings = tunnelSettings(felix.values(), options.node);
           break;
         case 'IPReservation':
           if (gone) reservations.delete(name);
@@ -297,6 +333,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
           }
           core.tell(gone ? { type: 'gone', object } : { type: 'object', object });
       }
+      if (OVERLAY_KINDS.has(kind)) keeper.poke();
       enforcer.poke();
     },
     (kind, message) => log.warn({ kind }, message),
@@ -309,6 +346,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   void watches.group.whenSynced().then(() => {
     log.info('every watch is complete: enforcing');
     configure();
+    // Its routes are wanted from the first round on, or that would take them away.
+    keeper.start();
     enforcer.start();
   });
 
@@ -336,6 +375,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       established: established(),
       lastCut,
       keptAddresses: addresses.inHand,
+      overlay: keeper.status,
       proof: { mode: options.prove, ...proof.last },
       unrouted: Object.fromEntries(unrouted),
       appliedThrough: since.appliedThrough,
@@ -349,6 +389,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       cni.close();
       if (changes.ok) changes.value.stop();
       look.stop();
+      keeper.stop();
       queue.stop();
       cutter.stop();
       reporter.stop();

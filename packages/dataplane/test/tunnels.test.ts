@@ -5,6 +5,12 @@ import { describe, expect, it } from 'vitest';
 import {
   type ActualTunnels,
   choiceText,
+  compile,
+  evaluate,
+  lookupOf,
+  NODE_CONFIG_DEFAULTS,
+  type NodeConfig,
+  type Packet,
   type OverlayInput,
   overlayOf,
   planPeers,
@@ -316,5 +322,35 @@ describe('WireGuard', () => {
       { kind: 'remove', publicKey: two.publicKey },
       { kind: 'put', peer: moved },
     ]);
+  });
+});
+
+describe('foreign VXLAN', () => {
+  const config = (more: Partial<NodeConfig>): NodeConfig => ({
+    ...NODE_CONFIG_DEFAULTS,
+    ...{ family: 4, pools: [], interfacesOf: () => [], ...more },
+  });
+  const fate = (node: NodeConfig, more: Partial<Packet>) => {
+    const state = { endpoints: new Map(), policies: new Map(), sets: new Map() };
+    const ruleset = compile(state, node);
+    const packet: Packet = {
+      ...{ family: 4, in: 'eth0', src: mustIp('192.0.2.2'), dst: mustIp('192.0.2.1'), dstLocal: true },
+      ...{ protocol: 17, sport: 5000, dport: 4789, ctState: 'NEW', mark: 0, ...more },
+    };
+    return evaluate(ruleset, lookupOf(ruleset.sets), packet, 'PREROUTING', 'raw').verdict;
+  };
+
+  it('is dropped before anything looks at it; what nodes send, other ports, and packets that only pass by are not', () => {
+    const node = config({ vxlanPeers: [mustIp('192.0.2.2'), mustIp('2001:db8::2')] });
+    expect(fate(node, {})).not.toBe('drop');
+    expect(fate(node, { src: mustIp('198.51.100.9') })).toBe('drop');
+    expect(fate(node, { src: mustIp('198.51.100.9'), dport: 53 })).not.toBe('drop');
+    expect(fate(node, { src: mustIp('198.51.100.9'), dstLocal: false })).not.toBe('drop');
+    expect(fate({ ...node, vxlanPort: 8472 }, { src: mustIp('198.51.100.9'), dport: 8472 })).toBe('drop');
+  });
+
+  it('is nobody’s business on a node that decapsulates nothing, and all of it is where no peer is known', () => {
+    expect(fate(config({}), { src: mustIp('198.51.100.9') })).not.toBe('drop');
+    expect(fate(config({ vxlanPeers: [] }), {})).toBe('drop');
   });
 });

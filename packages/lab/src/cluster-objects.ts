@@ -1,4 +1,7 @@
+import type { Overlay } from './options.ts';
 import { BFD, type Topology } from './topology.ts';
+
+const VXLAN_MODES = { vxlan: 'Always', 'vxlan-cross-subnet': 'CrossSubnet' } as const;
 
 /** The Node of a lab machine, as a kubelet would report it. */
 export function nodeObject(name: string, ip: string): object {
@@ -32,6 +35,7 @@ export function nodeObject(name: string, ip: string): object {
 export function networkObjects(
   topology: Topology,
   router: { readonly bfd: boolean } | undefined,
+  overlay: Overlay = 'none',
 ): readonly object[] {
   const calico = (kind: string, name: string, spec: object) => ({
     apiVersion: 'projectcalico.org/v3',
@@ -41,8 +45,13 @@ export function networkObjects(
   });
   const { podCidr, clusterAs, tor, torAs } = topology;
   return [
-    calico('IPPool', 'default-ipv4-ippool', { cidr: podCidr, blockSize: 26, natOutgoing: true }),
-    calico('BGPConfiguration', 'default', { asNumber: clusterAs, nodeToNodeMeshEnabled: true }),
+    calico('IPPool', 'default-ipv4-ippool', {
+      ...{ cidr: podCidr, blockSize: 26, natOutgoing: true },
+      ...(overlay === 'none' ? {} : { vxlanMode: VXLAN_MODES[overlay] }),
+    }),
+    calico('BGPConfiguration', 'default', {
+      ...{ asNumber: clusterAs, nodeToNodeMeshEnabled: overlay === 'none' },
+    }),
     ...(router === undefined ? [] : [calico('BGPPeer', 'tor', { peerIP: tor.ip, asNumber: torAs })]),
     ...(router?.bfd
       ? [

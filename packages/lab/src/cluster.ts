@@ -11,7 +11,7 @@ import { networkObjects, nodeObject } from './cluster-objects.ts';
 import { buildFabric } from './fabric.ts';
 import { claim, sweep } from './instance.ts';
 import { type AgentStatus, askSocket } from './local-status.ts';
-import type { LabOptions } from './options.ts';
+import type { LabOptions, Overlay } from './options.ts';
 import type { KubeletNode } from './pods/kubelet.ts';
 import type { KubeletConfig } from './pods/main.ts';
 import { type Host, namespacePrefix, planTopology, type Topology } from './topology.ts';
@@ -30,6 +30,7 @@ type Program = (typeof PROGRAMS)[number];
 export interface ClusterOptions extends Pick<LabOptions, 'id' | 'nodes' | 'tor'> {
   /** More options of `muslin-agent`, on every node. */
   readonly agentArgs?: readonly string[];
+  readonly overlay?: Overlay;
 }
 
 /** A cluster that stands: its client, its places, and its processes, each of which can be killed and started again. */
@@ -56,7 +57,8 @@ export class Cluster {
 
   /** Brings everything up; throws with one clear sentence when a part does not come. */
   static async up(options: ClusterOptions, report: Report): Promise<Cluster> {
-    const topology = planTopology(options.id, options.nodes);
+    const overlay = options.overlay ?? 'none';
+    const topology = planTopology(options.id, options.nodes, overlay !== 'none');
     const folder = claim(options.id);
     const router = routerOf(options.tor, { topology, folder: `${folder}/tor` });
     const cluster = new Cluster(topology, folder, router, options.agentArgs ?? []);
@@ -70,7 +72,7 @@ export class Cluster {
       cluster.startRouter(),
     ]);
     report.done(`API server, router ${options.tor}, CNI executable (${executable})`);
-    await cluster.#writeObjects();
+    await cluster.#writeObjects(overlay);
     report.done('CRDs, nodes, pool, BGP configuration');
     await Promise.all([
       ...topology.nodes.flatMap(node => [cluster.startAgent(node), cluster.startSpeaker(node)]),
@@ -274,7 +276,7 @@ export class Cluster {
     return /shim: (\w+)/.exec(child.tail())?.[1] ?? 'unknown';
   }
 
-  async #writeObjects(): Promise<void> {
+  async #writeObjects(overlay: Overlay): Promise<void> {
     const crds = globSync('*.yaml', { cwd: `${ROOT}/crds` }).flatMap(file =>
       parseAllDocuments(readFileSync(`${ROOT}/crds/${file}`, 'utf8')).map(
         document => document.toJS() as AnyObject,
@@ -290,7 +292,8 @@ export class Cluster {
     const nodes = this.topology.nodes.map(node => nodeObject(node.name, node.ip) as AnyObject);
     await Promise.all(nodes.map(node => this.apply(node)));
     await Promise.all(nodes.map(node => this.apply(node, 'status')));
-    for (const object of networkObjects(this.topology, this.router)) await this.apply(object as AnyObject);
+    for (const object of networkObjects(this.topology, this.router, overlay))
+      await this.apply(object as AnyObject);
   }
 
   /** Server-side apply of any object of a known kind; throws when the server refuses. */

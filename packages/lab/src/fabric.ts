@@ -29,9 +29,12 @@ export function planFabric(topology: Topology): FabricPlan {
       'link set eth0 up',
       `address add ${h.ip}/${topology.prefixLength} dev eth0`,
     ];
-    if (h !== topology.tor) lines.push(`route add default via ${topology.tor.ip}`);
+    if (h !== topology.tor) lines.push(`route add default via ${h.gateway ?? topology.tor.ip}`);
     inside.set(h.netns, lines);
   }
+  const gateways = new Set(topology.nodes.flatMap(({ gateway }) => gateway ?? []));
+  for (const ip of gateways)
+    inside.get(topology.tor.netns)?.push(`address add ${ip}/${topology.prefixLength} dev eth0`);
   inside
     .get(topology.tor.netns)
     ?.push('link set out0 up', `address add ${topology.torOutsideIp}/24 dev out0`);

@@ -6,6 +6,9 @@ export type TorKind = 'bird' | 'frr' | 'gobgp' | 'none';
 /** Where the rules of a node live. */
 type Dataplane = 'auto' | 'iptables' | 'nftables';
 
+/** Who carries packets between nodes: BGP's routes, or VXLAN, always or between subnets only. */
+export type Overlay = 'none' | 'vxlan' | 'vxlan-cross-subnet';
+
 /** What `npm run lab` was asked to do. */
 export interface LabOptions {
   readonly verb: 'up' | 'ls' | 'clean';
@@ -16,6 +19,8 @@ export interface LabOptions {
   readonly tor: TorKind;
   /** Where the nodes' rules live (`muslin-agent --dataplane`). */
   readonly dataplane: Dataplane;
+  /** With one, nodes stand in several subnets, nobody speaks BGP, and the router knows nothing of pods. */
+  readonly overlay: Overlay;
   /** One JSON document on standard output instead of pictures. */
   readonly json: boolean;
   /** Tear down after the checks and exit 0 only if all held. */
@@ -34,6 +39,8 @@ npm run lab -- --clean          remove what an earlier lab left behind
   --pods N      sample pods, 0 to 500 (12)
   --tor X       top-of-rack router: bird, frr, gobgp or none (bird)
   --dataplane X where rules live: auto, iptables or nftables (auto)
+  --overlay X   none, vxlan or vxlan-cross-subnet: nodes in subnets of two, no BGP, a router
+                that knows nothing of pods (none)
   --once        run every check, tear down, exit 0 only if all held
   --keep        leave the cluster running in the background and return
   --bare        cluster only: no sample pods, no policy story
@@ -48,6 +55,7 @@ export function readOptions(args: readonly string[]): LabOptions | string {
     pods: { type: 'string', default: '12' },
     tor: { type: 'string', default: 'bird' },
     dataplane: { type: 'string', default: 'auto' },
+    overlay: { type: 'string', default: 'none' },
     id: { type: 'string', default: 'lab' },
     json: { type: 'boolean', default: false },
     once: { type: 'boolean', default: false },
@@ -74,6 +82,8 @@ export function readOptions(args: readonly string[]): LabOptions | string {
   if (!isTor(values.tor)) return `--tor takes bird, frr, gobgp or none, not "${values.tor}"`;
   if (!isDataplane(values.dataplane))
     return `--dataplane takes auto, iptables or nftables, not "${values.dataplane}"`;
+  if (!isOverlay(values.overlay))
+    return `--overlay takes none, vxlan or vxlan-cross-subnet, not "${values.overlay}"`;
   if (!/^[a-z0-9]{1,8}$/.test(values.id))
     return `--id takes 1 to 8 small letters or digits, not "${values.id}"`;
   if (values.once && values.keep) return '--once tears down and --keep does not: choose one';
@@ -82,7 +92,8 @@ export function readOptions(args: readonly string[]): LabOptions | string {
     id: values.id,
     nodes,
     pods: values.bare ? 0 : pods,
-    tor: values.tor,
+    tor: values.overlay === 'none' ? values.tor : 'none',
+    overlay: values.overlay,
     dataplane: values.dataplane,
     json: values.json,
     once: values.once,
@@ -93,6 +104,8 @@ export function readOptions(args: readonly string[]): LabOptions | string {
 
 const isVerb = (text: string): text is LabOptions['verb'] => ['up', 'ls', 'clean'].includes(text);
 const isTor = (text: string): text is TorKind => ['bird', 'frr', 'gobgp', 'none'].includes(text);
+
+const isOverlay = (text: string): text is Overlay => ['none', 'vxlan', 'vxlan-cross-subnet'].includes(text);
 
 const isDataplane = (text: string): text is Dataplane => ['auto', 'iptables', 'nftables'].includes(text);
 

@@ -4,6 +4,8 @@ export interface Host {
   /** Name below /run/netns. */
   readonly netns: string;
   readonly ip: string;
+  /** Router of its subnet, where that is not the lab's common one. */
+  readonly gateway?: string;
 }
 
 /** Who is where, before anything exists. A value derived from the lab's name and size. */
@@ -34,14 +36,23 @@ export function namespacePrefix(id: string): string {
   return `ml-${id}-`;
 }
 
+/** Nodes 1 and 2 share a subnet, 3 and 4 the next one, and so on; only the router is in all of them. */
+function inRack(i: number): { readonly ip: string; readonly gateway: string } {
+  const rack = Math.floor(i / 2) + 1;
+  return { ip: `172.30.${rack}.${11 + (i % 2)}`, gateway: `172.30.${rack}.254` };
+}
+
 /** Plans a lab. Addresses are private (RFC 1918) and documentation (RFC 5737) ones, inside namespaces only. */
-export function planTopology(id: string, nodes: number): Topology {
+export function planTopology(id: string, nodes: number, racks = false): Topology {
   const host = (name: string, ip: string): Host => ({ name, netns: namespacePrefix(id) + name, ip });
   return {
     id,
     wire: `${namespacePrefix(id)}wire`,
     control: host('control', '172.30.0.1'),
-    nodes: Array.from({ length: nodes }, (_, i) => host(`node${i + 1}`, `172.30.0.${11 + i}`)),
+    nodes: Array.from({ length: nodes }, (_, i) => {
+      const { ip, ...more } = racks ? inRack(i) : { ip: `172.30.0.${11 + i}` };
+      return { ...host(`node${i + 1}`, ip), ...more };
+    }),
     tor: host('tor', '172.30.0.254'),
     outside: host('outside', '203.0.113.10'),
     underlay: '172.30.0.0/24',

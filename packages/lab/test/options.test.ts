@@ -8,6 +8,7 @@ const DEFAULTS = {
   pods: 12,
   tor: 'bird',
   dataplane: 'auto',
+  overlay: 'none',
   json: false,
   once: false,
   keep: false,
@@ -25,6 +26,7 @@ describe('the command line of the lab', () => {
     [['--nodes=1', '--pods=0'], { nodes: 1, pods: 0 }],
     [['--tor', 'gobgp', '--once', '--json'], { tor: 'gobgp', once: true, json: true }],
     [['--bare', '--pods', '7'], { quiet: true, pods: 0 }],
+    [['--overlay', 'vxlan'], { overlay: 'vxlan', tor: 'none' }],
     [['--keep'], { keep: true }],
   ])('%j is understood', (args, wanted) => {
     expect(readOptions(args)).toEqual({ ...DEFAULTS, ...wanted });
@@ -38,6 +40,7 @@ describe('the command line of the lab', () => {
     [['--pods', '1e2'], '--pods takes a whole number from 0 to 500, not "1e2"'],
     [['--pods', '501'], '--pods takes a whole number from 0 to 500, not "501"'],
     [['--tor', 'quagga'], '--tor takes bird, frr, gobgp or none, not "quagga"'],
+    [['--overlay', 'geneve'], '--overlay takes none, vxlan or vxlan-cross-subnet, not "geneve"'],
     [['--id', 'TooLoud'], '--id takes 1 to 8 small letters or digits, not "TooLoud"'],
     [['--id', '../../etc'], '--id takes 1 to 8 small letters or digits, not "../../etc"'],
     [['--id', 'ninechars'], '--id takes 1 to 8 small letters or digits'],

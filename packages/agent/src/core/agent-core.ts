@@ -9,7 +9,7 @@ import {
   type Ruleset,
   workloadRoute,
 } from '@muslin/dataplane';
-import type { Family, Prefix } from '@muslin/net';
+import type { Family, Ip, Prefix } from '@muslin/net';
 import { applyDelta, EMPTY_NODE_STATE, Graph, isEmptyDelta } from '@muslin/policy';
 import { familyState } from './family-state.ts';
 import { hostPortsOf, type LocalEndpoint, type OwnBlock } from './local-endpoint.ts';
@@ -22,7 +22,14 @@ export type AgentInput =
   | ({ readonly type: 'not-local' } & Pick<LocalEndpoint, 'key' | 'containerId' | 'hostInterface'>)
   | { readonly type: 'blocks'; readonly blocks: readonly OwnBlock[] }
   /** Interfaces of the node that are no pod's. */
-  | { readonly type: 'links'; readonly links: NodeConfig['links'] };
+  | { readonly type: 'links'; readonly links: NodeConfig['links'] }
+  /** Routes of tunnels, and the nodes that may send encapsulated packets; undefined: nothing is decapsulated here. */
+  | {
+      readonly type: 'tunnels';
+      readonly routes: readonly Route[];
+      readonly vxlanPort: number;
+      readonly peers: readonly Ip[] | undefined;
+    };
 
 /** All that the kernel of this node should hold for us: a value. */
 export interface Desired {
@@ -56,6 +63,8 @@ export class AgentCore {
   #blocks: readonly OwnBlock[] = [];
   #hostPorts: readonly HostPort[] = [];
   #links: NodeConfig['links'] = [];
+  #tunnelRoutes: readonly Route[] = [];
+  #vxlan: Pick<NodeConfig, 'vxlanPort' | 'vxlanPeers'> = NO_VXLAN;
   #state: NodeState = EMPTY_NODE_STATE;
   #stateVersion = 0;
   #configs: readonly NodeConfig[] | undefined;
@@ -108,6 +117,14 @@ export class AgentCore {
         this.#links = input.links;
         if (this.needsLinks) this.#configs = undefined;
         return;
+      case 'tunnels': {
+        this.#tunnelRoutes = input.routes;
+        const vxlan = { vxlanPort: input.vxlanPort, vxlanPeers: input.peers };
+        if (JSON.stringify(vxlan) === JSON.stringify(this.#vxlan)) return;
+        this.#vxlan = vxlan;
+        this.#configs = undefined;
+        return;
+      }
     }
   }
 
@@ -172,12 +189,16 @@ export class AgentCore {
       if (routedBy === 'us') for (const ip of ips) routes.push(workloadRoute(ip, hostInterface));
     // A block of one address has no room for a blackhole beside its pod.
     const pods = new Set(routes.filter(r => r.kind === 'unicast').map(r => destinationOf(r)));
-    return routes.filter(r => r.kind === 'unicast' || !pods.has(destinationOf(r)));
+    return [
+      ...routes.filter(r => r.kind === 'unicast' || !pods.has(destinationOf(r))),
+      ...this.#tunnelRoutes,
+    ];
   }
 
   #nodeConfigs(): readonly NodeConfig[] {
     this.#configs ??= this.#options.families.map(family => ({
       ...NODE_CONFIG_DEFAULTS,
+      ...this.#vxlan,
       deniedLog: this.#options.deniedLog,
       family,
       pools: [...this.#store.snapshot.pools.values()],
@@ -209,6 +230,8 @@ export class AgentCore {
     return { ...endpoint, node: this.#options.node, ips: locals.flatMap(local => local.ips) };
   }
 }
+
+const NO_VXLAN = { vxlanPort: NODE_CONFIG_DEFAULTS.vxlanPort, vxlanPeers: undefined };
 
 const textOf = (links: NodeConfig['links']) => JSON.stringify(links);
 

@@ -1,3 +1,4 @@
+import { TUNNEL_DEVICE_NAMES } from '@muslin/dataplane';
 import { findLink, listLinks, listRoutes, type NetlinkSocket, ROUTE_TABLE, sysctl } from '@muslin/linux';
 import type { Family } from '@muslin/net';
 import type { Logger } from 'pino';
@@ -28,10 +29,12 @@ export function underlayMtu(netlink: NetlinkSocket): number {
   }
   const links = listLinks(netlink);
   const mtus = links.ok
-    ? links.value.filter(l => l.up && !l.loopback && !l.name.startsWith('msl')).map(l => l.mtu)
+    ? links.value.filter(l => l.up && !l.loopback && !isOurs(l.name)).map(l => l.mtu)
     : [];
   return mtus.length === 0 ? 1500 : Math.min(...mtus);
 }
+
+const isOurs = (name: string) => name.startsWith('msl') || TUNNEL_DEVICE_NAMES.includes(name);
 
 /**
  * A connection that was cut must not come back by a packet of its other end, which would look like a new one that goes

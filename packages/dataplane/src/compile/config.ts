@@ -24,6 +24,8 @@ export interface NodeConfig {
   readonly logPrefix: string;
   /** UDP port that nodes decapsulate VXLAN on; undefined lets pods send to it. */
   readonly vxlanPort: number | undefined;
+  /** The nodes, of both families, from which this one takes VXLAN packets; undefined: it decapsulates none, and drops none. */
+  readonly vxlanPeers: readonly Ip[] | undefined;
   /** Whether pods may send IP in IP. */
   readonly allowIpipFromPods: boolean;
   /** Where packets that policies deny are told of; undefined: nowhere. */
@@ -51,6 +53,7 @@ export const NODE_CONFIG_DEFAULTS = {
   logPrefix: 'muslin-packet',
   /** RFC 7348 §8. */
   vxlanPort: 4789,
+  vxlanPeers: undefined,
   allowIpipFromPods: false,
   deniedLog: undefined,
   setLookups: LOOKUP_LIMITS,

@@ -2,7 +2,7 @@ import type { Chain, HookName, Rule, TableRules } from '../ir/ruleset.ts';
 import type { NodeConfig } from './config.ts';
 import { filterChains } from './filter.ts';
 import type { HostRules } from './hosts.ts';
-import { forgedSource } from './raw.ts';
+import { foreignVxlan, forgedSource } from './raw.ts';
 
 /** What the hooks of the tables begin with. */
 export interface HookChains {
@@ -17,7 +17,11 @@ export function hookChains(config: NodeConfig, hosts: HostRules | undefined): Ho
   return {
     filter: filterChains(config, hosts),
     raw: tableOf(chains, [
-      ['PREROUTING', 'msl-PREROUTING', [forgedSource(config), ...(hosts?.prerouting ?? [])]],
+      [
+        'PREROUTING',
+        'msl-PREROUTING',
+        [forgedSource(config), ...foreignVxlan(config), ...(hosts?.prerouting ?? [])],
+      ],
       ['OUTPUT', 'msl-raw-OUTPUT', hosts?.rawOutput ?? []],
     ]),
     mangle: tableOf(chains, [

@@ -1,3 +1,5 @@
+import type { MemberSet, SetId } from '@muslin/api';
+import { formatPrefix, hostPrefix } from '@muslin/net';
 import type { Rule } from '../ir/ruleset.ts';
 import type { NodeConfig } from './config.ts';
 
@@ -15,4 +17,35 @@ export function forgedSource(config: NodeConfig): Rule {
     action: { kind: 'drop' },
     comment: 'forged source',
   };
+}
+
+/** Nodes whose encapsulated packets are taken; the colon keeps it apart from a `NodeState`'s ids. */
+export const VXLAN_PEERS: SetId = 'muslin:vxlan-peers';
+
+/**
+ * VXLAN has no proof of who sent a packet (RFC 7348 §7): what anybody but a node of the cluster sends to the port is
+ * dropped before anything looks at it, or it would pass for a packet of another node's pod.
+ */
+export function foreignVxlan(config: NodeConfig): readonly Rule[] {
+  const { vxlanPort: port, vxlanPeers } = config;
+  if (port === undefined || vxlanPeers === undefined) return [];
+  return [
+    {
+      matches: [
+        { kind: 'protocol', protocol: 17 },
+        { kind: 'destination-ports', ports: [{ first: port, last: port }] },
+        { kind: 'local-address', side: 'dst' },
+        { kind: 'set', set: VXLAN_PEERS, key: 'src', not: true },
+      ],
+      action: { kind: 'drop' },
+      comment: 'VXLAN from outside the cluster',
+    },
+  ];
+}
+
+/** The set that `foreignVxlan` looks into. */
+export function vxlanPeerSet({ vxlanPeers, family }: NodeConfig): ReadonlyMap<SetId, MemberSet> {
+  if (vxlanPeers === undefined) return new Map();
+  const members = vxlanPeers.filter(ip => ip.family === family).map(ip => formatPrefix(hostPrefix(ip)));
+  return new Map([[VXLAN_PEERS, { kind: 'net', members: new Set(members) }]]);
 }

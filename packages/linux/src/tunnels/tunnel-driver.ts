@@ -100,6 +100,13 @@ export class TunnelDriver implements Disposable {
     return ok({ kind: 'vxlan', name, mtu, up, mac, vni, port, local, addresses, offload });
   }
 
+  /** Indexes of the devices that have our names; none when links can't be read. */
+  indexes(): readonly number[] {
+    const links = listLinks(this.#socket);
+    if (!links.ok) return [];
+    return links.value.filter(({ name }) => TUNNEL_DEVICE_NAMES.includes(name)).map(({ index }) => index);
+  }
+
   /** Performs the steps in order and tries them all. The answer lists those that were refused. */
   apply(ops: readonly TunnelOp[]): readonly TunnelFault[] {
     return ops.flatMap(op => {

@@ -1,0 +1,214 @@
+import type { Snapshot } from '@muslin/api';
+import {
+  choiceText,
+  type NodePrefix,
+  neededTunnels,
+  OVERHEAD,
+  type Overlay,
+  overlayOf,
+  planTunnels,
+  TUNNEL_DEVICE_NAMES,
+  type TunnelSettings,
+} from '@muslin/dataplane';
+import {
+  listAddresses,
+  type KernelEvent,
+  type NetlinkSocket,
+  onLinkPrefix,
+  TunnelDriver,
+  watchKernel,
+} from '@muslin/linux';
+import { formatIp, ok, type Prefix, type Result, sameIp } from '@muslin/net';
+import type { Logger } from 'pino';
+import type { TunnelAddresses } from './tunnel-addresses.ts';
+
+/** What keeping a node's tunnels takes. */
+export interface TunnelKeeperOptions {
+  readonly node: string;
+  readonly netlink: NetlinkSocket;
+  readonly snapshot: () => Snapshot;
+  readonly prefixes: () => readonly NodePrefix[];
+  readonly settings: () => TunnelSettings;
+  readonly underlayMtu: () => number;
+  readonly addresses: Pick<TunnelAddresses, 'isDue' | 'settle'>;
+  /** Called when the overlay may have changed, or a device was touched: routes go with devices. */
+  readonly onOverlay: (overlay: Overlay, touched: boolean) => void;
+  readonly refreshMs: number;
+  readonly log: Logger;
+}
+
+/** Bursts of events are taken together. */
+const GATHER_MS = 5;
+const RETRY_MS = 2_000;
+
+/**
+ * Holds this node's tunnels to what the cluster asks for. What others do to the devices is undone as the kernel tells of it.
+ * A death changes nothing: devices, entries and routes stay, and the next agent finds its own address on its Node.
+ */
+export class TunnelKeeper {
+  readonly #options: TunnelKeeperOptions;
+  readonly #driver: TunnelDriver;
+  readonly #stops: (() => void)[] = [];
+  #overlay: Overlay | undefined;
+  #devices = new Set<number>();
+  #faults: readonly string[] = [];
+  #unaddressed: readonly string[] = [];
+  #soon: NodeJS.Timeout | undefined;
+  #settling = false;
+  #started = false;
+
+  private constructor(options: TunnelKeeperOptions, driver: TunnelDriver) {
+    this.#options = options;
+    this.#driver = driver;
+  }
+
+  static open(options: TunnelKeeperOptions): Result<TunnelKeeper, { readonly message: string }> {
+    const driver = TunnelDriver.open();
+    return driver.ok ? ok(new TunnelKeeper(options, driver.value)) : driver;
+  }
+
+  /** Before the first whole view of the cluster nothing is touched. Brings about at once what is known already. */
+  start(): void {
+    this.#started = true;
+    const watch = watchKernel(['link', 'address', 'neighbour'], events => {
+      if (events.some(event => this.#concerns(event))) this.poke();
+    });
+    if (watch.ok) this.#stops.push(watch.value.stop);
+    else
+      this.#options.log.warn(
+        `foreign changes of tunnels are only seen from time to time: ${watch.fault.message}`,
+      );
+    const refresh = setInterval(() => this.poke(), this.#options.refreshMs);
+    refresh.unref();
+    this.#stops.push(() => clearInterval(refresh));
+    this.#look();
+  }
+
+  /** Something that tunnels depend on changed. */
+  poke(): void {
+    if (!this.#started) return;
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined;
+      this.#look();
+    }, GATHER_MS);
+  }
+
+  /** MTU of pods: what every tunnel that a pool asks for can carry. */
+  podMtu(): number {
+    const settings = this.#options.settings();
+    const under = this.#options.underlayMtu();
+    const { vxlan, ipip } = neededTunnels([...this.#options.snapshot().pools.values()], settings);
+    const inner = vxlan.map(family => settings.mtu[`vxlan${family}`] ?? under - OVERHEAD.vxlan[family]);
+    if (ipip) inner.push(settings.mtu.ipip ?? under - OVERHEAD.ipip);
+    return Math.min(under, ...inner);
+  }
+
+  /** For people: what stands, what is missing and why, and which way each prefix goes. */
+  get status(): object {
+    const { devices = [], choices = [], missing = [] } = this.#overlay ?? {};
+    return {
+      devices: devices.map(({ name, mtu, addresses }) => ({ name, mtu, addresses: addresses.map(formatIp) })),
+      routes: choices.map(choiceText),
+      missing: [...missing, ...this.#unaddressed],
+      faults: this.#faults,
+      ...(this.#wireguard() ? { wireguard: NO_WIREGUARD } : {}),
+    };
+  }
+
+  stop(): void {
+    this.#started = false;
+    clearTimeout(this.#soon);
+    for (const stop of this.#stops) stop();
+    this.#driver.close();
+  }
+
+  #wireguard(): boolean {
+    const { enabled } = this.#options.settings().wireguard;
+    return enabled[4] || enabled[6];
+  }
+
+  #concerns(event: KernelEvent): boolean {
+    switch (event.topic) {
+      case 'lost':
+        return true;
+      case 'link':
+        return TUNNEL_DEVICE_NAMES.includes(event.value.name) || this.#devices.has(event.value.index);
+      case 'address':
+        // The underlay may have moved.
+        return event.value.scope !== LINK_SCOPE;
+      case 'neighbour':
+        return this.#devices.has(event.value.link);
+      default:
+        return false;
+    }
+  }
+
+  #look(): void {
+    const { node, snapshot, prefixes, settings, underlayMtu } = this.#options;
+    const { nodes, pools } = snapshot();
+    const overlay = overlayOf({
+      ...{ node, nodes, pools: [...pools.values()], prefixes: prefixes() },
+      ...{ onLink: this.#onLink(), settings: settings(), underlayMtu: underlayMtu() },
+    });
+    this.#overlay = overlay;
+    const touched = this.#bring(overlay);
+    this.#options.onOverlay(overlay, touched);
+    void this.#settle();
+  }
+
+  /** Whether something had to be done. */
+  #bring(overlay: Overlay): boolean {
+    const read = this.#driver.read();
+    if (!read.ok) {
+      this.#tell([read.fault.message]);
+      return false;
+    }
+    const ops = planTunnels(overlay, read.value);
+    const faults = this.#driver.apply(ops);
+    this.#tell([...new Set(faults.map(fault => fault.message))]);
+    if (ops.length > faults.length)
+      this.#options.log.debug({ steps: ops.length, faults: faults.length }, 'tunnels changed');
+    this.#devices = new Set(this.#driver.indexes());
+    return ops.length > faults.length;
+  }
+
+  #tell(faults: readonly string[]): void {
+    for (const fault of faults)
+      if (!this.#faults.includes(fault))
+        this.#options.log.error({ fault }, 'a tunnel is not as it should be');
+    this.#faults = faults;
+    if (faults.length > 0) this.#later();
+  }
+
+  /** Prefixes of the addresses by which other nodes know this one. */
+  #onLink(): readonly Prefix[] {
+    const own = this.#options.snapshot().nodes.get(this.#options.node)?.ips ?? [];
+    const listed = listAddresses(this.#options.netlink);
+    return listed.ok
+      ? listed.value.filter(({ ip }) => own.some(each => sameIp(each, ip))).map(onLinkPrefix)
+      : [];
+  }
+
+  async #settle(): Promise<void> {
+    const { addresses, settings, log } = this.#options;
+    if (this.#settling || !addresses.isDue(settings())) return;
+    this.#settling = true;
+    const faults = await addresses.settle(settings());
+    this.#settling = false;
+    for (const fault of faults)
+      if (!this.#unaddressed.includes(fault)) log.warn({ fault }, 'a tunnel has no address yet');
+    this.#unaddressed = faults;
+    if (faults.length > 0) this.#later();
+    else this.poke();
+  }
+
+  #later(): void {
+    if (!this.#started) return;
+    const timer = setTimeout(() => this.poke(), RETRY_MS);
+    timer.unref();
+  }
+}
+
+const LINK_SCOPE = 253;
+const NO_WIREGUARD =
+  'wireguardEnabled is set, and this agent does not set up WireGuard yet: pods are not encrypted';

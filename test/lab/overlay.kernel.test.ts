@@ -1,0 +1,132 @@
+import { execFileSync } from 'node:child_process';
+import { RESOURCES } from '@muslin/kube';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { probe } from '../../packages/lab/src/probe.ts';
+import { readSandboxes } from '../../packages/lab/src/sandboxes.ts';
+import { checkOverlay } from '../../packages/lab/src/story/overlay.ts';
+import { Report } from '../../packages/lab/src/checks.ts';
+import { until } from '../../packages/lab/src/until.ts';
+import { TestCluster } from './lab-cluster.ts';
+
+let lab: TestCluster;
+beforeAll(async () => {
+  lab = await TestCluster.up('tovl', 3, 6, 'none', [], 'vxlan');
+}, 120_000);
+afterAll(async () => {
+  await lab?.down();
+});
+
+const nodes = () => lab.cluster.topology.nodes;
+// biome-ignore lint/suspicious/noExplicitAny: what ip prints is not ours to type
+const ip = (netns: string, ...args: readonly string[]): any[] =>
+  JSON.parse(execFileSync('ip', ['-n', netns, '-j', '-d', ...args], { encoding: 'utf8' }) || '[]');
+/** Every pod asks every other pod; gives those that did not answer. */
+async function silent(): Promise<readonly string[]> {
+  const pods = readSandboxes(lab.cluster.folder);
+  expect(pods).toHaveLength(6);
+  const pairs = pods.flatMap(from => pods.filter(to => to !== from).map(to => [from, to] as const));
+  const asked = await Promise.all(
+    pairs.map(async ([from, to]) => {
+      const ip = to.ips[0] as string;
+      const seen = await probe({ netns: from.netns, ip, port: 1, protocol: 'TCP' }, 3_000);
+      return seen.outcome === 'silent' ? [`${from.name} -> ${to.name}`] : [];
+    }),
+  );
+  return asked.flat();
+}
+async function checked(overlay: 'vxlan' | 'vxlan-cross-subnet'): Promise<readonly string[]> {
+  const report = new Report(() => {}, false);
+  await checkOverlay(lab.cluster, overlay, report);
+  return report.checks.filter(check => !check.ok).map(check => `${check.name}: ${check.seen}`);
+}
+const connected = async () => {
+  const all = await until(silent, list => list.length === 0, 20_000, 100);
+  expect(all.held ? [] : all.last).toEqual([]);
+};
+
+describe('pods of three nodes in two subnets, without BGP', () => {
+  test('reach each other through VXLAN, by nodes that tell where their tunnels end', async () => {
+    expect(await checked('vxlan')).toEqual([]);
+    await connected();
+    const node = await lab.cluster.client.get(RESOURCES.Node, { name: 'node1' });
+    expect(node.ok && node.value.metadata.annotations).toMatchObject({
+      'projectcalico.org/IPv4VXLANTunnelAddr': expect.stringMatching(/^10\.244\./),
+      'projectcalico.org/VXLANTunnelMACAddr': expect.stringMatching(/^66:/),
+    });
+    for (const { netns } of readSandboxes(lab.cluster.folder))
+      expect(ip(netns, 'link', 'show', 'eth0')[0].mtu).toBe(1450);
+  });
+
+  test('go on while an agent is dead, and lose nothing when it comes back', async () => {
+    const [first] = nodes();
+    if (first === undefined) return expect.fail('no node');
+    const before = ip(first.netns, 'link', 'show', 'vxlan.muslin')[0].ifindex;
+    const child = lab.cluster.child('agent-node1');
+    child.kill();
+    await child.ended;
+    expect(await silent()).toEqual([]);
+    const away: string[] = [];
+    let back = false;
+    const watching = (async () => {
+      while (!back) away.push(...(await silent()));
+    })();
+    await lab.cluster.startAgent(first);
+    back = true;
+    await watching;
+    expect(away).toEqual([]);
+    expect(ip(first.netns, 'link', 'show', 'vxlan.muslin')[0].ifindex).toBe(before);
+  }, 60_000);
+
+  test('have their tunnels back when somebody takes them away', async () => {
+    const [first] = nodes();
+    if (first === undefined) return expect.fail('no node');
+    execFileSync('ip', ['-n', first.netns, 'link', 'del', 'vxlan.muslin']);
+    await connected();
+    expect(await checked('vxlan')).toEqual([]);
+  });
+
+  test('get no encapsulated packet that does not come from a node of the cluster', async () => {
+    const [first] = nodes();
+    if (first === undefined) return expect.fail('no node');
+    const dropped = () =>
+      execFileSync('ip', ['netns', 'exec', first.netns, 'iptables-save', '-c', '-t', 'raw'], {
+        encoding: 'utf8',
+      })
+        .split('\n')
+        .filter(line => line.includes('VXLAN from outside'))
+        .map(line => Number(/^\[(\d+):/.exec(line)?.[1]));
+    const outside = lab.cluster.topology.control.netns;
+    const before = dropped()[0] ?? expect.fail('no rule drops foreign VXLAN');
+    execFileSync('ip', ['netns', 'exec', outside, 'bash', '-c', `echo forged > /dev/udp/${first.ip}/4789`]);
+    expect((dropped()[0] ?? 0) - before).toBe(1);
+  });
+
+  test('go straight to neighbours in their subnet once the pool says CrossSubnet, and by BGP alone without a mode', async () => {
+    const pool = async (vxlanMode: string) => {
+      const done = await lab.cluster.client.patch(
+        RESOURCES.IPPool,
+        { name: 'default-ipv4-ippool' },
+        { type: 'merge', body: { spec: { vxlanMode } } },
+      );
+      if (!done.ok) throw new Error(done.fault.message);
+    };
+    await pool('CrossSubnet');
+    expect(await checked('vxlan-cross-subnet')).toEqual([]);
+    await connected();
+    await pool('Never');
+    const left = await until(
+      async () =>
+        nodes().flatMap(({ netns }) => ip(netns, 'link').filter(link => link.ifname === 'vxlan.muslin')),
+      links => links.length === 0,
+      20_000,
+    );
+    expect(left.held).toBe(true);
+    const node = await until(
+      () => lab.cluster.client.get(RESOURCES.Node, { name: 'node1' }),
+      read =>
+        read.ok && read.value.metadata.annotations?.['projectcalico.org/IPv4VXLANTunnelAddr'] === undefined,
+      20_000,
+    );
+    expect(node.held).toBe(true);
+  }, 60_000);
+});
