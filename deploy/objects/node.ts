@@ -24,6 +24,7 @@ const agent: Tree = {
     ...['--established', value('agent.established')],
     ...['--dataplane', value('agent.dataplane')],
     ...['--prove', value('agent.prove'), '--flows', value('agent.flows')],
+    ...['--keep-addresses', text({ setting: 'agent.keepAddresses' })],
     ...['--iptables', value('agent.iptables'), '--refresh-ms', text({ setting: 'agent.refreshMs' })],
   ],
   env: [nodeName, ...apiServerEnv],

@@ -138,6 +138,12 @@ export const SETTINGS: readonly Setting[] = [
     shape: string('on', { oneOf: ['on', 'off'] }),
   },
   {
+    path: 'agent.keepAddresses',
+    about:
+      'Free addresses of each own block that a node keeps in hand: pods get them even while the API server is away.',
+    shape: integer(16, 0, 64),
+  },
+  {
     path: 'agent.refreshMs',
     about: 'Milliseconds between looks at what others may have changed in our rules.',
     shape: integer(10_000, 100, 999_999),

@@ -104,7 +104,11 @@ export class ServiceAddresses {
     const again = wish.ips.length === 0 && wish.pools === undefined && fits.value.length === 0 ? before : [];
     let given = await ask(again.length > 0 ? again : wish.ips);
     if (!given.ok && again.length > 0) given = await ask([]);
-    if (!given.ok) return this.#refused(service, given.fault);
+    if (!given.ok)
+      return (
+        (await this.#dropUnshown(handleId, fits.value, service, settings)) ??
+        this.#refused(service, given.fault)
+      );
     const ips = given.value.addresses.map(({ ip }) => ip);
     const surplus = fits.value.filter(({ ip }) => !ips.some(own => sameIp(own, ip)));
     const shown = await this.#show(service, ips);
@@ -136,6 +140,22 @@ export class ServiceAddresses {
       }
     }
     return ok(kept);
+  }
+
+  /** A refused wish leaves the Service what it shows; what it never came to show serves nobody. */
+  async #dropUnshown(
+    handleId: string,
+    held: readonly HeldAddress[],
+    service: AnyObject,
+    settings: AddressSettings,
+  ): Promise<string | undefined> {
+    const shown = shownIps(service);
+    for (const address of held) {
+      if (shown.some(ip => sameIp(ip, address.ip))) continue;
+      const fault = await this.#freeOne(handleId, address, settings);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
   }
 
   async #freeOne(handleId: string, { ip, block, sequence }: HeldAddress, { config }: AddressSettings) {
