@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +25,8 @@ const { values } = parseArgs({
     cache: { type: 'string', default: '/var/lib/muslin' },
     /** `script` forces the fallback. */
     shim: { type: 'string', default: 'auto' },
+    /** Takes away what an installation put into the folders. */
+    remove: { type: 'boolean', default: false },
   },
 });
 
@@ -32,7 +35,12 @@ function compiled(): string | undefined {
   const hash = createHash('sha256').update(readFileSync(SOURCE)).digest('hex').slice(0, 16);
   const target = `${values.cache}/muslin-cni-${hash}`;
   if (existsSync(target)) return target;
-  mkdirSync(values.cache, { recursive: true });
+  try {
+    mkdirSync(values.cache, { recursive: true });
+  } catch {
+    // Nowhere to keep it: the script needs no such place.
+    return undefined;
+  }
   for (const compiler of ['cc', 'gcc', 'clang']) {
     const temporary = `${target}.${process.pid}`;
     const done = spawnSync(compiler, ['-O2', '-std=c99', '-static', '-o', temporary, SOURCE], {
@@ -51,22 +59,69 @@ function script(self: string): string {
   return `#!/bin/sh\nMUSLIN_CNI_SELF='${self}' exec ${node}\n`;
 }
 
-/** Replaces a file whole: the runtime may execute the old one at this moment. */
+/** Replaces a file whole: the runtime may execute the old one at this moment. Nothing half is left behind. */
 function put(path: string, write: (temporary: string) => void, mode: number): void {
   const temporary = `${path}.new`;
-  write(temporary);
-  chmodSync(temporary, mode);
-  renameSync(temporary, path);
+  try {
+    write(temporary);
+    chmodSync(temporary, mode);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 
-const binary = values.shim === 'script' ? undefined : compiled();
-values['bin-dir'].forEach((folder, i) => {
+/** What a folder's owner can do about a fault of the system. */
+const ADVICE: Readonly<Record<string, string>> = {
+  EROFS:
+    'it is read-only: name another folder with --bin-dir (cni.binDir), and the same one as bin_dir of the runtime',
+  EACCES: 'writing is forbidden: run as root, and let SELinux or AppArmor allow it',
+  EPERM: 'writing is forbidden: run as root; a file may be immutable (lsattr)',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of its path is no folder',
+  EEXIST: 'it is no folder, or a link to nothing',
+  EISDIR: 'a folder stands in the place of the executable: remove it',
+  ENOENT: 'it is a link to nothing',
+};
+
+/** The sentence to end with; undefined when done. */
+function inFolder(folder: string, work: () => void): string | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const advice = ADVICE[code];
+    if (advice === undefined) return `install-cni: ${folder}: ${message}`;
+    return `install-cni: ${folder}: ${advice} (${code})`;
+  }
+}
+
+function install(binary: string | undefined, folder: string, i: number): void {
   const target = `${folder}/muslin`;
   mkdirSync(folder, { recursive: true });
   const socket = values.socket[i] ?? '/run/muslin/cni.sock';
   const queue = values.queue[i] ?? '/var/lib/muslin/cni-queue';
+  // The configuration first: the executable must never look for one that is not there yet.
   put(`${target}.conf`, temporary => writeFileSync(temporary, `socket=${socket}\nqueue=${queue}\n`), 0o644);
   if (binary === undefined) put(target, temporary => writeFileSync(temporary, script(target)), 0o755);
   else put(target, temporary => copyFileSync(binary, temporary), 0o755);
-});
-process.stdout.write(`shim: ${binary === undefined ? 'script' : 'compiled'}\n`);
+}
+
+/** The executable first: without it the runtime says so, with a wrong configuration it would wait for nobody. */
+function remove(folder: string): void {
+  for (const name of ['muslin', 'muslin.conf', 'muslin.new', 'muslin.conf.new'])
+    rmSync(`${folder}/${name}`, { force: true });
+}
+
+const binary = values.remove || values.shim === 'script' ? undefined : compiled();
+const complaints = values['bin-dir'].flatMap(
+  (folder, i) => inFolder(folder, () => (values.remove ? remove(folder) : install(binary, folder, i))) ?? [],
+);
+const said = values.remove ? 'removed' : `shim: ${binary === undefined ? 'script' : 'compiled'}`;
+if (complaints.length === 0) process.stdout.write(`${said}\n`);
+else {
+  process.stderr.write(`${complaints.join('\n')}\n`);
+  process.exitCode = 1;
+}
