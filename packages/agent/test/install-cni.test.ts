@@ -5,13 +5,14 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { freshFolder } from './folder.ts';
 
 const PROGRAM = fileURLToPath(new URL('../src/install-cni.ts', import.meta.url));
+const [MOUNT, UNMOUNT] = ['mount', 'umount'];
 const folder = freshFolder();
 const run = (...args: readonly string[]) =>
   spawnSync(process.execPath, ['--conditions=@muslin/source', PROGRAM, '--shim', 'script', ...args], {
     encoding: 'utf8',
   });
 afterAll(() => {
-  spawnSync('umount', [`${folder}/read-only`]);
+  spawnSync(UNMOUNT, [`${folder}/read-only`]);
 });
 
 describe('installing the CNI executable', () => {
@@ -45,7 +46,7 @@ describe('installing the CNI executable', () => {
     const path = `${folder}/${name}`;
     if (name === 'read-only') {
       mkdirSync(path);
-      expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'none', path]).status).toBe(0);
+      expect(spawnSync(MOUNT, ['-t', 'tmpfs', '-o', 'ro', 'none', path]).status).toBe(0);
     }
     if (name === 'nowhere') symlinkSync(`${folder}/gone`, path);
     if (name === 'file') writeFileSync(path, '');
