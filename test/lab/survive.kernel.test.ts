@@ -100,6 +100,31 @@ describe('a running cluster', () => {
     expect(routes.filter(route => route.nextHops.includes(node.ip))).toHaveLength(1);
   });
 
+  it('is renewed node by node, agent and speaker, without a lost or a leaked connection', {
+    timeout: 180_000,
+  }, async () => {
+    const { cluster } = lab;
+    await undisturbed(async () => {
+      for (const node of cluster.topology.nodes) {
+        // As a DaemonSet does: both containers of a pod end, both start, and the next node waits until they are ready.
+        await Promise.all([
+          cluster.child(`agent-${node.name}`).stop(),
+          cluster.child(`speaker-${node.name}`).stop(),
+        ]);
+        await Promise.all([cluster.startAgent(node), cluster.startSpeaker(node)]);
+        const peers = () =>
+          askSocket<readonly { state: string }[]>(`${cluster.folder}/${node.name}/speaker.sock`, '/v1/peers');
+        const back = await until(
+          peers,
+          list => list?.length === 3 && list.every(peer => peer.state === 'Established'),
+          60_000,
+          100,
+        );
+        expect(back.held, JSON.stringify(back)).toBe(true);
+      }
+    });
+  });
+
   it('does not miss a killed controller, and elects it again', async () => {
     const { cluster } = lab;
     await undisturbed(async () => {
