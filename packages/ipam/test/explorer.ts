@@ -31,8 +31,16 @@ import { NOW, type World } from './world.ts';
 export type Job =
   | { readonly do: 'add'; readonly request: AllocationRequest }
   | { readonly do: 'del'; readonly pod: string; readonly handleId: string }
-  /** The garbage collector looks now and releases later. */
+  /** The garbage collector looks now and releases later; its second witness knows all nodes as they are now. */
   | { readonly do: 'collect' }
+  /** The pod is deleted by force: the API server has it no more, and it runs on. */
+  | { readonly do: 'vanish'; readonly pod: string }
+  /** The node reports which addresses its kernel has. */
+  | { readonly do: 'tell'; readonly node: string }
+  /** The collector notes what looks lost. */
+  | { readonly do: 'look' }
+  /** It releases what it noted and what reports that were written `after` that note do not have; or any report. */
+  | { readonly do: 'sweep'; readonly reports: 'after' | 'any' }
   | { readonly do: 'give-up'; readonly node: string; readonly cidr: Prefix }
   /** The node gives out an address that it keeps, without asking; it does without when it has none in hand. */
   | { readonly do: 'take'; readonly request: AllocationRequest }
@@ -64,6 +72,12 @@ interface Seat {
   readonly hand: readonly string[];
   /** Given out of it and not written down, by address; on disk, so a death leaves it. */
   readonly given: ReadonlyMap<string, AllocationRequest>;
+  /** Of these: what a settling under way writes down. */
+  readonly telling: ReadonlySet<string>;
+  /** The world when the work under way began: what a cache that lags may still show. */
+  readonly past: World | undefined;
+  /** Lives that looked lost at the collector's last look. */
+  readonly noted: ReadonlySet<string>;
 }
 
 interface Node {
@@ -74,6 +88,10 @@ interface Node {
   /** Pods that the API server has, by name → request. */
   readonly pods: ReadonlyMap<string, AllocationRequest>;
   readonly crashes: number;
+  /** Answers that may still come from a cache that lags. */
+  readonly stale: number;
+  /** What nodes said last, and whether that was after the collector's last look. */
+  readonly told: ReadonlyMap<string, { readonly has: ReadonlySet<string>; readonly after: boolean }>;
   readonly died: boolean;
 }
 
@@ -87,6 +105,10 @@ export interface Explored {
   readonly leaky: number;
   /** Addresses that were given out without asking. */
   readonly taken: number;
+  /** Of these: while a settling was under way. */
+  readonly inFlight: number;
+  /** Addresses that were freed on the word of a node that lives. */
+  readonly swept: number;
 }
 
 const jobPods = (request: AllocationRequest) => (request.owner.type === 'pod' ? request.owner.name : '');
@@ -101,13 +123,16 @@ export class Explorer {
   #refusals = 0;
   #leaky = 0;
   #taken = 0;
+  #inFlight = 0;
+  #swept = 0;
 
   constructor(pools: readonly Pool[]) {
     this.#pools = pools;
   }
 
-  explore(world: World, actors: readonly Actor[], crashes: number): Explored {
-    const start = this.#node(world, actors, crashes);
+  /** `stale`: how many answers may come from a cache that lags. */
+  explore(world: World, actors: readonly Actor[], crashes: number, stale = 0): Explored {
+    const start = this.#node(world, actors, crashes, stale);
     const open = [start];
     for (let node = open.pop(); node !== undefined; node = open.pop()) {
       const next = this.#successors(node);
@@ -121,13 +146,13 @@ export class Explorer {
     }
     return {
       ...{ states: this.#seen.size, ends: this.#ends, refusals: this.#refusals },
-      ...{ leaky: this.#leaky, taken: this.#taken },
+      ...{ leaky: this.#leaky, taken: this.#taken, inFlight: this.#inFlight, swept: this.#swept },
     };
   }
 
   /** One random walk; `random` in [0, 1). */
-  walk(world: World, actors: readonly Actor[], crashes: number, random: () => number): void {
-    let node = this.#node(world, actors, crashes);
+  walk(world: World, actors: readonly Actor[], crashes: number, random: () => number, stale = 0): void {
+    let node = this.#node(world, actors, crashes, stale);
     for (;;) {
       const next = this.#successors(node);
       if (next.length === 0) break;
@@ -136,7 +161,7 @@ export class Explorer {
     this.#atEnd(node);
   }
 
-  #node(world: World, actors: readonly Actor[], crashes: number): Node {
+  #node(world: World, actors: readonly Actor[], crashes: number, stale: number): Node {
     const seats = actors.map(actor => ({
       actor,
       jobs: actor.jobs,
@@ -147,12 +172,15 @@ export class Explorer {
       proofs: [],
       hand: [],
       given: new Map<string, AllocationRequest>(),
+      telling: new Set<string>(),
+      past: undefined,
+      noted: new Set<string>(),
     }));
     const pods = new Map<string, AllocationRequest>();
     for (const { jobs } of actors)
       for (const job of jobs)
         if (job.do === 'add' || job.do === 'take') pods.set(jobPods(job.request), job.request);
-    return { world, seats, live: new Map(), pods, crashes, died: false };
+    return { world, seats, live: new Map(), pods, crashes, stale, told: new Map(), died: false };
   }
 
   #successors(node: Node): Node[] {
@@ -166,6 +194,17 @@ export class Explorer {
       const input = world.perform(seat.effect);
       const after = this.#stepped({ ...node, world }, i, seat, input);
       next.push(after);
+      // The node gives out what it has in hand while an answer is under way.
+      const [running, coming] = seat.jobs;
+      if (running?.do === 'settle' && running.keep > 0 && coming?.do === 'take' && seat.hand.length > 0) {
+        this.#inFlight++;
+        next.push(this.#take(node, i, seat, coming.request, [running, ...seat.jobs.slice(2)]));
+      }
+      if (node.stale > 0 && seat.past !== undefined && isReading(seat.effect)) {
+        const old = seat.past.clone().perform(seat.effect);
+        if (JSON.stringify(old) !== JSON.stringify(input))
+          next.push(this.#stepped({ ...node, stale: node.stale - 1, died: true }, i, seat, old));
+      }
       // Of several at once, any number may have been performed.
       if (node.crashes > 0 && seat.actor.mayCrash && seat.effect.type === 'all')
         for (let some = 1; some < seat.effect.requests.length; some++) {
@@ -224,37 +263,74 @@ export class Explorer {
         const time = { now: NOW, cooldownMs: 0, requireEmpty: true };
         return this.#run(node, i, left, releaseBlock(job.cidr, owner, time));
       }
-      case 'take': {
-        const [text, ...hand] = seat.hand;
+      case 'take':
+        return this.#take(node, i, seat, job.request, jobs);
+      case 'vanish': {
         const pods = new Map(node.pods);
-        if (text === undefined) {
-          this.#refusals++;
-          pods.delete(jobPods(job.request));
-          return this.#seat({ ...node, pods }, i, { ...left, trail: `${seat.trail};-` });
-        }
-        const other = node.live.get(text);
-        if (other !== undefined) throw new Error(`${text} was given out while ${other} has it`);
-        const live = new Map([...node.live, [text, job.request.handleId]]);
-        const given = new Map([...seat.given, [text, job.request]]);
-        this.#taken++;
-        return this.#verified(
-          this.#seat({ ...node, live }, i, { ...left, hand, given, trail: `${seat.trail};t` }),
-        );
+        pods.delete(job.pod);
+        return this.#seat({ ...node, pods }, i, { ...left, trail: `${seat.trail};v` });
+      }
+      case 'tell': {
+        const requests = new Map(node.seats.flatMap(({ actor }) => actor.jobs.flatMap(requestIn)));
+        const has = [...node.live].filter(([, handle]) => requests.get(handle)?.node.name === job.node);
+        const told = new Map([
+          ...node.told,
+          [
+            job.node,
+            { has: new Set(has.map(([ip]) => ip)), after: node.seats.some(each => each.noted.size > 0) },
+          ],
+        ]);
+        return this.#seat({ ...node, told }, i, { ...left, trail: `${seat.trail};w` });
+      }
+      case 'look': {
+        const noted = new Set(this.report(node, new Map()).leaks.map(lifeOf));
+        const told = new Map([...node.told].map(([name, said]) => [name, { ...said, after: false }]));
+        return this.#seat({ ...node, told }, i, { ...left, noted, trail: `${seat.trail};l` });
+      }
+      case 'sweep': {
+        const words = [...node.told].filter(([, { after }]) => after || job.reports === 'any');
+        const onHost = new Map(words.map(([name, { has }]) => [name, has]));
+        const found = releasable(this.report(node, onHost));
+        if (!found.ok) throw new Error(found.fault.message);
+        const proofs = found.value.filter(proof => seat.noted.has(lifeOf(proof)));
+        this.#swept += proofs.length;
+        return this.#seat(node, i, { ...left, proofs, trail: `${seat.trail};s${proofs.length}` });
       }
       case 'settle': {
         const given = [...seat.given].map(([text, { handleId, owner }]) => ({
           ...{ ip: mustIp(text), handleId, owner, at: NOW },
         }));
+        // Who gives everything back gives nothing out meanwhile.
+        const pinned = job.keep === 0 ? [] : seat.hand.map(mustIp);
         const work = settleKept({
-          ...{ block: job.cidr, node: job.node, given, pinned: seat.hand.map(mustIp), keep: job.keep },
+          ...{ block: job.cidr, node: job.node, given, pinned, keep: job.keep },
           ...{ reservations: [], cooldownMs: 0, now: NOW },
         });
         // It stays in the list while it runs: a new life begins it again.
-        return this.#run(node, i, seat, work);
+        return this.#run(node, i, { ...seat, telling: new Set(seat.given.keys()) }, work);
       }
       default:
         return job satisfies never;
     }
+  }
+
+  /** Gives out an address in hand; `jobs` is what remains to be done. */
+  #take(node: Node, i: number, seat: Seat, request: AllocationRequest, jobs: readonly Job[]): Node {
+    const [text, ...hand] = seat.hand;
+    if (text === undefined) {
+      this.#refusals++;
+      const pods = new Map(node.pods);
+      pods.delete(jobPods(request));
+      return this.#seat({ ...node, pods }, i, { ...seat, jobs, trail: `${seat.trail};-` });
+    }
+    const other = node.live.get(text);
+    if (other !== undefined) throw new Error(`${text} was given out while ${other} has it`);
+    const live = new Map([...node.live, [text, request.handleId]]);
+    const given = new Map([...seat.given, [text, request]]);
+    this.#taken++;
+    return this.#verified(
+      this.#seat({ ...node, live }, i, { ...seat, jobs, hand, given, trail: `${seat.trail};t` }),
+    );
   }
 
   #run(node: Node, i: number, seat: Seat, work: AnyMachine): Node {
@@ -265,6 +341,7 @@ export class Explorer {
       machine: work,
       state: step.state,
       effect: step.effect,
+      past: node.stale > 0 ? node.world.clone() : undefined,
       trail: `${seat.jobs.length}/${seat.proofs.length}:`,
     });
   }
@@ -277,7 +354,7 @@ export class Explorer {
         this.#seat(node, i, { ...seat, state, effect, trail: `${seat.trail},${this.#inputId(input)}` }),
       );
     const job = seat.jobs[0];
-    const idle = { ...seat, machine: undefined, state: undefined, effect: undefined };
+    const idle = { ...seat, past: undefined, machine: undefined, state: undefined, effect: undefined };
     // `add` stays in the list while it runs, so that a death knows what was under way.
     const adding =
       job?.do === 'add' &&
@@ -299,7 +376,9 @@ export class Explorer {
     if (effect.outcome.ok && isSettled(effect.outcome.value)) {
       const { kept, lost } = effect.outcome.value;
       if (lost.length > 0) throw new Error(`lost ${lost.map(life => formatIp(life.ip)).join()}`);
-      const done = { ...idle, jobs: seat.jobs.slice(1), hand: kept.map(formatIp), given: new Map() };
+      const given = new Map([...seat.given].filter(([text]) => !seat.telling.has(text)));
+      const hand = kept.map(formatIp).filter(text => !given.has(text));
+      const done = { ...idle, jobs: seat.jobs.slice(1), hand, given, telling: new Set<string>() };
       return this.#verified(this.#seat(node, i, { ...done, trail: 'settled' }));
     }
     if (!effect.outcome.ok && job?.do === 'add' && isAdd(seat)) {
@@ -321,6 +400,8 @@ export class Explorer {
       state: undefined,
       effect: undefined,
       proofs: [],
+      past: undefined,
+      telling: new Set<string>(),
       trail: 'crashed',
     };
     const job = seat.jobs[0];
@@ -345,7 +426,7 @@ export class Explorer {
   }
 
   /** The report of `check` for what the cluster is like now. */
-  report(node: Node): CheckReport {
+  report(node: Node, said?: ReadonlyMap<string, ReadonlySet<string>>): CheckReport {
     const onHost = new Map<string, Set<string>>();
     const pods = new Map<string, PodFacts>();
     for (const [name, request] of node.pods) {
@@ -360,7 +441,13 @@ export class Explorer {
     }
     for (const { actor } of node.seats) if (!onHost.has(actor.name)) onHost.set(actor.name, new Set());
     const nodes = new Set(onHost.keys());
-    return check(node.world.objects.values(), this.#pools, { pods, nodes, onHost, now: NOW, graceMs: 0 });
+    return check(node.world.objects.values(), this.#pools, {
+      pods,
+      nodes,
+      onHost: said ?? onHost,
+      now: NOW,
+      graceMs: 0,
+    });
   }
 
   #verified(node: Node): Node {
@@ -474,10 +561,14 @@ export class Explorer {
     const objects = [...node.world.objects.values()].map(object => this.#objectId(object)).sort();
     const seats = node.seats.map(
       seat =>
-        `${seat.jobs.length}${seat.jobs[0]?.do}${seat.proofs.length}|${seat.trail}|${seat.hand.join()}|${[...seat.given.keys()].join()}`,
+        `${seat.jobs.length}${seat.jobs[0]?.do}${seat.proofs.length}|${seat.trail}|${seat.hand.join()}|${[...seat.given.keys()].join()}|${[...seat.noted].join()}|${seat.past === undefined ? '' : this.#intern(seat.past.key())}`,
     );
     const live = [...node.live].map(([ip, handle]) => `${ip}=${handle}`).sort();
-    return [objects, seats, live, [...node.pods.keys()].sort(), node.crashes, node.died].join(' ');
+    const told = [...node.told].map(([name, { has, after }]) => `${name}=${[...has].join()}${after}`).sort();
+    return [
+      ...[objects, seats, live, told, [...node.pods.keys()].sort()],
+      ...[node.crashes, node.stale, node.died],
+    ].join(' ');
   }
 }
 
@@ -493,4 +584,21 @@ function ownerOf(text: string): BlockOwner {
   const owner = parseOwner(text);
   if (owner === undefined) throw new Error(text);
   return owner;
+}
+
+function isReading(effect: Effect): boolean {
+  return effect.type === 'read' || effect.type === 'list';
+}
+
+function requestIn(job: Job): readonly (readonly [string, AllocationRequest])[] {
+  return job.do === 'add' || job.do === 'take' ? [[job.request.handleId, job.request]] : [];
+}
+
+/** One life of an address. */
+function lifeOf({
+  ip,
+  handleId,
+  sequence,
+}: Pick<LeakProof, 'ip' | 'sequence'> & { handleId: string | undefined }) {
+  return `${formatIp(ip)} ${handleId} ${sequence}`;
 }

@@ -127,10 +127,75 @@ describe('addresses that a node keeps in hand', () => {
     expect(found.taken).toBeGreaterThan(0);
     expect(found.leaky).toBe(0);
   });
+  it('are given out while a settling is under way, and a neighbour borrows what is free', () => {
+    // Sixteen addresses: two are kept, then only one is wanted; what is in hand stays kept all the same.
+    const wide = [pool('10.0.0.0/28', 28)];
+    const whole = mustPrefix('10.0.0.0/28');
+    const hold = (keep: number): Job => ({ do: 'settle', node: 'a', cidr: whole, keep });
+    const grab = (name: string): Job => ({ do: 'take', request: podRequest('a', name, wide) });
+    const jobs = [add('a', 'p1', wide), hold(2), hold(1), grab('p2'), grab('p3'), hold(1)];
+    const greedy = node('b', [add('b', 'q1', wide), add('b', 'q2', wide)]);
+    const found = new Explorer(wide).explore(new World(), [owner({ jobs }), greedy], 1);
+    expect(found.inFlight).toBeGreaterThan(100);
+    expect(found.states).toBeGreaterThan(1000);
+  });
   it('are no prey of a neighbour who wants every address there is', () => {
     const greedy = Array.from({ length: 7 }, (_, i) => add('b', `q${i}`, one));
     for (let seed = 0; seed < 200; seed++)
       new Explorer(one).walk(new World(), [owner(), node('b', greedy)], 2, randomFrom(seed));
+  });
+});
+
+describe('the collector and the word of a node that lives', () => {
+  const one = [pool('10.0.0.0/31', 31)];
+  /** p1 loses its Pod and runs on; its DEL comes some time later. */
+  const jobs = [
+    { do: 'tell', node: 'a' },
+    add('a', 'p1', one),
+    { do: 'vanish', pod: 'p1' },
+    { do: 'tell', node: 'a' },
+    del('p1'),
+    { do: 'tell', node: 'a' },
+  ] satisfies Job[];
+  const lost = [add('a', 'p1', one), { do: 'tell', node: 'a' }, { do: 'tell', node: 'a' }] satisfies Job[];
+  const gc = (reports: 'after' | 'any') => collector({ do: 'look' }, { do: 'sweep', reports });
+  const walk = (reports: 'after' | 'any', work: readonly Job[] = jobs) =>
+    new Explorer(one).explore(new World(), [node('a', [...work], { afterCrash: 'forget' }), gc(reports)], 1);
+  it('never frees a running pod when it waits for a report that is newer than the loss', () => {
+    expect(walk('after').states).toBeGreaterThan(500);
+  });
+  it('frees what a death has left', () => {
+    expect(walk('after', lost).swept).toBeGreaterThan(0);
+  });
+  it('would free a running pod on any report, however old: so the model sees it', () => {
+    expect(() => walk('any')).toThrow('and the store says free');
+  });
+});
+
+describe('answers from a cache that lags', () => {
+  it('never give an address to two, whichever answer is old', () => {
+    const one = [pool('10.0.0.0/31', 31)];
+    const jobs = (n: string) => [add(n, `${n}1`, one), del(`${n}1`), add(n, `${n}2`, one)];
+    const found = new Explorer(one).explore(new World(), [node('a', jobs('a')), node('b', jobs('b'))], 0, 1);
+    expect(found.states).toBeGreaterThan(5000);
+  });
+  it('nor do they harm what a node keeps', () => {
+    const one = [pool('10.0.0.0/29', 29)];
+    const block = mustPrefix('10.0.0.0/29');
+    const hold: Job = { do: 'settle', node: 'a', cidr: block, keep: 2 };
+    const grab: Job = { do: 'take', request: podRequest('a', 'p2', one) };
+    const a = node('a', [add('a', 'p1', one), hold, grab, hold]);
+    const found = new Explorer(one).explore(new World(), [a, node('b', [add('b', 'q1', one)])], 0, 1);
+    expect(found.taken).toBeGreaterThan(0);
+  });
+});
+
+describe('three nodes and two blocks', () => {
+  const three = ['a', 'b', 'c'].map(n => node(n, [add(n, `${n}1`)]));
+  it('every interleaving of three claims, when nobody dies', () => {
+    const found = new Explorer(tiny).explore(new World(), three, 0);
+    expect(found.refusals).toBe(0);
+    expect(found.states).toBeGreaterThan(40_000);
   });
 });
 
