@@ -11,6 +11,8 @@ const USAGE = `npm run proof -- [options]     specification = graph = compiled r
   --seed N         the same seed rolls the same policies and connections (the time)
   --iptables X     nft, legacy or both (both)
   --id NAME        name of the lab (proof)
+
+npm run proof -- ipam [options]      addresses: every interleaving of three nodes, then many real processes
 `;
 
 interface Wanted extends Omit<ProofOptions, 'iptables'> {
@@ -96,6 +98,10 @@ async function prove(wanted: Wanted, iptables: ProofOptions['iptables']): Promis
   return true;
 }
 
+if (process.argv[2] === 'ipam') {
+  const { proveIpam } = await import('./ipam/main.ts');
+  process.exit((await proveIpam(process.argv.slice(3))) ? 0 : 1);
+}
 const wanted = read(process.argv.slice(2));
 if (typeof wanted === 'string') {
   const help = wanted === USAGE;
