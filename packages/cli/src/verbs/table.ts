@@ -19,6 +19,7 @@ import { flows } from './flows.ts';
 import { get } from './get.ts';
 import { ipamCheck } from './ipam-check.ts';
 import { ipamConfigure } from './ipam-configure.ts';
+import { ipamHistory } from './ipam-history.ts';
 import { ipamRelease } from './ipam-release.ts';
 import { ipamShow } from './ipam-show.ts';
 import { ipamWhy } from './ipam-why.ts';
@@ -40,7 +41,7 @@ export const VERBS: readonly Verb[] = [
   ...[get],
   ...[doctor, nodeStatus, nodeDiags, nodeCheckSystem],
   ...[bgpPeers, bgpPeer, bgpRoutes, bgpReceived, bgpAdvertised, bgpExplain, bgpDoctor, bgpDump, bgpReplay],
-  ...[ipamShow, ipamWhy, ipamCheck, ipamRelease, ipamConfigure],
+  ...[ipamShow, ipamWhy, ipamHistory, ipamCheck, ipamRelease, ipamConfigure],
   ...[create, apply, replace, remove, patch, label],
   ...[migratePlan, migrateApply, migrateBack],
   ...[version, completion, completeVerb(() => VERBS)],

@@ -209,6 +209,62 @@ Check complete; found 4 problems.
   });
 });
 
+describe('muslinctl ipam history', () => {
+  const at = (time: string) => `2026-03-01T${time}Z`;
+  const entry = (time: string, what: string, ips: readonly string[], who: string, why: string) => ({
+    ...{ at: at(time), what, ips, who, why, handle: `k8s-pod-network.${who.slice(4)}` },
+  });
+  const status = {
+    metadata: { name: 'n1' },
+    status: {
+      ledger: [
+        entry('10:00:00', 'assigned', ['10.1.0.1'], 'web/older', 'new-block 10.1.0.0/28 of default'),
+        entry(
+          '10:30:00',
+          'released',
+          ['10.1.0.1'],
+          'web/older',
+          'its sandbox is gone, and the cluster was told',
+        ),
+        entry('11:00:00', 'assigned', ['10.1.0.10'], 'web/other', 'kept in hand by this node'),
+      ],
+    },
+  };
+  const event = {
+    ...{
+      metadata: { name: 'e', namespace: 'default' },
+      reason: 'AddressKept',
+      lastTimestamp: at('11:30:00'),
+    },
+    message: '10.1.0.1 is kept: there is no Pod web/gone; nobody else says so',
+  };
+
+  it('adds up what nodes, blocks and the collector say, oldest first', async () => {
+    const told = await fakeApi({
+      ...CLUSTER,
+      '/apis/muslin.dev/v1alpha1/addressnodestatuses': [status],
+      '/api/v1/events': [event],
+    });
+    const run = (ip: string) => muslinctl(['ipam', 'history', ip, '--kubeconfig', told.kubeconfig]);
+    const [known, unknown] = [await run('10.1.0.1'), await run('10.1.0.12')];
+    await told.close();
+    expect(known.stdout).toBe(`\
+TIME                   WHAT       WHO             TOLD BY       WHY
+2026-02-28T12:00:00Z   assigned   web/gone        block of n1   the block says so: in-use
+2026-03-01T10:00:00Z   assigned   web/older       node n1       new-block 10.1.0.0/28 of default
+2026-03-01T10:30:00Z   released   web/older       node n1       its sandbox is gone, and the cluster was told
+2026-03-01T11:30:00Z   kept       the collector   Event         10.1.0.1 is kept: there is no Pod web/gone; nobody else says so
+`);
+    expect(unknown).toEqual({ code: 0, stdout: 'nothing is known of 10.1.0.12\n', stderr: '' });
+  });
+
+  it('works where nobody tells: the block alone remembers', async () => {
+    const ran = await ipam('history', '10.1.0.3');
+    expect(ran.stdout).toContain('2026-03-01T11:59:30Z   released   web/before');
+    expect((await ipam('history', '10.1')).code).toBe(2);
+  });
+});
+
 describe('breaker of ipam release', () => {
   it('frees nothing when a report names more than it would free without asking', async () => {
     const held = Array.from({ length: 17 }, (_, i) => ({
