@@ -12,6 +12,10 @@ const [node = '', kubeconfig = '', journal = '', cidr = '', blockSize = '', shar
 /** Addresses that it holds at once, at most. */
 const MOST = 16;
 
+// Nobody is left to hammer for.
+const parent = process.ppid;
+setInterval(() => process.ppid !== parent && process.exit(1), 500).unref();
+
 const connection = loadKubeconfig({ path: kubeconfig });
 if (!connection.ok) throw new Error(connection.fault.message);
 const client = new KubeClient(connection.value, { userAgent: node });

@@ -49,6 +49,12 @@ export async function hammer(options: HammerOptions): Promise<Hammered> {
     void ended.then(() => children.delete(child));
     return { child, ended };
   };
+  const stop = () => {
+    for (const child of children) child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+    process.exit(130);
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
     const kubeconfig = join(folder, 'kubeconfig');
     const api = run('../../../packages/lab/src/apiserver/main.ts', ['--kubeconfig', kubeconfig]);
@@ -111,6 +117,7 @@ export async function hammer(options: HammerOptions): Promise<Hammered> {
       leaks: await leaksOf(client.value),
     };
   } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
     const ending = [...children].map(child => new Promise(resolve => child.once('exit', resolve)));
     for (const child of children) child.kill('SIGKILL');
     await Promise.all(ending);
