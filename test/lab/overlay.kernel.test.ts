@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { setTimeout } from 'node:timers/promises';
 import { RESOURCES } from '@muslin/kube';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { probe } from '../../packages/lab/src/probe.ts';
@@ -10,7 +11,7 @@ import { TestCluster } from './lab-cluster.ts';
 
 let lab: TestCluster;
 beforeAll(async () => {
-  lab = await TestCluster.up('tovl', 3, 6, 'none', [], 'vxlan');
+  lab = await TestCluster.up('tovl', 3, 6, 'none', ['--refresh-ms', '1000'], 'vxlan');
 }, 120_000);
 afterAll(async () => {
   await lab?.down();
@@ -38,6 +39,18 @@ async function checked(overlay: 'vxlan' | 'vxlan-cross-subnet'): Promise<readonl
   const report = new Report(() => {}, false);
   await checkOverlay(lab.cluster, overlay, report);
   return report.checks.filter(check => !check.ok).map(check => `${check.name}: ${check.seen}`);
+}
+/** What `ip monitor` tells of routes on the first node within a time. */
+async function routeChanges(ms: number): Promise<string> {
+  const [first] = nodes();
+  const watcher = spawn('ip', ['-4', '-n', first?.netns ?? '', 'monitor', 'route'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let told = '';
+  watcher.stdout.on('data', chunk => (told += chunk));
+  await setTimeout(ms);
+  watcher.kill();
+  return told;
 }
 const connected = async () => {
   const all = await until(silent, list => list.length === 0, 20_000, 100);
@@ -113,6 +126,9 @@ describe('pods of three nodes in two subnets, without BGP', () => {
     await pool('CrossSubnet');
     expect(await checked('vxlan-cross-subnet')).toEqual([]);
     await connected();
+    // What the kernel shows of a route must be what was wanted, or it would be set again for ever.
+    const changed = await routeChanges(4_000);
+    expect(changed).toBe('');
     await pool('Never');
     const left = await until(
       async () =>

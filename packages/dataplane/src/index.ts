@@ -129,7 +129,7 @@ export {
   TUNNEL_METRIC,
 } from './tunnels/overlay.ts';
 export { type ActualTunnels, planTunnels, type TunnelOp } from './tunnels/plan-tunnels.ts';
-export { type Reach, reachOf, type TunnelMode } from './tunnels/reach.ts';
+export { type OnLink, type Reach, reachOf, type TunnelMode } from './tunnels/reach.ts';
 export type { TunnelDevice, TunnelEntry } from './tunnels/tunnel-device.ts';
 export {
   IPIP_NAME,

@@ -3,6 +3,7 @@ import {
   choiceText,
   type NodePrefix,
   neededTunnels,
+  type OnLink,
   OVERHEAD,
   type Overlay,
   overlayOf,
@@ -12,13 +13,14 @@ import {
 } from '@muslin/dataplane';
 import {
   listAddresses,
+  listLinks,
   type KernelEvent,
   type NetlinkSocket,
   onLinkPrefix,
   TunnelDriver,
   watchKernel,
 } from '@muslin/linux';
-import { formatIp, ok, type Prefix, type Result, sameIp } from '@muslin/net';
+import { formatIp, ok, type Result, sameIp } from '@muslin/net';
 import type { Logger } from 'pino';
 import type { TunnelAddresses } from './tunnel-addresses.ts';
 
@@ -51,6 +53,8 @@ export class TunnelKeeper {
   readonly #stops: (() => void)[] = [];
   #overlay: Overlay | undefined;
   #devices = new Set<number>();
+  /** Nothing was wanted and nothing was there at the last look. */
+  #bare = false;
   #faults: readonly string[] = [];
   #unaddressed: readonly string[] = [];
   #soon: NodeJS.Timeout | undefined;
@@ -146,6 +150,10 @@ export class TunnelKeeper {
   #look(): void {
     const { node, snapshot, prefixes, settings, underlayMtu } = this.#options;
     const { nodes, pools } = snapshot();
+    // Most clusters have no overlay: there a change of a block costs nothing.
+    const { vxlan, ipip } = neededTunnels([...pools.values()], settings());
+    const idle = vxlan.length === 0 && !ipip && this.#bare;
+    if (idle && !this.#options.addresses.isDue(settings())) return;
     const overlay = overlayOf({
       ...{ node, nodes, pools: [...pools.values()], prefixes: prefixes() },
       ...{ onLink: this.#onLink(), settings: settings(), underlayMtu: underlayMtu() },
@@ -169,6 +177,7 @@ export class TunnelKeeper {
     if (ops.length > faults.length)
       this.#options.log.debug({ steps: ops.length, faults: faults.length }, 'tunnels changed');
     this.#devices = new Set(this.#driver.indexes());
+    this.#bare = overlay.devices.length === 0 && planTunnels(overlay, read.value).length === 0;
     return ops.length > faults.length;
   }
 
@@ -180,13 +189,18 @@ export class TunnelKeeper {
     if (faults.length > 0) this.#later();
   }
 
-  /** Prefixes of the addresses by which other nodes know this one. */
-  #onLink(): readonly Prefix[] {
+  /** Subnets of the addresses by which other nodes know this one. */
+  #onLink(): readonly OnLink[] {
     const own = this.#options.snapshot().nodes.get(this.#options.node)?.ips ?? [];
     const listed = listAddresses(this.#options.netlink);
-    return listed.ok
-      ? listed.value.filter(({ ip }) => own.some(each => sameIp(each, ip))).map(onLinkPrefix)
-      : [];
+    const links = listLinks(this.#options.netlink);
+    if (!listed.ok || !links.ok) return [];
+    const names = new Map(links.value.map(link => [link.index, link.name]));
+    return listed.value.flatMap(address => {
+      const interfaceName = names.get(address.link);
+      const known = own.some(each => sameIp(each, address.ip));
+      return known && interfaceName !== undefined ? [{ prefix: onLinkPrefix(address), interfaceName }] : [];
+    });
   }
 
   async #settle(): Promise<void> {

@@ -9,7 +9,7 @@ import {
   prefixCovers,
 } from '@muslin/net';
 import { type Route, ROUTE_PROTOCOL_MUSLIN, TABLE_MAIN } from '../routes/route.ts';
-import { type Reach, reachOf, type TunnelMode } from './reach.ts';
+import { type OnLink, type Reach, reachOf, type TunnelMode } from './reach.ts';
 import type { TunnelDevice, TunnelEntry } from './tunnel-device.ts';
 import { IPIP_NAME, OVERHEAD, type TunnelSettings, VXLAN_NAMES } from './tunnel-settings.ts';
 import { vtepMac } from './vtep-mac.ts';
@@ -27,8 +27,8 @@ export interface OverlayInput {
   readonly nodes: ReadonlyMap<string, NodeFacts>;
   readonly pools: readonly Pool[];
   readonly prefixes: readonly NodePrefix[];
-  /** Prefixes of this node's own addresses in the underlay. */
-  readonly onLink: readonly Prefix[];
+  /** Subnets of this node's own addresses in the underlay. */
+  readonly onLink: readonly OnLink[];
   readonly settings: TunnelSettings;
   /** MTU of the underlay, bytes. */
   readonly underlayMtu: number;
@@ -165,7 +165,7 @@ export function overlayOf(input: OverlayInput): Overlay {
     // Routes of IP in IP come by BGP: the speaker sets them, through tunl0 where `reachOf` says so.
     if (encapsulation.by === 'ipip') continue;
     if (reach.by === 'direct') {
-      routes.push(routeTo(prefix, { gateway: at }));
+      routes.push(routeTo(prefix, { gateway: at, ...viaOf(reach) }));
       continue;
     }
     const vtep = vteps.get(`${family} ${node}`);
@@ -181,6 +181,9 @@ function routeTo(destination: Prefix, way: Pick<Route, 'gateway' | 'interfaceNam
     ...{ protocol: ROUTE_PROTOCOL_MUSLIN, metric: TUNNEL_METRIC, table: TABLE_MAIN },
   };
 }
+
+/** The kernel shows the interface of each route, so a wanted route without one would never be there. */
+const viaOf = ({ interfaceName }: Reach) => (interfaceName === undefined ? {} : { interfaceName });
 
 /** The borrowed address itself, as a prefix of its borrower. */
 export function borrowedPrefix(ip: Ip, node: string): NodePrefix {

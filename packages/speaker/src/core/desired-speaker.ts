@@ -89,7 +89,7 @@ export function desiredSpeaker(
   };
 }
 
-/** Nothing of Muslin encapsulates, so both words that speak of no encapsulation leave all pools to BGP. */
+/** Routes of VXLAN are the agent's, and nothing sends by IP in IP, so both words that speak of no encapsulation leave all pools to BGP. */
 function foreignPools(facts: ClusterFacts, mode: ProgramClusterRoutes): readonly Prefix[] {
   const isForeign = ({ ipipMode }: Pool) =>
     mode === 'Disabled' || (mode === 'EnabledIPIPOnly' && ipipMode === 'Never');
