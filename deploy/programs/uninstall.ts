@@ -9,16 +9,17 @@ import {
   planRoutes,
   planSets,
   planTable,
+  planTunnels,
   ROUTE_PROTOCOL_BGP,
   ROUTE_PROTOCOL_MUSLIN,
 } from '@muslin/dataplane';
-import { openKernel } from '@muslin/linux';
+import { openKernel, TunnelDriver } from '@muslin/linux';
 
 const USAGE = `uninstall [--conflist FILE] [--bin-dir DIR] [--run-dir DIR] [--state-dir DIR]
-  removes what Muslin left on this node: rules in iptables and nftables, ipsets, routes, and the files named
+  removes what Muslin left on this node: rules in iptables and nftables, ipsets, routes, tunnels, and the files named
 `;
 
-/** Removes our rules, sets and routes from the kernel; sentences for what could not be read or removed. */
+/** Removes our rules, sets, routes and tunnels from the kernel; sentences for what could not be read or removed. */
 export async function clearKernel(): Promise<readonly string[]> {
   const complaints: string[] = [];
   for (const backend of ['nft', 'legacy'] as const) {
@@ -59,7 +60,17 @@ export async function clearKernel(): Promise<readonly string[]> {
     if (!done.ok) complaints.push(done.fault.message);
     await door.value.close();
   }
-  return complaints;
+  return [...complaints, ...clearTunnels()];
+}
+
+/** Routes through them went first. */
+function clearTunnels(): readonly string[] {
+  const opened = TunnelDriver.open();
+  if (!opened.ok) return [opened.fault.message];
+  using driver = opened.value;
+  const there = driver.read();
+  if (!there.ok) return [there.fault.message];
+  return driver.apply(planTunnels({ devices: [], entries: [] }, there.value)).map(({ message }) => message);
 }
 
 async function main(): Promise<number> {

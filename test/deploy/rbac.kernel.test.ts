@@ -336,12 +336,16 @@ describe('an installation while it works', () => {
       routes: (await inside('ip', 'route', 'show', 'table', 'all'))
         .split('\n')
         .filter(line => /proto (109|bgp)/.test(line)),
+      tunnels: (await inside('ip', '-o', 'link', 'show', 'type', 'vxlan')).split('\n').filter(Boolean),
     });
     const before = await traces();
     expect(before.rules.length).toBeGreaterThan(10);
     expect(before.sets.length).toBeGreaterThan(0);
     expect(before.routes.length).toBeGreaterThan(0);
     await Promise.all(extra.map(child => child.stop()));
+    // As an agent leaves it where a pool has vxlanMode; here it would remove it.
+    await inside('ip', 'link', 'add', 'vxlan.muslin', 'type', 'vxlan', 'id', '4096', 'dstport', '4789');
+    expect((await traces()).tunnels).toHaveLength(1);
     const folder = `${lab.cluster.folder}/${name}`;
     const script = ourProgram(
       `${ROOT}/deploy/programs/uninstall.ts`,
@@ -352,7 +356,7 @@ describe('an installation while it works', () => {
     });
     expect(done.stderr).toBe('');
     expect(done.stdout).toContain('nothing of Muslin is left');
-    expect(await traces()).toEqual({ rules: [], sets: [], routes: [] });
+    expect(await traces()).toEqual({ rules: [], sets: [], routes: [], tunnels: [] });
   });
 });
 
