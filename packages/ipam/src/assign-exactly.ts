@@ -1,3 +1,4 @@
+import type { Pool } from '@muslin/api';
 import { fail, formatIp, type Ip, ok, prefixHas, type Result } from '@muslin/net';
 import { assignIn } from './assign-in.ts';
 import { formatOwner } from './block-spec.ts';
@@ -23,7 +24,10 @@ export function* assignExactly(
     candidate =>
       prefixHas(candidate.cidr, ip) && !candidate.disabled && candidate.allowedUses.has(request.use),
   );
-  if (pool === undefined) return fail(notInAPool(ip, tried));
+  if (pool === undefined) {
+    for (const each of request.pools) tried.push({ at: each.name, why: whyNotFrom(each, ip, request.use) });
+    return fail(notInAPool(ip, tried));
+  }
   const cidr = blockHolding(pool, ip);
   const { strictAffinity, autoAllocateBlocks } = request.config;
   for (let i = 0; i < MOST_ROUNDS; i++) {
@@ -57,4 +61,10 @@ export function* assignExactly(
     if (!claimed.ok && claimed.fault.code !== 'claimed') return claimed;
   }
   return fail(gaveUp(`address ${formatIp(ip)}`, tried));
+}
+
+function whyNotFrom(pool: Pool, ip: Ip, use: AllocationRequest['use']): string {
+  if (!prefixHas(pool.cidr, ip)) return `IPPool ${pool.name} does not hold ${formatIp(ip)}`;
+  if (pool.disabled) return `IPPool ${pool.name} is disabled`;
+  return `IPPool ${pool.name} does not allow the use ${use}`;
 }

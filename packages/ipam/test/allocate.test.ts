@@ -425,3 +425,19 @@ describe('a machine', () => {
     expect(world.of('IPAMHandle').map(o => o.metadata.name)).toEqual(['k8s-pod-network.q']);
   });
 });
+
+it('an address that no pool gives is refused with what excludes each pool', () => {
+  const pools = [
+    pool('10.1.0.0/24', 26, { name: 'off', disabled: true }),
+    pool('10.2.0.0/24', 26, { name: 'other' }),
+  ];
+  const step = allocate(podRequest('a', 'p', pools, { ips: [mustIp('10.1.0.7')] }));
+  const world = new World();
+  let at = step.begin();
+  while (at.effect.type !== 'done') at = step.step(at.state, world.perform(at.effect));
+  const { outcome } = at.effect;
+  expect(outcome.ok ? [] : outcome.fault.tried).toEqual([
+    { at: 'off', why: 'IPPool off is disabled' },
+    { at: 'other', why: 'IPPool other does not hold 10.1.0.7' },
+  ]);
+});
