@@ -16,6 +16,7 @@ interface Options {
 const SUITES: Readonly<Record<string, () => Promise<readonly Suite[]>>> = {
   lab: async () => [await import('./lab.ts')],
   bgp: async () => [await import('./bgp/suite.ts')],
+  fanout: async () => [await import('./fanout/suite.ts')],
   cni: async () => [await import('./cni/suite.ts')],
   policy: async () => [
     await import('../../packages/policy/bench/graph.ts'),

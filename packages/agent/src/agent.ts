@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { DEFAULT_IPAM_CONFIG, ipamConfigFromSpec } from '@muslin/ipam';
-import type { AnyObject, KubeClient } from '@muslin/kube';
+import { type AnyObject, type KubeClient, watchCluster } from '@muslin/kube';
 import {
   watchPacketLog,
   ConntrackDriver,
@@ -18,6 +18,8 @@ import { DelQueue } from './cni/del-queue.ts';
 import { AgentCore } from './core/agent-core.ts';
 import { ownBlocks } from './core/own-blocks.ts';
 import { EnforcedSince } from './enforced-since.ts';
+import { ClusterSource } from './fanout/cluster-source.ts';
+import { streamOf } from './fanout/fanout-options.ts';
 import { felixSettings } from './felix-settings.ts';
 import { FlowLog } from './flows/flow-log.ts';
 import { deniedLabels } from './flows/denied-labels.ts';
@@ -46,7 +48,6 @@ import { nodePrefixes } from './tunnel/node-prefixes.ts';
 import { TunnelAddresses } from './tunnel/tunnel-addresses.ts';
 import { TunnelKeeper } from './tunnel/tunnel-keeper.ts';
 import { tunnelSettings } from './tunnel/tunnel-settings.ts';
-import { watchCluster } from './watches.ts';
 
 /** A running agent. */
 export interface Agent {
@@ -284,6 +285,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     unrouted: hostInterface => unrouted.get(hostInterface),
     ready: () => ready,
     pods,
+    knowsAll: () => source.knowsAll,
     mtu: () => keeper.podMtu(),
     log: line => log.warn(line),
   });
@@ -299,9 +301,14 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   });
   addressReporter.poke();
 
-  const watches = watchCluster(
-    client,
-    ({ kind, object, gone, policyKey }) => {
+  const source = new ClusterSource({
+    watch: onSighting => watchCluster(client, onSighting, (kind, message) => log.warn({ kind }, message)),
+    ...(options.fanout !== undefined && { stream: streamOf(options.node, options.fanout, log) }),
+    fallBackMs: options.fanout?.fallBackMs ?? 0,
+    onMembers: (id, change) => core.tell({ type: 'members', id, change }),
+    onNews: () => enforcer.poke(),
+    onTurn: (to, why) => log.warn({ to }, why),
+    onSighting: ({ kind, object, gone, policyKey }) => {
       since.saw(kind, object, policyKey, gone);
       const { name = '' } = object.metadata;
       switch (kind) {
@@ -334,17 +341,15 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
           core.tell(gone ? { type: 'gone', object } : { type: 'object', object });
       }
       if (OVERLAY_KINDS.has(kind)) keeper.poke();
-      enforcer.poke();
     },
-    (kind, message) => log.warn({ kind }, message),
-  );
+  });
   const look = secondLook(() => enforcer.lookAgain());
   const changes = watchNft({ onChange: look.soon });
   if (!changes.ok)
     log.warn({ fault: changes.fault.message }, 'foreign changes of rules are only seen from time to time');
-  watches.group.start();
-  void watches.group.whenSynced().then(() => {
-    log.info('every watch is complete: enforcing');
+  source.start();
+  void source.whenSynced().then(() => {
+    log.info({ source: source.source }, 'the view of the cluster is complete: enforcing');
     configure();
     // Its routes are wanted from the first round on, or that would take them away.
     keeper.start();
@@ -368,10 +373,11 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     },
     '/v1/status': () => ({
       node: options.node,
-      ready: ready && !isStale(watches.group.staleSince),
+      ready: ready && !isStale(source.staleSince),
+      source: source.source,
       dataplane: choice,
-      staleSince: watches.group.staleSince,
-      waitingFor: watches.missing(),
+      staleSince: source.staleSince,
+      waitingFor: source.missing(),
       established: established(),
       lastCut,
       keptAddresses: addresses.inHand,
@@ -397,7 +403,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       if (packetLog?.ok) packetLog.value.stop();
       addresses.stop();
       status.close();
-      await Promise.all([enforcer.stop(), watches.group.stop(), links.stop()]);
+      await Promise.all([enforcer.stop(), source.stop(), links.stop()]);
       tracker.value.close();
       await kernel.close();
       netlink.close();

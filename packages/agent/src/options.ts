@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { FANOUT_FLAGS, type FanoutOptions, readFanout } from './fanout/fanout-options.ts';
 
 /** How the agent was started. */
 export interface AgentOptions {
@@ -22,6 +23,8 @@ export interface AgentOptions {
   readonly prove: 'enforce' | 'warn' | 'off';
   /** Whether rules tell of packets that they deny. */
   readonly flows: 'on' | 'off';
+  /** Controllers that tell this node what concerns it; undefined: it watches the API server. */
+  readonly fanout: FanoutOptions | undefined;
   /** Milliseconds between looks at what others may have changed. */
   readonly refreshMs: number;
 }
@@ -41,6 +44,10 @@ export const USAGE = `muslin-agent --node NAME [options]
   --prove WHAT          enforce: load no rules that are not proved to mean what the policies mean;
                         warn: load them and say so; off (enforce)
   --flows WHAT          tell of denied packets (on), or not (off) (on)
+  --fanout HOST:PORT    be told by a controller what concerns this node, over mutual TLS, instead of watching
+                        the whole cluster; needs --fanout-cert, --fanout-key, --fanout-ca (PEM files)
+  --fanout-name NAME    name in the controllers' certificate (muslin-controller)
+  --fanout-fallback-ms N  watch the API server when the controllers are silent for so long (15000)
   --refresh-ms N        how often to look for foreign changes of our rules (10000)
 `;
 
@@ -63,6 +70,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
         'keep-addresses': text,
         prove: text,
         flows: text,
+        ...FANOUT_FLAGS,
         'refresh-ms': text,
       },
     }));
@@ -92,6 +100,8 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
   const keepAddresses = Number(values['keep-addresses'] ?? 16);
   if (!Number.isInteger(keepAddresses) || keepAddresses < 0 || keepAddresses > 64)
     return '--keep-addresses takes a whole number from 0 to 64';
+  const fanout = readFanout(values);
+  if (typeof fanout === 'string') return fanout;
   const stateDir = (values['state-dir'] as string | undefined) ?? '/var/lib/muslin';
   return {
     node,
@@ -105,6 +115,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
     keepAddresses,
     prove,
     flows,
+    fanout,
     refreshMs,
   };
 }

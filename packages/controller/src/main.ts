@@ -4,6 +4,7 @@ import { EventRecorder, KubeClient, LeaderElection, loadConnection, loadKubeconf
 import { serveStatus } from '@muslin/linux';
 import { pino } from 'pino';
 import { Controllers } from './controllers.ts';
+import { serveFanout } from './fanout/serve-fanout.ts';
 import { readOptions } from './options.ts';
 
 /** One write a second from one process: a successor of a leader that died begins five to seven seconds later. */
@@ -57,10 +58,23 @@ const election = new LeaderElection(
 controllers.start();
 election.start();
 
+const fanout =
+  options.fanout === undefined
+    ? undefined
+    : await serveFanout(client, options.fanout, line => logger.warn(line)).catch((error: Error) =>
+        refuse(`--fanout-listen: ${error.message}`),
+      );
+
 mkdirSync(runDir, { recursive: true });
 const status = await serveStatus(`${runDir}/controller.sock`, {
   '/healthz': () => 'ok\n',
-  '/v1/status': () => ({ id, role: election.role, leader, synced: controllers.watches.synced }),
+  '/v1/status': () => ({
+    id,
+    role: election.role,
+    leader,
+    synced: controllers.watches.synced,
+    fanout: fanout?.status,
+  }),
   // A replica that does not lead has not looked: what it knew would only be counted twice.
   '/metrics': () => (election.role === 'leader' ? controllers.garbage.metrics() : ''),
 });
@@ -68,5 +82,7 @@ const status = await serveStatus(`${runDir}/controller.sock`, {
 for (const name of ['SIGTERM', 'SIGINT'] as const)
   process.once(name, () => {
     status.close();
-    void Promise.all([controllers.stop(), election.stop(), events.stop()]).then(() => process.exit(0));
+    void Promise.all([controllers.stop(), election.stop(), events.stop(), fanout?.stop()]).then(() =>
+      process.exit(0),
+    );
   });

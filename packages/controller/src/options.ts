@@ -1,11 +1,15 @@
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
+import { FANOUT_FLAGS, type FanoutOptions, readFanoutOptions } from './fanout/serve-fanout.ts';
 
 export const USAGE = `muslin-controller [--kubeconfig FILE] [--run-dir DIR] [--id NAME] [--namespace NAMESPACE]
                   [--garbage free|dry-run|off]
+                  [--fanout-listen HOST:PORT --fanout-cert FILE --fanout-key FILE --fanout-ca FILE]
   --id NAME         identity in the leader election (host name)
   --namespace NS    where the Lease stands (kube-system)
   --garbage MODE    free lost addresses (free), only tell of them (dry-run), or neither (off)
+  --fanout-listen   serve each agent what its node needs, to clients whose certificates the authority in
+                    --fanout-ca signed for system:node:NODE (off)
 `;
 
 const GARBAGE_MODES = ['free', 'dry-run', 'off'] as const;
@@ -18,6 +22,8 @@ export interface ControllerOptions {
   readonly id: string;
   readonly namespace: string;
   readonly garbage: (typeof GARBAGE_MODES)[number];
+  /** Where agents may be told what concerns their nodes; undefined: nowhere. */
+  readonly fanout: FanoutOptions | undefined;
 }
 
 /** Reads the command line; a text is the sentence to print before exiting with code 2. */
@@ -26,12 +32,18 @@ export function readOptions(args: readonly string[]): ControllerOptions | string
     const text = { type: 'string' } as const;
     const { values } = parseArgs({
       args: [...args],
-      options: { kubeconfig: text, 'run-dir': text, id: text, namespace: text, garbage: text },
+      options: {
+        ...{ kubeconfig: text, 'run-dir': text, id: text, namespace: text, garbage: text },
+        ...FANOUT_FLAGS,
+      },
     });
     const garbage = GARBAGE_MODES.find(each => each === (values.garbage ?? 'free'));
     if (garbage === undefined) return `--garbage ${values.garbage}: choose free, dry-run or off\n${USAGE}`;
+    const fanout = readFanoutOptions(values);
+    if (typeof fanout === 'string') return `${fanout}\n${USAGE}`;
     return {
       garbage,
+      fanout,
       kubeconfig: values.kubeconfig,
       runDir: values['run-dir'] ?? '/run/muslin',
       id: `${values.id ?? hostname()}-${process.pid}`,

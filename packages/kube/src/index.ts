@@ -4,6 +4,29 @@
  * @packageDocumentation
  */
 export { backOffMs, type BackOffShape, DEFAULT_BACK_OFF } from './back-off.ts';
+export { type ClusterWatches, type Sighting, watchCluster } from './cluster-watches.ts';
+export {
+  decodeHello,
+  decodeLine,
+  encodeBeat,
+  encodeEnd,
+  encodeGone,
+  encodeHello,
+  encodeMembers,
+  encodeObject,
+  encodeRefusal,
+  encodeSet,
+  encodeSetGone,
+  encodeWelcome,
+  FANOUT_PROTOCOL,
+  type FanoutFault,
+  type FanoutHello,
+  type FanoutLine,
+  type FanoutMembers,
+  type FanoutObject,
+  type FanoutPart,
+} from './fanout-message.ts';
+export { LineSplitter, type LineStep } from './lines.ts';
 export { type Clock, type Random, systemClock } from './clock.ts';
 export type { Bearer, ConfigFault, Connection, ExecPlugin, Material } from './connection.ts';
 export { inClusterConnection, type InClusterOptions, loadConnection } from './in-cluster.ts';

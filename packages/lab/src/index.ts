@@ -1,1 +1,1 @@
-export {};
+export { Authority, type CertificateFiles } from './authority.ts';

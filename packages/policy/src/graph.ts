@@ -11,6 +11,7 @@ import type {
   Policy,
   PolicyKey,
   ServiceFacts,
+  SetId,
   Tier,
 } from '@muslin/api';
 import { ActivePolicies } from './graph/active-policies.ts';
@@ -19,6 +20,11 @@ import { LocalEndpoints } from './graph/local-endpoints.ts';
 import { MemberSets } from './graph/member-sets.ts';
 import { failsafeOf } from './host-plan.ts';
 import { resolvePolicy } from './resolved-policy.ts';
+
+/** What is told about the members of a set that this graph can't see itself. */
+export type ElsewhereChange =
+  | { readonly members: ReadonlySet<string> | undefined }
+  | { readonly add: Iterable<string>; readonly remove: Iterable<string> };
 
 /**
  * One node's `nodeState`, kept up to date: `update` takes notes, `flush` works out what they come to.
@@ -106,6 +112,20 @@ export class Graph {
       case 'pool':
         break; // Policies do not look at them.
     }
+  }
+
+  /**
+   * Takes members of a set that facts elsewhere bring in, when this graph is given only the facts of its own node:
+   * `members` replaces them (undefined: none are told any more), `add` and `remove` change them. A member of both is one.
+   */
+  tellElsewhere(id: SetId, change: ElsewhereChange): void {
+    if ('members' in change) this.#sets.tellElsewhere(id, change.members);
+    else this.#sets.changeElsewhere(id, change.add, change.remove);
+  }
+
+  /** Sets of which members were told from elsewhere: a live view. */
+  get elsewhere(): ReadonlyMap<SetId, ReadonlySet<string>> {
+    return this.#sets.elsewhere;
   }
 
   /** What changed since the last `flush`; applying it to that state gives the new one. */

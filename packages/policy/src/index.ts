@@ -28,7 +28,8 @@ export {
   type Note,
   type PathExplanation,
 } from './flow.ts';
-export { Graph } from './graph.ts';
+export { type ElsewhereChange, Graph } from './graph.ts';
+export { Interests, type NodeInterest, type SharedNews } from './interests.ts';
 export { type HostViews, HostWay } from './host-way.ts';
 export { Judge } from './judge.ts';
 export { type PolicyView, viewOf } from './policy-view.ts';

@@ -1,4 +1,11 @@
-import { type Endpoint, type EndpointKey, type FactChange, type NodeState, SnapshotStore } from '@muslin/api';
+import {
+  type Endpoint,
+  type EndpointKey,
+  type FactChange,
+  type NodeState,
+  type SetId,
+  SnapshotStore,
+} from '@muslin/api';
 import {
   blackholeRoute,
   compile,
@@ -10,7 +17,7 @@ import {
   workloadRoute,
 } from '@muslin/dataplane';
 import type { Family, Ip, Prefix } from '@muslin/net';
-import { applyDelta, EMPTY_NODE_STATE, Graph, isEmptyDelta } from '@muslin/policy';
+import { applyDelta, type ElsewhereChange, EMPTY_NODE_STATE, Graph, isEmptyDelta } from '@muslin/policy';
 import { familyState } from './family-state.ts';
 import { hostPortsOf, type LocalEndpoint, type OwnBlock } from './local-endpoint.ts';
 
@@ -21,6 +28,8 @@ export type AgentInput =
   | { readonly type: 'local'; readonly endpoint: LocalEndpoint }
   | ({ readonly type: 'not-local' } & Pick<LocalEndpoint, 'key' | 'containerId' | 'hostInterface'>)
   | { readonly type: 'blocks'; readonly blocks: readonly OwnBlock[] }
+  /** Members of a set that only others see, when this node is told no more than concerns it. */
+  | { readonly type: 'members'; readonly id: SetId; readonly change: ElsewhereChange }
   /** Interfaces of the node that are no pod's. */
   | { readonly type: 'links'; readonly links: NodeConfig['links'] }
   /** Routes of tunnels, and the nodes that may send encapsulated packets; undefined: nothing is decapsulated here. */
@@ -111,6 +120,9 @@ export class AgentCore {
         return;
       case 'blocks':
         this.#blocks = input.blocks;
+        return;
+      case 'members':
+        this.#graph.tellElsewhere(input.id, input.change);
         return;
       case 'links':
         if (textOf(input.links) === textOf(this.#links)) return;

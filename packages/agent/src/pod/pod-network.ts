@@ -38,6 +38,8 @@ export interface PodNetworkOptions {
   /** Whether this agent knows the cluster's policies yet. */
   readonly ready: () => boolean;
   readonly pods: PodCache;
+  /** See `findPod`. */
+  readonly knowsAll?: () => boolean;
   /** MTU for pods when the configuration names none. */
   readonly mtu: () => number;
   readonly log: (line: string) => void;

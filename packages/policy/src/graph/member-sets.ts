@@ -8,6 +8,8 @@ import { SelectorIndex } from './selector-index.ts';
 interface Tracked {
   readonly meaning: SetMeaning;
   readonly counted: CountedMembers;
+  /** What its Service brought in. */
+  backends: ReadonlySet<string>;
   references: number;
   /** Whether a flush has told of it; from then on changes are collected. */
   told: boolean;
@@ -20,6 +22,8 @@ export class MemberSets {
   readonly #tracked = new Map<SetId, Tracked>();
   readonly #selectors = new SelectorIndex<SetId>();
   readonly #byService = new Map<string, Set<SetId>>();
+  /** Members that bearers elsewhere bring in, as somebody who sees them all has told. */
+  readonly #elsewhere = new Map<SetId, Set<string>>();
   readonly #touched = new Set<SetId>();
   readonly #state = new Map<SetId, MemberSet>();
   readonly #bearers: LabelIndex<Bearer>;
@@ -45,6 +49,7 @@ export class MemberSets {
     const tracked: Tracked = {
       meaning,
       counted: new CountedMembers(),
+      backends: new Set(),
       references: 1,
       told: false,
       added: new Set(),
@@ -52,6 +57,7 @@ export class MemberSets {
     };
     this.#tracked.set(id, tracked);
     this.#touched.add(id);
+    for (const member of this.#elsewhere.get(id) ?? []) tracked.counted.add(member);
     const selector = selectorOf(meaning);
     if (selector !== undefined) {
       this.#selectors.set(id, selector);
@@ -95,10 +101,37 @@ export class MemberSets {
       if (tracked === undefined) continue;
       const facts = this.#services.get(service);
       const wanted = new Set(facts === undefined ? [] : membersOfService(tracked.meaning, facts));
-      const { members } = tracked.counted;
-      for (const member of wanted.difference(members)) this.#add(id, tracked, member);
-      for (const member of members.difference(wanted)) this.#remove(id, tracked, member);
+      const old = tracked.backends;
+      for (const member of wanted.difference(old)) this.#add(id, tracked, member);
+      for (const member of old.difference(wanted)) this.#remove(id, tracked, member);
+      tracked.backends = wanted;
     }
+  }
+
+  /** Replaces the members that are told from elsewhere; undefined: nobody tells of this set any more. */
+  tellElsewhere(id: SetId, members: ReadonlySet<string> | undefined): void {
+    const old = this.#elsewhere.get(id) ?? new Set();
+    this.changeElsewhere(id, (members ?? new Set()).difference(old), old.difference(members ?? new Set()));
+    if (members === undefined) this.#elsewhere.delete(id);
+  }
+
+  /** Adds to those members and takes from them; what they are already changes nothing. */
+  changeElsewhere(id: SetId, add: Iterable<string>, remove: Iterable<string>): void {
+    let told = this.#elsewhere.get(id);
+    if (told === undefined) this.#elsewhere.set(id, (told = new Set()));
+    const tracked = this.#tracked.get(id);
+    for (const member of add) {
+      if (told.has(member)) continue;
+      told.add(member);
+      if (tracked !== undefined) this.#add(id, tracked, member);
+    }
+    for (const member of remove)
+      if (told.delete(member) && tracked !== undefined) this.#remove(id, tracked, member);
+  }
+
+  /** Sets of which members are told from elsewhere. */
+  get elsewhere(): ReadonlyMap<SetId, ReadonlySet<string>> {
+    return this.#elsewhere;
   }
 
   /** What changed since the last flush. */

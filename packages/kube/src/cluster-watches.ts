@@ -1,15 +1,11 @@
-import {
-  type AnyObject,
-  apiVersionOf,
-  type KubeFault,
-  type ListWatch,
-  RESOURCES,
-  Reflector,
-  ReflectorGroup,
-  type Resource,
-} from '@muslin/kube';
+import type { KubeFault } from './kube-fault.ts';
+import type { AnyObject } from './kube-object.ts';
+import { type ListWatch, Reflector } from './reflector.ts';
+import { ReflectorGroup } from './reflector-group.ts';
+import { apiVersionOf, type Resource } from './resource.ts';
+import { RESOURCES } from './resources.ts';
 
-/** A kind that the agent watches. */
+/** A kind that policies and addresses depend on. */
 interface Watched {
   readonly resource: Resource;
   /** Begins the keys of its policies, as normalisation makes them; absent for kinds that are no policies. */
@@ -18,7 +14,7 @@ interface Watched {
   readonly optional?: true;
 }
 
-/** Everything that decides what this node's kernel holds. Pods of all nodes: they are members of sets. */
+/** Everything that decides what the kernel of a node holds. Pods of all nodes: they are members of sets. */
 const WATCHED: Readonly<Record<string, Watched>> = {
   Node: { resource: RESOURCES.Node },
   Namespace: { resource: RESOURCES.Namespace },
@@ -59,7 +55,7 @@ export interface Sighting {
   readonly policyKey: string | undefined;
 }
 
-/** All watches of the agent. */
+/** The watches of everything that nodes enforce. */
 export interface ClusterWatches {
   readonly group: ReflectorGroup;
   /** Kinds of which no complete list was seen yet. */

@@ -1,0 +1,256 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer, type TLSSocket } from 'node:tls';
+import {
+  decodeHello,
+  encodeBeat,
+  encodeEnd,
+  encodeRefusal,
+  encodeWelcome,
+  FANOUT_PROTOCOL,
+  LineSplitter,
+  type Sighting,
+} from '@muslin/kube';
+import { fail, ok, type Result } from '@muslin/net';
+import { Fanout } from './fanout.ts';
+import type { FeedLimits, NodeFeed } from './node-feed.ts';
+import { nodeOfCertificate } from './node-identity.ts';
+
+/** PEM files of the listener: its certificate, its key, and who may sign certificates of nodes. Read again when they change. */
+export interface FanoutFiles {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
+export interface FanoutServerOptions {
+  readonly host: string;
+  /** 0: any. */
+  readonly port: number;
+  readonly files: FanoutFiles;
+  /** How long the controller has not heard from the API server, in ms; undefined until it has seen everything. */
+  readonly staleMs: () => number | undefined;
+  readonly log: (line: string) => void;
+  readonly beatMs?: number;
+  readonly limits?: FeedLimits;
+}
+
+/** What is waiting for one another before it is worked out and told: bursts cost one flush. */
+const GATHER_MS = 5;
+const HELLO_MS = 10_000;
+const HELLO_BYTES = 4 << 10;
+/** An agent that takes nothing for so long is gone, or as good as. */
+const STUCK_MS = 60_000;
+/** How long messages are kept for an agent that left. */
+const AWAY_MS = 120_000;
+const RELOAD_MS = 30_000;
+
+interface Listener {
+  readonly socket: TLSSocket;
+  readonly feed: NodeFeed;
+  /** The last message that was sent; undefined: it needs the whole. */
+  sent: number | undefined;
+  stuckSince: number | undefined;
+}
+
+/** Serves every node what concerns it over mutual TLS. A replica needs no lead: it only reads. */
+export class FanoutServer {
+  readonly epoch = randomUUID();
+  readonly #options: FanoutServerOptions;
+  readonly #fanout: Fanout;
+  readonly #listeners = new Map<string, Listener>();
+  readonly #away = new Map<string, number>();
+  readonly #beatMs: number;
+  readonly #server;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #gathering: NodeJS.Timeout | undefined;
+  #material: ReturnType<typeof read>;
+  /** Counted for the status page. */
+  readonly counts = { events: 0, flushes: 0, told: 0, bytes: 0, wholes: 0, refused: 0 };
+
+  constructor(options: FanoutServerOptions) {
+    this.#options = options;
+    this.#fanout = new Fanout(options.limits);
+    this.#beatMs = options.beatMs ?? 10_000;
+    this.#material = read(options.files);
+    this.#server = createServer(
+      { ...this.#material, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' },
+      socket => this.#greet(socket),
+    );
+    this.#server.on('tlsClientError', error =>
+      options.log(`fan-out: a client left the handshake: ${error.message}`),
+    );
+  }
+
+  /** Opens the port; the number of it. Rejects when it can't be had. */
+  async listen(): Promise<number> {
+    const { host, port } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, resolve);
+    });
+    this.#timers.push(setInterval(() => this.#beat(), this.#beatMs));
+    this.#timers.push(setInterval(() => this.#reload(), RELOAD_MS));
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** A watch showed something. */
+  saw(sighting: Sighting): void {
+    this.counts.events++;
+    this.#fanout.saw(sighting);
+    if (this.#options.staleMs() === undefined) return;
+    this.#gathering ??= setTimeout(() => this.flush(), GATHER_MS);
+  }
+
+  /** Works out and tells what was seen; when the first complete view is there, and whenever something came. */
+  flush(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    const { nodes, bytes } = this.#fanout.flush();
+    this.counts.flushes++;
+    this.counts.told += nodes;
+    this.counts.bytes += bytes;
+    for (const listener of this.#listeners.values()) this.#pump(listener);
+  }
+
+  /** Listening nodes, and bytes kept for those that are away or slow. */
+  get status() {
+    return { epoch: this.epoch, listening: this.#listeners.size, kept: this.#fanout.kept, ...this.counts };
+  }
+
+  async stop(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#gathering);
+    for (const { socket } of this.#listeners.values()) socket.destroy();
+    await new Promise<void>(resolve => this.#server.close(() => resolve()));
+  }
+
+  #greet(socket: TLSSocket): void {
+    socket.on('error', () => {});
+    const refuse = (message: string) => {
+      this.counts.refused++;
+      this.#options.log(`fan-out: refused ${socket.remoteAddress}: ${message}`);
+      socket.end(encodeRefusal(message));
+    };
+    const lines = new LineSplitter(HELLO_BYTES);
+    const timer = setTimeout(() => refuse(`no hello within ${HELLO_MS / 1000} seconds`), HELLO_MS);
+    socket.once('close', () => clearTimeout(timer));
+    const first = (chunk: Buffer) => {
+      const [step] = lines.push(chunk);
+      if (step === undefined) return;
+      clearTimeout(timer);
+      // Nothing that comes later is read, but it must not stop the flow.
+      socket.off('data', first).resume();
+      const hello =
+        'tooLong' in step ? fail('hello is longer than any hello') : this.#judge(socket, step.line);
+      if (hello.ok) this.#admit(socket, hello.value.node, hello.value.seq);
+      else refuse(hello.fault);
+    };
+    socket.on('data', first);
+  }
+
+  /** Whether the client may be told what it asks for. Verified here and not by the library: whoever is refused reads why. */
+  #judge(socket: TLSSocket, line: Uint8Array): Result<{ node: string; seq: number | undefined }, string> {
+    if (!socket.authorized) return fail(unauthorized(socket));
+    const own = nodeOfCertificate(socket.getPeerCertificate());
+    if (!own.ok) return own;
+    const hello = decodeHello(line);
+    if (!hello.ok) return fail(hello.fault.message);
+    const { protocol, node, epoch, seq } = hello.value;
+    if (protocol !== FANOUT_PROTOCOL)
+      return fail(
+        `the agent speaks version ${protocol} of fan-out, this controller ${FANOUT_PROTOCOL}: upgrade the older one`,
+      );
+    if (node !== own.value)
+      return fail(`the certificate is of node ${own.value}, which gets nothing of node ${node}`);
+    if (this.#options.staleMs() === undefined)
+      return fail('this controller has not seen the whole cluster yet: try again');
+    return ok({ node, seq: epoch === this.epoch ? seq : undefined });
+  }
+
+  #admit(socket: TLSSocket, node: string, seq: number | undefined): void {
+    // What was seen and not told yet must not be in the whole and told again in another order.
+    this.flush();
+    this.#listeners.get(node)?.socket.destroy();
+    this.#away.delete(node);
+    const listener: Listener = { socket, feed: this.#fanout.listen(node), sent: seq, stuckSince: undefined };
+    this.#listeners.set(node, listener);
+    socket.write(encodeWelcome(this.epoch, this.#beatMs));
+    socket.on('drain', () => {
+      listener.stuckSince = undefined;
+      // Whole messages are as of a flush.
+      if (listener.sent !== listener.feed.seq) this.flush();
+    });
+    socket.once('close', () => {
+      if (this.#listeners.get(node) !== listener) return;
+      this.#listeners.delete(node);
+      this.#away.set(node, Date.now());
+    });
+    this.#pump(listener, node);
+  }
+
+  /** Sends what is missing as long as the agent takes it; one that lags too far gets the whole instead. */
+  #pump(listener: Listener, node = this.#nameOf(listener)): void {
+    const { socket, feed } = listener;
+    while (!socket.destroyed && !socket.writableNeedDrain && listener.sent !== feed.seq) {
+      const next = listener.sent === undefined ? undefined : feed.after(listener.sent);
+      const lines = next?.lines ?? this.#fanout.whole(node);
+      if (next === undefined) this.counts.wholes++;
+      listener.sent = next?.seq ?? feed.seq;
+      socket.cork();
+      for (const line of lines) socket.write(line);
+      socket.write(encodeEnd(listener.sent, next === undefined));
+      socket.uncork();
+    }
+    if (socket.writableNeedDrain) listener.stuckSince ??= Date.now();
+  }
+
+  #nameOf(listener: Listener): string {
+    for (const [node, each] of this.#listeners) if (each === listener) return node;
+    return '';
+  }
+
+  #beat(): void {
+    const now = Date.now();
+    for (const { socket, sent, stuckSince } of this.#listeners.values()) {
+      if (stuckSince !== undefined && now - stuckSince > STUCK_MS) socket.destroy();
+      else if (!socket.writableNeedDrain) socket.write(encodeBeat(sent ?? 0, this.#options.staleMs() ?? 0));
+    }
+    for (const [node, since] of this.#away)
+      if (now - since > AWAY_MS) {
+        this.#away.delete(node);
+        this.#fanout.forget(node);
+      }
+  }
+
+  #reload(): void {
+    try {
+      const material = read(this.#options.files);
+      if (
+        `${material.cert}${material.key}${material.ca}` ===
+        `${this.#material.cert}${this.#material.key}${this.#material.ca}`
+      )
+        return;
+      this.#server.setSecureContext(material);
+      this.#material = material;
+    } catch (error) {
+      this.#options.log(
+        `fan-out: certificates can't be read again, the old ones serve on: ${(error as Error).message}`,
+      );
+    }
+  }
+}
+
+function read({ cert, key, ca }: FanoutFiles) {
+  return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8'), ca: readFileSync(ca, 'utf8') };
+}
+
+function unauthorized(socket: TLSSocket): string {
+  const subject = socket.getPeerCertificate()?.subject;
+  if (subject === undefined || Object.keys(subject).length === 0)
+    return 'an agent must show a client certificate, and showed none';
+  const code = String(socket.authorizationError);
+  if (code.includes('CERT_HAS_EXPIRED')) return `the certificate of ${subject.CN} has expired: renew it`;
+  return `the certificate of ${subject.CN} is not signed by an authority that this controller knows (${code})`;
+}
