@@ -230,7 +230,7 @@ describe('an agent on a stream', () => {
           uid: 'uid-db',
           hostInterface: 'msl1',
           ips: [{ family: 4, bits: 0x0a000001 }],
-          routedBy: 'muslin',
+          routedBy: 'us',
           ports: [],
         },
       });

@@ -97,7 +97,7 @@ describe('Interests', () => {
       fc.property(hostWorlds, steps, (world, list) => {
         run(world, list);
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 

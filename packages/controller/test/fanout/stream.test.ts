@@ -236,7 +236,7 @@ describe('fan-out', () => {
       fc.property(steps, pick(100, 2_000, 1 << 20), (list, kept) => {
         run(list, kept);
       }),
-      { numRuns: 250 },
+      { numRuns: 120 },
     );
   });
 
