@@ -47,6 +47,7 @@ const AWAY_MS = 120_000;
 const RELOAD_MS = 30_000;
 
 interface Listener {
+  readonly node: string;
   readonly socket: TLSSocket;
   readonly feed: NodeFeed;
   /** The last message that was sent; undefined: it needs the whole. */
@@ -174,7 +175,13 @@ export class FanoutServer {
     this.flush();
     this.#listeners.get(node)?.socket.destroy();
     this.#away.delete(node);
-    const listener: Listener = { socket, feed: this.#fanout.listen(node), sent: seq, stuckSince: undefined };
+    const listener: Listener = {
+      node,
+      socket,
+      feed: this.#fanout.listen(node),
+      sent: seq,
+      stuckSince: undefined,
+    };
     this.#listeners.set(node, listener);
     socket.write(encodeWelcome(this.epoch, this.#beatMs));
     socket.on('drain', () => {
@@ -187,12 +194,12 @@ export class FanoutServer {
       this.#listeners.delete(node);
       this.#away.set(node, Date.now());
     });
-    this.#pump(listener, node);
+    this.#pump(listener);
   }
 
   /** Sends what is missing as long as the agent takes it; one that lags too far gets the whole instead. */
-  #pump(listener: Listener, node = this.#nameOf(listener)): void {
-    const { socket, feed } = listener;
+  #pump(listener: Listener): void {
+    const { socket, feed, node } = listener;
     while (!socket.destroyed && !socket.writableNeedDrain && listener.sent !== feed.seq) {
       const next = listener.sent === undefined ? undefined : feed.after(listener.sent);
       const lines = next?.lines ?? this.#fanout.whole(node);
@@ -204,11 +211,6 @@ export class FanoutServer {
       socket.uncork();
     }
     if (socket.writableNeedDrain) listener.stuckSince ??= Date.now();
-  }
-
-  #nameOf(listener: Listener): string {
-    for (const [node, each] of this.#listeners) if (each === listener) return node;
-    return '';
   }
 
   #beat(): void {
