@@ -1,7 +1,6 @@
 import { formatIp, type Ip, sameIp } from '@muslin/net';
 import type { Overlay } from './overlay.ts';
 import { entryKey, needsNewDevice, type TunnelDevice, type TunnelEntry } from './tunnel-device.ts';
-import { IPIP_NAME } from './tunnel-settings.ts';
 
 /** What the kernel holds of our devices. Devices and entries that are not ours are not in here. */
 export interface ActualTunnels {
@@ -30,7 +29,8 @@ export function planTunnels(
   const gone = new Set<string>();
   const stirred = new Set<string>();
   for (const device of actual.devices) {
-    if (names.has(device.name) || isIdle(device)) continue;
+    // tunl0 is the kernel's and may be Calico's: it is only touched where it is wanted.
+    if (names.has(device.name) || device.kind === 'ipip') continue;
     ops.push({ kind: 'remove', device });
     gone.add(device.name);
   }
@@ -65,11 +65,6 @@ export function planTunnels(
       ops.push({ kind: 'put-entry', entry });
   for (const [key, entry] of kept) if (!keys.has(key)) ops.push({ kind: 'remove-entry', entry });
   return ops;
-}
-
-/** `tunl0` is there as long as its module is: without addresses, and down, it is as good as gone. */
-function isIdle(device: TunnelDevice): boolean {
-  return device.name === IPIP_NAME && !device.up && device.addresses.length === 0;
 }
 
 /** A new MAC, and a device that was down, cost all neighbours, permanent ones too, and IPv6 addresses. */

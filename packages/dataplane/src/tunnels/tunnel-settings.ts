@@ -9,7 +9,7 @@ export const VXLAN_NAMES: Readonly<Record<Family, string>> = { 4: 'vxlan.muslin'
 export const IPIP_NAME = 'tunl0';
 export const WIREGUARD_NAMES: Readonly<Record<Family, string>> = { 4: 'wg.muslin', 6: 'wg-v6.muslin' };
 
-/** Every device of ours. `tunl0` can't be removed: it is taken down instead. */
+/** Every device of ours. `tunl0` is the kernel's and is never removed. */
 export const TUNNEL_DEVICE_NAMES: readonly string[] = [
   ...Object.values(VXLAN_NAMES),
   IPIP_NAME,
