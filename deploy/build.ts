@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -30,6 +30,19 @@ export const THREADS: Readonly<Record<string, string>> = {
  */
 export async function bundle(folder: string): Promise<void> {
   await bundleFiles({ ...PROGRAMS, ...THREADS }, join(folder, 'bin'));
+  // `kubectl muslin` runs the program of this name on PATH; so does its completion.
+  for (const [name, verb] of [
+    ['muslinctl', ''],
+    ['kubectl-muslin', ''],
+    ['kubectl_complete-muslin', '__complete -- '],
+  ] as const) {
+    const path = join(folder, 'bin', name);
+    writeFileSync(
+      path,
+      `#!/bin/sh\nexec node "$(dirname "$(readlink -f "$0")")/muslinctl.mjs" ${verb}"$@"\n`,
+    );
+    chmodSync(path, 0o755);
+  }
   mkdirSync(join(folder, 'shim'), { recursive: true });
   copyFileSync(join(ROOT, 'packages/agent/shim/muslin-cni.c'), join(folder, 'shim/muslin-cni.c'));
 }

@@ -76,6 +76,17 @@ describe('bundles', () => {
     expect(run('muslinctl', '--help').stdout).toContain('why');
   });
 
+  it('kubectl finds muslinctl as its plugin, with exit codes and completion', () => {
+    const { PATH = '' } = process.env;
+    const env = { PATH: `${dir}/bin:${PATH}`, HOME: dir };
+    const kubectl = (...args: readonly string[]) =>
+      spawnSync('kubectl', args, { encoding: 'utf8', env, timeout: 20_000 });
+    const { version } = JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8'));
+    expect(kubectl('muslin', 'version', '--client').stdout).toContain(`muslinctl ${version} `);
+    expect(kubectl('muslin', 'validate', '-f', '/nowhere').status).toBe(2);
+    expect(kubectl('__complete', 'muslin', 'doc').stdout).toContain('doctor');
+  });
+
   it('muslinctl judges a folder of manifests', () => {
     const files = `${ROOT}/docs/examples`;
     const done = run('muslinctl', 'validate', '-f', files);

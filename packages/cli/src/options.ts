@@ -64,8 +64,9 @@ export const OBJECTS: VerbOption = {
 };
 
 export const DRY_RUN: VerbOption = {
-  flags: '--dry-run',
-  summary: 'let the server check it, and change nothing',
+  flags: '--dry-run <where>',
+  summary: 'change nothing: "server" has the server check it (also without a value), "client" checks it here',
+  choices: ['server', 'client', 'none'],
 };
 
 export const SKIP_EMPTY: VerbOption = {
@@ -83,5 +84,10 @@ export const GLOBAL: readonly VerbOption[] = [
     summary: 'how to reach the cluster (default: $KUBECONFIG, ~/.kube/config)',
   },
   { flags: '--context <name>', summary: 'context of the kubeconfig' },
+  {
+    flags: '--allow-version-mismatch',
+    summary: 'for the habits of calicoctl: no version is refused anyway',
+    hidden: true,
+  },
   { flags: '--no-color', summary: 'never colour (also: NO_COLOR in the environment)' },
 ];

@@ -132,6 +132,37 @@ error: ${files.path}/pools.yaml:11: IPPool b: spec.blockSize: must be between 20
     expect(ran.writes.every(({ query }) => query.includes('dryRun=All'))).toBe(true);
   });
 
+  it('ask nobody with --dry-run=client, and find what the meaning forbids', async () => {
+    const ran = await run(['apply', '-f', '-', '--dry-run=client'], { stdin: POOLS.split('---')[0] ?? '' });
+    expect(ran).toMatchObject({
+      ...{ code: 0, writes: [] },
+      stdout: "Successfully applied 1 'IPPool' resource(s) (client dry run)\n",
+    });
+    const wrong = await run(['apply', '-f', '-', '--dry-run=client'], { stdin: POOLS });
+    expect(wrong).toMatchObject({ code: 1, stdout: '', writes: [] });
+    expect(wrong.stderr).toContain('IPPool b: spec.blockSize');
+    expect((await run(['apply', '-f', '-', '--dry-run=both'], { stdin: POOLS })).code).toBe(2);
+    await run(['apply', '-f', '-', '--dry-run=none', '--allow-version-mismatch'], { stdin: POOLS });
+    expect(ran.writes.every(({ query }) => !query.includes('dryRun'))).toBe(true);
+  });
+
+  it('show with diff -f what apply would change, field by field, and change nothing', async () => {
+    const stdin = POOLS.replace('blockSize: 99', 'blockSize: 28');
+    const lists = {
+      [`${calico}/ippools`]: [
+        { metadata: { name: 'a', resourceVersion: '1' }, spec: { cidr: '10.9.0.0/16' } },
+      ],
+    };
+    const ran = await run(['diff', '-f', '-'], { stdin, lists });
+    expect(ran).toMatchObject({ code: 1, stderr: '' });
+    expect(ran.stdout).toContain('IPPool a\n');
+    expect(ran.stdout).toContain('  ~ spec.cidr: "10.9.0.0/16" -> "10.1.0.0/16"\n');
+    expect(ran.stdout).toContain('IPPool b (new)\n');
+    expect(ran.stdout).toContain('  + spec.blockSize: 28\n');
+    expect(ran.writes.every(({ query }) => query.includes('dryRun=All'))).toBe(true);
+    expect((await run(['diff', 'one'])).code).toBe(2);
+  });
+
   it('say which kinds the server does not serve', async () => {
     const ran = await run(['apply', '-f', '-'], {
       stdin: 'apiVersion: x.io/v1\nkind: Y\nmetadata: {name: z}\n',

@@ -48,6 +48,8 @@ async function afterVerb(
   const asked = options.find(
     ({ flags }) => flags.includes('<') && spellings(flags).includes(before.at(-1) ?? ''),
   );
+  if (asked !== undefined && spellings(asked.flags).includes('--node'))
+    return (await namesFor(ctx, input, 'get', ['nodes'])).map(word => ({ word, summary: '' }));
   if (asked !== undefined) return (asked.choices ?? []).map(word => ({ word, summary: '' }));
   if (current.startsWith('-'))
     return options

@@ -11,6 +11,8 @@ export type Written = 'done' | 'skipped';
 /** How objects are written. */
 export interface WriteFlags {
   readonly dryRun: boolean;
+  /** Files: read and look at them, and ask no server. */
+  readonly here?: boolean;
   /** Create: what is there already is fine. Delete: what is not there is fine. */
   readonly tolerant: boolean;
 }

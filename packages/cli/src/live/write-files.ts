@@ -26,6 +26,7 @@ export async function writeFiles(
     ctx.stderr(`warning: ${file}:${line}: no Kubernetes object; left out\n`);
   if (loaded.objects.length === 0)
     return input.flag('skipEmpty') ? 0 : ctx.fail(2, `${paths.join(', ')}: no Kubernetes objects there`);
+  if (flags.here) return checkHere(ctx, verb, loaded.objects);
   const client = await connect(ctx, input);
   if (!client.ok) return ctx.fail(1, client.fault);
   try {
@@ -66,6 +67,24 @@ export async function writeFiles(
   }
 }
 
+/** `--dry-run=client`: what the schemas and the meaning say, without a server. */
+async function checkHere(
+  ctx: Context,
+  verb: keyof typeof WRITE_ACTIONS,
+  objects: readonly LoadedObject[],
+): Promise<ExitCode> {
+  const { normalise } = await import('@muslin/api');
+  const complaints = objects.flatMap(item =>
+    normalise(item.object)
+      .findings.filter(({ severity }) => severity === 'error')
+      .map(({ path, message }) => complaint(item, path === '' ? message : `${path}: ${message}`, path)),
+  );
+  if (complaints.length > 0) return ctx.fail(1, ...complaints);
+  const kinds = objects.map(({ object }) => object.kind);
+  ctx.stdout(`Successfully ${WRITE_ACTIONS[verb].done} ${count(kinds)} (client dry run)\n`);
+  return 0;
+}
+
 /** `2 'IPPool' resource(s)`; without the kind when there are several (as calicoctl says it). */
 export function count(kinds: readonly string[]): string {
   const [kind, ...others] = new Set(kinds);
@@ -75,7 +94,7 @@ export function count(kinds: readonly string[]): string {
 }
 
 /** The object where it will live; the server refuses a namespace on cluster-wide objects. */
-function placed(object: LoadedObject['object'], namespaced: boolean, home: string): AnyObject {
+export function placed(object: LoadedObject['object'], namespaced: boolean, home: string): AnyObject {
   const { namespace, ...metadata } = object.metadata;
   return {
     ...object,

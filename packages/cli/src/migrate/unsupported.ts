@@ -28,9 +28,9 @@ export const UNSUPPORTED: readonly UnsupportedField[] = [
     ...{ kind: 'BGPPeer', field: 'localWorkloadSelector', harmless: [] },
     reason: 'kept, not acted on: nodes do not peer with their own pods',
   },
-  ...['ipipMode', 'vxlanMode'].map(field => ({
-    ...{ kind: 'IPPool', field, harmless: ['"Never"'] },
+  {
+    ...{ kind: 'IPPool', field: 'ipipMode', harmless: ['"Never"'] },
     reason:
-      'look whether this version of Muslin makes tunnels (docs/migration-from-calico.md); without them the network between nodes must carry pod addresses',
-  })),
+      'kept, and no route goes through a tunnel: use vxlanMode, or let the network between nodes carry pod addresses',
+  },
 ];

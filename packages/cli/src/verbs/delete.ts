@@ -1,5 +1,6 @@
 import { DRY_RUN, NAMESPACE, OBJECTS, SKIP_EMPTY, WRITE_CODES } from '../options.ts';
 import type { Verb } from '../verb.ts';
+import { isDry } from './file-verb.ts';
 
 /** Deletes what files hold, or what is named. */
 export const remove: Verb = {
@@ -16,7 +17,7 @@ export const remove: Verb = {
   details: WRITE_CODES,
   examples: ['muslinctl delete -f pools.yaml', 'muslinctl delete bgppeer tor-1 tor-2'],
   async run(ctx, input) {
-    const flags = { dryRun: input.flag('dryRun'), tolerant: input.flag('skipNotExists') };
+    const flags = { dryRun: isDry(input.text('dryRun')), tolerant: input.flag('skipNotExists') };
     if (input.list('files').length > 0 && input.args.length > 0)
       return ctx.fail(2, 'give either files or a kind and names, not both');
     if (input.args.length > 0)

@@ -1,6 +1,9 @@
 import { DRY_RUN, NAMESPACE, OBJECTS, SKIP_EMPTY, WRITE_CODES } from '../options.ts';
 import type { Verb, VerbOption } from '../verb.ts';
 
+/** Whether `--dry-run` asks for nothing to change. */
+export const isDry = (where: string | undefined): boolean => where !== undefined && where !== 'none';
+
 /** A verb that does one thing to every object of some files. */
 export function fileVerb(
   name: 'create' | 'apply' | 'replace',
@@ -17,7 +20,8 @@ export function fileVerb(
     async run(ctx, input) {
       const { writeFiles } = await import('../live/write-files.ts');
       return writeFiles(ctx, input, name, {
-        dryRun: input.flag('dryRun'),
+        dryRun: isDry(input.text('dryRun')),
+        here: input.text('dryRun') === 'client',
         tolerant: input.flag('skipExists'),
       });
     },

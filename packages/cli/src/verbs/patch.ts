@@ -1,5 +1,6 @@
 import { DRY_RUN, NAMESPACE, WRITE_CODES } from '../options.ts';
 import type { Verb } from '../verb.ts';
+import { isDry } from './file-verb.ts';
 
 /** Changes fields of one object. */
 export const patch: Verb = {
@@ -20,6 +21,6 @@ export const patch: Verb = {
   examples: [`muslinctl patch ippool default -p '{"spec":{"disabled":true}}'`],
   async run(ctx, input) {
     const { patchObject } = await import('../live/change-objects.ts');
-    return patchObject(ctx, input, input.flag('dryRun'));
+    return patchObject(ctx, input, isDry(input.text('dryRun')));
   },
 };
