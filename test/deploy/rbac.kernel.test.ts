@@ -43,7 +43,7 @@ const RARE: readonly Rare[] = [
         program: 'agent',
         grant: `${verb} policy.networking.k8s.io/${resource}`,
         why: 'their CRDs are not ours, and the lab has none',
-        file: 'packages/agent/src/watches.ts',
+        file: 'packages/kube/src/cluster-watches.ts',
         call: /optional: true/,
       }),
     ),

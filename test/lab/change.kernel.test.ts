@@ -90,7 +90,7 @@ function edits(apiIp: string): readonly (string | { readonly remove: string })[]
 
 describe.each([
   { dataplane: 'iptables', id: 'tp3', count: 60 },
-  { dataplane: 'nftables', id: 'tp5', count: 24 },
+  { dataplane: 'nftables', id: 'tp5', count: 36 },
 ])('while policies change in $dataplane', ({ dataplane, id, count }) => {
   let lab: TestCluster;
 

@@ -28,7 +28,12 @@ describe('the first script', () => {
       {},
       /needs Linux 5\.4 or later; this kernel is 2\.6/,
     ],
-    ['who lacks a tool and apt', [], { PATH: '/nowhere' }, /needs unzip and there is no apt-get here/],
+    [
+      'who lacks a tool and apt',
+      [],
+      { PATH: '/nowhere' },
+      /needs unzip, bgpdump and there is no apt-get here/,
+    ],
   ])('tells somebody %s what to do, in one sentence, with code 2', (_who, before, env, words) => {
     const done = run(before, env);
     expect(done.status).toBe(2);

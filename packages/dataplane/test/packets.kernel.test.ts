@@ -113,7 +113,7 @@ describe.each(['iptables-nft', 'iptables-legacy', 'nft'] as const)('packets thro
 
   it.each([4, 6] as const)('meet the fate that evaluate foretells, for any rules (IPv%i)', family => {
     const telling = fc
-      .sample(fc.tuple(rulesetIn('OUTPUT'), packetsOf(family)), { numRuns: 300, seed: 7 })
+      .sample(fc.tuple(rulesetIn('OUTPUT'), packetsOf(family)), { numRuns: 500, seed: 7 })
       .map(([any, packets]) => {
         const ruleset = { ...any, family };
         const sets = lookupOf(ruleset.sets);
