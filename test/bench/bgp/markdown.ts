@@ -103,7 +103,7 @@ function machineText(): string {
   const versions = Object.entries(PACKAGES).map(([speaker, name]) => `${speaker} ${version(name)}`);
   const [cpu] = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
-  return `${cpus().length} cores (${cpu?.model ?? 'unknown'}), ${memory} GiB, Linux ${release()}, Node ${process.version}; ${versions.join(', ')}.`;
+  return `${cpus().length} cores (${cpu?.model ?? 'unknown'}), ${memory} GiB, Linux ${release().split('.').slice(0, 2).join('.')}, Node ${process.version}; ${versions.join(', ')}.`;
 }
 
 const lines = readFileSync(process.argv[2] ?? 0, 'utf8')
