@@ -71,7 +71,7 @@ describe('the controllers of a cluster', () => {
     );
     await stand.remove('Tier', 'security');
     await stand.untilTrue('the tier says what it waits for', async () =>
-      JSON.stringify((await stand.read('Tier', 'security'))?.['status']).includes(
+      JSON.stringify((await stand.read('Tier', 'security'))?.['status'] ?? {}).includes(
         'the tier goes when its policies are gone or in another tier: GlobalNetworkPolicy security.all',
       ),
     );

@@ -128,7 +128,7 @@ export class Stage {
       must(await this.client.create(RESOURCES.CustomResourceDefinition, crdOf(kind) as never));
     await eventually(async () => {
       const list = must(await this.client.list<AnyObject>(RESOURCES.CustomResourceDefinition));
-      const ready = list.items.filter(crd => JSON.stringify(crd['status']).includes('"Established"'));
+      const ready = list.items.filter(crd => JSON.stringify(crd['status'] ?? {}).includes('"Established"'));
       if (ready.length < KINDS.length) throw new Error('the CRDs are not established');
     });
   }
