@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type AnyObject, apiVersionOf, nameOf, RESOURCES, type Resource } from '@muslin/kube';
+import { formatJson, parseJson } from '@muslin/net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { MOVED, v1Resource } from '../src/migrate/calico-sources.ts';
@@ -10,7 +11,9 @@ import { looseCrd, type StandIn, startStandIn } from './stand-in.ts';
 import { muslinctl } from './test-context.ts';
 
 const DUMP = fileURLToPath(new URL('calico-dump.yaml', import.meta.url));
-const objects = parseAllDocuments(readFileSync(DUMP, 'utf8')).map(each => each.toJS() as AnyObject);
+const objects = parseAllDocuments(readFileSync(DUMP, 'utf8'), { intAsBigInt: true }).map(
+  each => parseJson(formatJson(each.toJS())) as AnyObject,
+);
 
 describe('muslinctl migrate plan', () => {
   it('tells from a dump what is kept, what changes and what is not supported, with reasons and steps', async () => {
@@ -53,7 +56,7 @@ describe('muslinctl migrate plan', () => {
       ...each,
       apiVersion: each.apiVersion?.replace('crd.projectcalico.org/v1', 'projectcalico.org/v3'),
     }));
-    const ran = await muslinctl(['migrate', 'plan', '-f', '-'], { stdin: JSON.stringify(v3) });
+    const ran = await muslinctl(['migrate', 'plan', '-f', '-'], { stdin: formatJson(v3) });
     expect(ran.stdout).toContain('nothing is copied, addresses too');
   });
 
@@ -140,6 +143,8 @@ describe('muslinctl migrate apply and back', () => {
     expect(await run('apply')).toMatchObject({ code: 0, stderr: '' });
     expect((await read(RESOURCES.IPAMBlock, '10-244-1-0-26'))?.['spec']).toMatchObject({
       affinity: 'host:n1',
+      sequenceNumber: 1690113884806720496n,
+      sequenceNumberForAllocation: { 0: 1690113884806720472n },
     });
     expect((await run('plan')).stdout).toContain('done: n1');
   });
@@ -150,6 +155,10 @@ describe('muslinctl migrate apply and back', () => {
     expect(await names(RESOURCES.IPAMBlock)).toEqual(['10-244-2-0-26']);
     expect((await read(RESOURCES.Node, 'n1'))?.metadata.labels?.['muslin.dev/node']).toBeUndefined();
     expect((await read(v1.settings, 'default'))?.['spec']).toMatchObject({ autoAllocateBlocks: true });
+    expect((await read(v1.blocks, '10-244-1-0-26'))?.['spec']).toMatchObject({
+      sequenceNumber: 1690113884806720496n,
+      sequenceNumberForAllocation: { 0: 1690113884806720472n },
+    });
     const affinity = await read(v1Resource(RESOURCES.BlockAffinity), 'n1-10-244-1-0-26');
     expect(affinity?.['spec']).toMatchObject({ deleted: 'false', state: 'confirmed', node: 'n1' });
   });

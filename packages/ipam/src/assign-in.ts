@@ -1,5 +1,5 @@
 import { fail, formatPrefix, type Ip, ok, type Prefix, prefixCovers, type Result } from '@muslin/net';
-import { addressesOf, type Block, sameOwner } from './block.ts';
+import { addressesOf, type Block, sameOwner, type Sequence } from './block.ts';
 import { type AssignRefusal, type AssignRequest, assignFromBlock } from './block-assign.ts';
 import { blockFromSpec, blockToSpec } from './block-spec.ts';
 import { gaveUp, type IpamFault } from './fault.ts';
@@ -36,7 +36,7 @@ export function* assignIn(
     cooldownMs: request.config.cooldownMs,
     ...(ip === undefined ? {} : { ip }),
   };
-  const addressAt = (at: Ip, sequence: number | undefined): AllocatedAddress => {
+  const addressAt = (at: Ip, sequence: Sequence | undefined): AllocatedAddress => {
     const pool = request.pools.find(candidate => prefixCovers(candidate.cidr, cidr))?.name;
     return { ip: at, block: cidr, pool, how, sequence };
   };

@@ -1,5 +1,5 @@
 import { fail, formatIp, formatPrefix, type Ip, ok, type Prefix, prefixHas, type Result } from '@muslin/net';
-import { type Block, type BlockAttribute, ipAt, ordinalOf } from './block.ts';
+import { type Block, type BlockAttribute, ipAt, nextSequence, ordinalOf, type Sequence } from './block.ts';
 import { settleCooled } from './block-release.ts';
 import { pruneAttributes } from './prune-attributes.ts';
 
@@ -29,7 +29,7 @@ export interface Assigned {
   readonly block: Block;
   readonly ip: Ip;
   readonly ordinal: number;
-  readonly sequence: number;
+  readonly sequence: Sequence;
 }
 
 /**
@@ -120,7 +120,7 @@ export function take(
   const attributes = [...block.attributes, attribute];
   const allocations = [...block.allocations];
   allocations[ordinal] = attributes.length - 1;
-  const sequence = block.sequenceNumber + 1;
+  const sequence = nextSequence(block.sequenceNumber);
   const changed: Block = {
     ...block,
     allocations,

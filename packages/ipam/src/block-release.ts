@@ -4,8 +4,10 @@ import {
   type Block,
   type BlockAddress,
   type BlockAttribute,
+  nextSequence,
   ordinalOf,
   rfc3339,
+  type Sequence,
 } from './block.ts';
 import { pruneAttributes } from './prune-attributes.ts';
 
@@ -13,7 +15,7 @@ import { pruneAttributes } from './prune-attributes.ts';
 export interface ReleaseExpectation {
   readonly handleId?: string;
   /** `BlockAddress.sequence` when the release was decided. */
-  readonly sequence?: number;
+  readonly sequence?: Sequence;
 }
 
 /** Why an address is not released. */
@@ -77,7 +79,7 @@ export function settleCooled(block: Block, now: number, cooldownMs: number): Blo
 }
 
 function free(block: Block, held: readonly BlockAddress[], { now, cooldownMs }: ReleaseTime): Block {
-  const raised = { ...block, sequenceNumber: block.sequenceNumber + 1 };
+  const raised = { ...block, sequenceNumber: nextSequence(block.sequenceNumber) };
   if (cooldownMs <= 0)
     return vacate(
       raised,

@@ -1,5 +1,5 @@
 import { formatPrefix, ok, prefixSize, type Result } from '@muslin/net';
-import type { Block, BlockAttribute, BlockOwner } from './block.ts';
+import type { Block, BlockAttribute, BlockOwner, Sequence } from './block.ts';
 import { badField, cidrField, isMapping, type RawSpec, rawSpec, textsIn } from './spec-field.ts';
 import type { SpecFault } from './stored.ts';
 
@@ -22,7 +22,7 @@ export function blockFromSpec(spec: unknown): Result<Block, SpecFault> {
   const allocations = raw.value['allocations'];
   if (!isAllocations(allocations, size, attributes.length))
     return badField('allocations', `is not a list of ${size} entries, each null or an index into attributes`);
-  const unallocated = raw.value['unallocated'];
+  const unallocated = raw.value['unallocated'] ?? [];
   if (!isUnallocated(unallocated, allocations))
     return badField('unallocated', 'does not list each free ordinal once, and no other');
   const { sequenceNumber, affinity, affinityClaimTime } = raw.value;
@@ -33,7 +33,7 @@ export function blockFromSpec(spec: unknown): Result<Block, SpecFault> {
     allocations,
     unallocated,
     attributes,
-    sequenceNumber: typeof sequenceNumber === 'number' ? sequenceNumber : 0,
+    sequenceNumber: isSequence(sequenceNumber) ? sequenceNumber : 0,
     sequenceNumberForAllocation: readSequences(raw.value['sequenceNumberForAllocation']),
     deleted: raw.value['deleted'] === true,
     strictAffinity: raw.value['strictAffinity'] === true,
@@ -49,8 +49,9 @@ export function blockToSpec(block: Block): Record<string, unknown> {
     allocations: [...block.allocations],
     unallocated: [...block.unallocated],
     attributes: block.attributes.map(attribute => ({
+      ...attribute.others,
       ...(attribute.handleId === undefined ? {} : { handle_id: attribute.handleId }),
-      secondary: { ...attribute.secondary },
+      ...(Object.keys(attribute.secondary).length === 0 ? {} : { secondary: { ...attribute.secondary } }),
       ...(attribute.releasedAt === undefined ? {} : { releasedAt: attribute.releasedAt }),
       ...(attribute.alternateOwnerAttrs === undefined
         ? {}
@@ -77,14 +78,17 @@ export function formatOwner(owner: BlockOwner): string {
 }
 
 function readAttributes(value: unknown): BlockAttribute[] | undefined {
-  if (!Array.isArray(value) || !value.every(isMapping)) return undefined;
-  return value.map((entry: RawSpec) => {
-    const { handle_id: handleId, releasedAt, alternateOwnerAttrs } = entry;
+  // Go writes an empty list as null, too.
+  const list = value ?? [];
+  if (!Array.isArray(list) || !list.every(isMapping)) return undefined;
+  return list.map((entry: RawSpec) => {
+    const { handle_id: handleId, secondary, releasedAt, alternateOwnerAttrs, ...others } = entry;
     return {
       handleId: typeof handleId === 'string' && handleId !== '' ? handleId : undefined,
-      secondary: textsIn(entry['secondary']),
+      secondary: textsIn(secondary),
       ...(typeof releasedAt === 'string' ? { releasedAt } : {}),
       ...(isMapping(alternateOwnerAttrs) ? { alternateOwnerAttrs: textsIn(alternateOwnerAttrs) } : {}),
+      ...(Object.keys(others).length > 0 ? { others } : {}),
     };
   });
 }
@@ -104,10 +108,13 @@ function isUnallocated(value: unknown, allocations: readonly (number | null)[]):
   );
 }
 
-function readSequences(value: unknown): Map<number, number> {
-  const sequences = new Map<number, number>();
+const isSequence = (value: unknown): value is Sequence =>
+  typeof value === 'number' || typeof value === 'bigint';
+
+function readSequences(value: unknown): Map<number, Sequence> {
+  const sequences = new Map<number, Sequence>();
   if (isMapping(value))
     for (const [ordinal, sequence] of Object.entries(value))
-      if (typeof sequence === 'number') sequences.set(Number(ordinal), sequence);
+      if (isSequence(sequence)) sequences.set(Number(ordinal), sequence);
   return sequences;
 }

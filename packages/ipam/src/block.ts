@@ -1,5 +1,17 @@
 import { distanceBetween, type Ip, offsetIp, type Prefix, prefixHas, prefixSize } from '@muslin/net';
 
+/**
+ * An int64 that counts writes. Calico begins at a time in nanoseconds: it is a `bigint` beyond 2^53 and a number below,
+ * so that `===` tells lives apart.
+ */
+export type Sequence = number | bigint;
+
+/** The one after it. */
+export function nextSequence(sequence: Sequence): Sequence {
+  const next = BigInt(sequence) + 1n;
+  return next <= Number.MAX_SAFE_INTEGER ? Number(next) : next;
+}
+
 /** Who a block is for: a node's pods, or a virtual owner such as `load-balancer`. */
 export interface BlockOwner {
   readonly type: 'host' | 'virtual';
@@ -16,6 +28,8 @@ export interface BlockAttribute {
   readonly releasedAt?: string;
   /** Second owner during a live migration; carried through, never written here. */
   readonly alternateOwnerAttrs?: Readonly<Record<string, string>>;
+  /** Fields of later versions of Calico; carried through. */
+  readonly others?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -33,9 +47,9 @@ export interface Block {
   readonly unallocated: readonly number[];
   readonly attributes: readonly BlockAttribute[];
   /** Raised by every write. */
-  readonly sequenceNumber: number;
+  readonly sequenceNumber: Sequence;
   /** Value of `sequenceNumber` when each address in use was assigned, by ordinal: tells two lives apart. */
-  readonly sequenceNumberForAllocation: ReadonlyMap<number, number>;
+  readonly sequenceNumberForAllocation: ReadonlyMap<number, Sequence>;
   /** Being deleted by an older client; treat as gone. */
   readonly deleted: boolean;
   readonly strictAffinity: boolean;
@@ -47,7 +61,7 @@ export interface BlockAddress {
   readonly ordinal: number;
   readonly attribute: BlockAttribute;
   /** `sequenceNumberForAllocation`; undefined when the block was written by something that kept none. */
-  readonly sequence: number | undefined;
+  readonly sequence: Sequence | undefined;
 }
 
 /** A block with all its addresses free. `now` in ms since the epoch. */

@@ -21,6 +21,7 @@ export {
   ipAt,
   isEmpty,
   ordinalOf,
+  type Sequence,
   sameOwner,
 } from './block.ts';
 export { type Assigned, type AssignRefusal, type AssignRequest, assignFromBlock } from './block-assign.ts';

@@ -1,5 +1,5 @@
 import { formatIp, type Ip, type Prefix } from '@muslin/net';
-import type { BlockAttribute } from './block.ts';
+import type { BlockAttribute, Sequence } from './block.ts';
 import type { InUse } from './inventory.ts';
 import { UID_ATTRIBUTE } from './owner.ts';
 
@@ -40,7 +40,7 @@ export interface Leak {
   readonly ip: Ip;
   readonly block: Prefix;
   readonly handleId: string | undefined;
-  readonly sequence: number | undefined;
+  readonly sequence: Sequence | undefined;
   readonly attribute: BlockAttribute;
   readonly evidence: readonly Evidence[];
   /** A kernel has the address: it is not freed, whatever the API says. */
@@ -52,7 +52,7 @@ export interface LeakProof {
   readonly ip: Ip;
   readonly block: Prefix;
   readonly handleId: string;
-  readonly sequence: number | undefined;
+  readonly sequence: Sequence | undefined;
   readonly evidence: readonly [Evidence, Evidence, ...Evidence[]];
 }
 

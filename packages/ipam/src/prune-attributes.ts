@@ -1,3 +1,4 @@
+import { formatJson } from '@muslin/net';
 import type { Block, BlockAttribute } from './block.ts';
 
 /** Drops attributes that no address uses, and points equal ones to one entry. */
@@ -22,5 +23,6 @@ function attributeKey(attribute: BlockAttribute): string {
     sorted(attribute.secondary),
     attribute.releasedAt,
     sorted(attribute.alternateOwnerAttrs),
+    formatJson(attribute.others ?? null),
   ]);
 }

@@ -1,6 +1,6 @@
 import { fail, formatPrefix, ok, type Prefix, type Result } from '@muslin/net';
 import { affinityFromSpec, affinityToSpec } from './affinity.ts';
-import { type BlockOwner, sameOwner } from './block.ts';
+import { type BlockOwner, nextSequence, sameOwner } from './block.ts';
 import { type ReleaseTime, settleCooled } from './block-release.ts';
 import { blockFromSpec, blockToSpec } from './block-spec.ts';
 import { gaveUp, type IpamFault } from './fault.ts';
@@ -79,7 +79,7 @@ function* giveUpBlock(
     ...value,
     owner: undefined,
     claimedAt: undefined,
-    sequenceNumber: value.sequenceNumber + 1,
+    sequenceNumber: nextSequence(value.sequenceNumber),
   };
   return (yield* write('update', withSpec(object, blockToSpec(orphan)))) ? ok('orphaned') : undefined;
 }

@@ -1,6 +1,6 @@
 import type { Labels, Pool } from '@muslin/api';
 import type { Family, Ip, Prefix } from '@muslin/net';
-import type { BlockOwner } from './block.ts';
+import type { BlockOwner, Sequence } from './block.ts';
 import type { Reason } from './fault.ts';
 import type { IpamConfig } from './ipam-config.ts';
 import type { Owner } from './owner.ts';
@@ -40,7 +40,7 @@ export interface AllocatedAddress {
   readonly pool: string | undefined;
   readonly how: How;
   /** Which life of the address this is: give it to `releaseIp`. */
-  readonly sequence: number | undefined;
+  readonly sequence: Sequence | undefined;
 }
 
 /** The answer to an `AllocationRequest`: one address of each family, and what was tried on the way. */

@@ -2,6 +2,7 @@ import { fail, ok, type Result } from '@muslin/net';
 import type { Effect, StoreAnswer, StoreRequest } from './effect.ts';
 import type { IpamFault } from './fault.ts';
 import type { Program } from './machine.ts';
+import { isMapping } from './spec-field.ts';
 import type { IpamKind, SpecFault, StoredObject } from './stored.ts';
 
 /** An object with what its spec means. */
@@ -83,9 +84,32 @@ export function* readAll<V>(
   });
 }
 
-/** The object with another spec: its metadata, and with it the version it was read at, stays. */
-export function withSpec(object: StoredObject, spec: unknown): StoredObject {
-  return { ...object, spec };
+/** Fields of each kind that its `…ToSpec` writes or leaves out on purpose. */
+const FIELDS: Readonly<Record<IpamKind, ReadonlySet<string>>> = {
+  IPAMBlock: new Set([
+    ...[
+      'cidr',
+      'affinity',
+      'affinityClaimTime',
+      'allocations',
+      'unallocated',
+      'attributes',
+      'sequenceNumber',
+    ],
+    ...['sequenceNumberForAllocation', 'deleted', 'strictAffinity'],
+  ]),
+  BlockAffinity: new Set(['cidr', 'node', 'type', 'state', 'deleted']),
+  IPAMHandle: new Set(['handleID', 'block', 'deleted']),
+};
+
+/**
+ * The object with another spec: its metadata, and with it the version it was read at, stays, and so do fields that only
+ * others know.
+ */
+export function withSpec(object: StoredObject, spec: Readonly<Record<string, unknown>>): StoredObject {
+  const before = isMapping(object.spec) ? Object.entries(object.spec) : [];
+  const foreign = before.filter(([field]) => !FIELDS[object.kind].has(field));
+  return { ...object, spec: foreign.length === 0 ? spec : { ...Object.fromEntries(foreign), ...spec } };
 }
 
 function lost(effect: string, input: { readonly type: string }): undefined {

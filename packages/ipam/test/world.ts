@@ -1,6 +1,6 @@
 import type { Pool } from '@muslin/api';
 import { ALL } from '@muslin/api';
-import { type Family, formatIp, mustPrefix, prefixCovers } from '@muslin/net';
+import { type Family, formatIp, formatJson, mustPrefix, parseJson, prefixCovers } from '@muslin/net';
 import {
   type AllocationRequest,
   affinityFromSpec,
@@ -30,7 +30,7 @@ export class World {
 
   /** Content and versions, as text. */
   key(): string {
-    return JSON.stringify([...this.objects].sort(([a], [b]) => (a < b ? -1 : 1)));
+    return formatJson([...this.objects].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
   of(kind: IpamKind): StoredObject[] {
@@ -114,7 +114,7 @@ export class World {
     const stored = {
       ...object,
       // As a JSON API stores it: no shared references, no undefined fields.
-      spec: JSON.parse(JSON.stringify(object.spec)) as unknown,
+      spec: parseJson(formatJson(object.spec)),
       metadata: { ...object.metadata, resourceVersion: String(before + 1) },
     };
     this.objects.set(key, stored);

@@ -1,4 +1,4 @@
-import { fail, ok, type Result } from '@muslin/net';
+import { fail, ok, parseJson, type Result } from '@muslin/net';
 import { faultFromAnswer, type KubeFault, localFault } from './kube-fault.ts';
 import type { KubeList } from './kube-object.ts';
 import { joinBytes } from './lines.ts';
@@ -45,7 +45,7 @@ function jsonOr(text: string): unknown {
 export function parseBody(name: string, answer: HttpAnswer, text: string): Result<unknown, KubeFault> {
   if (!String(answer.headers['content-type'] ?? '').includes('json')) return ok(text);
   try {
-    return ok(JSON.parse(text));
+    return ok(parseJson(text));
   } catch {
     return fail(
       localFault('Unreachable', name, 'the answer is not the JSON that it claims to be', 'BadJson'),

@@ -13,7 +13,7 @@
  * `whole` replaces all that was told before. An agent that was told `seq` of an `epoch` goes on after it, or is told the
  * whole anew when the controller no longer knows what came after.
  */
-import { fail, ok, type Result } from '@muslin/net';
+import { fail, formatJson, ok, parseJson, type Result } from '@muslin/net';
 import type { AnyObject } from './kube-object.ts';
 
 /** Both ends speak the same one or none: the agent then watches the API server itself. */
@@ -66,7 +66,7 @@ export interface FanoutFault {
   readonly message: string;
 }
 
-const line = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(value)}\n`);
+const line = (value: unknown): Buffer => Buffer.from(`${formatJson(value)}\n`);
 
 /** Members on one line: lines stay far below what a reader accepts. */
 const CHUNK = 4_000;
@@ -182,7 +182,7 @@ function objectPart(
 
 function parse(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+    return parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
   } catch {
     return undefined;
   }

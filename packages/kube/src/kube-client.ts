@@ -1,4 +1,4 @@
-import { fail, ok, type Result } from '@muslin/net';
+import { fail, formatJson, ok, type Result } from '@muslin/net';
 import { type Clock, systemClock } from './clock.ts';
 import type { Connection } from './connection.ts';
 import { Deadline } from './deadline.ts';
@@ -234,7 +234,7 @@ export class KubeClient {
       path,
       signal,
       query: query ?? new URLSearchParams(),
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined ? undefined : formatJson(body),
       headers: {
         accept: accept ?? 'application/json',
         'user-agent': this.#userAgent,

@@ -1,4 +1,4 @@
-import { fail, ok, type Result } from '@muslin/net';
+import { fail, ok, parseJson, type Result } from '@muslin/net';
 import { faultFromAnswer, isStatus, type KubeFault, localFault } from './kube-fault.ts';
 import type { KubeObject } from './kube-object.ts';
 
@@ -16,7 +16,7 @@ export function parseWatchLine<T extends KubeObject>(
 ): Result<WatchEvent<T>, KubeFault> {
   let value: unknown;
   try {
-    value = JSON.parse(decoder.decode(line));
+    value = parseJson(decoder.decode(line));
   } catch {
     return fail(localFault('Unreachable', request, 'a watch event is not JSON', 'BadEvent'));
   }

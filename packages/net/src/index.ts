@@ -7,6 +7,7 @@
 export { ByteReader } from './byte-reader.ts';
 export { ByteWriter } from './byte-writer.ts';
 export { type Delta, DeltaMap, deltaBetween } from './delta-map.ts';
+export { formatJson, parseJson } from './exact-json.ts';
 export {
   type AddressFault,
   compareIp,

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { ok, type Result } from '@muslin/net';
+import { ok, parseJson, type Result } from '@muslin/net';
 import type { FileFault } from './file-fault.ts';
 import { isRecord, textAt } from './json.ts';
 import { jsonOffset, membersIn } from './json-locator.ts';
@@ -92,7 +92,7 @@ function readText(file: string): string | FileFault {
 
 async function documentsOf(file: string, text: string): Promise<Result<readonly FileDocument[], FileFault>> {
   if (/^\s*[{[]/.test(text)) {
-    const value = parseJson(text);
+    const value = readJson(text);
     if (value !== undefined) return ok([{ value: value.json, locate: jsonLocator(file, text) }]);
   }
   const { yamlDocuments } = await import('./yaml-documents.ts');
@@ -100,9 +100,9 @@ async function documentsOf(file: string, text: string): Promise<Result<readonly 
 }
 
 /** Flow style YAML begins like JSON, so text that is no JSON is not yet wrong. */
-function parseJson(text: string): { readonly json: unknown } | undefined {
+function readJson(text: string): { readonly json: unknown } | undefined {
   try {
-    return { json: JSON.parse(text) };
+    return { json: parseJson(text) };
   } catch {
     return undefined;
   }

@@ -56,7 +56,7 @@ function parsePart(file: string, part: YamlPart): Result<readonly FileDocument[]
           `not YAML: the key ${JSON.stringify(twice.key)} is there twice`,
           part.line + lines.linePos(twice.at).line - 1,
         );
-      const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
+      const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES, ...exactly(part) });
       if (value !== null && value !== undefined) found.push({ value, locate: locatorOf(file, part, i) });
     }
     return ok(found);
@@ -66,6 +66,17 @@ function parsePart(file: string, part: YamlPart): Result<readonly FileDocument[]
     if (cause instanceof ReferenceError) return bad('too-many-aliases', `not YAML: ${cause.message}`);
     throw cause;
   }
+}
+
+/** Whole numbers beyond 2^53 stay what they are, as in JSON (`parseJson`). */
+const LONG = /\d{16}/;
+
+function exactly({ text }: YamlPart) {
+  return LONG.test(text) ? { reviver: narrowed } : {};
+}
+
+function narrowed(_key: unknown, value: unknown): unknown {
+  return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value;
 }
 
 /** Duplicate keys are a fault (YAML 1.2 §3.2.1.1), as the API server would see only one of the values. */
@@ -92,7 +103,8 @@ function firstOf<T, R>(items: readonly T[], find: (item: T) => R | undefined): R
 
 function parse(part: YamlPart): { readonly documents: readonly Document[]; readonly lines: LineCounter } {
   const lines = new LineCounter();
-  const parsed = parseAllDocuments(part.text, { ...OPTIONS, lineCounter: lines });
+  const intAsBigInt = LONG.test(part.text);
+  const parsed = parseAllDocuments(part.text, { ...OPTIONS, intAsBigInt, lineCounter: lines });
   return { documents: parsed as readonly Document[], lines };
 }
 

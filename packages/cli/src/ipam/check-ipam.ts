@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { addressesIn, type Leak, releasable } from '@muslin/ipam';
-import { compareIp, formatIp, formatPrefix } from '@muslin/net';
+import { compareIp, formatIp, formatJson, formatPrefix } from '@muslin/net';
 import type { Context } from '../context.ts';
 import { reasonOf } from '../files/walk.ts';
 import { printable } from '../output/paint.ts';
@@ -30,7 +30,7 @@ export function checkIpam(ctx: Context, input: Input): Promise<ExitCode> {
     const file = input.text('output');
     if (file !== undefined) {
       try {
-        writeFileSync(file, `${JSON.stringify(reportData(done.value, now), null, 2)}\n`);
+        writeFileSync(file, `${formatJson(reportData(done.value, now), 2)}\n`);
       } catch (cause) {
         return ctx.fail(2, `-o ${file}: ${reasonOf(cause)}`);
       }

@@ -1,9 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { drive, formatOwner, type Leak, mostAtOnce, releasable, releaseIp } from '@muslin/ipam';
+import {
+  drive,
+  formatOwner,
+  type Leak,
+  mostAtOnce,
+  releasable,
+  releaseIp,
+  type Sequence,
+} from '@muslin/ipam';
 import { ipamStore, type KubeClient } from '@muslin/kube';
-import { fail, formatIp, type Ip, ok, parseIp, type Result } from '@muslin/net';
+import { fail, formatIp, type Ip, ok, parseIp, parseJson, type Result } from '@muslin/net';
 import type { Context } from '../context.ts';
-import { listAt, numberAt, textAt } from '../files/json.ts';
+import { listAt, textAt, valueAt } from '../files/json.ts';
 import { reasonOf } from '../files/walk.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { type Audit, audit } from './audit.ts';
@@ -14,7 +22,7 @@ import { withLedger } from './with-ledger.ts';
 /** An address to free; `life` when a report named one life of it. */
 interface Wanted {
   readonly ip: Ip;
-  readonly life?: { readonly handleId: string | undefined; readonly sequence: number | undefined };
+  readonly life?: { readonly handleId: string | undefined; readonly sequence: Sequence | undefined };
 }
 
 /** `muslinctl ipam release --ip IP… | --from-report FILE [--force]` */
@@ -110,6 +118,11 @@ async function free(
   return `${formatIp(ip)}${owner}: ${done.fault.message}`;
 }
 
+function sequenceAt(leak: unknown): Sequence | undefined {
+  const value = valueAt(leak, 'sequence');
+  return typeof value === 'number' || typeof value === 'bigint' ? value : undefined;
+}
+
 function readIps(texts: readonly string[]): Result<readonly Wanted[], string> {
   const wanted = new Map<string, Wanted>();
   for (const text of texts) {
@@ -126,7 +139,7 @@ function readReports(files: readonly string[]): Result<readonly Wanted[], string
   for (const file of files) {
     let report: unknown;
     try {
-      report = JSON.parse(readFileSync(file, 'utf8'));
+      report = parseJson(readFileSync(file, 'utf8'));
     } catch (cause) {
       return fail(`--from-report ${file}: ${cause instanceof SyntaxError ? 'is not JSON' : reasonOf(cause)}`);
     }
@@ -138,7 +151,7 @@ function readReports(files: readonly string[]): Result<readonly Wanted[], string
     for (const [i, leak] of listAt(report, 'leaks').entries()) {
       const ip = parseIp(textAt(leak, 'ip') ?? '');
       if (!ip.ok) return fail(`--from-report ${file}: leaks[${i}].ip: ${ip.fault.message}`);
-      const life = { handleId: textAt(leak, 'handleID'), sequence: numberAt(leak, 'sequence') };
+      const life = { handleId: textAt(leak, 'handleID'), sequence: sequenceAt(leak) };
       found.set(`${formatIp(ip.value)} ${life.handleId} ${life.sequence}`, { ip: ip.value, life });
     }
     const before: Map<string, Wanted> | undefined = common;

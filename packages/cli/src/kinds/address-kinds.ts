@@ -1,4 +1,5 @@
 import type { AnyObject } from '@muslin/kube';
+import { formatJson } from '@muslin/net';
 import { listAt, textAt, valueAt } from '../files/json.ts';
 import { type KindRow, NAME } from './kind-row.ts';
 
@@ -10,7 +11,7 @@ const spec = (head: string, field: string, wide?: true) => ({
 
 /** A scalar as text; what is absent stays absent. */
 export function shown(value: unknown): string | undefined {
-  return value === undefined ? undefined : typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return value === undefined ? undefined : typeof value === 'object' ? formatJson(value) : String(value);
 }
 
 /** `host:n1` names a node, `virtual:…` something that is none (calico.md §1.4 IPAMBlock). */

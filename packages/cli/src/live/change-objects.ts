@@ -1,5 +1,5 @@
 import type { AnyObject, JsonPatchStep, KubeClient, Patch } from '@muslin/kube';
-import { fail, ok, type Result } from '@muslin/net';
+import { fail, ok, parseJson, type Result } from '@muslin/net';
 import type { Context } from '../context.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { connect } from './connect.ts';
@@ -71,7 +71,7 @@ export function deleteObjects(
 
 /** `muslinctl patch KIND NAME -p JSON` */
 export function patchObject(ctx: Context, input: Input, dryRun: boolean): Promise<ExitCode> {
-  const body = parseJson(input.text('patch') ?? '');
+  const body = readJson(input.text('patch') ?? '');
   if (!body.ok) return Promise.resolve(ctx.fail(2, `--patch: ${body.fault}`));
   return changeObjects(
     ctx,
@@ -99,9 +99,9 @@ export function named({ metadata: { name = '', namespace } }: AnyObject) {
   return namespace === undefined ? { name } : { namespace, name };
 }
 
-function parseJson(text: string): Result<unknown, string> {
+function readJson(text: string): Result<unknown, string> {
   try {
-    return ok(JSON.parse(text));
+    return ok(parseJson(text));
   } catch (cause) {
     return fail(`not JSON: ${(cause as Error).message}`);
   }

@@ -1,5 +1,6 @@
 import type { AnyObject, KubeFault } from '@muslin/kube';
 import { nameOf } from '@muslin/kube';
+import { formatJson } from '@muslin/net';
 import type { Context } from '../context.ts';
 import { formatFileFault } from '../files/file-fault.ts';
 import { isRecord } from '../files/json.ts';
@@ -72,14 +73,14 @@ const words = (fault: KubeFault) =>
 
 /** `spec.natOutgoing: false -> true`, a line for each leaf that differs. */
 function changedFields(before: unknown, after: unknown, path = ''): readonly string[] {
-  if (NOISE.test(path) || JSON.stringify(before) === JSON.stringify(after)) return [];
+  if (NOISE.test(path) || formatJson(before) === formatJson(after)) return [];
   if ((isRecord(before) || before === undefined) && isRecord(after) && Object.keys(after).length > 0) {
     const old = isRecord(before) ? before : {};
     return [...new Set([...Object.keys(old), ...Object.keys(after)])].flatMap(name =>
       changedFields(old[name], after[name], path === '' ? name : `${path}.${name}`),
     );
   }
-  if (before === undefined) return [`+ ${path}: ${JSON.stringify(after)}`];
-  if (after === undefined) return [`- ${path}: ${JSON.stringify(before)}`];
-  return [`~ ${path}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`];
+  if (before === undefined) return [`+ ${path}: ${formatJson(after)}`];
+  if (after === undefined) return [`- ${path}: ${formatJson(before)}`];
+  return [`~ ${path}: ${formatJson(before)} -> ${formatJson(after)}`];
 }

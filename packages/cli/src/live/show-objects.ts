@@ -1,4 +1,5 @@
 import type { AnyObject } from '@muslin/kube';
+import { formatJson } from '@muslin/net';
 import type { Context } from '../context.ts';
 import type { KindRow } from '../kinds/kind-row.ts';
 import { yamlText } from '../output/data.ts';
@@ -28,7 +29,7 @@ export async function showObjects(
     case 'yaml': {
       const items = objects.map(readable);
       const value = single ? items[0] : { apiVersion: 'v1', kind: 'List', items };
-      ctx.stdout(form.kind === 'json' ? `${JSON.stringify(value, null, 2)}\n` : await yamlText(value));
+      ctx.stdout(form.kind === 'json' ? `${formatJson(value, 2)}\n` : await yamlText(value));
       return;
     }
     case 'name':

@@ -1,5 +1,6 @@
 import { crdOf, KINDS } from '@muslin/api';
 import type { AnyObject } from '@muslin/kube';
+import { formatJson } from '@muslin/net';
 import { isRecord, recordAt, textAt, valueAt } from '../files/json.ts';
 import { UNSUPPORTED } from './unsupported.ts';
 
@@ -48,7 +49,7 @@ export function toV3(source: AnyObject): Converted {
   for (const row of UNSUPPORTED)
     if (row.kind === kindName) {
       const value = valueAt(kept, ...row.field.split('.'));
-      if (value !== undefined && !row.harmless.includes(JSON.stringify(value)))
+      if (value !== undefined && !row.harmless.includes(formatJson(value)))
         note(`spec.${row.field}`, 'unsupported', row.reason);
     }
   return {

@@ -1,3 +1,4 @@
+import { formatJson } from '@muslin/net';
 import type { Context } from '../context.ts';
 
 /** Writes a value as JSON (two spaces) or YAML. Both end with a line feed. */
@@ -6,7 +7,7 @@ export async function writeData(
   form: 'json' | 'yaml',
   value: unknown,
 ): Promise<void> {
-  ctx.stdout(form === 'json' ? `${JSON.stringify(value, null, 2)}\n` : await yamlText(value));
+  ctx.stdout(form === 'json' ? `${formatJson(value, 2)}\n` : await yamlText(value));
 }
 
 /** YAML without aliases or folded lines, as kubectl writes it. */

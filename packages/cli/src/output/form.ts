@@ -1,4 +1,4 @@
-import { fail, ok, type Result } from '@muslin/net';
+import { fail, formatJson, ok, type Result } from '@muslin/net';
 import { didYouMean } from './suggest.ts';
 
 /** How objects of the cluster are shown. */
@@ -62,6 +62,6 @@ export function valuesAtPath(value: unknown, path: string): string | undefined {
   }
   const texts = at
     .filter(one => one !== undefined && one !== null)
-    .map(one => (typeof one === 'object' ? JSON.stringify(one) : String(one)));
+    .map(one => (typeof one === 'object' ? formatJson(one) : String(one)));
   return texts.length === 0 ? undefined : texts.join(',');
 }

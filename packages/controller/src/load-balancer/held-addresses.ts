@@ -6,6 +6,7 @@ import {
   HANDLE_ANNOTATIONS,
   handleFromSpec,
   handleName,
+  type Sequence,
 } from '@muslin/ipam';
 import { type AnyObject, type KubeClient, RESOURCES } from '@muslin/kube';
 import { fail, type Ip, ok, parsePrefix, type Prefix, type Result } from '@muslin/net';
@@ -26,7 +27,7 @@ export function serviceHandleId({ namespace, name, uid }: ServiceLife): string {
 export interface HeldAddress {
   readonly ip: Ip;
   readonly block: Prefix;
-  readonly sequence: number | undefined;
+  readonly sequence: Sequence | undefined;
 }
 
 /** What a handle has, by the blocks, which decide. */

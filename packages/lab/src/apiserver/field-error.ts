@@ -1,9 +1,10 @@
+import { formatJson } from '@muslin/net';
 import type { Json } from './json.ts';
 import type { Cause } from './status.ts';
 
 /** How field.Error prints a value: JSON, but a missing one as null. */
 function show(value: Json | undefined): string {
-  return value === undefined ? 'null' : JSON.stringify(value);
+  return value === undefined ? 'null' : formatJson(value);
 }
 
 export const fieldRequired = (field: string, why = ''): Cause => ({

@@ -1,5 +1,10 @@
-/** JSON as it travels. Values are never changed once another part of the program may hold them. */
-export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
+import { formatJson } from '@muslin/net';
+
+/**
+ * JSON as it travels; a `bigint` is a whole number beyond 2^53. Values are never changed once another part of the program
+ * may hold them.
+ */
+export type Json = string | number | bigint | boolean | null | readonly Json[] | JsonObject;
 export interface JsonObject {
   readonly [key: string]: Json | undefined;
 }
@@ -69,7 +74,7 @@ const texts = new WeakMap<JsonObject, string>();
 export function jsonText(value: JsonObject): string {
   let text = texts.get(value);
   if (text === undefined) {
-    text = JSON.stringify(value);
+    text = formatJson(value);
     texts.set(value, text);
   }
   return text;

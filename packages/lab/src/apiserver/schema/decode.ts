@@ -37,7 +37,7 @@ export function decode(kind: string, value: JsonObject, schema: Schema): Decoded
       case 'boolean':
         return typeof node === 'boolean' ? node : wrong(node, path, 'bool');
       case 'integer':
-        return typeof node === 'number' && Number.isInteger(node)
+        return typeof node === 'bigint' || Number.isInteger(node)
           ? node
           : wrong(node, path, type.format ?? 'int64');
       case 'number':

@@ -31,7 +31,7 @@ function check(value: Json, schema: Schema, path: string, causes: Cause[], old: 
     return;
   }
   if (schema['x-kubernetes-int-or-string'] === true) {
-    const good = typeof value === 'string' || (typeof value === 'number' && Number.isInteger(value));
+    const good = typeof value === 'string' || isWhole(value);
     if (!good) causes.push(typeError(value, 'integer,string', path));
   } else if (schema.type !== undefined && !hasType(value, schema.type)) {
     causes.push(typeError(value, schema.type, path));
@@ -41,7 +41,8 @@ function check(value: Json, schema: Schema, path: string, causes: Cause[], old: 
     causes.push(fieldUnsupported(path, value, schema.enum));
   }
   if (typeof value === 'string') checkText(value, schema, path, causes);
-  else if (typeof value === 'number') checkNumber(value, schema, path, causes);
+  else if (typeof value === 'number' || typeof value === 'bigint')
+    checkNumber(Number(value), schema, path, causes);
   else if (isList(value)) checkList(value, schema, path, causes, old);
   else if (isObject(value)) checkObject(value, schema, path, causes, old);
   checkJunctors(value, schema, path, causes);
@@ -54,8 +55,9 @@ function hasType(value: Json, type: string): boolean {
     case 'array':
       return isList(value);
     case 'integer':
-      return typeof value === 'number' && Number.isInteger(value);
+      return isWhole(value);
     case 'number':
+      return typeof value === 'number' || typeof value === 'bigint';
     case 'string':
     case 'boolean':
       return typeof value === type;
@@ -64,10 +66,12 @@ function hasType(value: Json, type: string): boolean {
   }
 }
 
+const isWhole = (value: Json) => typeof value === 'bigint' || Number.isInteger(value);
+
 function typeOf(value: Json): string {
   if (value === null) return 'null';
   if (isList(value)) return 'array';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  if (isWhole(value)) return 'integer';
   return typeof value;
 }
 

@@ -1,4 +1,4 @@
-import { ok, type Result } from '@muslin/net';
+import { ok, parseJson, type Result } from '@muslin/net';
 import { parse } from 'yaml';
 import { isObject, type Json, type JsonObject, textAt } from '../json.ts';
 import { apiVersionOf, type Kind } from '../kinds/kind.ts';
@@ -39,12 +39,22 @@ export function readBody(request: ApiRequest, kind: Kind): Result<JsonObject, St
 /** Parses JSON, or YAML when asked; the fault is worded as Go's decoder does for the common cases. */
 export function parseText(text: string, yaml: boolean): Result<Json, string> {
   try {
-    return ok((yaml ? parse(text) : JSON.parse(text)) as Json);
+    return ok((yaml ? parseYaml(text) : parseJson(text)) as Json);
   } catch (cause) {
     const message = (cause as Error).message;
     const ended = /Unexpected end|Expected property name|Unterminated/i.test(message);
     return { ok: false, fault: ended ? 'unexpected end of JSON input' : message };
   }
+}
+
+/** Whole numbers beyond 2^53 stay what they are, as in JSON. */
+function parseYaml(text: string): unknown {
+  return /\d{16}/.test(text) ? parse(text, narrowed, { intAsBigInt: true }) : parse(text);
+}
+
+function narrowed(_key: unknown, value: unknown): unknown {
+  const small = typeof value === 'bigint' && Number.isSafeInteger(Number(value));
+  return small ? Number(value) : value;
 }
 
 /** A body may leave out its type, but not have another one. */

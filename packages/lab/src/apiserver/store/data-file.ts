@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { formatJson, parseJson } from '@muslin/net';
 import type { KubeObject } from '../kube-object.ts';
 import type { Journal, Saved } from './store.ts';
 
@@ -42,7 +43,7 @@ export function openDataFile(path: string): DataFile {
     journal: {
       put: (storage, key, object, at) =>
         transact(() => {
-          put.run(storage, key, JSON.stringify(object));
+          put.run(storage, key, formatJson(object));
           stamp.run(at);
         }),
       remove: (storage, key, at) =>
@@ -56,7 +57,7 @@ export function openDataFile(path: string): DataFile {
       objects: rows.map(row => ({
         storage: String(row['storage']),
         key: String(row['key']),
-        object: JSON.parse(String(row['json'])) as KubeObject,
+        object: parseJson(String(row['json'])) as KubeObject,
       })),
     },
     close: () => db.close(),
