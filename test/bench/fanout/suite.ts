@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { Authority } from '@muslin/lab';
+import { bundleFiles } from '../../../deploy/build.ts';
 import type { Emit } from '../figure.ts';
 import type { Size } from './world.ts';
 
@@ -58,23 +58,30 @@ export async function run(emit: Emit, { quick = false }: { readonly quick?: bool
   const folder = mkdtempSync(`${tmpdir()}/msl-bench-fanout-`);
   const children: ChildProcess[] = [];
   const start = <T>(file: string, ...args: readonly string[]) => {
-    const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
+    const child = fork(`${folder}/${file}.mjs`, args, {
+      execArgv: [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     children.push(child);
     return { child, first: answer<T>(child) };
   };
   try {
+    // As the image has them: reading TypeScript costs a process tens of megabytes.
+
+    await bundleFiles(
+      { controller: 'test/bench/fanout/controller.ts', agent: 'test/bench/fanout/agent.ts' },
+      folder,
+    );
     const authority = await Authority.make(folder, 'ca');
     await authority.issue('muslin-controller', ['muslin-controller']);
     const names = Array.from({ length: size.nodes }, (_, i) => `node-${i}`);
     for (const name of names) await authority.issue(`system:node:${name}`);
 
-    const controller = start<ControllerFigures>('./controller.ts', folder, JSON.stringify(size));
+    const controller = start<ControllerFigures>('controller', folder, JSON.stringify(size));
     const { port, loadMs } = await controller.first;
     report('load of the controller', loadMs / 1000, 's');
     const of = (how: string, ...nodes: readonly string[]) =>
-      start<AgentFigures>('./agent.ts', how, folder, `${port}`, JSON.stringify(size), ...nodes);
+      start<AgentFigures>('agent', how, folder, `${port}`, JSON.stringify(size), ...nodes);
     const streamed = of('stream', 'node-0');
     const agent = await streamed.first;
     const watching = of('watches', 'node-0');

@@ -11,6 +11,9 @@ const APPS = ['web', 'api', 'db', 'cache', 'queue', 'auth', 'mail', 'search', 'b
 
 export const namespacesOf = ({ pods }: Size): number => Math.max(1, Math.floor(pods / 100));
 
+/** 64 addresses each: room for the pods of a node, and some. */
+const BLOCKS_OF_A_NODE = 2;
+
 const see = (kind: string, object: AnyObject, policyKey?: string): Sighting => ({
   ...{ kind, object, gone: false, policyKey },
 });
@@ -26,15 +29,51 @@ export function* world(size: Size): Generator<Sighting> {
       },
       ...{
         spec: {},
-        status: { addresses: [{ type: 'InternalIP', address: `172.16.${i >> 8}.${i & 255}` }] },
+        status: {
+          addresses: [{ type: 'InternalIP', address: `172.16.${i >> 8}.${i & 255}` }],
+          images: Array.from({ length: 40 }, (_, n) => ({
+            names: [`registry.example/image-${n}@sha256:${'0'.repeat(64)}`, `registry.example/image-${n}:1`],
+            sizeBytes: 1e8 + n,
+          })),
+        },
       },
     });
+  for (let i = 0; i < size.nodes * BLOCKS_OF_A_NODE; i++) yield block(i, size);
   for (let i = 0; i < namespacesOf(size); i++) {
     const labels = { 'kubernetes.io/metadata.name': `ns-${i}`, team: `team-${i % 40}` };
     yield see('Namespace', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: `ns-${i}`, labels } });
   }
   for (let i = 0; i < size.policies; i++) yield policy(i, size);
   for (let i = 0; i < size.pods; i++) yield pod(i, size);
+}
+
+/** A block of a node, as full as its share of the pods makes it. */
+function block(i: number, size: Size): Sighting {
+  const used = Math.min(64, Math.ceil(size.pods / size.nodes / BLOCKS_OF_A_NODE));
+  const node = `node-${i % size.nodes}`;
+  const name = `10-${200 + (i >> 10)}-${(i >> 2) & 255}-${(i & 3) * 64}-26`;
+  return see('IPAMBlock', {
+    ...{ apiVersion: 'projectcalico.org/v3', kind: 'IPAMBlock' },
+    metadata: { name, uid: `b${i}`, resourceVersion: '1' },
+    spec: {
+      cidr: `10.${200 + (i >> 10)}.${(i >> 2) & 255}.${(i & 3) * 64}/26`,
+      affinity: `host:${node}`,
+      allocations: Array.from({ length: 64 }, (_, n) => (n < used ? n : null)),
+      unallocated: Array.from({ length: 64 - used }, (_, n) => used + n),
+      attributes: Array.from({ length: used }, (_, n) => ({
+        handle_id: `k8s-pod-network.${'0'.repeat(60)}${i}${n}`,
+        secondary: {
+          namespace: `ns-${n}`,
+          node,
+          pod: `web-${i}-${n}`,
+          timestamp: '2026-01-01 00:00:00 +0000 UTC',
+        },
+      })),
+      sequenceNumber: used,
+      sequenceNumberForAllocation: {},
+      strictAffinity: false,
+    },
+  });
 }
 
 /** Pod number `i`; each node has pods of many namespaces and all apps. */

@@ -12,12 +12,15 @@ import {
 import { Interests } from '@muslin/policy';
 import { type FeedLimits, FEED_LIMITS, NodeFeed } from './node-feed.ts';
 import { needsOf, type Topic, topicOf } from './topics.ts';
+import { type View, viewOf } from './view.ts';
 
 interface Held {
   readonly kind: string;
   readonly object: AnyObject;
   readonly policyKey: string | undefined;
   readonly topic: Topic | undefined;
+  /** Of what everybody needs: what nodes need that it is not about. */
+  readonly view: View | undefined;
 }
 
 interface Dirty {
@@ -51,6 +54,8 @@ export class Fanout {
   /** By node, the `ns/` and `sa/` topics of which the need came or went since the last flush, and whether it was there. */
   #turned = new Map<string, Map<Topic, boolean>>();
   readonly #setLines = new Map<string, readonly Uint8Array[]>();
+  /** Objects as lines, as long as they are current. */
+  readonly #lines = new WeakMap<AnyObject, Uint8Array>();
 
   constructor(limits: FeedLimits = FEED_LIMITS) {
     this.#limits = limits;
@@ -65,10 +70,10 @@ export class Fanout {
 
   /** Takes notes of what a watch showed; `flush` does the work. */
   saw(sighting: Sighting): void {
-    const { kind, object, gone, policyKey } = sighting;
+    const { kind, object, gone } = sighting;
     const key = `${kind} ${keyOf(object)}`;
     const old = this.#held.get(key);
-    const now = gone ? undefined : { kind, object, policyKey, topic: topicOf(sighting) };
+    const now = gone ? undefined : held(sighting);
     const changes = gone ? this.#store.delete(object) : this.#store.upsert(object).changes;
     for (const change of changes) this.#interests.update(change);
     if (old === undefined && now === undefined) return;
@@ -103,7 +108,7 @@ export class Fanout {
       const mine = out.get(node) ?? new Map<string, readonly Uint8Array[]>();
       out.set(node, mine.set(key, lines()));
     };
-    const upsert = once((key: string) => [lineOf(this.#held.get(key) as Held)]);
+    const upsert = (key: string, node: string) => [this.#line(this.#held.get(key) as Held, node)];
     const gone = once((key: string) => {
       const held = this.#held.get(key) ?? (this.#dirty.get(key)?.before as Held);
       return [encodeGone(held.kind, held.object, held.policyKey)];
@@ -118,10 +123,9 @@ export class Fanout {
       if (dirty.before !== undefined && dirty.before.topic !== dirty.after?.topic)
         for (const node of this.#nodesOf(dirty.before.topic)) tell(node, key, () => gone(key));
     for (const [node, topic] of gained)
-      for (const key of this.#byTopic.get(topic) ?? []) tell(node, key, () => upsert(key));
-    for (const [key, { after }] of this.#dirty)
-      if (after !== undefined)
-        for (const node of this.#nodesOf(after.topic)) tell(node, key, () => upsert(key));
+      for (const key of this.#byTopic.get(topic) ?? []) tell(node, key, () => upsert(key, node));
+    for (const [key, { before, after }] of this.#dirty)
+      for (const node of this.#toldOf(before, after)) tell(node, key, () => upsert(key, node));
 
     for (const id of news.sets.removed) this.#setLines.delete(id);
     for (const [id, change] of news.sets.changed) {
@@ -151,9 +155,29 @@ export class Fanout {
     for (const [topic, nodes] of this.#needs) if (nodes.has(node)) topics.push(topic);
     const objects = topics.flatMap(topic => [...(this.#byTopic.get(topic) ?? [])]);
     return [
-      ...objects.map(key => lineOf(this.#held.get(key) as Held)),
+      ...objects.map(key => this.#line(this.#held.get(key) as Held, node)),
       ...[...sets].flatMap(id => this.#whole(id)),
     ];
+  }
+
+  /** Who is told of a change: all that need the object, unless it changed only for the node that it is about. */
+  #toldOf(before: Held | undefined, after: Held | undefined): Iterable<string> {
+    if (after === undefined) return [];
+    const { topic, view } = after;
+    const sameForOthers = view !== undefined && view.text === before?.view?.text;
+    if (!sameForOthers || before?.topic !== topic) return this.#nodesOf(topic);
+    return view.owner === undefined ? [] : [view.owner];
+  }
+
+  /** An object as a node is told of it; what many are told is written once. */
+  #line({ kind, object, policyKey, topic, view }: Held, node: string): Uint8Array {
+    const whole = view === undefined || view.owner === node;
+    if (whole && (view !== undefined || topic?.startsWith('node/')))
+      return encodeObject(kind, object, policyKey);
+    const told = whole ? object : view.rest;
+    let line = this.#lines.get(told);
+    if (line === undefined) this.#lines.set(told, (line = encodeObject(kind, told, policyKey)));
+    return line;
   }
 
   #whole(id: string): readonly Uint8Array[] {
@@ -208,7 +232,10 @@ export class Fanout {
   }
 }
 
-const lineOf = ({ kind, object, policyKey }: Held) => encodeObject(kind, object, policyKey);
+function held(sighting: Sighting): Held {
+  const { kind, object, policyKey } = sighting;
+  return { kind, object, policyKey, topic: topicOf(sighting), view: viewOf(kind, object) };
+}
 
 /** The same answer for the same key, worked out at the first question. */
 function once<T>(answer: (key: string) => T): (key: string) => T {
