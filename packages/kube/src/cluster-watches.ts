@@ -4,6 +4,7 @@ import { type ListWatch, Reflector } from './reflector.ts';
 import { ReflectorGroup } from './reflector-group.ts';
 import { apiVersionOf, type Resource } from './resource.ts';
 import { RESOURCES } from './resources.ts';
+import { type Trim, trimNode, trimPod } from './unread-fields.ts';
 
 /** A kind that policies and addresses depend on. */
 interface Watched {
@@ -12,13 +13,14 @@ interface Watched {
   readonly policy?: string;
   /** Not ours to install: where it is missing there are no objects of it. */
   readonly optional?: true;
+  readonly trim?: Trim;
 }
 
 /** Everything that decides what the kernel of a node holds. Pods of all nodes: they are members of sets. */
 const WATCHED: Readonly<Record<string, Watched>> = {
-  Node: { resource: RESOURCES.Node },
+  Node: { resource: RESOURCES.Node, trim: trimNode },
   Namespace: { resource: RESOURCES.Namespace },
-  Pod: { resource: RESOURCES.Pod },
+  Pod: { resource: RESOURCES.Pod, trim: trimPod },
   ServiceAccount: { resource: RESOURCES.ServiceAccount },
   Service: { resource: RESOURCES.Service },
   EndpointSlice: { resource: RESOURCES.EndpointSlice },
@@ -68,10 +70,11 @@ export function watchCluster(
   onSighting: (sighting: Sighting) => void,
   onFault: (kind: string, message: string) => void,
 ): ClusterWatches {
-  const reflectors = Object.entries(WATCHED).map(([kind, { resource, policy, optional = false }]) => {
+  const reflectors = Object.entries(WATCHED).map(([kind, { resource, policy, optional = false, trim }]) => {
     const apiVersion = apiVersionOf(resource);
     const reflector = new Reflector<AnyObject>(client, resource, {
       optional,
+      ...(trim !== undefined && { trim }),
       onEvent: event => {
         if (event.type === 'synced') return;
         const object = { ...event.object, apiVersion, kind: resource.kind };

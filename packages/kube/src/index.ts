@@ -101,3 +101,4 @@ export {
   type StatusWriterOptions,
 } from './status-writer.ts';
 export { type IpamCache, ipamStore } from './ipam-store.ts';
+export { type Trim, trimNode, trimPod } from './unread-fields.ts';

@@ -7,6 +7,7 @@ import { type AnyObject, type KubeObject, keyOf } from './kube-object.ts';
 import type { ListQuery } from './query.ts';
 import type { Resource } from './resource.ts';
 import { byKey, diffRelist, type ObjectEvent, upsertOf } from './store-diff.ts';
+import type { Trim } from './unread-fields.ts';
 import type { WatchEvent } from './watch-event.ts';
 
 /** What a reflector says, in order. `synced` comes after every complete list. */
@@ -22,6 +23,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly fieldSelector?: string;
   /** A server that does not serve the resource has no objects of it; asked again now and then. Else that is a fault. */
   readonly optional?: boolean;
+  /** Takes off what is not to be kept, before anybody sees the object. */
+  readonly trim?: Trim;
   /** Called for each event, in order, never again before it returned. */
   readonly onEvent: (event: ReflectorEvent<T>) => void;
   /** Called for each failure, with the wait that follows: for logs and metrics. */
@@ -143,7 +146,7 @@ export class Reflector<T extends KubeObject = AnyObject> {
         if (this.#isAbsent(page.fault)) return this.#acceptAbsence();
         return page;
       }
-      for (const [key, object] of byKey(page.value.items)) listed.set(key, strip(object));
+      for (const [key, object] of byKey(page.value.items)) listed.set(key, this.#strip(object));
       if (page.value.next === undefined) {
         this.#accept(listed, page.value.resourceVersion);
         return ok(undefined);
@@ -240,7 +243,7 @@ export class Reflector<T extends KubeObject = AnyObject> {
     const key = keyOf(event.object);
     const old = this.#items.get(key);
     this.#moveTo(event.object.metadata.resourceVersion ?? this.#listFrom);
-    const object = strip(event.object);
+    const object = this.#strip(event.object);
     if (event.type === 'DELETED') {
       if (!this.#items.delete(key)) return;
       this.#options.onEvent({ type: 'delete', object });
@@ -259,18 +262,19 @@ export class Reflector<T extends KubeObject = AnyObject> {
   #heard(): void {
     this.#heardAt = this.#clock.now();
   }
+
+  /** managedFields is often half of an object, and nobody here reads it. */
+  #strip(object: T): T {
+    const metadata = object.metadata as { managedFields?: unknown };
+    if (metadata.managedFields !== undefined) delete metadata.managedFields;
+    this.#options.trim?.(object);
+    return object;
+  }
 }
 
 /** This server has not yet seen the version asked for (504, cause ResourceVersionTooLarge). */
 function isBehind(fault: KubeFault): boolean {
   return fault.details?.causes?.some(cause => cause.reason === 'ResourceVersionTooLarge') ?? false;
-}
-
-/** managedFields is often half of an object, and nobody here reads it. */
-function strip<T extends KubeObject>(object: T): T {
-  const metadata = object.metadata as { managedFields?: unknown };
-  if (metadata.managedFields !== undefined) delete metadata.managedFields;
-  return object;
 }
 
 function selection(

@@ -1,4 +1,4 @@
-import type { AnyObject, Sighting } from '@muslin/kube';
+import { type AnyObject, type Sighting, trimNode, trimPod } from '@muslin/kube';
 
 /** How big the made-up cluster is. */
 export interface Size {
@@ -14,9 +14,12 @@ export const namespacesOf = ({ pods }: Size): number => Math.max(1, Math.floor(p
 /** 64 addresses each: room for the pods of a node, and some. */
 const BLOCKS_OF_A_NODE = 2;
 
-const see = (kind: string, object: AnyObject, policyKey?: string): Sighting => ({
-  ...{ kind, object, gone: false, policyKey },
-});
+/** As a watch shows it, without what is not kept. */
+function see(kind: string, object: AnyObject, policyKey?: string): Sighting {
+  if (kind === 'Node') trimNode(object);
+  if (kind === 'Pod') trimPod(object);
+  return { kind, object, gone: false, policyKey };
+}
 
 /** Everything, as the watches of a controller would show it: raw objects. */
 export function* world(size: Size): Generator<Sighting> {
