@@ -14,6 +14,7 @@ import {
 } from '@muslin/kube';
 import { fail, ok, type Result } from '@muslin/net';
 import { Fanout } from './fanout.ts';
+import { LineQueue } from './line-queue.ts';
 import type { FeedLimits, NodeFeed } from './node-feed.ts';
 import { nodeOfCertificate } from './node-identity.ts';
 
@@ -45,6 +46,8 @@ const STUCK_MS = 60_000;
 /** How long messages are kept for an agent that left. */
 const AWAY_MS = 120_000;
 const RELOAD_MS = 30_000;
+/** What a socket is handed at once. */
+const PIECE_BYTES = 64 << 10;
 
 interface Listener {
   readonly node: string;
@@ -52,6 +55,8 @@ interface Listener {
   readonly feed: NodeFeed;
   /** The last message that was sent; undefined: it needs the whole. */
   sent: number | undefined;
+  /** What of the last message was not handed to the socket yet. */
+  readonly waiting: LineQueue;
   stuckSince: number | undefined;
 }
 
@@ -106,13 +111,19 @@ export class FanoutServer {
 
   /** Works out and tells what was seen; when the first complete view is there, and whenever something came. */
   flush(): void {
+    this.#workOut();
+    for (const listener of this.#listeners.values()) this.#pump(listener);
+  }
+
+  /** Brings every feed up to what was seen; whether there was news. */
+  #workOut(): boolean {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
     const { nodes, bytes } = this.#fanout.flush();
     this.counts.flushes++;
     this.counts.told += nodes;
     this.counts.bytes += bytes;
-    for (const listener of this.#listeners.values()) this.#pump(listener);
+    return nodes > 0;
   }
 
   /** Listening nodes, and bytes kept for those that are away or slow. */
@@ -180,14 +191,16 @@ export class FanoutServer {
       socket,
       feed: this.#fanout.listen(node),
       sent: seq,
+      waiting: new LineQueue(),
       stuckSince: undefined,
     };
     this.#listeners.set(node, listener);
     socket.write(encodeWelcome(this.epoch, this.#beatMs));
     socket.on('drain', () => {
       listener.stuckSince = undefined;
-      // Whole messages are as of a flush.
-      if (listener.sent !== listener.feed.seq) this.flush();
+      // It may need the whole, which is as of a flush.
+      if (this.#workOut()) this.flush();
+      else this.#pump(listener);
     });
     socket.once('close', () => {
       if (this.#listeners.get(node) !== listener) return;
@@ -199,25 +212,31 @@ export class FanoutServer {
 
   /** Sends what is missing as long as the agent takes it; one that lags too far gets the whole instead. */
   #pump(listener: Listener): void {
-    const { socket, feed, node } = listener;
-    while (!socket.destroyed && !socket.writableNeedDrain && listener.sent !== feed.seq) {
+    const { socket, feed, node, waiting } = listener;
+    // A socket that is handed everything at once encrypts everything at once: a thousand wholes would be in memory.
+    while (!socket.destroyed && !socket.writableNeedDrain) {
+      const piece = waiting.take(PIECE_BYTES);
+      if (piece !== undefined) {
+        socket.write(piece);
+        continue;
+      }
+      if (listener.sent === feed.seq) break;
       const next = listener.sent === undefined ? undefined : feed.after(listener.sent);
-      const lines = next?.lines ?? this.#fanout.whole(node);
       if (next === undefined) this.counts.wholes++;
       listener.sent = next?.seq ?? feed.seq;
-      socket.cork();
-      for (const line of lines) socket.write(line);
-      socket.write(encodeEnd(listener.sent, next === undefined));
-      socket.uncork();
+      waiting.put(next?.lines ?? this.#fanout.whole(node));
+      waiting.put([encodeEnd(listener.sent, next === undefined)]);
     }
     if (socket.writableNeedDrain) listener.stuckSince ??= Date.now();
   }
 
   #beat(): void {
     const now = Date.now();
-    for (const { socket, sent, stuckSince } of this.#listeners.values()) {
+    for (const { socket, sent, stuckSince, waiting } of this.#listeners.values()) {
       if (stuckSince !== undefined && now - stuckSince > STUCK_MS) socket.destroy();
-      else if (!socket.writableNeedDrain) socket.write(encodeBeat(sent ?? 0, this.#options.staleMs() ?? 0));
+      // Amid a message a beat would say that the rest of it is not missing.
+      else if (waiting.empty && !socket.writableNeedDrain)
+        socket.write(encodeBeat(sent ?? 0, this.#options.staleMs() ?? 0));
     }
     for (const [node, since] of this.#away)
       if (now - since > AWAY_MS) {
