@@ -98,9 +98,13 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
         ],
         verbs: WATCH,
       },
-      { group: 'muslin.dev', resources: ['bgppeerpolicies'], verbs: WATCH },
+      { group: 'muslin.dev', resources: ['bgppeerpolicies', 'bgpquestions'], verbs: WATCH },
       { group: CALICO, resources: ['caliconodestatuses/status'], verbs: ['patch'] },
-      { group: 'muslin.dev', resources: ['bgpnodestatuses', 'bgpnodestatuses/status'], verbs: ['patch'] },
+      {
+        group: 'muslin.dev',
+        resources: ['bgpnodestatuses', 'bgpnodestatuses/status', 'bgpquestions/status'],
+        verbs: ['patch'],
+      },
       // A server-side apply that makes the object is also checked as a create (Kubernetes "Server-Side Apply").
       { group: 'muslin.dev', resources: ['bgpnodestatuses'], verbs: ['create'] },
     ],
@@ -158,7 +162,7 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
       { group: 'muslin.dev', resources: ['addressnodestatuses'], verbs: ['get', 'list'] },
       {
         group: 'muslin.dev',
-        resources: ['policynodestatuses', 'bgpnodestatuses'],
+        resources: ['policynodestatuses', 'bgpnodestatuses', 'bgpquestions'],
         verbs: ['list', 'delete'],
       },
     ],

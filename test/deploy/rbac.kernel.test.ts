@@ -71,6 +71,13 @@ const RARE: readonly Rare[] = [
   },
   {
     program: 'controller',
+    grant: 'delete muslin.dev/bgpquestions',
+    why: 'a question must be left alone for two minutes',
+    file: 'packages/controller/src/left-questions.ts',
+    call: /delete\(RESOURCES\.BGPQuestion,/,
+  },
+  {
+    program: 'controller',
     grant: 'get muslin.dev/addressnodestatuses',
     why: 'an address must look lost for a quarter of an hour',
     file: 'packages/controller/src/garbage/node-reports.ts',
@@ -196,6 +203,12 @@ describe('an installation while it works', () => {
       kind: 'CalicoNodeStatus',
       metadata: { name: 'asked' },
       spec: { node: name, classes: ['Agent', 'BGP'], updatePeriodSeconds: 10 },
+    });
+    await lab.cluster.apply({
+      apiVersion: 'muslin.dev/v1alpha1',
+      kind: 'BGPQuestion',
+      metadata: { name },
+      spec: { about: 'Routes' },
     });
     await lab.untilEnforced(new Map(), { IPPool: six.metadata.resourceVersion ?? '' });
     const pod = (await lab.pods()).find(each => each.metadata.name === 'web-1');

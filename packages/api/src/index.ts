@@ -55,6 +55,7 @@ export { addressNodeStatus } from './kinds/address-node-status.ts';
 export { policyNodeStatus } from './kinds/policy-node-status.ts';
 export { bgpPeer } from './kinds/bgp-peer.ts';
 export { bgpPeerPolicy } from './kinds/bgp-peer-policy.ts';
+export { bgpQuestion } from './kinds/bgp-question.ts';
 export { calicoNodeStatus } from './kinds/calico-node-status.ts';
 export { KINDS } from './kinds/catalogue.ts';
 export { clusterInformation } from './kinds/cluster-information.ts';

@@ -24,6 +24,7 @@ import type { PeerView } from './speaker/peer-view.ts';
 import { RestartDeferral } from './speaker/restart-deferral.ts';
 import { type LimitBroken, RouteExchange } from './speaker/route-exchange.ts';
 import type { Explanation, RouteView } from './speaker/route-view.ts';
+import type { RouteWindow } from './speaker/route-window.ts';
 import { TimerBook } from './speaker/timer-book.ts';
 import { DEFERRAL_TIMER, REACH_TIMER, timerId, timerParts } from './speaker/timer-id.ts';
 import { advertisedRoutes, bestRoutes, explainPrefix, receivedRoutes, viewPeer } from './speaker/views.ts';
@@ -225,21 +226,21 @@ export class Speaker {
     return peer === undefined ? undefined : viewPeer(peer, this.#rib);
   }
 
-  /** The best route of each prefix. */
-  routes(family: RouteFamily): readonly RouteView[] {
-    return bestRoutes(this.#rib, family);
+  /** The best route of each prefix, in address order: all, or a window of them. */
+  routes(family: RouteFamily, window?: RouteWindow): readonly RouteView[] {
+    return bestRoutes(this.#rib, family, window);
   }
 
   /** What a peer sent, before import policy. */
-  received(id: PeerId): readonly RouteView[] {
+  received(id: PeerId, window?: RouteWindow): readonly RouteView[] {
     const peer = this.#peers.get(id);
-    return peer === undefined ? [] : receivedRoutes(this.#rib, peer.slot);
+    return peer === undefined ? [] : receivedRoutes(this.#rib, peer.slot, window);
   }
 
   /** What a peer is, or is about to be, sent. */
-  advertised(id: PeerId): readonly RouteView[] {
+  advertised(id: PeerId, window?: RouteWindow): readonly RouteView[] {
     const peer = this.#peers.get(id);
-    return peer === undefined ? [] : advertisedRoutes(this.#rib, peer.slot);
+    return peer === undefined ? [] : advertisedRoutes(this.#rib, peer.slot, window);
   }
 
   /** The winner for a prefix and why each other path lost. */

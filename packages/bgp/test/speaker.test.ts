@@ -1,4 +1,5 @@
-import { type Ip4, mustIp, mustPrefix } from '@muslin/net';
+import type { RouteView, RouteWindow } from '@muslin/bgp';
+import { formatPrefix, type Ip4, mustIp, mustPrefix } from '@muslin/net';
 import { describe, expect, test } from 'vitest';
 import { VirtualNet } from './virtual-net.ts';
 
@@ -47,6 +48,38 @@ describe('two speakers', () => {
       { peer: 'a', source: 'ibgp', attributes: { localPref: 100, asPath: [] } },
     ]);
     expect(b.speaker.peers()[0]?.families.map(f => f.endOfRib)).toEqual([true, true]);
+  });
+
+  test('tell their lists in windows that fit together, whatever the order of arrival', () => {
+    const { net, a, b } = pair();
+    net.link(a, b);
+    const all = [7, 3, 200, 12, 90, 1].map(n => `10.${n}.0.0/16`).concat('fd00:2::/64', 'fd00:1::/64');
+    for (const text of all) net.perform(a, a.speaker.originate(mustPrefix(text)));
+    net.run(5000);
+    const texts = (routes: readonly RouteView[]) => routes.map(({ prefix }) => formatPrefix(prefix));
+    const whole = texts(b.speaker.received('a'));
+    expect(whole).toEqual([
+      ...[1, 3, 7, 12, 90, 200].map(n => `10.${n}.0.0/16`),
+      ...['fd00:1::/64', 'fd00:2::/64'],
+    ]);
+    for (const list of [
+      (window: RouteWindow) => b.speaker.received('a', window),
+      (window: RouteWindow) => a.speaker.advertised('b', window),
+    ])
+      for (const most of [1, 2, 3, 5, 7, 8, 100]) {
+        const seen: string[] = [];
+        for (let page = texts(list({ most })); page.length > 0; ) {
+          expect(page.length).toBeLessThanOrEqual(most);
+          seen.push(...page);
+          page = texts(list({ most, after: mustPrefix(page.at(-1) as string) }));
+        }
+        expect(seen).toEqual(whole);
+      }
+    const after = mustPrefix('10.7.0.0/16');
+    expect(texts(b.speaker.routes('ipv4-unicast', { after, most: 2 }))).toEqual([
+      '10.12.0.0/16',
+      '10.90.0.0/16',
+    ]);
   });
 
   test('keep the session alive for an hour', () => {

@@ -43,14 +43,14 @@ const remote = (...argv: string[]) => muslinctl(['bgp', ...argv, '--kubeconfig',
 beforeAll(async () => {
   socket = await fakeSocket({
     '/v1/status': { node: 'n1', ...status([up('192.0.2.2'), down]) },
-    '/v1/peers': [
-      {
-        ...{ id: '192.0.2.2', localIp: '192.0.2.1', remoteId: '192.0.2.2', holdTime: 90, keepaliveTime: 30 },
-        ...{ established: 1, capabilities: [{ kind: 'fourOctetAs' }, { kind: 'routeRefresh' }] },
-        ...{ messagesIn: { open: 1, update: 2 }, messagesOut: { open: 1, update: 3 } },
-        faults: { withdraw: 1, discard: 0, last: 'ORIGIN is missing' },
-      },
-    ],
+    '/v1/peer?peer=192.0.2.2': {
+      ...{ id: '192.0.2.2', localIp: '192.0.2.1', remoteId: '192.0.2.2', holdTime: 90, keepaliveTime: 30 },
+      ...{ established: 1, capabilities: [{ kind: 'fourOctetAs' }, { kind: 'routeRefresh' }] },
+      ...{ messagesIn: { open: 1, update: 2 }, messagesOut: { open: 1, update: 3 } },
+      faults: { withdraw: 1, discard: 0, last: 'ORIGIN is missing' },
+    },
+    '/v1/peer?peer=192.0.2.254': { id: '192.0.2.254' },
+    '/v1/explain?prefix=10.99.0.0/16': { prefix: '10.99.0.0/16', lost: [] },
     '/v1/routes': [route('10.244.1.0/26', ''), route('10.244.2.0/26', '192.0.2.2', outside)],
     '/v1/received?peer=192.0.2.2': [route('10.244.2.0/26', '192.0.2.2')],
     '/v1/received?peer=192.0.2.9':
@@ -108,7 +108,9 @@ beforeAll(async () => {
         return asked.map(question => ({ ...answer, ...(question as object), status: answer.status }));
       },
     },
-    ({ method, body }) => {
+    ({ method, path, body }) => {
+      // A cluster of an earlier version, or of Calico.
+      if (path.includes('bgpquestions')) return { status: 404, body: { reason: 'NotFound', code: 404 } };
       if (method === 'POST') asked.push(body);
       if (method === 'DELETE') asked.pop();
       return undefined;
@@ -119,6 +121,56 @@ afterAll(async () => {
   await socket.close();
   await api.close();
 });
+
+interface Question {
+  readonly metadata: { readonly name: string; readonly uid: string; readonly generation: number };
+  readonly spec: { readonly about: string; readonly after?: string };
+}
+
+/** An API with a speaker behind it that tells one route a page. */
+async function speakingApi() {
+  const questions: Question[] = [];
+  let open: Question | undefined;
+  const rows = [1, 2, 3].map(n => route(`10.244.${n}.0/26`, ''));
+  const answered = (question: Question) => {
+    const { about, after } = question.spec;
+    const at = rows.findIndex(({ prefix }) => prefix === after) + 1;
+    const more = at < rows.length - 1 ? { more: rows[at]?.prefix } : {};
+    const said =
+      about === 'Explain'
+        ? { mistake: 'explain is no list here' }
+        : { answer: JSON.stringify([rows[at]]), ...more };
+    return { ...question, status: { ...said, observedGeneration: question.metadata.generation } };
+  };
+  const put = (question: Question) => {
+    open = question;
+    questions.push(question);
+    return { status: 200, body: { ...question } };
+  };
+  const served = await fakeApi(
+    {
+      '/api/v1/nodes': [{ metadata: { name: 'n1' } }],
+      get '/apis/muslin.dev/v1alpha1/bgpquestions'() {
+        return open === undefined ? [] : [answered(open)];
+      },
+    },
+    ({ method, body }) => {
+      if (method === 'DELETE') open = undefined;
+      else if (method === 'POST')
+        return put({ ...(body as Question), metadata: { name: 'n1', uid: 'u', generation: 1 } });
+      else if (open !== undefined) {
+        const { metadata, spec } = open;
+        const more = (body as Question).spec;
+        return put({
+          metadata: { ...metadata, generation: metadata.generation + 1 },
+          spec: { ...spec, ...more },
+        });
+      }
+      return undefined;
+    },
+  );
+  return { api: served, questions, left: () => (open === undefined ? 0 : 1) };
+}
 
 describe('muslinctl bgp on a node', () => {
   it('shows its sessions, and with -o wide the families and what was accepted', async () => {
@@ -240,6 +292,35 @@ PREFIX          GATEWAY     INTERFACE   FROM       PEER        KERNEL
     expect((await remote('received', '192.0.2.3', '--node', 'n1')).code).toBe(1);
   });
 
+  it('asks our speaker page by page, and takes the question away', async () => {
+    const ours = await speakingApi();
+    const ask = (...argv: string[]) => muslinctl(['bgp', ...argv, '--kubeconfig', ours.api.kubeconfig]);
+    const ran = await ask('advertised', '192.0.2.2', '--node', 'n1');
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    expect(ran.stdout.match(/10\.244\.[123]\.0\/26/g)).toHaveLength(3);
+    expect(
+      JSON.parse((await ask('received', 'fe80::1%eth0', '--node', 'n1', '-o', 'json')).stdout),
+    ).toHaveLength(3);
+    expect(ours.questions.map(({ spec }) => spec)).toEqual([
+      { about: 'Advertised', peer: '192.0.2.2' },
+      { about: 'Advertised', peer: '192.0.2.2', after: '10.244.1.0/26' },
+      { about: 'Advertised', peer: '192.0.2.2', after: '10.244.2.0/26' },
+      { about: 'Received', peer: 'fe80::1%eth0' },
+      { about: 'Received', peer: 'fe80::1%eth0', after: '10.244.1.0/26' },
+      { about: 'Received', peer: 'fe80::1%eth0', after: '10.244.2.0/26' },
+    ]);
+    expect(ours.left()).toBe(0);
+    expect(await ask('explain', '10.0.0.0/8', '--node', 'n1')).toMatchObject({
+      ...{ code: 2, stdout: '' },
+      stderr: 'error: explain is no list here\n',
+    });
+    expect(await ask('routes', '--node', 'n9')).toMatchObject({
+      code: 2,
+      stderr: 'error: there is no node n9\n',
+    });
+    await ours.api.close();
+  });
+
   it('shows what a node reports of a session', async () => {
     const ran = await remote('peer', '192.0.2.254', '--node', 'n1');
     expect(ran.code).toBe(1);
@@ -302,7 +383,7 @@ describe('what is written about muslinctl bgp', () => {
     const env = { MUSLIN_SPEAKER_SOCKET: socket.path, KUBECONFIG: api.kubeconfig };
     const ran = await muslinctl(files, { env });
     expect(ran.stderr).not.toMatch(/unknown|missing|too many|choices|argument/);
-    // No such peer and no such journal are what 2 may mean here.
-    if (ran.code === 2) expect(ran.stderr).toMatch(/is no peer of|no such file|no such page/);
+    // No such peer, node or journal is what 2 may mean here.
+    if (ran.code === 2) expect(ran.stderr).toMatch(/is no peer of|there is no node|no such file|no such page/);
   });
 });

@@ -19,6 +19,7 @@ import { Findings, JUDGED_KINDS, type JudgedKind } from './findings.ts';
 import { Garbage } from './garbage/garbage.ts';
 import { nodeReports } from './garbage/node-reports.ts';
 import { HostEndpoints } from './host-endpoints/host-endpoints.ts';
+import { LeftQuestions } from './left-questions.ts';
 import { LeftReports } from './left-reports.ts';
 import { servicesWithHandles } from './load-balancer/held-addresses.ts';
 import { ServiceAddresses } from './load-balancer/service-addresses.ts';
@@ -93,7 +94,7 @@ export class Controllers {
     add('service', this.#balanced());
     add('tier', new Set([...this.#tiers.keys(), ...BUILT_IN_TIERS.keys()]));
     add('finding', this.#judged.keys());
-    add('once', ['host-endpoints', 'cluster', 'configuration', 'lost-services', 'lost-reports']);
+    add('once', ['host-endpoints', 'cluster', 'configuration', 'lost-services', 'lost-reports', 'questions']);
     add('garbage', ['addresses']);
   }
 
@@ -114,6 +115,7 @@ export class Controllers {
     const services = new ServiceAddresses({ client, log, tell, now });
     const tiers = new Tiers({ client, log });
     const reports = new LeftReports({ client, log });
+    const questions = new LeftQuestions({ client, log, now });
     const findings = new Findings(tell);
     const configuration = new ControllersConfiguration(client);
     const hostEndpoints = new HostEndpoints({
@@ -125,6 +127,7 @@ export class Controllers {
       cluster: () =>
         keepClusterInformation({ client, version: VERSION, newGuid: () => randomBytes(16).toString('hex') }),
       configuration: () => configuration.reconcile(),
+      questions: () => questions.reconcile(),
       'lost-services': () => this.#findLostServices(),
       'lost-reports': async () => {
         for (const node of await reports.reporters())

@@ -92,4 +92,5 @@ export const RESOURCES = {
   IPAMBlock: inCluster(calico, 'v3', 'ipamblocks', 'IPAMBlock'),
   IPAMHandle: inCluster(calico, 'v3', 'ipamhandles', 'IPAMHandle'),
   BGPPeerPolicy: inCluster('muslin.dev', 'v1alpha1', 'bgppeerpolicies', 'BGPPeerPolicy'),
+  BGPQuestion: inCluster('muslin.dev', 'v1alpha1', 'bgpquestions', 'BGPQuestion'),
 } as const satisfies Record<string, Resource>;

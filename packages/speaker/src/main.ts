@@ -24,6 +24,7 @@ import { readOptions, USAGE } from './options.ts';
 import { deedsOf } from './deeds.ts';
 import { pagesOf } from './pages.ts';
 import { Passwords } from './passwords.ts';
+import { QuestionAnswers } from './question-answers.ts';
 import { rehearse } from './rehearsal.ts';
 import { Reporter } from './report.ts';
 import { seenRoutes } from './seen-routes.ts';
@@ -146,10 +147,15 @@ function followPasswords(): void {
 }
 
 /** Reflects one kind; each object comes with its kind, which lists leave out. */
-function reflect(kind: keyof typeof RESOURCES, take: (object: AnyObject, gone: boolean) => void) {
+function reflect(
+  kind: keyof typeof RESOURCES,
+  take: (object: AnyObject, gone: boolean) => void,
+  fieldSelector?: string,
+) {
   const { group, version } = RESOURCES[kind];
   const apiVersion = group === '' ? version : `${group}/${version}`;
   return new Reflector<AnyObject>(client, RESOURCES[kind], {
+    ...(fieldSelector !== undefined && { fieldSelector }),
     onEvent: event => {
       if (event.type !== 'synced') take({ ...event.object, apiVersion, kind }, event.type === 'delete');
     },
@@ -170,6 +176,11 @@ const watches = new ReflectorGroup(
 // Nobody's routes depend on questions.
 const questions = reflect('CalicoNodeStatus', (object, gone) => answers.set(object, gone));
 questions.start();
+const asked = reflect(
+  'BGPQuestion',
+  (object, gone) => questionAnswers.set(object, gone),
+  `metadata.name=${node}`,
+);
 watches.start();
 // While the API server answers.
 rehearse();
@@ -201,29 +212,28 @@ const measured = metrics(() => ({
   now: performance.now(),
   witness: drops.lately(performance.now()),
 }));
-const socket = await serveSocket(
-  `${runDir}/speaker.sock`,
-  pagesOf({
-    program,
-    status: () => ({
-      node,
-      started,
-      ...readiness.review(started, program.peers(), performance.now()),
-      left: program.left,
-      staleSince: watches.staleSince,
-      ...status(),
-      problems: problems().map(problemText),
-      routesRefused: Object.fromEntries(program.fib.refused),
-    }),
-    sessionLog: program.sessionLog,
-    metrics: measured.text,
-    kernel: async () => {
-      const read = await routes.read();
-      return read.ok ? read.value : undefined;
-    },
+const pages = pagesOf({
+  program,
+  status: () => ({
+    node,
+    started,
+    ...readiness.review(started, program.peers(), performance.now()),
+    left: program.left,
+    staleSince: watches.staleSince,
+    ...status(),
+    problems: problems().map(problemText),
+    routesRefused: Object.fromEntries(program.fib.refused),
   }),
-  deedsOf(program),
-);
+  sessionLog: program.sessionLog,
+  metrics: measured.text,
+  kernel: async () => {
+    const read = await routes.read();
+    return read.ok ? read.value : undefined;
+  },
+});
+const questionAnswers = new QuestionAnswers({ client, node, pages, log });
+asked.start();
+const socket = await serveSocket(`${runDir}/speaker.sock`, pages, deedsOf(program));
 
 process.on('exit', () => journal?.close());
 let ending = false;
@@ -234,8 +244,9 @@ for (const name of ['SIGTERM', 'SIGINT'] as const)
     started = false;
     reporter.stop();
     answers.stop();
+    questionAnswers.stop();
     socket.close();
-    void Promise.all([program.stop(), watches.stop(), questions.stop(), passwords.stop()]).then(() =>
-      process.exit(0),
+    void Promise.all([program.stop(), watches.stop(), questions.stop(), asked.stop(), passwords.stop()]).then(
+      () => process.exit(0),
     );
   });

@@ -1,6 +1,6 @@
 import type { Route } from '@muslin/dataplane';
-import { formatIp, parseIp, parsePrefix } from '@muslin/net';
-import { dumpTable, type SessionLog } from '@muslin/bgp';
+import { fail, formatIp, ok, parseIp, parsePrefix, type Result } from '@muslin/net';
+import { dumpTable, type RouteWindow, type SessionLog } from '@muslin/bgp';
 import { follow, inPieces } from './byte-stream.ts';
 import { fibState } from './core/fib-state.ts';
 import { problemText } from './core/problem.ts';
@@ -24,24 +24,27 @@ const json = (value: unknown): Answer => ({ kind: 'json', value: readable(value)
 /** What the speaker answers on its socket. */
 export function pagesOf({ program, sessionLog, status, metrics, kernel }: PagesView): Pages {
   const routes = (which: 'received' | 'advertised') => (query: URLSearchParams) => {
-    const asked = query.get('peer') ?? '';
-    const ip = parseIp(asked);
-    // A link-local peer is called by its interface, too: fe80::1%eth0.
-    const id = ip.ok ? formatIp(ip.value) : asked;
+    const id = peerOf(query);
     const known = program.peers().some(peer => peer.id === id);
     if (!known) return unknownPeer(query.get('peer'), program);
-    return json(program.speaker?.[which](id) ?? []);
+    const window = windowOf(query);
+    return window.ok ? json(program.speaker?.[which](id, window.value) ?? []) : window.fault;
   };
   return {
     '/healthz': () => ({ kind: 'text', text: 'ok\n' }),
     '/metrics': async () => ({ kind: 'text', text: await metrics() }),
     '/v1/status': () => json(status()),
     '/v1/peers': () => json(program.peers()),
+    '/v1/peer': query => {
+      const id = peerOf(query);
+      const found = program.peers().find(peer => peer.id === id);
+      return found === undefined ? unknownPeer(query.get('peer'), program) : json(found);
+    },
     '/v1/problems': () => json(program.problems.map(problemText)),
-    '/v1/routes': () =>
-      json(
-        (['ipv4-unicast', 'ipv6-unicast'] as const).flatMap(family => program.speaker?.routes(family) ?? []),
-      ),
+    '/v1/routes': query => {
+      const window = windowOf(query);
+      return window.ok ? json(bestRoutes(program, window.value)) : window.fault;
+    },
     '/v1/received': routes('received'),
     '/v1/advertised': routes('advertised'),
     '/v1/dump': () => {
@@ -65,6 +68,35 @@ export function pagesOf({ program, sessionLog, status, metrics, kernel }: PagesV
       });
     },
   };
+}
+
+function peerOf(query: URLSearchParams): string {
+  const asked = query.get('peer') ?? '';
+  const ip = parseIp(asked);
+  // A link-local peer is called by its interface, too: fe80::1%eth0.
+  return ip.ok ? formatIp(ip.value) : asked;
+}
+
+/** `after=PREFIX` and `most=N` ask for a part of a list. */
+function windowOf(query: URLSearchParams): Result<RouteWindow, Answer> {
+  const [from, most] = [query.get('after'), Number(query.get('most') ?? Number.POSITIVE_INFINITY)];
+  if (!(most >= 1)) return fail({ kind: 'mistake', message: 'most: must be a number of at least 1' });
+  if (from === null) return ok({ most });
+  const after = parsePrefix(from);
+  return after.ok
+    ? ok({ after: after.value, most })
+    : fail({ kind: 'mistake', message: `after: ${after.fault.message}` });
+}
+
+function bestRoutes({ speaker }: SpeakerProgram, { after, most = Number.POSITIVE_INFINITY }: RouteWindow) {
+  if (speaker === undefined) return [];
+  const first =
+    after?.ip.family === 6
+      ? []
+      : speaker.routes('ipv4-unicast', { most, ...(after !== undefined && { after }) });
+  if (first.length >= most) return first;
+  const rest = { most: most - first.length, ...(after?.ip.family === 6 && { after }) };
+  return [...first, ...speaker.routes('ipv6-unicast', rest)];
 }
 
 function unknownPeer(asked: string | null, program: SpeakerProgram): Answer {

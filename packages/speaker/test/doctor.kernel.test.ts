@@ -1,8 +1,9 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { type AnyObject, RESOURCES } from '@muslin/kube';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { muslinctl as runMuslinctl } from '../../cli/test/test-context.ts';
-import { end, eventually, Stage } from './stage.ts';
+import { end, eventually, must, Stage } from './stage.ts';
 
 const AS = 64_512;
 /** The other ends, each with one fault; the number is the last octet of its address. */
@@ -190,9 +191,41 @@ test('muslinctl tells the same on the node and through the API, and explains a p
   expect(received.stdout).toMatch(/^203\.0\.113\.0\/24 +10\.78\.0\.20 +10\.78\.0\.20 +ebgp +- +65001/m);
   const learned = await muslinctl('explain', '203.0.113.0/24');
   expect(learned.stdout).toContain('Kernel: in the kernel: unicast 203.0.113.0/24 via 10.78.0.20');
-  const far = await muslinctl('routes', '203.0.113.0/24', '--node', 'n1');
-  expect(far).toMatchObject({ code: 0, stderr: '' });
-  expect(far.stdout).toMatch(/^203\.0\.113\.0\/24 +10\.78\.0\.20 +eth0 +BGPPeer +10\.78\.0\.20 +yes/m);
+  // Through the API the node says the same words.
+  const asks = [
+    ['routes'],
+    ['routes', '203.0.113.0/24', '-o', 'wide'],
+    ['received', address('closed'), '-o', 'json'],
+    ['advertised', address('closed'), '-o', 'yaml'],
+    ['advertised', address('closed'), '-o', 'wide'],
+    ['explain', '203.0.113.0/24'],
+    ['explain', '203.0.113.0/24', '-o', 'json'],
+    ['advertised', '10.78.0.99'],
+  ];
+  for (const ask of asks) {
+    const here = await muslinctl(...ask);
+    expect(await muslinctl(...ask, '--node', 'n1'), ask.join(' ')).toEqual(here);
+  }
+  expect((await muslinctl('peer', address('closed'), '--node', 'n1')).stdout).toMatch(/^Hold time: +30 s/m);
+  const questions = () => stage.client.listAll(RESOURCES.BGPQuestion);
+  expect(must(await questions()).items).toEqual([]);
+}, 60_000);
+
+test('a question that somebody left behind is in nobody’s way, and one to a node without a speaker ends', async () => {
+  const muslinctl = (...argv: string[]) =>
+    runMuslinctl(['bgp', ...argv, '--kubeconfig', stage.adminKubeconfig]);
+  await stage.put('BGPQuestion', 'n1', { spec: { about: 'Routes' } });
+  await eventually(async () => {
+    const left = must(await stage.client.get<AnyObject>(RESOURCES.BGPQuestion, { name: 'n1' }));
+    expect(left['status']).toMatchObject({
+      observedGeneration: 1,
+      answer: expect.stringContaining('203.0.113'),
+    });
+  });
+  expect(await muslinctl('explain', '203.0.113.0/24', '--node', 'n1')).toMatchObject({ code: 0, stderr: '' });
+  expect(await muslinctl('routes', '--node', 'nobody')).toEqual({
+    ...{ code: 2, stdout: '', stderr: 'error: there is no node nobody\n' },
+  });
 }, 60_000);
 
 test('the table and the updates of a node are MRT files that bgpdump reads', async () => {

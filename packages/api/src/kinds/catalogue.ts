@@ -4,6 +4,7 @@ import { bgpFilter } from './bgp-filter.ts';
 import { bgpNodeStatus } from './bgp-node-status.ts';
 import { bgpPeer } from './bgp-peer.ts';
 import { bgpPeerPolicy } from './bgp-peer-policy.ts';
+import { bgpQuestion } from './bgp-question.ts';
 import { calicoNodeStatus } from './calico-node-status.ts';
 import { clusterInformation } from './cluster-information.ts';
 import { felixConfiguration } from './felix-configuration.ts';
@@ -25,6 +26,7 @@ export const KINDS: readonly Kind[] = [
   addressNodeStatus,
   bgpNodeStatus,
   bgpPeerPolicy,
+  bgpQuestion,
   policyNodeStatus,
   bgpConfiguration,
   bgpFilter,

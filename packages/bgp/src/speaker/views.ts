@@ -1,4 +1,4 @@
-import { comparePrefix, type Prefix } from '@muslin/net';
+import type { Prefix } from '@muslin/net';
 import { reasonText } from '../rib/decision.ts';
 import { EXCLUSIONS, type Exclusion } from '../rib/path-table.ts';
 import type { Rib } from '../rib/rib.ts';
@@ -6,6 +6,7 @@ import { ALL_FAMILIES, type RouteFamily, unicastOf } from '../wire/route-family.
 import type { Peer } from './peer.ts';
 import type { FamilyView, PeerView, PeerWish } from './peer-view.ts';
 import type { Explanation, LostRoute, RouteView } from './route-view.ts';
+import { entriesIn, type RouteWindow } from './route-window.ts';
 
 /** A peer for display. */
 export function viewPeer(peer: Peer, rib: Rib): PeerView {
@@ -90,45 +91,58 @@ function viewPath(rib: Rib, family: RouteFamily, path: number, attributes: numbe
   };
 }
 
-const byPrefix = (a: RouteView, b: RouteView) => comparePrefix(a.prefix, b.prefix);
-
 /** The best route of each prefix, in address order. */
-export function bestRoutes(rib: Rib, family: RouteFamily): RouteView[] {
+export function bestRoutes(rib: Rib, family: RouteFamily, window: RouteWindow = {}): RouteView[] {
   const table = rib.families[family];
-  const list: RouteView[] = [];
-  for (let entry = 1; entry < table.prefixes.end; entry++) {
-    const best = table.prefixes.has(entry) ? (table.best[entry] as number) : 0;
-    if (best !== 0) list.push(viewPath(rib, family, best, table.paths.accepted[best] as number));
-  }
-  return list.sort(byPrefix);
+  const bestOf = (entry: number) => table.best[entry] as number;
+  return entriesIn(table.prefixes, window, entry => bestOf(entry) !== 0).map(entry =>
+    viewPath(rib, family, bestOf(entry), table.paths.accepted[bestOf(entry)] as number),
+  );
 }
 
 /** What a peer sent, before import policy, in address order. */
-export function receivedRoutes(rib: Rib, slot: number): RouteView[] {
-  const list: RouteView[] = [];
-  for (const family of ALL_FAMILIES) {
-    const { paths } = rib.families[family];
-    for (let path = 1; path < paths.end; path++) {
-      if (!paths.has(path) || paths.slot[path] !== slot) continue;
-      list.push(viewPath(rib, family, path, paths.received[path] as number));
-    }
-  }
-  return list.sort(byPrefix);
+export function receivedRoutes(rib: Rib, slot: number, window: RouteWindow = {}): RouteView[] {
+  return overFamilies(window, (family, part) => {
+    const table = rib.families[family];
+    const pathsTo = (entry: number) => {
+      const found: number[] = [];
+      for (let path = table.head(entry); path !== 0; path = table.paths.next[path] as number)
+        if (table.paths.slot[path] === slot) found.push(path);
+      return found;
+    };
+    return entriesIn(table.prefixes, part, entry => pathsTo(entry).length > 0).map(entry =>
+      pathsTo(entry).map(path => viewPath(rib, family, path, table.paths.received[path] as number)),
+    );
+  });
 }
 
 /** What a peer is sent, as it is sent, in address order. */
-export function advertisedRoutes(rib: Rib, slot: number): RouteView[] {
-  const list: RouteView[] = [];
-  for (const family of ALL_FAMILIES) {
-    const table = rib.families[family];
+export function advertisedRoutes(rib: Rib, slot: number, window: RouteWindow = {}): RouteView[] {
+  return overFamilies(window, (family, part) => {
     const group = rib.group(family, slot);
-    for (let entry = 1; group !== undefined && entry < table.prefixes.end; entry++) {
-      if (!table.prefixes.has(entry)) continue;
-      for (const sent of group.advertisedPaths(slot, entry))
-        list.push(viewPath(rib, family, sent.path, sent.attributes));
-    }
+    if (group === undefined) return [];
+    const { prefixes } = rib.families[family];
+    const sentTo = (entry: number) => group.advertisedPaths(slot, entry);
+    return entriesIn(prefixes, part, entry => sentTo(entry).length > 0).map(entry =>
+      sentTo(entry).map(sent => viewPath(rib, family, sent.path, sent.attributes)),
+    );
+  });
+}
+
+/** IPv4 first: routes by prefix of one family after the other, as many prefixes as the window has. */
+function overFamilies(
+  window: RouteWindow,
+  list: (family: RouteFamily, part: RouteWindow) => readonly (readonly RouteView[])[],
+): RouteView[] {
+  const { after, most = Number.POSITIVE_INFINITY } = window;
+  const found: (readonly RouteView[])[] = [];
+  const first = after === undefined ? 0 : ALL_FAMILIES.indexOf(unicastOf(after.ip.family));
+  for (const family of ALL_FAMILIES.slice(first)) {
+    if (found.length >= most) break;
+    const here = after !== undefined && unicastOf(after.ip.family) === family ? { after } : {};
+    found.push(...list(family, { ...here, most: most - found.length }));
   }
-  return list.sort(byPrefix);
+  return found.flat();
 }
 
 const EXCLUSION_WORDS: Readonly<Record<Exclusion, string>> = {

@@ -14,7 +14,7 @@ export const SOCKET: VerbOption = {
 };
 export const NODE: VerbOption = {
   flags: '--node <name>',
-  summary: 'ask about another node, through the API',
+  summary: 'ask the speaker of this node, from anywhere, through the API',
 };
 
 export const TABLE_OR_DATA: VerbOption = {

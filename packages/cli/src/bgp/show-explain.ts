@@ -4,31 +4,28 @@ import { listAt, textAt, valueAt } from '../files/json.ts';
 import { writeData } from '../output/data.ts';
 import { printable } from '../output/paint.ts';
 import type { ExitCode, Input } from '../verb.ts';
+import { askSpeaker } from './question.ts';
 import { type RouteRow, routeRow } from './route-row.ts';
 import { showNodeRoutes } from './show-node-routes.ts';
-import { askSocket, localSocket } from './speaker-socket.ts';
 
 /** `bgp explain PREFIX`: the winner, why others lost, who is told and who isn't, and what the kernel does. */
 export async function showExplanation(ctx: Context, input: Input): Promise<ExitCode> {
   const prefix = parsePrefix(input.args[0] ?? '');
   if (!prefix.ok) return ctx.fail(2, prefix.fault.message);
   const key = formatPrefix(prefix.value);
+  const asked = await askSpeaker(ctx, input, { about: 'Explain', prefix: key });
   const node = input.text('node');
-  if (node !== undefined)
-    return showNodeRoutes(
-      ctx,
-      input,
-      node,
-      route => route.destination === key,
-      `${node} has no route to ${key}`,
-    );
-  const socket = localSocket(ctx, input);
-  const answer = await askSocket(socket, `/v1/explain?prefix=${encodeURIComponent(key)}`);
-  if (!answer.ok) return ctx.fail(answer.fault.code === 'mistake' ? 2 : 1, answer.fault.message);
+  if (!asked.ok) {
+    if (asked.fault.code !== 'elsewhere' || node === undefined)
+      return ctx.fail(asked.fault.code === 'mistake' ? 2 : 1, asked.fault.message);
+    const nothing = `${node} has no route to ${key}`;
+    return showNodeRoutes(ctx, input, node, route => route.destination === key, nothing);
+  }
+  const { value: answer } = asked.value;
   const form = input.text('output');
-  if (form === 'json' || form === 'yaml') await writeData(ctx, form, answer.value);
-  else ctx.stdout(`${explanationText(key, answer.value).map(printable).join('\n')}\n`);
-  return valueAt(answer.value, 'winner') === undefined ? 1 : 0;
+  if (form === 'json' || form === 'yaml') await writeData(ctx, form, answer);
+  else ctx.stdout(`${explanationText(key, answer).map(printable).join('\n')}\n`);
+  return valueAt(answer, 'winner') === undefined ? 1 : 0;
 }
 
 /** The lines that explain a prefix. */

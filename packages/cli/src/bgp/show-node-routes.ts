@@ -4,6 +4,8 @@ import { type Column, formatTable } from '../output/table.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { askNodeForRoutes, type NodeRoute } from './ask-node.ts';
 
+export type { NodeRoute };
+
 const COLUMNS: readonly Column<NodeRoute>[] = [
   { head: 'PREFIX', cell: route => route.destination },
   { head: 'GATEWAY', cell: route => route.gateway ?? '-' },
@@ -13,7 +15,7 @@ const COLUMNS: readonly Column<NodeRoute>[] = [
   { head: 'KERNEL', cell: route => (route.type === 'FIB' ? 'yes' : 'no') },
 ];
 
-/** The routes of another node that are wanted, through the API; exit code 1 when there is none. */
+/** The routes that are wanted of a node whose speaker isn't ours, through the API; exit code 1 when there is none. */
 export async function showNodeRoutes(
   ctx: Context,
   input: Input,

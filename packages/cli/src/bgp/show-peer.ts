@@ -1,4 +1,3 @@
-import { formatIp, parseIp } from '@muslin/net';
 import type { Context } from '../context.ts';
 import { isRecord, type JsonRecord, listAt, numberAt, textAt, valueAt } from '../files/json.ts';
 import { formatAge } from '../output/age.ts';
@@ -7,15 +6,16 @@ import { printable } from '../output/paint.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { nodeReports, reportOfSocket } from './node-reports.ts';
 import { isUp, type NodeReport, type PeerRow, peersOfStatus } from './node-status.ts';
-import { askSocket, localSocket } from './speaker-socket.ts';
+import { askSpeaker, parsePeer } from './question.ts';
+import { localSocket } from './speaker-socket.ts';
 
 type Line = readonly [label: string, value: string | number | undefined];
 
 /** `bgp peer X`: everything about one session. */
 export async function showPeer(ctx: Context, input: Input): Promise<ExitCode> {
-  const address = parseIp(input.args[0] ?? '');
-  if (!address.ok) return ctx.fail(2, address.fault.message);
-  const name = formatIp(address.value);
+  const peer = parsePeer(input.args[0] ?? '');
+  if (!peer.ok) return ctx.fail(2, peer.fault);
+  const name = peer.value;
   const node = input.text('node');
   const socket = localSocket(ctx, input);
   const reports = node === undefined ? await reportOfSocket(socket) : await nodeReports(ctx, input);
@@ -25,7 +25,7 @@ export async function showPeer(ctx: Context, input: Input): Promise<ExitCode> {
     return ctx.fail(1, `node ${node} has reported no BGP sessions: is its speaker running?`);
   const row = peersOfStatus(report).find(({ peer }) => peer === name);
   if (row === undefined) return ctx.fail(2, unknown(name, report));
-  const inside = node === undefined ? await insideOf(socket, name) : undefined;
+  const inside = await insideOf(ctx, input, name);
   const form = input.text('output');
   if (form === 'json' || form === 'yaml')
     await writeData(ctx, form, { ...row, ...(inside && { session: inside }) });
@@ -40,10 +40,11 @@ function unknown(name: string, report: NodeReport): string {
 }
 
 /** What only the node itself knows: messages, timers, capabilities. */
-async function insideOf(socket: string, name: string): Promise<JsonRecord | undefined> {
-  const answer = await askSocket(socket, '/v1/peers');
-  const peers = answer.ok && Array.isArray(answer.value) ? answer.value : [];
-  return peers.find(peer => isRecord(peer) && textAt(peer, 'id') === name);
+async function insideOf(ctx: Context, input: Input, peer: string): Promise<JsonRecord | undefined> {
+  const answer = await askSpeaker(ctx, input, { about: 'Peer', peer });
+  if (answer.ok) return isRecord(answer.value.value) ? answer.value.value : undefined;
+  ctx.stderr(`Messages, timers and capabilities are unknown: ${answer.fault.message}\n`);
+  return undefined;
 }
 
 function headLines(row: PeerRow, now: Date): readonly Line[] {

@@ -1,83 +1,68 @@
-import { formatIp, formatPrefix, parseIp, parsePrefix } from '@muslin/net';
+import { formatPrefix, parsePrefix } from '@muslin/net';
 import type { Context } from '../context.ts';
+import { valueAt } from '../files/json.ts';
 import { writeData } from '../output/data.ts';
 import { formatTable } from '../output/table.ts';
 import type { ExitCode, Input } from '../verb.ts';
-import { routeColumns, type RouteRow, routeRow } from './route-row.ts';
-import { showNodeRoutes } from './show-node-routes.ts';
-import { askSocket, localSocket } from './speaker-socket.ts';
+import { askSpeaker, parsePeer, type Question } from './question.ts';
+import { routeColumns, routeRow } from './route-row.ts';
+import { type NodeRoute, showNodeRoutes } from './show-node-routes.ts';
 
 /** `bgp routes [PREFIX]`: the best route of each prefix, or of one. */
 export async function showRoutes(ctx: Context, input: Input): Promise<ExitCode> {
   const [text] = input.args;
-  const prefix = text === undefined ? undefined : parsePrefix(text);
-  if (prefix !== undefined && !prefix.ok) return ctx.fail(2, prefix.fault.message);
-  const key = prefix === undefined ? undefined : formatPrefix(prefix.value);
-  const nothing = key === undefined ? 'BGP knows no route' : `BGP knows no route to ${key}`;
-  const node = input.text('node');
-  if (node !== undefined)
-    return showNodeRoutes(
-      ctx,
-      input,
-      node,
-      route => (key === undefined ? route.peer !== undefined : route.destination === key),
-      `${node} has learned ${key === undefined ? 'no route' : `no route to ${key}`}`,
-    );
-  return list(ctx, input, '/v1/routes', 'FROM', nothing, row => key === undefined || row.prefix === key);
+  if (text === undefined)
+    return list(ctx, input, { about: 'Routes' }, 'BGP knows no route', route => route.peer !== undefined);
+  const prefix = parsePrefix(text);
+  if (!prefix.ok) return ctx.fail(2, prefix.fault.message);
+  const key = formatPrefix(prefix.value);
+  const nothing = `BGP knows no route to ${key}`;
+  return list(ctx, input, { about: 'Explain', prefix: key }, nothing, route => route.destination === key);
 }
 
 /** `bgp received X`: what a peer told, before import filters. */
 export async function showReceived(ctx: Context, input: Input): Promise<ExitCode> {
-  const peer = parseIp(input.args[0] ?? '');
-  if (!peer.ok) return ctx.fail(2, peer.fault.message);
-  const name = formatIp(peer.value);
-  const node = input.text('node');
+  const peer = parsePeer(input.args[0] ?? '');
+  if (!peer.ok) return ctx.fail(2, peer.fault);
+  const name = peer.value;
   const nothing = `${name} has told no routes`;
-  if (node !== undefined) return showNodeRoutes(ctx, input, node, route => route.peer === name, nothing);
-  return list(ctx, input, `/v1/received?peer=${encodeURIComponent(name)}`, 'FROM', nothing);
+  return list(ctx, input, { about: 'Received', peer: name }, nothing, route => route.peer === name);
 }
 
 /** `bgp advertised X`: what a peer is told, as it is sent. */
 export async function showAdvertised(ctx: Context, input: Input): Promise<ExitCode> {
-  const peer = parseIp(input.args[0] ?? '');
-  if (!peer.ok) return ctx.fail(2, peer.fault.message);
-  const name = formatIp(peer.value);
-  return list(
-    ctx,
-    input,
-    `/v1/advertised?peer=${encodeURIComponent(name)}`,
-    'FROM',
-    `${name} is told no routes`,
-  );
+  const peer = parsePeer(input.args[0] ?? '');
+  if (!peer.ok) return ctx.fail(2, peer.fault);
+  return list(ctx, input, { about: 'Advertised', peer: peer.value }, `${peer.value} is told no routes`);
 }
 
+/** `onCalico` picks what a node of Calico knows of it; without it such a node knows nothing. */
 async function list(
   ctx: Context,
   input: Input,
-  path: string,
-  whose: string,
+  question: Question,
   nothing: string,
-  wanted: (row: RouteRow) => boolean = () => true,
+  onCalico?: (route: NodeRoute) => boolean,
 ): Promise<ExitCode> {
-  const answer = await askSocket(localSocket(ctx, input), path);
-  if (!answer.ok) return ctx.fail(answer.fault.code === 'mistake' ? 2 : 1, answer.fault.message);
-  const routes = (Array.isArray(answer.value) ? answer.value : [])
-    .map(route => ({ route, row: routeRow(route) }))
-    .filter(({ row }) => wanted(row));
+  const answer = await askSpeaker(ctx, input, question);
+  const node = input.text('node');
+  if (!answer.ok) {
+    if (answer.fault.code === 'elsewhere' && onCalico !== undefined && node !== undefined)
+      return showNodeRoutes(ctx, input, node, onCalico, nothing);
+    return ctx.fail(answer.fault.code === 'mistake' ? 2 : 1, answer.fault.message);
+  }
+  const { value, cutAfter } = answer.value;
+  const routes = question.about === 'Explain' ? winnerOf(value) : Array.isArray(value) ? value : [];
   const form = input.text('output');
-  if (form === 'json' || form === 'yaml')
-    await writeData(
-      ctx,
-      form,
-      routes.map(({ route }) => route),
-    );
+  if (form === 'json' || form === 'yaml') await writeData(ctx, form, routes);
   else if (routes.length > 0)
-    ctx.stdout(
-      formatTable(
-        routes.map(({ row }) => row),
-        routeColumns(whose),
-        { wide: form === 'wide' },
-      ),
-    );
+    ctx.stdout(formatTable(routes.map(routeRow), routeColumns('FROM'), { wide: form === 'wide' }));
+  if (cutAfter !== undefined)
+    ctx.stderr(`There are more routes after ${cutAfter}: ask for one prefix, or on the node.\n`);
   return routes.length > 0 ? 0 : ctx.fail(1, nothing);
+}
+
+function winnerOf(explanation: unknown): readonly unknown[] {
+  const winner = valueAt(explanation, 'winner');
+  return winner === undefined ? [] : [winner];
 }

@@ -7,10 +7,9 @@ export const bgpExplain: Verb = {
   args: '<prefix>',
   options: [TABLE_OR_DATA, SOCKET, NODE],
   summary: 'say which path to a prefix won, why each other lost, who is told, and what the kernel does',
-  details: `Through the API (--node) it tells the routes that the node has for the prefix; why others lost only the node itself
-knows.
+  details: `Of a node that is Calico's (--node) only the routes that won are known.
 Exit code: 0 there is a route, 1 there is none or nobody answered, 2 bad usage.`,
-  examples: ['muslinctl bgp explain 10.244.3.0/26', 'muslinctl bgp explain 0.0.0.0/0 -o json'],
+  examples: ['muslinctl bgp explain 10.244.3.0/26', 'muslinctl bgp explain 0.0.0.0/0 --node node-1 -o json'],
   async run(ctx, input) {
     const { showExplanation } = await import('../bgp/show-explain.ts');
     return showExplanation(ctx, input);

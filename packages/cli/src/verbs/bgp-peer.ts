@@ -6,9 +6,8 @@ export const bgpPeer: Verb = {
   name: 'bgp peer',
   args: '<address>',
   options: [TABLE_OR_DATA, SOCKET, NODE],
-  summary: 'show everything about one session of this node',
-  details: `Through the API (--node) it tells what the node reports; messages, timers and capabilities are known on the node itself.
-Exit code: 0 the session is Established, 1 it is not or nobody answered, 2 bad usage or no such peer.`,
+  summary: 'show everything about one session',
+  details: `Exit code: 0 the session is Established, 1 it is not or nobody answered, 2 bad usage or no such peer.`,
   examples: ['muslinctl bgp peer 192.0.2.1', 'muslinctl bgp peer 192.0.2.1 --node node-1'],
   async run(ctx, input) {
     const { showPeer } = await import('../bgp/show-peer.ts');

@@ -7,7 +7,7 @@ export const bgpReceived: Verb = {
   args: '<address>',
   options: [TABLE_OR_DATA, SOCKET, NODE],
   summary: 'show what a peer told, before import filters',
-  details: `Through the API (--node) only the routes that won are known.
+  details: `Of a node that is Calico's (--node) only the routes that won are known.
 Exit code: 0 there are routes, 1 there are none or nobody answered, 2 bad usage or no such peer.`,
   examples: ['muslinctl bgp received 192.0.2.1', 'muslinctl bgp received 192.0.2.1 -o json'],
   async run(ctx, input) {

@@ -7,7 +7,7 @@ export const bgpRoutes: Verb = {
   args: '[prefix]',
   options: [TABLE_OR_DATA, SOCKET, NODE],
   summary: 'show the best route of each prefix, or of one',
-  details: `Through the API (--node) these are the routes that the node learned, and whether its kernel uses them.
+  details: `Of a node that is Calico's (--node) these are the routes that it learned, and whether its kernel uses them.
 Exit code: 0 there are routes, 1 there are none or nobody answered, 2 bad usage.`,
   examples: [
     'muslinctl bgp routes',
