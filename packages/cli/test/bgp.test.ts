@@ -384,6 +384,7 @@ describe('what is written about muslinctl bgp', () => {
     const ran = await muslinctl(files, { env });
     expect(ran.stderr).not.toMatch(/unknown|missing|too many|choices|argument/);
     // No such peer, node or journal is what 2 may mean here.
-    if (ran.code === 2) expect(ran.stderr).toMatch(/is no peer of|there is no node|no such file|no such page/);
+    if (ran.code === 2)
+      expect(ran.stderr).toMatch(/is no peer of|there is no node|no such file|no such page/);
   });
 });

@@ -125,10 +125,17 @@ describe.each(readCalicoKinds())('$kind', theirs => {
   });
 });
 
-test('every kind of Calico is there, and four of our own', () => {
+test('every kind of Calico is there, and five of our own', () => {
   const names = readCalicoKinds().map(({ kind }) => kind);
   expect(KINDS.map(({ kind }) => kind).sort()).toEqual(
-    [...names, 'AddressNodeStatus', 'BGPNodeStatus', 'BGPPeerPolicy', 'PolicyNodeStatus'].sort(),
+    [
+      ...names,
+      'AddressNodeStatus',
+      'BGPNodeStatus',
+      'BGPPeerPolicy',
+      'BGPQuestion',
+      'PolicyNodeStatus',
+    ].sort(),
   );
   expect(readCalicoKinds().find(({ kind }) => kind === 'FelixConfiguration')?.fields).toHaveLength(208);
 });

@@ -100,6 +100,7 @@ test('spec may be left out unless it has something that nothing fills in', () =>
     ({ kind }) => kind,
   );
   expect(required).toEqual([
+    'BGPQuestion',
     'BlockAffinity',
     'IPAMBlock',
     'IPAMHandle',

@@ -201,6 +201,21 @@ const REFUSED: readonly (readonly [string, string, object, (object | undefined)?
     { listenRanges: [{ cidr: CIDR, asNumbers: [1], remoteAS: 'External' }] },
   ],
   [
+    'BGPQuestion',
+    'peer must be given with Peer, Received and Advertised, and with nothing else',
+    { about: 'Received' },
+  ],
+  [
+    'BGPQuestion',
+    'prefix must be given with Explain, and with nothing else',
+    { about: 'Routes', prefix: CIDR },
+  ],
+  [
+    'BGPQuestion',
+    'after needs a list: Routes, Received or Advertised',
+    { about: 'Explain', prefix: CIDR, after: CIDR },
+  ],
+  [
     'BGPConfiguration',
     'nodeMeshPassword needs the mesh',
     { nodeToNodeMeshEnabled: false, nodeMeshPassword: {} },
