@@ -1,19 +1,40 @@
 import { fieldForbidden, fieldInvalid } from '../field-error.ts';
 import type { Cause } from '../status.ts';
 import { compileRule } from './cel.ts';
-import { DEFINITION_BUDGET, estimateCost, mostElements, RULE_BUDGET } from './cel-cost.ts';
+import { DEFINITION_BUDGET, estimateCost, RULE_BUDGET } from './cel-cost.ts';
+import { boundInside, cardinality } from './cel-size.ts';
 import { typeFault } from './cel-types.ts';
 import type { Schema } from './schema.ts';
 
 /** Breaches of x-kubernetes-validations: every rule must be CEL, say something sensible, and be cheap enough. */
 export function checkRules(schema: Schema, path: string): readonly Cause[] {
   const causes: Cause[] = [];
-  const total = walk(schema, path, 1, causes, true);
+  const costs: RuleCost[] = [];
+  walk(schema, path, 1, { causes, costs }, true);
+  const total = costs.reduce((sum, { cost }) => sum + cost, 0);
   if (total > DEFINITION_BUDGET) {
     const what = 'x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema';
     causes.push(fieldForbidden(path, `${what} ${excess(total / DEFINITION_BUDGET)}`));
   }
   return causes;
+}
+
+/** The estimated cost of one rule, times how often its value can be there. */
+interface RuleCost {
+  readonly path: string;
+  readonly cost: number;
+}
+
+/** What each rule of a schema may cost, in CEL units. */
+export function ruleCosts(schema: Schema): readonly RuleCost[] {
+  const costs: RuleCost[] = [];
+  walk(schema, '', 1, { causes: [], costs }, true);
+  return costs;
+}
+
+interface Found {
+  readonly causes: Cause[];
+  readonly costs: RuleCost[];
 }
 
 function excess(factor: number): string {
@@ -23,9 +44,9 @@ function excess(factor: number): string {
   return `exceeds budget by factor of ${times} (${advice})`;
 }
 
-/** @param count how many values the schema node can have in one object. Returns the cost of all rules below. */
-function walk(schema: Schema, path: string, count: number, causes: Cause[], root = false): number {
-  let total = 0;
+/** @param bound how many values the schema node can have in one object; undefined when nothing bounds them. */
+function walk(schema: Schema, path: string, bound: number | undefined, found: Found, root = false): void {
+  const { causes, costs } = found;
   schema['x-kubernetes-validations']?.forEach((rule, i) => {
     const here = `${path}.x-kubernetes-validations[${i}]`;
     const compiled = compileRule(rule.rule);
@@ -33,8 +54,10 @@ function walk(schema: Schema, path: string, count: number, causes: Cause[], root
     if (fault !== undefined || !compiled.ok) {
       causes.push(fieldInvalid(`${here}.rule`, { rule: rule.rule }, `compilation failed: ${fault}`));
     } else {
-      const cost = count * estimateCost(compiled.value.run.ast, schema);
-      total += cost;
+      const cost =
+        cardinality(schema, bound) *
+        estimateCost(compiled.value.run.ast, root ? withMetadata(schema) : schema);
+      costs.push({ path: here, cost });
       if (cost > RULE_BUDGET) {
         causes.push(fieldForbidden(`${here}.rule`, `estimated rule cost ${excess(cost / RULE_BUDGET)}`));
       }
@@ -52,12 +75,18 @@ function walk(schema: Schema, path: string, count: number, causes: Cause[], root
     }
   });
   for (const [name, child] of Object.entries(schema.properties ?? {})) {
-    total += walk(child, `${path}.properties[${name}]`, count, causes);
+    walk(child, `${path}.properties[${name}]`, bound, found);
   }
-  const inner = count * mostElements(schema);
+  const inner = boundInside(schema, bound);
   if (typeof schema.additionalProperties === 'object') {
-    total += walk(schema.additionalProperties, `${path}.additionalProperties`, inner, causes);
+    walk(schema.additionalProperties, `${path}.additionalProperties`, inner, found);
   }
-  if (schema.items !== undefined) total += walk(schema.items, `${path}.items`, inner, causes);
-  return total;
+  if (schema.items !== undefined) walk(schema.items, `${path}.items`, inner, found);
+}
+
+/** The root of an object has a name and a kind, whatever its schema says of them. */
+function withMetadata(schema: Schema): Schema {
+  const text: Schema = { type: 'string' };
+  const metadata: Schema = { type: 'object', properties: { name: text, generateName: text } };
+  return { ...schema, properties: { ...schema.properties, apiVersion: text, kind: text, metadata } };
 }
