@@ -22,7 +22,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   agent: { pure: false, below: [...MEANING, ...DOORS], libraries: ['pino', 'prom-client'] },
   speaker: { pure: false, below: [...MEANING, ...DOORS], libraries: ['pino', 'prom-client'] },
   controller: { pure: false, below: [...MEANING, ...DOORS], libraries: ['pino', 'prom-client'] },
-  cli: { pure: false, below: [...MEANING, 'kube'], libraries: ['commander', 'yaml'] },
+  cli: { pure: false, below: [...MEANING, 'kube'], libraries: ['@marcbachmann/cel-js', 'commander', 'yaml'] },
   lab: {
     pure: false,
     below: [...MEANING, ...DOORS],

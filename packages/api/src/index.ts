@@ -34,6 +34,7 @@ export { readBgpPeerPolicy } from './normalise/bgp-peer-policy.ts';
 export { parseDuration } from './normalise/duration-field.ts';
 export type { Fact, Normalised, Read, SliceFacts } from './normalise/fact.ts';
 export { readIpPool } from './normalise/ip-pool.ts';
+export { readIpReservation } from './normalise/ip-reservation.ts';
 export { parseAsNumber, readNode } from './normalise/node.ts';
 export { TUNNEL_ANNOTATIONS } from './normalise/node-tunnels.ts';
 export { NORMALISED_KINDS, normalise } from './normalise/normalise.ts';

@@ -1,5 +1,5 @@
 import { calicoKind } from './kind.ts';
-import { cidr, list, object } from './property.ts';
+import { object, texts } from './property.ts';
 
 export const ipReservation = calicoKind({
   kind: 'IPReservation',
@@ -8,7 +8,7 @@ export const ipReservation = calicoKind({
   about: 'Addresses that are never given out by themselves; a pod may still ask for one by annotation.',
   spec: object(
     {
-      reservedCIDRs: list(cidr('A prefix'), 'Prefixes to leave alone', { type: 'set' }).optional(),
+      reservedCIDRs: texts('Prefixes, or single addresses, to leave alone', { type: 'set' }).optional(),
     },
     'The addresses',
   ),

@@ -26,12 +26,15 @@ export function readPrefixes(
   return prefixes.length === 0 ? undefined : prefixes;
 }
 
-/** Reads an address. */
-export function readIp(field: Field): Ip | undefined {
+/** Reads an address, of one family if only one will do. */
+export function readIp(field: Field, family?: 4 | 6): Ip | undefined {
   const text = field.text();
   if (text === undefined) return undefined;
   const ip = parseIp(text);
-  return ip.ok ? ip.value : field.invalid(ip.fault.message);
+  if (!ip.ok) return field.invalid(ip.fault.message);
+  if (family !== undefined && ip.value.family !== family)
+    return field.invalid(`must be an IPv${family} address, not ${shown(text)}`);
+  return ip.value;
 }
 
 /** Says that an item of a list must not be null. */

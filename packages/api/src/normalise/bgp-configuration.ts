@@ -64,8 +64,8 @@ export function readBgpConfiguration(
       base.serviceLoadBalancerAggregation,
     prefixAdvertisements: readAdvertisements(spec) ?? base.prefixAdvertisements,
     ignoredInterfaces: readInterfaces(spec.at('ignoredInterfaces')) ?? base.ignoredInterfaces,
-    localWorkloadPeeringIpV4: readIp(spec.at('localWorkloadPeeringIPV4')) ?? base.localWorkloadPeeringIpV4,
-    localWorkloadPeeringIpV6: readIp(spec.at('localWorkloadPeeringIPV6')) ?? base.localWorkloadPeeringIpV6,
+    localWorkloadPeeringIpV4: readIp(spec.at('localWorkloadPeeringIPV4'), 4) ?? base.localWorkloadPeeringIpV4,
+    localWorkloadPeeringIpV6: readIp(spec.at('localWorkloadPeeringIPV6'), 6) ?? base.localWorkloadPeeringIpV6,
     programClusterRoutes:
       spec
         .at('programClusterRoutes')

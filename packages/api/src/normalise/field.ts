@@ -149,6 +149,7 @@ export function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
-function listed(choices: readonly string[]): string {
+function listed(all: readonly string[]): string {
+  const choices = all.filter(choice => choice !== '');
   return choices.length < 2 ? `${choices[0]}` : `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
 }

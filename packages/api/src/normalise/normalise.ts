@@ -10,6 +10,7 @@ import { identify } from './header.ts';
 import { readFelixConfiguration } from './felix-configuration.ts';
 import { readHostEndpoint } from './host-endpoint.ts';
 import { readIpPool } from './ip-pool.ts';
+import { readIpReservation } from './ip-reservation.ts';
 import { readKubernetesPolicy, readStagedKubernetesPolicy } from './kubernetes-policy.ts';
 import { readNamespace } from './namespace.ts';
 import { readNetworkSet } from './network-set.ts';
@@ -82,6 +83,7 @@ const KINDS: ReadonlyMap<string, KindRow> = new Map([
   ['projectcalico.org/v3/NetworkSet', netset('Namespaced')],
   ['projectcalico.org/v3/GlobalNetworkSet', netset('Cluster')],
   ['projectcalico.org/v3/IPPool', row('Cluster', 'pool', readIpPool, name)],
+  ['projectcalico.org/v3/IPReservation', aside('Cluster', readIpReservation)],
   ['projectcalico.org/v3/HostEndpoint', row('Cluster', 'hostEndpoint', readHostEndpoint, key)],
   ['projectcalico.org/v3/FelixConfiguration', row('Cluster', 'felix', readFelixConfiguration, name)],
   ['projectcalico.org/v3/BGPConfiguration', aside('Cluster', object => readBgpConfiguration(object))],

@@ -7,6 +7,7 @@ import type { ExitCode, Input } from '../verb.ts';
 import { formatFileFault } from './file-fault.ts';
 import { type LoadedObject, loadFiles } from './load.ts';
 import { formatPlace, type Place } from './place.ts';
+import { hasSchema, schemaFindings } from './schema-findings.ts';
 import { textOf } from './text-of.ts';
 
 interface Placed extends Finding {
@@ -19,8 +20,8 @@ export async function validateFiles(ctx: Context, input: Input): Promise<ExitCod
   const loaded = await loadFiles(paths, stdin);
   const findings = loaded.objects.flatMap(findingsOf);
   const known = new Set(NORMALISED_KINDS);
-  const checked = loaded.objects.filter(({ object }) =>
-    known.has(`${object.apiVersion}/${object.kind}`),
+  const checked = loaded.objects.filter(
+    ({ object }) => known.has(`${object.apiVersion}/${object.kind}`) || hasSchema(object),
   ).length;
   const errors = findings.filter(finding => finding.severity === 'error').length;
   const form = input.text('output');
@@ -38,8 +39,22 @@ export async function validateFiles(ctx: Context, input: Input): Promise<ExitCod
   return errors === 0 ? 0 : 1;
 }
 
+/** What the reader says of a place goes before what the definition says of the same, or of what is around or inside it. */
 function findingsOf({ object, locate }: LoadedObject): readonly Placed[] {
-  return normalise(object).findings.map(finding => ({ ...finding, place: locate(finding.path) }));
+  const read = normalise(object).findings;
+  const near = ({ path }: Finding) =>
+    read.some(
+      ({ path: other, severity }) => severity === 'error' && (within(other, path) || within(path, other)),
+    );
+  return [...read, ...schemaFindings(object).filter(finding => !near(finding))].map(finding => ({
+    ...finding,
+    place: locate(finding.path),
+  }));
+}
+
+/** Whether a path is another or leads further into it. */
+function within(path: string, around: string): boolean {
+  return path.startsWith(around) && /^($|[.[])/.test(path.slice(around.length));
 }
 
 function line({ object, path, severity, message, place }: Placed, { paint }: Context): string {

@@ -1,4 +1,4 @@
-import { type Pool, readIpPool } from '@muslin/api';
+import { type Pool, readIpPool, readIpReservation } from '@muslin/api';
 import {
   type Inventory,
   type IpamConfig,
@@ -11,7 +11,7 @@ import {
   type Witnesses,
 } from '@muslin/ipam';
 import { type AnyObject, type KubeClient, RESOURCES } from '@muslin/kube';
-import { fail, ok, parseIp, parsePrefix, type Prefix, type Result } from '@muslin/net';
+import { fail, ok, parseIp, type Prefix, type Result } from '@muslin/net';
 import { listAt, textAt } from '../files/json.ts';
 import { faultText } from '../live/fault-text.ts';
 
@@ -49,12 +49,7 @@ export async function readLedger(client: KubeClient): Promise<Result<Ledger, str
       const pool = readIpPool({ ...object, apiVersion: 'projectcalico.org/v3', kind: 'IPPool' }).value;
       return pool === undefined ? [] : [pool];
     }),
-    reservations: reservations.value.flatMap(object =>
-      listAt(object, 'spec', 'reservedCIDRs').flatMap(text => {
-        const cidr = parsePrefix(String(text));
-        return cidr.ok ? [cidr.value] : [];
-      }),
-    ),
+    reservations: reservations.value.flatMap(object => readIpReservation(object).value ?? []),
     config: ipamConfigFromSpec(config.ok ? config.value['spec'] : undefined),
   });
 }

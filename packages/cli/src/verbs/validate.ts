@@ -15,7 +15,8 @@ export const validate: Verb = {
   ],
   summary: 'check policies, pools and other objects in files',
   details: `Prints one line for each finding: file:line: kind name: path, and what to write instead. An error means that the
-object, or that part of it, would not be in effect; a warning is worth a look.
+API server would refuse the object, or that it, or that part of it, would not be in effect; a warning is worth a look.
+Fields that the kind does not have are errors: they would be dropped.
 
 Exit code: 0 no errors, 1 at least one error, 2 a file can't be read.`,
   examples: ['muslinctl validate -f deploy/', 'kustomize build . | muslinctl validate -f -'],

@@ -1,4 +1,4 @@
-import { parseDuration, type Pool, readIpPool } from '@muslin/api';
+import { parseDuration, type Pool, readIpPool, readIpReservation } from '@muslin/api';
 import {
   type IpamConfig,
   ipamConfigFromSpec,
@@ -9,7 +9,7 @@ import {
   type StoredObject,
 } from '@muslin/ipam';
 import { type AnyObject, type KubeClient, RESOURCES } from '@muslin/kube';
-import { fail, ok, parseIp, parsePrefix, type Prefix, type Result } from '@muslin/net';
+import { fail, ok, parseIp, type Prefix, type Result } from '@muslin/net';
 import type { Objects } from './judge.ts';
 
 /** One fresh look at everything that matters to addresses. */
@@ -95,8 +95,7 @@ export function poolOf(object: AnyObject): readonly Pool[] {
 }
 
 export function reservedBy(object: AnyObject): readonly Prefix[] {
-  const { reservedCIDRs = [] } = (object['spec'] ?? {}) as { readonly reservedCIDRs?: readonly string[] };
-  return reservedCIDRs.map(text => parsePrefix(text)).flatMap(cidr => (cidr.ok ? [cidr.value] : []));
+  return readIpReservation(object).value ?? [];
 }
 
 function graceOf(spec: unknown): number | undefined {

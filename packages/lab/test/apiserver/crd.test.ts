@@ -525,7 +525,7 @@ describe('rules', () => {
     b: text,
     namespace: text,
     count: { type: 'integer' },
-    list: { type: 'array', items: { type: 'integer' } },
+    list: { type: 'array', items: { type: 'integer' }, maxItems: 1_000 },
     texts: { type: 'array', items: text },
     map: { type: 'object', additionalProperties: text },
     ios: { 'x-kubernetes-int-or-string': true },

@@ -84,6 +84,7 @@ const PRICES: Readonly<Record<string, (of: Guess, first: Guess, second: Guess) =
   isQuantity: parse,
   containsIP: (_, other) => ({ cost: 4 + read(other.size), size: 1 }),
   containsCIDR: (_, other) => ({ cost: 7 + read(other.size), size: 1 }),
+  sets: (_, one, other) => ({ cost: one.size * other.size + 1, size: 1 }),
   string: () => ({ cost: 1, size: UNKNOWN }),
 };
 

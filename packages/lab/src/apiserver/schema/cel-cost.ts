@@ -52,6 +52,8 @@ function estimate(node: ASTNode, scope: Scope): Guess {
     }
     case 'rcall': {
       const [name, receiver, rest] = args as [string, ASTNode, readonly ASTNode[]];
+      if (receiver.op === 'id' && receiver.args === 'sets')
+        return callCost('sets', undefined, guesses(rest, scope));
       const over = estimate(receiver, scope);
       return LOOPS.has(name) ? loop(name, over, rest, scope) : callCost(name, over, guesses(rest, scope));
     }
