@@ -3,7 +3,6 @@ import { parsePrefix } from '@muslin/net';
 import { didYouMean } from '../output/suggest.ts';
 import { isRecord } from './json.ts';
 import type { RawObject } from './load.ts';
-import { ruleFindings } from './rule-findings.ts';
 
 /** Findings about one object; nobody reads more. */
 const MOST = 100;
@@ -32,7 +31,7 @@ export function hasSchema({ apiVersion, kind }: RawObject): boolean {
  * What the API server would refuse about an object: a field that the kind doesn't have, a value of the wrong type or out
  * of bounds, a broken rule of the definition, a name that is none.
  */
-export function schemaFindings(object: RawObject): readonly Finding[] {
+export async function schemaFindings(object: RawObject): Promise<readonly Finding[]> {
   const schema = SCHEMAS.get(`${object.apiVersion}/${object.kind}`);
   if (schema === undefined) return [];
   const { name = '', namespace = '' } = object.metadata;
@@ -48,8 +47,18 @@ export function schemaFindings(object: RawObject): readonly Finding[] {
     );
   const { metadata: _metadata, status: _status, apiVersion: _version, kind: _kind, ...own } = object;
   checkObject(own, schema, '', say);
-  if (findings.length === 0) for (const { path, message } of ruleFindings(object, schema)) say(path, message);
+  if (findings.length > 0 || !hasRules(schema)) return findings;
+  const { ruleFindings } = await import('./rule-findings.ts');
+  for (const { path, message } of ruleFindings(object, schema)) say(path, message);
   return findings;
+}
+
+function hasRules(schema: SchemaNode): boolean {
+  const below = [...Object.values(schema.properties ?? {}), schema.items];
+  return (
+    schema['x-kubernetes-validations'] !== undefined ||
+    below.some(part => part !== undefined && hasRules(part))
+  );
 }
 
 type Say = (path: string, message: string) => void;

@@ -18,7 +18,7 @@ export async function validateFiles(ctx: Context, input: Input): Promise<ExitCod
   const paths = input.list('files');
   const stdin = paths.includes('-') ? await textOf(ctx.stdin()) : undefined;
   const loaded = await loadFiles(paths, stdin);
-  const findings = loaded.objects.flatMap(findingsOf);
+  const findings = (await Promise.all(loaded.objects.map(findingsOf))).flat();
   const known = new Set(NORMALISED_KINDS);
   const checked = loaded.objects.filter(
     ({ object }) => known.has(`${object.apiVersion}/${object.kind}`) || hasSchema(object),
@@ -40,13 +40,14 @@ export async function validateFiles(ctx: Context, input: Input): Promise<ExitCod
 }
 
 /** What the reader says of a place goes before what the definition says of the same, or of what is around or inside it. */
-function findingsOf({ object, locate }: LoadedObject): readonly Placed[] {
+async function findingsOf({ object, locate }: LoadedObject): Promise<readonly Placed[]> {
   const read = normalise(object).findings;
   const near = ({ path }: Finding) =>
     read.some(
       ({ path: other, severity }) => severity === 'error' && (within(other, path) || within(path, other)),
     );
-  return [...read, ...schemaFindings(object).filter(finding => !near(finding))].map(finding => ({
+  const held = await schemaFindings(object);
+  return [...read, ...held.filter(finding => !near(finding))].map(finding => ({
     ...finding,
     place: locate(finding.path),
   }));
