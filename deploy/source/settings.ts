@@ -32,6 +32,7 @@ const string = (value: string, more: { pattern?: string; oneOf?: readonly string
 const integer = (value: number, min: number, max: number): Shape => ({ type: 'integer', value, min, max });
 const yesNo = (value: boolean): Shape => ({ type: 'boolean', value });
 const map = (value: Readonly<Record<string, string>>): Shape => ({ type: 'map', value });
+const METHOD = '^(kubernetes-internal-ip|first-found|(can-reach|interface|skip-interface|cidr)=[^ ]+)$';
 const ABSOLUTE = '^/[A-Za-z0-9._/-]+$';
 
 const resources = (program: string, cpu: string, memory: string, limit: string): readonly Setting[] => [
@@ -142,6 +143,23 @@ export const SETTINGS: readonly Setting[] = [
     about:
       'Free addresses of each own block that a node keeps in hand: pods get them even while the API server is away.',
     shape: integer(16, 0, 64),
+  },
+  {
+    path: 'agent.ipAutodetection',
+    about:
+      'How nodes find the IPv4 address that others know them by: kubernetes-internal-ip, first-found, can-reach=, interface=, skip-interface= or cidr=.',
+    shape: string('kubernetes-internal-ip', { pattern: METHOD }),
+  },
+  {
+    path: 'agent.ip6Autodetection',
+    about: 'The same for IPv6.',
+    shape: string('kubernetes-internal-ip', { pattern: METHOD }),
+  },
+  {
+    path: 'agent.addressChange',
+    about:
+      "follow: a node's address moves when the method finds another; keep: not while an interface still has it.",
+    shape: string('follow', { oneOf: ['follow', 'keep'] }),
   },
   {
     path: 'agent.refreshMs',

@@ -13,6 +13,8 @@ import {
 } from '@muslin/linux';
 import type { Family, Prefix } from '@muslin/net';
 import type { Logger } from 'pino';
+import { NodeAddress } from './address/node-address.ts';
+import { nodeInterfaces, sourceOf } from './address/node-interfaces.ts';
 import { answerTo, serveCni } from './cni/cni-server.ts';
 import { DelQueue } from './cni/del-queue.ts';
 import { AgentCore } from './core/agent-core.ts';
@@ -35,7 +37,7 @@ import { hostLinks } from './kernel/host-links.ts';
 import { Kernel } from './kernel/kernel.ts';
 import { RuleProof } from './kernel/rule-proof.ts';
 import { LinkRemover } from './kernel/link-remover.ts';
-import { pickUpNothing, prepareNode, underlayMtu } from './kernel/node-settings.ts';
+import { pickUpNothing, prepareNode } from './kernel/node-settings.ts';
 import { secondLook } from './kernel/second-look.ts';
 import { agentMetrics } from './metrics.ts';
 import type { AgentOptions } from './options.ts';
@@ -44,6 +46,7 @@ import { removeOrphans } from './pod/orphan-links.ts';
 import { PodCache } from './pod/pod-cache.ts';
 import { PodNetwork } from './pod/pod-network.ts';
 import { SandboxStore } from './pod/sandbox-store.ts';
+import { mtuStatus, sizedLinks } from './tunnel/mtu.ts';
 import { nodePrefixes } from './tunnel/node-prefixes.ts';
 import { TunnelAddresses } from './tunnel/tunnel-addresses.ts';
 import { TunnelKeeper } from './tunnel/tunnel-keeper.ts';
@@ -106,7 +109,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   let mark = since.mark();
   let ipamConfig = DEFAULT_IPAM_CONFIG;
   let ready = false;
-  let nodeUid: string | undefined;
+  let ownNode: AnyObject | undefined;
   let unrouted: ReadonlyMap<string, string> = new Map();
   let lastCut: Cut | undefined;
   let unproved: string | undefined;
@@ -243,6 +246,17 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     keep: options.keepAddresses,
     log: line => log.warn(line),
   });
+  const address = new NodeAddress({
+    client,
+    node: options.node,
+    methods: options.autodetection,
+    onChange: options.addressChange,
+    object: () => ownNode,
+    nodes: () => core.snapshot.nodes,
+    interfaces: () => nodeInterfaces(netlink),
+    sourceOf: (destination, family) => sourceOf(netlink, destination, family),
+    log,
+  });
   let overlaySettings = tunnelSettings([], options.node);
   const tunnels = TunnelKeeper.open({
     node: options.node,
@@ -250,7 +264,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     snapshot: () => core.snapshot,
     prefixes: () => nodePrefixes(blocks.values()),
     settings: () => overlaySettings,
-    underlayMtu: () => underlayMtu(netlink),
+    links: () => sizedLinks(netlink),
     addresses: new TunnelAddresses({
       client,
       node: options.node,
@@ -286,7 +300,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     ready: () => ready,
     pods,
     knowsAll: () => source.knowsAll,
-    mtu: () => keeper.podMtu(),
+    mtu: () => keeper.mtu().pods,
     log: line => log.warn(line),
   });
   await network.restore();
@@ -295,7 +309,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     client,
     ledger,
     node: options.node,
-    nodeUid: () => nodeUid,
+    nodeUid: () => ownNode?.metadata.uid,
+    nodeAddress: () => address.word,
     look: () => witnessAddresses({ netlink, families, sandboxes: () => sandboxes.all() }),
     log: line => log.warn(line),
   });
@@ -333,13 +348,14 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
           break;
         default:
           if (kind === 'Pod' && !pods.saw(object, gone)) return;
-          if (kind === 'Node' && name === options.node) nodeUid = gone ? undefined : object.metadata.uid;
+          if (kind === 'Node' && name === options.node) ownNode = gone ? undefined : object;
           if (kind === 'Namespace') {
             if (gone) namespaces.delete(name);
             else namespaces.set(name, object);
           }
           core.tell(gone ? { type: 'gone', object } : { type: 'object', object });
       }
+      if (kind === 'Node' && name === options.node) address.poke();
       if (OVERLAY_KINDS.has(kind)) keeper.poke();
     },
   });
@@ -353,6 +369,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     configure();
     // Its routes are wanted from the first round on, or that would take them away.
     keeper.start();
+    address.start();
     enforcer.start();
   });
 
@@ -381,6 +398,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       established: established(),
       lastCut,
       keptAddresses: addresses.inHand,
+      address: address.status,
+      mtu: mtuStatus(keeper.mtu(), sandboxes.all()),
       overlay: keeper.status,
       proof: { mode: options.prove, ...proof.last },
       unrouted: Object.fromEntries(unrouted),
@@ -396,6 +415,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       if (changes.ok) changes.value.stop();
       look.stop();
       keeper.stop();
+      address.stop();
       queue.stop();
       cutter.stop();
       reporter.stop();

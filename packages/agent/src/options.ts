@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import type { Family } from '@muslin/net';
+import { type AutodetectMethod, DEFAULT_METHOD, readMethod } from './address/autodetect-method.ts';
 import { FANOUT_FLAGS, type FanoutOptions, readFanout } from './fanout/fanout-options.ts';
 
 /** How the agent was started. */
@@ -25,6 +27,10 @@ export interface AgentOptions {
   readonly flows: 'on' | 'off';
   /** Controllers that tell this node what concerns it; undefined: it watches the API server. */
   readonly fanout: FanoutOptions | undefined;
+  /** How the node finds the address that others know it by. */
+  readonly autodetection: Readonly<Record<Family, AutodetectMethod>>;
+  /** Whether the node's address moves with what the method chooses, or stays as long as an interface has it. */
+  readonly addressChange: 'follow' | 'keep';
   /** Milliseconds between looks at what others may have changed. */
   readonly refreshMs: number;
 }
@@ -48,6 +54,12 @@ export const USAGE = `muslin-agent --node NAME [options]
                         the whole cluster; needs --fanout-cert, --fanout-key, --fanout-ca (PEM files)
   --fanout-name NAME    name in the controllers' certificate (muslin-controller)
   --fanout-fallback-ms N  watch the API server when the controllers are silent for so long (15000)
+  --ip-autodetection METHOD, --ip6-autodetection METHOD
+                        how to find the node's address: kubernetes-internal-ip, first-found, can-reach=ADDRESS,
+                        interface=REGEX,…, skip-interface=REGEX,…, cidr=PREFIX,… (kubernetes-internal-ip;
+                        or IP_AUTODETECTION_METHOD, IP6_AUTODETECTION_METHOD)
+  --address-change WHAT follow: the node's address moves when the method finds another; keep: not while an
+                        interface still has it (follow)
   --refresh-ms N        how often to look for foreign changes of our rules (10000)
 `;
 
@@ -71,6 +83,9 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
         prove: text,
         flows: text,
         ...FANOUT_FLAGS,
+        'ip-autodetection': text,
+        'ip6-autodetection': text,
+        'address-change': text,
         'refresh-ms': text,
       },
     }));
@@ -100,6 +115,13 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
   const keepAddresses = Number(values['keep-addresses'] ?? 16);
   if (!Number.isInteger(keepAddresses) || keepAddresses < 0 || keepAddresses > 64)
     return '--keep-addresses takes a whole number from 0 to 64';
+  const addressChange = values['address-change'] ?? 'follow';
+  if (addressChange !== 'follow' && addressChange !== 'keep')
+    return `--address-change takes follow or keep, not "${addressChange}"`;
+  const four = methodOf(values['ip-autodetection'], '--ip-autodetection', env['IP_AUTODETECTION_METHOD']);
+  if (typeof four === 'string') return four;
+  const six = methodOf(values['ip6-autodetection'], '--ip6-autodetection', env['IP6_AUTODETECTION_METHOD']);
+  if (typeof six === 'string') return six;
   const fanout = readFanout(values);
   if (typeof fanout === 'string') return fanout;
   const stateDir = (values['state-dir'] as string | undefined) ?? '/var/lib/muslin';
@@ -116,6 +138,23 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
     prove,
     flows,
     fanout,
+    autodetection: { 4: four, 6: six },
+    addressChange,
     refreshMs,
   };
+}
+
+/** The flag wins over the variable, which has Calico's name. Empty is as if it were not there. */
+function methodOf(
+  value: string | boolean | undefined,
+  flag: string,
+  variable: string | undefined,
+): AutodetectMethod | string {
+  const [name, text] =
+    typeof value === 'string' && value !== ''
+      ? [flag, value]
+      : [`${flag.slice(2, -14).toUpperCase()}_AUTODETECTION_METHOD`, variable ?? ''];
+  if (text === '') return DEFAULT_METHOD;
+  const method = readMethod(text);
+  return method.ok ? method.value : `${name}: ${method.fault}`;
 }

@@ -1,6 +1,8 @@
 import type { EndpointPlan, NodeState, policyNodeStatus, StatusOf } from '@muslin/api';
 import type { KubeClient, Resource } from '@muslin/kube';
 import type { InForce } from './enforced-since.ts';
+import { OwnStatus } from './own-status.ts';
+import { TurnTimer } from './turn-timer.ts';
 
 const RESOURCE: Resource = {
   group: 'muslin.dev',
@@ -9,7 +11,6 @@ const RESOURCE: Resource = {
   kind: 'PolicyNodeStatus',
   namespaced: false,
 };
-const FIELD_MANAGER = { fieldManager: 'muslin-agent', force: true } as const;
 
 type Status = NonNullable<StatusOf<typeof policyNodeStatus>>;
 
@@ -39,89 +40,46 @@ export interface PolicyReporterOptions {
 /** Writes what this node enforces to its PolicyNodeStatus: on change, once a second at most, never before it was read back. */
 export class PolicyReporter {
   readonly #options: PolicyReporterOptions;
-  #timer: NodeJS.Timeout | undefined;
-  #due = 0;
-  #busy = false;
+  readonly #timer = new TurnTimer(() => this.#turn());
+  readonly #own: OwnStatus;
   #poked = false;
   #told = '';
   #toldAt = Number.NEGATIVE_INFINITY;
   #last: Status = {};
-  #stopped = false;
 
   constructor(options: PolicyReporterOptions) {
     this.#options = options;
+    this.#own = new OwnStatus({ ...options, resource: RESOURCE });
   }
 
   /** Something may have changed. */
   poke(): void {
     this.#poked = true;
     const { everyMs = 1000 } = this.#options;
-    this.#wait(Math.max(0, this.#toldAt + everyMs - performance.now()));
+    this.#timer.wait(Math.max(0, this.#toldAt + everyMs - performance.now()));
   }
 
   stop(): void {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#timer.stop();
   }
 
-  #wait(ms: number): void {
-    if (this.#busy || this.#stopped) return;
-    const due = performance.now() + ms;
-    // Whoever comes first: a change does not wait for the next time that nothing changed.
-    if (this.#timer !== undefined && this.#due <= due) return;
-    clearTimeout(this.#timer);
-    this.#due = due;
-    this.#timer = setTimeout(() => void this.#turn(), ms);
-    this.#timer.unref();
-  }
-
-  async #turn(): Promise<void> {
+  async #turn(): Promise<number> {
     const { everyMs = 1000, retryMs = 2000, refreshMs = 300_000, log, readBack } = this.#options;
-    this.#timer = undefined;
-    this.#busy = true;
     this.#poked = false;
     const found = await readBack();
     const before = this.#last;
     const status = typeof found === 'string' ? withoutProof(before, found) : enforcedStatus(found, before);
     const text = JSON.stringify({ ...status, readBackAt: undefined });
     const due = text !== this.#told || performance.now() - this.#toldAt >= refreshMs;
-    const fault = due ? await this.#write(status) : undefined;
-    this.#busy = false;
+    const fault = due ? await this.#own.write({ ...status, lastUpdated: timeOf(Date.now()) }) : undefined;
     if (due && fault === undefined) {
       this.#last = status;
       this.#told = text;
       this.#toldAt = performance.now();
     }
     if (fault !== undefined) log(`what is enforced here can't be told: ${fault}`);
-    if (fault !== undefined || typeof found === 'string') this.#wait(retryMs);
-    else if (this.#poked) this.#wait(everyMs);
-    else this.#wait(refreshMs);
-  }
-
-  /** Gives why it failed, in words. */
-  async #write(status: Status): Promise<string | undefined> {
-    const { client, node } = this.#options;
-    const base = {
-      apiVersion: `${RESOURCE.group}/${RESOURCE.version}`,
-      kind: RESOURCE.kind,
-      metadata: { name: node },
-    };
-    const body = { ...base, status: { ...status, lastUpdated: timeOf(Date.now()) } };
-    const put = () =>
-      client.patch(
-        RESOURCE,
-        { name: node },
-        { type: 'apply', body },
-        { ...FIELD_MANAGER, subresource: 'status' },
-      );
-    // A status has to have its object first, also when somebody deleted that.
-    let done = this.#told === '' ? undefined : await put();
-    if (done === undefined || (!done.ok && done.fault.code === 'NotFound')) {
-      const make = { type: 'apply', body: { ...base, spec: {} } } as const;
-      const made = await client.patch(RESOURCE, { name: node }, make, FIELD_MANAGER);
-      done = made.ok ? await put() : made;
-    }
-    return done.ok ? undefined : done.fault.message;
+    if (fault !== undefined || typeof found === 'string') return retryMs;
+    return this.#poked ? everyMs : refreshMs;
   }
 }
 

@@ -13,6 +13,8 @@ const DEFAULTS = {
   keepAddresses: 16,
   prove: 'enforce',
   flows: 'on',
+  autodetection: { 4: { kind: 'kubernetes-internal-ip' }, 6: { kind: 'kubernetes-internal-ip' } },
+  addressChange: 'follow',
   refreshMs: 10_000,
 };
 
@@ -34,6 +36,9 @@ test('every flag arrives', () => {
     'keep-addresses': '0',
     prove: 'warn',
     flows: 'off',
+    'ip-autodetection': 'first-found',
+    'ip6-autodetection': 'can-reach=fd00::1',
+    'address-change': 'keep',
     'refresh-ms': '100',
   };
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
@@ -49,8 +54,26 @@ test('every flag arrives', () => {
     keepAddresses: 0,
     prove: 'warn',
     flows: 'off',
+    autodetection: { 4: { kind: 'first-found' }, 6: { kind: 'can-reach', destination: 'fd00::1' } },
+    addressChange: 'keep',
     refreshMs: 100,
   });
+});
+
+test('methods to find the node’s address come from Calico’s variables too; the flag wins, and what makes no sense is named', () => {
+  const env = { IP_AUTODETECTION_METHOD: 'interface=eth.*', IP6_AUTODETECTION_METHOD: '' };
+  expect(readOptions(['--node', 'n1'], env)).toMatchObject({
+    autodetection: { 4: { kind: 'interface', patterns: [/eth.*/] }, 6: { kind: 'kubernetes-internal-ip' } },
+  });
+  expect(readOptions(['--node', 'n1', '--ip-autodetection', 'first-found'], env)).toMatchObject({
+    autodetection: { 4: { kind: 'first-found' } },
+  });
+  expect(readOptions(['--node', 'n1'], { IP_AUTODETECTION_METHOD: 'cidr=ten' })).toMatch(
+    /^IP_AUTODETECTION_METHOD: "ten" is no prefix/,
+  );
+  expect(readOptions(['--node', 'n1', '--ip6-autodetection', 'guess'], {})).toMatch(
+    /^--ip6-autodetection: "guess" is no method/,
+  );
 });
 
 test('the queue of DELs lies with the state unless said otherwise', () => {

@@ -58,6 +58,50 @@ No IPv6 peers found.
     });
   });
 
+  it("says by which address others know the node and why, of the rest why not, and what holds pods' MTU down", async () => {
+    const env = await sockets(
+      {
+        ...{ ready: true, endpoints: [], waitingFor: [] },
+        address: {
+          choices: [
+            {
+              ...{
+                family: 4,
+                by: 'cidr=10.0.0.0/8',
+                address: '10.0.0.5/24',
+                interface: 'eth0',
+                why: 'it fits',
+              },
+              rest: [{ address: '192.0.2.5', interface: 'eth1', why: 'it is outside 10.0.0.0/8' }],
+            },
+            {
+              family: 6,
+              by: 'first-found',
+              why: 'nothing fits',
+              trouble: 'nothing fits',
+              rest: [{ address: 'fe80::1', interface: 'eth0', why: 'it is link-local' }],
+            },
+            { family: 6, by: 'kubernetes-internal-ip', why: 'there is none', rest: [] },
+          ],
+          changes: [{ family: 4, from: '10.0.0.4', to: '10.0.0.5', at: 0 }],
+        },
+        mtu: { underlay: 1500, pods: 1450, why: 'VXLAN over IPv4 adds 50', larger: ['shop/a'] },
+      },
+      { node: 'n1', peers: [] },
+    );
+    const { stdout } = await muslinctl(['node', 'status'], { env });
+    expect(stdout.split('\n').slice(2, 9)).toEqual([
+      'IPv4 address: 10.0.0.5/24 on eth0, since it fits (cidr=10.0.0.0/8).',
+      '  Not 192.0.2.5 on eth1: it is outside 10.0.0.0/8.',
+      'IPv6 address: none, since nothing fits (first-found).',
+      '  Trouble: nothing fits.',
+      '  Not fe80::1 on eth0: it is link-local.',
+      '  It was 10.0.0.4 and became 10.0.0.5 at 1970-01-01T00:00:00.000Z.',
+      'MTU of new pods: 1450, since VXLAN over IPv4 adds 50.',
+    ]);
+    expect(stdout).toContain('  Pods with a larger one, to be started anew: shop/a.\n');
+  });
+
   it('ends with 1 when a session is down or the agent is not ready, and says why', async () => {
     const down = { address: '2001:db8::1', type: 'GlobalPeer', state: 'Active', lastError: 'refused' };
     const env = await sockets({ ready: false, waitingFor: ['Pod'] }, { peers: [down] });

@@ -23,6 +23,7 @@ import { LeftQuestions } from './left-questions.ts';
 import { LeftReports } from './left-reports.ts';
 import { servicesWithHandles } from './load-balancer/held-addresses.ts';
 import { ServiceAddresses } from './load-balancer/service-addresses.ts';
+import { addressChangeNote } from './node-address-change.ts';
 import { NodeLoss } from './node-loss.ts';
 import { PoolEnd } from './pool-end.ts';
 import { PoolStatus } from './pool-status.ts';
@@ -187,6 +188,8 @@ export class Controllers {
           queue('affinity', this.#affinities.keys());
           queue('report', [key]);
         }
+        const moved = gone || known === undefined ? undefined : addressChangeNote(known, object);
+        if (moved !== undefined && this.#options.leads()) this.#options.tell(moved);
         // Heartbeats are no news.
         if (gone || known === undefined || faceOf(known) !== faceOf(object))
           queue('once', ['host-endpoints']);

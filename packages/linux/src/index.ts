@@ -77,6 +77,7 @@ export {
   replaceRouteRequest,
 } from './rtnetlink/routes.ts';
 export { listQdiscs, putBucketRequest, type Qdisc, type TokenBucket } from './rtnetlink/qdiscs.ts';
+export { sourceTowards } from './rtnetlink/route-lookup.ts';
 export { openRouteSocket } from './rtnetlink/route-socket.ts';
 export { addRule, addRuleRequest, deleteRule, listRules, type RoutingRule } from './rtnetlink/rules.ts';
 export type { SystemCalls, SystemFault } from './system-calls.ts';

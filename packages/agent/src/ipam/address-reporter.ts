@@ -1,13 +1,18 @@
 import type { addressNodeStatus, StatusOf } from '@muslin/api';
 import { type KubeClient, RESOURCES } from '@muslin/kube';
 import type { Result } from '@muslin/net';
+import { OwnStatus } from '../own-status.ts';
+import { TurnTimer } from '../turn-timer.ts';
 import type { AddressLedger } from './address-ledger.ts';
 import type { Sighted } from './address-witness.ts';
 
 type Status = NonNullable<StatusOf<typeof addressNodeStatus>>;
 
-const RESOURCE = RESOURCES.AddressNodeStatus;
-const FIELD_MANAGER = { fieldManager: 'muslin-agent', force: true } as const;
+/** What is said of the node's own address. */
+export interface NodeAddressWord {
+  readonly well: boolean;
+  readonly message: string;
+}
 
 /** What telling takes. */
 export interface AddressReporterOptions {
@@ -18,6 +23,8 @@ export interface AddressReporterOptions {
   readonly ledger: AddressLedger;
   /** UID of the Node object, once it is known: what the node said goes with it. */
   readonly nodeUid: () => string | undefined;
+  /** The address that others know this node by, or what is wrong with it; undefined: not chosen yet. */
+  readonly nodeAddress?: () => NodeAddressWord | undefined;
   readonly log: (line: string) => void;
   /** Shortest time between two writes, ms. Default 10 s. */
   readonly everyMs?: number;
@@ -31,52 +38,36 @@ export interface AddressReporterOptions {
 /** Writes which addresses this node has to its AddressNodeStatus: right after it looked, and never what it saw before. */
 export class AddressReporter {
   readonly #options: AddressReporterOptions;
-  #timer: NodeJS.Timeout | undefined;
-  #due = 0;
-  #busy = false;
-  #made = false;
+  readonly #timer = new TurnTimer(() => this.#turn());
+  readonly #own: OwnStatus;
   #told = '';
   #toldAt = Number.NEGATIVE_INFINITY;
   #fault = '';
   #last: Status = {};
-  #stopped = false;
 
   constructor(options: AddressReporterOptions) {
     this.#options = options;
+    this.#own = new OwnStatus({ ...options, resource: RESOURCES.AddressNodeStatus });
     options.ledger.onEntry = () => this.poke();
   }
 
   /** Something may have changed. */
   poke(): void {
     const { everyMs = 10_000 } = this.#options;
-    this.#wait(Math.max(0, this.#toldAt + everyMs - performance.now()));
+    this.#timer.wait(Math.max(0, this.#toldAt + everyMs - performance.now()));
   }
 
   stop(): void {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#timer.stop();
   }
 
-  #wait(ms: number): void {
-    if (this.#busy || this.#stopped) return;
-    const due = performance.now() + ms;
-    if (this.#timer !== undefined && this.#due <= due) return;
-    clearTimeout(this.#timer);
-    this.#due = due;
-    this.#timer = setTimeout(() => void this.#turn(), ms);
-    this.#timer.unref();
-  }
-
-  async #turn(): Promise<void> {
-    const { everyMs = 10_000, refreshMs = 240_000, look, ledger, log } = this.#options;
-    this.#timer = undefined;
-    this.#busy = true;
+  async #turn(): Promise<number> {
+    const { everyMs = 10_000, refreshMs = 240_000, look, ledger, log, nodeAddress } = this.#options;
     const at = new Date();
-    const status = addressStatus(look(), ledger, this.#last, at);
+    const status = addressStatus(look(), ledger, this.#last, at, nodeAddress?.());
     const text = JSON.stringify({ ...status, readAt: undefined });
     const due = text !== this.#told || performance.now() - this.#toldAt >= refreshMs;
-    const fault = due ? await this.#write({ ...status, lastUpdated: at.toISOString() }) : undefined;
-    this.#busy = false;
+    const fault = due ? await this.#own.write({ ...status, lastUpdated: at.toISOString() }) : undefined;
     if (due) this.#toldAt = performance.now();
     if (due && fault === undefined) {
       this.#last = status;
@@ -85,36 +76,7 @@ export class AddressReporter {
     if (fault !== undefined && fault !== this.#fault)
       log(`which addresses this node has can't be told: ${fault}`);
     this.#fault = fault ?? '';
-    this.#wait(everyMs);
-  }
-
-  /** Gives why it failed, in words. */
-  async #write(status: Status): Promise<string | undefined> {
-    const { client, node, nodeUid } = this.#options;
-    const uid = nodeUid();
-    const owner = { apiVersion: 'v1', kind: 'Node', name: node, uid };
-    const base = {
-      apiVersion: `${RESOURCE.group}/${RESOURCE.version}`,
-      kind: RESOURCE.kind,
-      metadata: { name: node },
-    } as const;
-    const put = () =>
-      client.patch(
-        RESOURCE,
-        { name: node },
-        { type: 'apply', body: { ...base, status } },
-        { ...FIELD_MANAGER, subresource: 'status' },
-      );
-    // A status has to have its object first, also when somebody deleted that.
-    let done = this.#made ? await put() : undefined;
-    if (done === undefined || (!done.ok && done.fault.code === 'NotFound')) {
-      const metadata = { name: node, ...(uid !== undefined && { ownerReferences: [owner] }) };
-      const make = { type: 'apply', body: { ...base, metadata, spec: {} } } as const;
-      const made = await client.patch(RESOURCE, { name: node }, make, FIELD_MANAGER);
-      done = made.ok ? await put() : made;
-    }
-    this.#made = done.ok;
-    return done.ok ? undefined : done.fault.message;
+    return everyMs;
   }
 }
 
@@ -124,20 +86,36 @@ export function addressStatus(
   ledger: Pick<AddressLedger, 'entries'>,
   before: Status,
   at: Date,
+  nodeAddress?: NodeAddressWord,
 ): Status {
   const doubt = look.ok ? look.value.doubt : `the kernel can't be read: ${look.fault}`;
   const now = at.toISOString();
-  const status = doubt === undefined ? 'True' : 'False';
-  const earlier = before.conditions?.find(each => each.type === 'Complete' && each.status === status);
+  const condition = (type: string, holds: boolean, reason: string, message: string) => {
+    const status = holds ? ('True' as const) : ('False' as const);
+    const earlier = before.conditions?.find(each => each.type === type && each.status === status);
+    const lastTransitionTime = earlier?.lastTransitionTime ?? now.replace(/\.\d+Z$/, 'Z');
+    return { type, status, reason, message, lastTransitionTime };
+  };
   return {
     addresses: look.ok ? [...look.value.addresses] : (before.addresses ?? []),
     readAt: now,
     conditions: [
-      {
-        ...{ type: 'Complete', status, reason: doubt === undefined ? 'Read' : 'InDoubt' },
-        message: doubt ?? 'Kernel and sandboxes were read; what is not listed is not in use here',
-        lastTransitionTime: earlier?.lastTransitionTime ?? now.replace(/\.\d+Z$/, 'Z'),
-      },
+      condition(
+        'Complete',
+        doubt === undefined,
+        doubt === undefined ? 'Read' : 'InDoubt',
+        doubt ?? 'Kernel and sandboxes were read; what is not listed is not in use here',
+      ),
+      ...(nodeAddress === undefined
+        ? []
+        : [
+            condition(
+              'NodeAddress',
+              nodeAddress.well,
+              nodeAddress.well ? 'Chosen' : 'Trouble',
+              nodeAddress.message,
+            ),
+          ]),
     ],
     ledger: [...ledger.entries],
   };

@@ -1,5 +1,4 @@
-import { TUNNEL_DEVICE_NAMES } from '@muslin/dataplane';
-import { findLink, listLinks, listRoutes, type NetlinkSocket, ROUTE_TABLE, sysctl } from '@muslin/linux';
+import { sysctl } from '@muslin/linux';
 import type { Family } from '@muslin/net';
 import type { Logger } from 'pino';
 
@@ -16,25 +15,6 @@ export function prepareNode(families: readonly Family[], log: Logger): void {
     if (!set.ok) log.warn({ key, fault: set.fault.message }, 'a kernel setting could not be made');
   }
 }
-
-/** The MTU of the link that the default route leaves by; 1500 when there is none. */
-export function underlayMtu(netlink: NetlinkSocket): number {
-  const routes = listRoutes(netlink, { family: 4, table: ROUTE_TABLE.main });
-  const link = routes.ok
-    ? routes.value.find(route => route.destination.length === 0)?.hops[0]?.link
-    : undefined;
-  if (link !== undefined) {
-    const found = findLink(netlink, link);
-    if (found.ok && found.value !== undefined) return found.value.mtu;
-  }
-  const links = listLinks(netlink);
-  const mtus = links.ok
-    ? links.value.filter(l => l.up && !l.loopback && !isOurs(l.name)).map(l => l.mtu)
-    : [];
-  return mtus.length === 0 ? 1500 : Math.min(...mtus);
-}
-
-const isOurs = (name: string) => name.startsWith('msl') || TUNNEL_DEVICE_NAMES.includes(name);
 
 /**
  * A connection that was cut must not come back by a packet of its other end, which would look like a new one that goes

@@ -4,11 +4,9 @@ import {
   type NodePrefix,
   neededTunnels,
   type OnLink,
-  OVERHEAD,
   type Overlay,
   overlayOf,
   planTunnels,
-  TUNNEL_DEVICE_NAMES,
   type TunnelSettings,
 } from '@muslin/dataplane';
 import {
@@ -22,6 +20,7 @@ import {
 } from '@muslin/linux';
 import { formatIp, ok, type Result, sameIp } from '@muslin/net';
 import type { Logger } from 'pino';
+import { chooseMtu, type MtuChoice, type SizedLink } from './mtu.ts';
 import type { TunnelAddresses } from './tunnel-addresses.ts';
 
 /** What keeping a node's tunnels takes. */
@@ -31,7 +30,10 @@ export interface TunnelKeeperOptions {
   readonly snapshot: () => Snapshot;
   readonly prefixes: () => readonly NodePrefix[];
   readonly settings: () => TunnelSettings;
-  readonly underlayMtu: () => number;
+  /** Links as they are now; undefined when they can't be read. */
+  readonly links: () => readonly SizedLink[] | undefined;
+  /** FelixConfiguration `mtuIfacePattern`. */
+  readonly mtuPattern?: () => RegExp | undefined;
   readonly addresses: Pick<TunnelAddresses, 'isDue' | 'settle'>;
   /** Called when the overlay may have changed, or a device was touched: routes go with devices. */
   readonly onOverlay: (overlay: Overlay, touched: boolean) => void;
@@ -55,6 +57,8 @@ export class TunnelKeeper {
   #devices = new Set<number>();
   /** Nothing was wanted and nothing was there at the last look. */
   #bare = false;
+  #links: readonly SizedLink[] | undefined;
+  #mtu: MtuChoice | undefined;
   #faults: readonly string[] = [];
   #unaddressed: readonly string[] = [];
   #soon: NodeJS.Timeout | undefined;
@@ -97,14 +101,25 @@ export class TunnelKeeper {
     }, GATHER_MS);
   }
 
-  /** MTU of pods: what every tunnel that a pool asks for can carry. */
-  podMtu(): number {
+  /** How large packets may be now, and why: with links as the last look found them. */
+  mtu(): MtuChoice {
     const settings = this.#options.settings();
-    const under = this.#options.underlayMtu();
-    const { vxlan, ipip } = neededTunnels([...this.#options.snapshot().pools.values()], settings);
-    const inner = vxlan.map(family => settings.mtu[`vxlan${family}`] ?? under - OVERHEAD.vxlan[family]);
-    if (ipip) inner.push(settings.mtu.ipip ?? under - OVERHEAD.ipip);
-    return Math.min(under, ...inner);
+    const pools = [...this.#options.snapshot().pools.values()];
+    // Listing routes takes a while where BGP brings many, and this is asked for each pod.
+    this.#links ??= this.#options.links();
+    const wireguard = ([4, 6] as const).filter(family => settings.wireguard.enabled[family]);
+    const choice = chooseMtu({
+      ...{ links: this.#links ?? [], pattern: this.#options.mtuPattern?.(), settings },
+      tunnels: { ...neededTunnels(pools, settings), wireguard },
+    });
+    const before = this.#mtu;
+    this.#mtu = choice;
+    if (before !== undefined && before.pods !== choice.pods)
+      this.#options.log.warn(
+        { from: before.pods, to: choice.pods },
+        `the MTU of pods changes: ${choice.why}; pods that run keep the one that they were born with`,
+      );
+    return choice;
   }
 
   /** For people: what stands, what is missing and why, and which way each prefix goes. */
@@ -136,7 +151,8 @@ export class TunnelKeeper {
       case 'lost':
         return true;
       case 'link':
-        return TUNNEL_DEVICE_NAMES.includes(event.value.name) || this.#devices.has(event.value.index);
+        // Those of pods come and go; any other may carry packets between nodes.
+        return !event.value.name.startsWith('msl');
       case 'address':
         // The underlay may have moved.
         return event.value.scope !== LINK_SCOPE;
@@ -148,15 +164,17 @@ export class TunnelKeeper {
   }
 
   #look(): void {
-    const { node, snapshot, prefixes, settings, underlayMtu } = this.#options;
+    const { node, snapshot, prefixes, settings } = this.#options;
     const { nodes, pools } = snapshot();
+    this.#links = this.#options.links() ?? this.#links;
+    const { underlay } = this.mtu();
     // Most clusters have no overlay: there a change of a block costs nothing.
     const { vxlan, ipip } = neededTunnels([...pools.values()], settings());
     const idle = vxlan.length === 0 && !ipip && this.#bare;
     if (idle && !this.#options.addresses.isDue(settings())) return;
     const overlay = overlayOf({
       ...{ node, nodes, pools: [...pools.values()], prefixes: prefixes() },
-      ...{ onLink: this.#onLink(), settings: settings(), underlayMtu: underlayMtu() },
+      ...{ onLink: this.#onLink(), settings: settings(), underlayMtu: underlay },
     });
     this.#overlay = overlay;
     const touched = this.#bring(overlay);

@@ -29,7 +29,9 @@ const status = object(
       { max: 4_096 },
     ).optional(),
     readAt: at('When kernel and disk were read').optional(),
-    conditions: conditions('Complete: whether an address that is not listed is not in use here'),
+    conditions: conditions(
+      'Complete: whether an address that is not listed is not in use here. NodeAddress: by which address others know the node and why, or what is wrong with it',
+    ),
     ledger: list(entry, 'What happened here last, oldest first', { max: 128, type: 'atomic' }).optional(),
     lastUpdated: at('When the node last wrote this').optional(),
   },

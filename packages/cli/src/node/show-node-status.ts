@@ -75,8 +75,51 @@ function agentText(status: unknown): string {
           `It is not ready${waiting.length === 0 ? '' : `: it waits for ${waiting.join(', ')}`}${typeof since === 'number' ? `; the API server has been silent since ${new Date(since).toISOString()}` : ''}.`,
         ]),
     `${listAt(status, 'endpoints').length} pods on this node${rules === undefined ? '' : `; rules in ${rules}`}.`,
+    ...addressLines(status),
+    ...mtuLines(status),
   ];
   return `${lines.map(printable).join('\n')}\n`;
+}
+
+/** The address that others know the node by, why, and why it is none of the rest. */
+function addressLines(status: unknown): readonly string[] {
+  const choices = listAt(status, 'address', 'choices');
+  const lines = choices.flatMap(choice => {
+    const address = textAt(choice, 'address');
+    const rest = listAt(choice, 'rest');
+    const trouble = textAt(choice, 'trouble');
+    const place = textAt(choice, 'interface');
+    if (address === undefined && rest.length === 0) return [];
+    const what = address === undefined ? 'none' : `${address}${place === undefined ? '' : ` on ${place}`}`;
+    return [
+      `IPv${String(valueAt(choice, 'family'))} address: ${what}, since ${textAt(choice, 'why')} (${textAt(choice, 'by')}).`,
+      ...(trouble === undefined ? [] : [`  Trouble: ${trouble}.`]),
+      ...rest.map(
+        each => `  Not ${textAt(each, 'address')} on ${textAt(each, 'interface')}: ${textAt(each, 'why')}.`,
+      ),
+    ];
+  });
+  const changes = listAt(status, 'address', 'changes').map(change => {
+    const at = valueAt(change, 'at');
+    const when = typeof at === 'number' ? ` at ${new Date(at).toISOString()}` : '';
+    return `  It was ${textAt(change, 'from')} and became ${textAt(change, 'to')}${when}.`;
+  });
+  const fault = textAt(status, 'address', 'fault');
+  return [...lines, ...changes, ...(fault === undefined ? [] : [`  ${fault}.`])];
+}
+
+/** How large packets of pods may be, and what makes it so. */
+function mtuLines(status: unknown): readonly string[] {
+  const why = textAt(status, 'mtu', 'why');
+  if (why === undefined) return [];
+  const larger = listAt(status, 'mtu', 'larger').map(String);
+  const more = larger.length > 5 ? ` and ${larger.length - 5} more` : '';
+  return [
+    `MTU of new pods: ${String(valueAt(status, 'mtu', 'pods'))}, since ${why}.`,
+    ...(larger.length === 0
+      ? []
+      : [`  Pods with a larger one, to be started anew: ${larger.slice(0, 5).join(', ')}${more}.`]),
+  ];
 }
 
 function familyText(family: 4 | 6, peers: readonly PeerRow[]): string {

@@ -5,6 +5,7 @@ import type { Cluster } from '../cluster.ts';
 import type { Overlay } from '../options.ts';
 import type { Host } from '../topology.ts';
 import { until } from '../until.ts';
+import { checkNodeStatus } from './node-status.ts';
 
 const VXLAN_DEVICE = 'vxlan.muslin';
 const CONVERGE_MS = 30_000;
@@ -43,6 +44,7 @@ export async function checkOverlay(
     .flatMap(node => routesOf(node, podCidr))
     .filter(r => r.protocol === ROUTE_PROTOCOL.bgp);
   report.check('routes of BGP on the nodes', '0', String(learned.length), learned.length === 0);
+  await checkNodeStatus(cluster, report);
 }
 
 const waysText = ({ tunnel, direct }: Ways) => `${tunnel} by VXLAN, ${direct} directly`;

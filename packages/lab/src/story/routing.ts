@@ -17,6 +17,7 @@ import { readSandboxes } from '../sandboxes.ts';
 import type { Host } from '../topology.ts';
 import { until } from '../until.ts';
 import { checkDoctor } from './doctor.ts';
+import { checkNodeStatus } from './node-status.ts';
 
 const CONVERGE_MS = 30_000;
 
@@ -29,6 +30,7 @@ export async function checkRouting(cluster: Cluster, report: Report): Promise<vo
   await checkNodes(cluster, blocks, report);
   await checkOutside(cluster, report);
   await checkDoctor(cluster, report);
+  await checkNodeStatus(cluster, report);
 }
 
 /** An address block and the node that it belongs to. */

@@ -2,19 +2,22 @@ import { type Ip, type Prefix, prefix, type Result, ip4 } from '@muslin/net';
 import { type NetlinkMessage, NLM, readI32, readU8 } from '../netlink/message-reader.ts';
 import type { NetlinkFault } from '../netlink/netlink-fault.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../netlink/netlink-socket.ts';
-import { ip, readFields, text, u32, writeFields } from '../netlink/attribute.ts';
+import { ip as address, readFields, text, u32, writeFields } from '../netlink/attribute.ts';
 import { FAMILY } from '../netlink/address-family.ts';
 import { RTM } from './message-types.ts';
 
 const HEADER = 8;
-const IFA_F = { noDad: 0x02, tentative: 0x40, noPrefixRoute: 0x200 } as const;
+const IFA_F = {
+  ...{ temporary: 0x01, noDad: 0x02, dadFailed: 0x08, deprecated: 0x20, tentative: 0x40 },
+  noPrefixRoute: 0x200,
+} as const;
 
 /** Address attributes (IFA_*). */
 const ADDRESS_ATTRIBUTES = {
-  address: ip(1),
-  local: ip(2),
+  address: address(1),
+  local: address(2),
   label: text(3),
-  broadcast: ip(4),
+  broadcast: address(4),
   flags: u32(8),
 } as const;
 
@@ -33,6 +36,12 @@ export interface LinkAddress {
   readonly noDad?: boolean;
   /** IPv6, read only: duplicate address detection still runs. */
   readonly tentative?: boolean;
+  /** IPv6, read only: another node of the link has it (RFC 4862 §5.4.5). */
+  readonly dadFailed?: boolean;
+  /** IPv6, read only: past its preferred lifetime (RFC 4862 §5.5.4). */
+  readonly deprecated?: boolean;
+  /** IPv6, read only: changes by itself (RFC 8981). */
+  readonly temporary?: boolean;
 }
 
 /** The on-link prefix of an address. */
@@ -98,13 +107,19 @@ export function decodeAddress(message: NetlinkMessage): LinkAddress | undefined 
   const { payload } = message;
   const fields = readFields(ADDRESS_ATTRIBUTES, payload, HEADER);
   const bits = fields.flags ?? readU8(payload, 2);
+  const ip = fields.local ?? fields.address ?? ip4(0);
+  // The same bit means a secondary address in IPv4.
+  const temporary = ip.family === 6 && (bits & IFA_F.temporary) !== 0;
   return {
     link: readI32(payload, 4),
-    ip: fields.local ?? fields.address ?? ip4(0),
+    ip,
     length: readU8(payload, 1),
     scope: readU8(payload, 3),
     ...((bits & IFA_F.noPrefixRoute) !== 0 ? { noPrefixRoute: true } : {}),
     ...((bits & IFA_F.noDad) !== 0 ? { noDad: true } : {}),
     ...((bits & IFA_F.tentative) !== 0 ? { tentative: true } : {}),
+    ...((bits & IFA_F.dadFailed) !== 0 ? { dadFailed: true } : {}),
+    ...((bits & IFA_F.deprecated) !== 0 ? { deprecated: true } : {}),
+    ...(temporary ? { temporary: true } : {}),
   };
 }
