@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { checkMutations } from './mutation-check.ts';
 import { Proof, type ProofOptions } from './proof.ts';
@@ -13,6 +14,7 @@ const USAGE = `npm run proof -- [options]     specification = graph = compiled r
   --id NAME        name of the lab (proof)
 
 npm run proof -- ipam [options]      addresses: every interleaving of three nodes, then many real processes
+npm run proof -- runtimes            the CNI executables: a table of requests, and pods of a real containerd
 `;
 
 interface Wanted extends Omit<ProofOptions, 'iptables'> {
@@ -101,6 +103,15 @@ async function prove(wanted: Wanted, iptables: ProofOptions['iptables']): Promis
 if (process.argv[2] === 'ipam') {
   const { proveIpam } = await import('./ipam/main.ts');
   process.exit((await proveIpam(process.argv.slice(3))) ? 0 : 1);
+}
+if (process.argv[2] === 'runtimes') {
+  const test = ['--project', 'kernel', 'packages/agent/test/runtimes.kernel.test.ts'];
+  const args = ['run', '--config', 'test/vitest.config.ts', ...test];
+  const done = spawnSync('node_modules/.bin/vitest', args, {
+    stdio: 'inherit',
+    env: { ...process.env, RUNTIMES: 'long' },
+  });
+  process.exit(done.status ?? 1);
 }
 const wanted = read(process.argv.slice(2));
 if (typeof wanted === 'string') {

@@ -115,6 +115,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   let unproved: string | undefined;
   let enforcedState = core.desired().state;
   let lastFault = 'nothing was enforced yet';
+  let trouble: string | undefined;
   const established = () => settings.established ?? options.established;
   const configure = () => {
     settings = felixSettings(felix.values(), options.node);
@@ -166,6 +167,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
         if (ready) metrics.inForce.observe((policy.enforcedAt - policy.seenAt) / 1000);
       }
       enforcedState = round.desired.state;
+      trouble = undefined;
       reporter.poke();
       if (!ready && established() === 'cut') pickUpNothing(log);
       ready = true;
@@ -181,6 +183,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     onFault: (fault, waitMs) => {
       metrics.faults.inc();
       lastFault = fault.message;
+      trouble = fault.message;
       reporter.poke();
       log.error(
         { fault: fault.message, waitMs },
@@ -298,6 +301,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     audit: async () => (ready ? missingParts(await enforcer.audit()) : undefined),
     unrouted: hostInterface => unrouted.get(hostInterface),
     ready: () => ready,
+    trouble: () => trouble,
     pods,
     knowsAll: () => source.knowsAll,
     mtu: () => keeper.mtu().pods,

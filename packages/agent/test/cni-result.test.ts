@@ -6,6 +6,7 @@ const result = {
   hostInterface: { name: 'msl0123', mac: 'ee:ee:ee:ee:ee:ee' },
   podInterface: { name: 'eth0', mac: '02:00:00:00:00:01', sandbox: '/run/netns/p', mtu: 1450 },
   ips: [mustIp('10.0.0.7'), mustIp('fd00::7')],
+  dns: {},
 };
 const interfaces = (extra: object) => [
   { name: 'msl0123', mac: 'ee:ee:ee:ee:ee:ee', ...extra, sandbox: '' },

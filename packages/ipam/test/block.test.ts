@@ -12,6 +12,7 @@ import {
   ordinalOf,
   release,
   releaseHandle,
+  type Sequence,
 } from '../src/index.ts';
 import { NOW } from './world.ts';
 
@@ -30,7 +31,7 @@ function take(
   handleId: string,
   more: object = {},
   now = NOW,
-): { block: Block; ip: string; sequence: number } {
+): { block: Block; ip: string; sequence: Sequence } {
   const got = assignFromBlock(from, wish(handleId, more), [], now);
   if (!got.ok) throw new Error(got.fault.message);
   return { block: got.value.block, ip: formatIp(got.value.ip), sequence: got.value.sequence };

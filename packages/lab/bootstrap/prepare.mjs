@@ -37,6 +37,9 @@ const NEEDS = {
     bgpdump: 'bgpdump',
     // Plugins that come before and after ours.
     '/usr/lib/cni/ptp': 'containernetworking-plugins',
+    // A real runtime that calls ours.
+    containerd: 'containerd',
+    runc: 'runc',
   },
   interop: {
     ip: 'iproute2',

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -92,8 +92,8 @@ export async function hammer(options: HammerOptions): Promise<Hammered> {
     const all = Promise.all(work);
     while (living.size > 0 && journals.some(path => entriesOf(path).length === 0)) await setTimeout(10);
     writeFileSync(`${kubeconfig}.go`, '');
-    const had = () =>
-      journals.reduce((sum, path) => sum + entriesOf(path).filter(e => e.what === 'got').length, 0);
+    const counters = journals.map(path => new GotCounter(path));
+    const had = () => counters.reduce((sum, counter) => sum + counter.count(), 0);
     let killed = 0;
     const killing = (async () => {
       while (killed < kills && living.size > 0) {
@@ -105,6 +105,7 @@ export async function hammer(options: HammerOptions): Promise<Hammered> {
     })();
     await all;
     await killing;
+    for (const counter of counters) counter.close();
     const entries = journals.flatMap(entriesOf);
     return {
       allocated: entries.filter(({ what }) => what === 'got').length,
@@ -122,6 +123,34 @@ export async function hammer(options: HammerOptions): Promise<Hammered> {
     for (const child of children) child.kill('SIGKILL');
     await Promise.all(ending);
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Counts what a journal that grows has of addresses, reading each byte once: it is asked twenty times a second. */
+class GotCounter {
+  readonly #path: string;
+  #fd: number | undefined;
+  #count = 0;
+  #rest = '';
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  count(): number {
+    this.#fd ??= openSync(this.#path, 'r');
+    const chunk = Buffer.alloc(65_536);
+    for (let read = 1; read > 0; ) {
+      read = readSync(this.#fd, chunk);
+      const lines = (this.#rest + chunk.toString('latin1', 0, read)).split('\n');
+      this.#rest = lines.pop() ?? '';
+      this.#count += lines.filter(line => line.split(' ')[1] === 'got').length;
+    }
+    return this.#count;
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
   }
 }
 

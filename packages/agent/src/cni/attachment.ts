@@ -53,9 +53,9 @@ export function readAttachment(
       'portMappings must be a list of {"hostPort", "containerPort", "protocol", "hostIP"}',
       mappings,
     );
-  const bandwidth = objectAt(runtime, 'bandwidth');
-  const ingress = readRate(bandwidth['ingressRate'], bandwidth['ingressBurst']);
-  const egress = readRate(bandwidth['egressRate'], bandwidth['egressBurst']);
+  const bandwidth = inLowerCase(runtime['bandwidth']);
+  const ingress = readRate(bandwidth['ingressrate'], bandwidth['ingressburst']);
+  const egress = readRate(bandwidth['egressrate'], bandwidth['egressburst']);
   if (ingress === false || egress === false)
     return refuse(
       CNI_CODE.invalidConfig,
@@ -81,7 +81,8 @@ function readAddress(value: unknown): Ip | undefined {
 }
 
 function readMapping(value: unknown): LocalPort | undefined {
-  const { hostPort, containerPort, protocol = 'tcp', hostIP = '' } = (value ?? {}) as Record<string, unknown>;
+  const fields = inLowerCase(value);
+  const { hostport: hostPort, containerport: containerPort, protocol = 'tcp', hostip: hostIP = '' } = fields;
   const named = PROTOCOLS.find(each => each === String(protocol).toLowerCase());
   const isPort = (port: unknown, least: number): port is number =>
     Number.isInteger(port) && (port as number) >= least && (port as number) <= 65535;
@@ -100,6 +101,15 @@ function readRate(rate: unknown, burst: unknown): Rate | undefined | false {
   if (!isCount(rate) || !isCount(burst)) return false;
   if (!rate) return undefined;
   return { bitsPerSecond: Number(rate), burstBits: burst ? Number(burst) : undefined };
+}
+
+/**
+ * The fields of an object without regard to case, as Go reads them: containerd (go-cni) writes `HostPort` and `IngressRate`
+ * where CNI conventions have `hostPort` and `ingressRate`.
+ */
+function inLowerCase(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return {};
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key.toLowerCase(), part]));
 }
 
 function objectAt(of: Readonly<Record<string, unknown>>, key: string): Readonly<Record<string, unknown>> {

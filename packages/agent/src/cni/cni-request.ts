@@ -38,8 +38,10 @@ export interface CniConfig {
   readonly defaultRoute: boolean | undefined;
   /** Whether the pod may pass on packets of others (Calico's `container_settings.allow_ip_forwarding`). */
   readonly allowForwarding: boolean;
-  /** GC: what must stay. */
-  readonly validAttachments: readonly { readonly containerId: string; readonly ifname: string }[];
+  /** GC: what must stay; undefined when the caller says nothing of it. */
+  readonly validAttachments: readonly { readonly containerId: string; readonly ifname: string }[] | undefined;
+  /** `dns` of the configuration, for the result: we need no name server. */
+  readonly dns: Readonly<Record<string, unknown>>;
   readonly raw: Readonly<Record<string, unknown>>;
 }
 
@@ -119,7 +121,7 @@ const NOTHING_ASKED: Attachment = {
 };
 
 function isInterfaceName(name: string): boolean {
-  return name.length <= 15 && name !== '.' && name !== '..' && !/[/:\s]/.test(name);
+  return Buffer.byteLength(name) <= 15 && name !== '.' && name !== '..' && !/[/:\s]/.test(name);
 }
 
 function readConfig(input: string, command: CniCommand): Result<CniConfig, CniFault> {
@@ -138,7 +140,7 @@ function readConfig(input: string, command: CniCommand): Result<CniConfig, CniFa
   const fields = raw as Record<string, unknown>;
   // Absent or empty means the first version (CNI 1.1 §Configuration format, libcni).
   const version = fields['cniVersion'] || '0.1.0';
-  if (typeof version !== 'string' || !/^\d+\.\d+\.\d+$/.test(version))
+  if (typeof version !== 'string' || !/^\d+(\.\d+){0,2}$/.test(version))
     return fail({ code: CNI_CODE.decodingFailure, message: 'cniVersion must be text such as "1.0.0"' });
   const known = CNI_VERSIONS.find(v => v === version);
   if (known === undefined)
@@ -163,7 +165,8 @@ function readConfig(input: string, command: CniCommand): Result<CniConfig, CniFa
       message: 'invalid characters found in network name',
       details: name,
     });
-  const mtu = fields['mtu'];
+  // Whoever takes away or asks must not fail over it.
+  const mtu = command === 'ADD' ? fields['mtu'] : undefined;
   if (
     mtu !== undefined &&
     mtu !== 0 &&
@@ -173,14 +176,16 @@ function readConfig(input: string, command: CniCommand): Result<CniConfig, CniFa
       code: CNI_CODE.invalidConfig,
       message: 'mtu must be a whole number from 68 to 65535, or 0 for automatic',
     });
-  const attachments = readAttachments(fields['cni.dev/valid-attachments']);
-  // GC deletes what is not named: without a whole list it must not begin.
-  if (command === 'GC' && attachments === undefined)
+  // libcni says it under both names; a list that its caller left out is null.
+  const list = fields['cni.dev/valid-attachments'] ?? fields['cni.dev/attachments'] ?? undefined;
+  const attachments = list === undefined ? undefined : readAttachments(list);
+  // GC deletes what is not named: a list that can't be read must not begin it.
+  if (command === 'GC' && list !== undefined && attachments === undefined)
     return fail({
       code: CNI_CODE.invalidConfig,
       message: 'cni.dev/valid-attachments must be a list of {"containerID", "ifname"}',
     });
-  const flags = readFlags(fields);
+  const flags = readFlags(command === 'ADD' ? fields : {});
   if (!flags.ok) return flags;
   // A DEL succeeds whatever an ADD of long ago said.
   const prevResult =
@@ -192,10 +197,14 @@ function readConfig(input: string, command: CniCommand): Result<CniConfig, CniFa
     mtu: mtu ? (mtu as number) : undefined,
     prevResult: prevResult.value,
     ...flags.value,
-    validAttachments: attachments ?? [],
+    validAttachments: attachments,
+    dns: isRecord(fields['dns']) ? fields['dns'] : {},
     raw: fields,
   });
 }
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Calico's `include_default_routes` and `container_settings.allow_ip_forwarding`, under their names. */
 function readFlags(
@@ -248,7 +257,14 @@ function readArgs(text: string): Result<ReadonlyMap<string, string>, CniFault> {
       });
     args.set(part.slice(0, equals), part.slice(equals + 1));
   }
-  const lenient = /^(1|t|T|true|TRUE|True)$/.test(args.get('IgnoreUnknown') ?? '');
+  const said = args.get('IgnoreUnknown') ?? '0';
+  const lenient = /^(1|t|true)$/i.test(said);
+  if (!lenient && !/^(0|f|false)?$/i.test(said))
+    return fail({
+      code: CNI_CODE.invalidEnvironment,
+      message: 'IgnoreUnknown must be 0 or 1',
+      details: said,
+    });
   const unknown = [...args.keys()].filter(key => !KNOWN_ARGS.has(key));
   if (unknown.length > 0 && !lenient)
     return fail({ code: CNI_CODE.invalidEnvironment, message: `unknown args ${JSON.stringify(unknown)}` });

@@ -12,6 +12,7 @@ export interface CniResult {
     readonly mtu: number;
   };
   readonly ips: readonly Ip[];
+  readonly dns: Readonly<Record<string, unknown>>;
 }
 
 /** The result in the form of the configuration's version (CNI 1.1 §Success; older forms by their own texts). */
@@ -24,7 +25,7 @@ export function formatCniResult(result: CniResult, version: CniVersion): object 
       cniVersion: version,
       ...(four === undefined ? {} : { ip4: { ip: address(four) } }),
       ...(six === undefined ? {} : { ip6: { ip: address(six) } }),
-      dns: {},
+      dns: result.dns,
     };
   }
   const legacy = compareVersions(version, '1.0.0') < 0;
@@ -43,6 +44,6 @@ export function formatCniResult(result: CniResult, version: CniVersion): object 
       interface: 1,
       address: address(ip),
     })),
-    dns: {},
+    dns: result.dns,
   };
 }

@@ -33,6 +33,7 @@ export function makeCable(
     hostInterface: { name: hostInterface, mac: GATEWAY.mac },
     podInterface: { name: ifname, mac: podMac, sandbox: netns, mtu },
     ips,
+    dns: config.dns,
   };
   return ok({
     sandbox: { ...sandbox, ips: ips.map(formatIp), podMac, state: 'ready' },

@@ -10,7 +10,7 @@ import {
   netlinkIn,
 } from '@muslin/linux';
 import { fail, type Ip, mustPrefix, ok, prefixHas, type Result } from '@muslin/net';
-import { openPodNamespace, type PodLinkFault } from './pod-link.ts';
+import { notEntered, openPodNamespace, type PodLinkFault } from './pod-link.ts';
 
 /** A pod's interface that a plugin before us made. */
 export interface ForeignLink {
@@ -38,7 +38,7 @@ export function adopt(
   if (!opened.ok) return opened;
   using namespace = opened.value;
   const inside = netlinkIn(namespace);
-  if (!inside.ok) return fail(kernel(inside.fault));
+  if (!inside.ok) return fail(notEntered(netns, inside.fault));
   using pod = inside.value;
   const inner = findLink(pod, ifname);
   if (!inner.ok) return fail(kernel(inner.fault));

@@ -55,6 +55,12 @@ const kernel = (fault: NetlinkFault | SystemFault): PodLinkFault => ({
   message: fault.message,
 });
 
+/** Why there is no way into what was opened: EINVAL says that it is no network namespace (setns(2)). */
+export function notEntered(path: string, fault: NetlinkFault | SystemFault): PodLinkFault {
+  if (fault.code !== 'EINVAL') return kernel(fault);
+  return { code: 'bad-namespace', message: `${path} is no network namespace` };
+}
+
 /** Opens the pod's namespace, which must be another one than ours (CNI 1.1: error 8). */
 export function openPodNamespace(path: string): Result<Namespace, PodLinkFault> {
   const opened = openNamespace(path);
@@ -78,7 +84,7 @@ export function examine(plan: Pick<PodLinkPlan, 'netns' | 'ifname'>): Result<voi
   if (!opened.ok) return opened;
   using namespace = opened.value;
   const inside = netlinkIn(namespace);
-  if (!inside.ok) return fail(kernel(inside.fault));
+  if (!inside.ok) return fail(notEntered(plan.netns, inside.fault));
   using pod = inside.value;
   return nameIsFree(pod, plan);
 }
@@ -102,7 +108,7 @@ export function plugIn(host: NetlinkSocket, plan: PodLinkPlan): Result<PodLink, 
   if (!opened.ok) return opened;
   using namespace = opened.value;
   const inside = netlinkIn(namespace);
-  if (!inside.ok) return fail(kernel(inside.fault));
+  if (!inside.ok) return fail(notEntered(plan.netns, inside.fault));
   using pod = inside.value;
   const free = nameIsFree(pod, plan);
   if (!free.ok) return free;

@@ -4,6 +4,7 @@ import { listLinks, type NetlinkSocket } from '@muslin/linux';
 import { fail, formatIp, type Ip, mustIp, ok, type Result } from '@muslin/net';
 import type { AddressBook } from '../address-book.ts';
 import { CNI_CODE, type CniFault } from '../cni/cni-fault.ts';
+import { contradictions, toldOf } from './told-result.ts';
 import type { CniRequest } from '../cni/cni-request.ts';
 import type { AgentCore } from '../core/agent-core.ts';
 import { endpointKeyOf } from '../core/local-endpoint.ts';
@@ -37,6 +38,8 @@ export interface PodNetworkOptions {
   readonly unrouted: (hostInterface: string) => string | undefined;
   /** Whether this agent knows the cluster's policies yet. */
   readonly ready: () => boolean;
+  /** Why what is wanted is not in the kernel since the last round; undefined when it is. */
+  readonly trouble: () => string | undefined;
   readonly pods: PodCache;
   /** See `findPod`. */
   readonly knowsAll?: () => boolean;
@@ -87,14 +90,25 @@ export class PodNetwork {
       case 'CHECK':
         return this.#check(request);
       case 'STATUS':
-        return this.#options.ready()
-          ? ok(undefined)
-          : fail({ code: CNI_CODE.notAvailable, message: 'the Muslin agent does not know the cluster yet' });
+        return this.#status();
       case 'GC':
         return this.#collect(request);
       case 'VERSION':
         return ok(undefined);
     }
+  }
+
+  /** CNI 1.1 §STATUS: 50 can't serve ADD, 51 neither that nor changes of what pods have. */
+  #status(): Result<undefined, CniFault> {
+    if (!this.#options.ready())
+      return fail({ code: CNI_CODE.notAvailable, message: 'the Muslin agent does not know the cluster yet' });
+    const trouble = this.#options.trouble();
+    if (trouble === undefined) return ok(undefined);
+    return fail({
+      code: CNI_CODE.limitedConnectivity,
+      message: 'the kernel refuses what the cluster wants; pods keep what they had',
+      details: trouble,
+    });
   }
 
   async #add(request: CniRequest): Promise<Result<object, CniFault>> {
@@ -254,11 +268,14 @@ export class PodNetwork {
         code: CNI_CODE.unknownContainer,
         message: `container ${containerId} has no interface ${ifname} of Muslin`,
       });
-    const plan = { ...planOf(sandbox), netns, mac: sandbox.podMac };
+    const told = toldOf(request);
+    // A plugin after us may have given the interface another MAC and said so.
+    const plan = { ...planOf(sandbox), netns, mac: told.mac ?? sandbox.podMac };
     const look = sandbox.madeBy === undefined ? inspect : inspectForeign;
     const differences = look(this.#options.netlink, plan);
     const missing = await this.#options.audit();
-    const all = missing === undefined ? differences : [...differences, missing];
+    const others = contradictions(told, sandbox);
+    const all = [...differences, ...others, ...(missing === undefined ? [] : [missing])];
     if (all.length === 0) return ok(undefined);
     return fail({
       code: CNI_CODE.checkFailed,
@@ -270,6 +287,8 @@ export class PodNetwork {
   /** Removes every sandbox that the runtime does not name as valid (CNI 1.1 GC), and goes on after faults. */
   async #collect(request: CniRequest): Promise<Result<undefined, CniFault>> {
     const { sandboxes } = this.#options;
+    // A caller that names nothing wants nothing taken away (cnitool): libcni sends DELs for what it knows itself.
+    if (request.config.validAttachments === undefined) return ok(undefined);
     const valid = new Set(request.config.validAttachments.map(a => `${a.containerId} ${a.ifname}`));
     // One that is being worked on is newer than the runtime's list.
     const stale = sandboxes.all().filter(({ containerId, ifname, network }) => {
