@@ -77,7 +77,7 @@ Any one of these alone would allow it:
     ],
     [
       ['a/b/c/d', 'shop/db-1:80'],
-      'FROM: "a/b/c/d" is neither namespace/pod, svc/namespace/name, node/name nor an IP address',
+      'FROM: "a/b/c/d" is neither namespace/pod, svc/namespace/name, service.namespace, node/name nor an IP address',
     ],
   ])('ends with 2 for %j', async (argv, message) => {
     expect(await why(...argv)).toEqual({ code: 2, stdout: '', stderr: `error: ${message}\n` });

@@ -60,6 +60,10 @@ function noteText(note: Note): string {
       return `Service ${note.service} (${note.clusterIp}) is translated to a backend before policies are asked.`;
     case 'headless':
       return `Service ${note.service} is headless: its name resolves to the pods themselves, ports are not translated.`;
+    case 'sent-on':
+      return `The connection comes in at node ${note.node}, which sends it on to another node with its own address as the source.`;
+    case 'entry-unknown':
+      return `The connection is taken to come in at the backend's node; at another one, that node's address would be the source (externalTrafficPolicy of Service ${note.service} is Cluster).`;
     case 'no-backends':
       return `Service ${note.service} has no ready backend for this port.`;
     case 'backend-not-ready':

@@ -27,6 +27,7 @@ export type FlowFault =
   | { readonly code: 'UnknownEndpoint'; readonly endpoint: EndpointKey; readonly message: string }
   | { readonly code: 'UnknownService'; readonly service: string; readonly message: string }
   | { readonly code: 'EndpointHasNoAddress'; readonly endpoint: EndpointKey; readonly message: string }
+  | { readonly code: 'ServiceIsAName'; readonly service: string; readonly message: string }
   | { readonly code: 'ServiceHasNoSuchPort'; readonly service: string; readonly message: string }
   | { readonly code: 'NoCommonFamily'; readonly message: string };
 
@@ -45,6 +46,10 @@ export type Note =
       readonly port: number | undefined;
     }
   | { readonly code: 'headless'; readonly service: string }
+  /** Came in at a node that sends it on to another one, with its own address as the source (netpol S23). */
+  | { readonly code: 'sent-on'; readonly node: string }
+  /** No one knows at which node it comes in: taken for the backend's own, where its source is not changed. */
+  | { readonly code: 'entry-unknown'; readonly service: string }
   | { readonly code: 'no-backends'; readonly service: string }
   | { readonly code: 'backend-not-ready'; readonly service: string }
   /** A pod that reaches itself through a Service arrives with its node's address (netpol S21). */

@@ -9,11 +9,15 @@ import {
   type Note,
   type PathExplanation,
 } from './flow.ts';
-import { type LocatedEnd, Locator } from './locator.ts';
+import { type AtDoor, type LocatedEnd, Locator } from './locator.ts';
 import { explainPath, firstPacket } from './path.ts';
+import { explainServicePath, mayBeChosen } from './service-path.ts';
 import { SnapshotView } from './snapshot-view.ts';
 import type { Packet } from './trace.ts';
 import { translate } from './translation.ts';
+
+/** Names of Services in the cluster's DNS, whatever its domain. */
+const CLUSTER_NAME = /^([a-z0-9-]+)\.([a-z0-9-]+)\.svc(?:\..*)?$/;
 
 /** Answers questions about one snapshot, and remembers what it worked out for the next one. */
 export class Judge {
@@ -43,23 +47,36 @@ export class Judge {
   }
 
   /** The Service that is asked for by name, or by an address and port that kube-proxy would translate. */
-  #serviceOf(flow: Flow): Result<ServiceFacts | undefined, FlowFault> {
-    const { to } = flow;
+  #serviceOf({ to, protocol, port }: Flow): Result<AtDoor | undefined, FlowFault> {
     if ('endpoint' in to) return ok(undefined);
-    if ('ip' in to) return ok(flow.port === undefined ? undefined : this.#locator.serviceAt(formatIp(to.ip)));
-    const service = this.#snapshot.services.get(to.service);
+    if ('ip' in to)
+      return ok(port === undefined ? undefined : this.#locator.serviceAt(formatIp(to.ip), protocol, port));
+    const service = this.#named(to.service);
     return service === undefined
       ? fail({
           code: 'UnknownService',
           service: to.service,
           message: `There is no Service ${to.service}. Services are named <namespace>/<name>.`,
         })
-      : ok(service);
+      : ok({ service, door: { kind: 'inside' } });
+  }
+
+  /** A Service, or the one that its ExternalName is another name for. */
+  #named(key: string): ServiceFacts | undefined {
+    const { services } = this.#snapshot;
+    let service = services.get(key);
+    for (let hops = 0; service?.externalName !== undefined && hops < 8; hops++) {
+      const [, name, namespace] = CLUSTER_NAME.exec(service.externalName) ?? [];
+      const next = services.get(`${namespace}/${name}`);
+      if (next === undefined) break;
+      service = next;
+    }
+    return service;
   }
 
   /** netpol S22: policies see what is left after translation, a backend and its port. */
-  #toService(flow: Flow, from: LocatedEnd, service: ServiceFacts): Result<Explanation, FlowFault> {
-    const translation = translate(service, flow);
+  #toService(flow: Flow, from: LocatedEnd, { service, door }: AtDoor): Result<Explanation, FlowFault> {
+    const translation = translate(service, flow, door);
     if (!translation.ok) return translation;
     const { headless, dialled, backends } = translation.value;
     const noBackends: Note = { code: 'no-backends', service: service.key };
@@ -76,10 +93,21 @@ export class Judge {
           destination: ip,
           ...(port !== undefined && { destinationPort: port }),
         };
+        const to = this.#locateIp(ip);
+        const leg = {
+          service,
+          door,
+          from: from.identity,
+          to: to.identity,
+          dialled: packet.value,
+          packet: after,
+        };
         const path = headless
-          ? this.#path(from, this.#locateIp(ip), after)
-          : this.#path(from, this.#locateIp(ip), after, service, packet.value);
-        return ready ? path : { ...path, ready, notes: [...path.notes, notReady(service)] };
+          ? this.#path(from, to, after)
+          : explainServicePath(this.#snapshot, this.#view, leg);
+        return ready && mayBeChosen(leg)
+          ? path
+          : { ...path, ready: false, notes: [...path.notes, notReady(service)] };
       });
     const notes: readonly Note[] = [
       ...from.notes,
@@ -103,14 +131,8 @@ export class Judge {
     return packet === undefined ? fail(noCommonFamily(flow)) : ok(packet);
   }
 
-  #path(
-    from: LocatedEnd,
-    to: LocatedEnd,
-    packet: Packet,
-    service?: ServiceFacts,
-    before?: Packet,
-  ): PathExplanation {
-    return explainPath(this.#snapshot, this.#view, from.identity, to.identity, packet, service, before);
+  #path(from: LocatedEnd, to: LocatedEnd, packet: Packet): PathExplanation {
+    return explainPath(this.#snapshot, this.#view, from.identity, to.identity, packet);
   }
 }
 

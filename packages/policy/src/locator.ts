@@ -1,6 +1,7 @@
 import type { Endpoint, HostEndpoint, ServiceFacts, Snapshot } from '@muslin/api';
 import { fail, formatIp, type Ip, ok, type Result } from '@muslin/net';
 import type { EndIdentity, FlowEnd, FlowFault, Note } from './flow.ts';
+import type { Door } from './translation.ts';
 
 /** An end of a flow with the addresses that it may use, preferred first. */
 export interface LocatedEnd {
@@ -9,12 +10,18 @@ export interface LocatedEnd {
   readonly notes: readonly Note[];
 }
 
+/** A Service, and the door at which it is dialled. */
+export interface AtDoor {
+  readonly service: ServiceFacts;
+  readonly door: Door;
+}
+
 /** Finds who has an address. Indexes one snapshot when first asked. */
 export class Locator {
   readonly #snapshot: Snapshot;
   #pods: ReadonlyMap<string, readonly Endpoint[]> | undefined;
   #nodes: ReadonlyMap<string, string> | undefined;
-  #services: ReadonlyMap<string, ServiceFacts> | undefined;
+  #doors: ReadonlyMap<string, ServiceFacts> | undefined;
   #hosts: ReadonlyMap<string, readonly { readonly host: HostEndpoint }[]> | undefined;
 
   constructor(snapshot: Snapshot) {
@@ -39,14 +46,18 @@ export class Locator {
     return (this.#hosts.get(address) ?? []).map(({ host }) => host);
   }
 
-  /** The Service whose ClusterIP this is. */
-  serviceAt(address: string): ServiceFacts | undefined {
-    this.#services ??= new Map(
-      [...this.#snapshot.services.values()].flatMap(service =>
-        service.clusterIps.map(ip => [formatIp(ip), service] as const),
-      ),
-    );
-    return this.#services.get(address);
+  /** The Service that an address and port mean to kube-proxy, and where it is dialled by them. */
+  serviceAt(address: string, protocol: number, port: number): AtDoor | undefined {
+    this.#doors ??= doorsOf(this.#snapshot);
+    const service = this.#doors.get(address);
+    if (service !== undefined) return { service, door: { kind: 'inside' } };
+    const outside = this.#doors.get(`${address} ${protocol} ${port}`);
+    if (outside !== undefined) return { service: outside, door: { kind: 'outside' } };
+    const opened = this.#doors.get(`node ${protocol} ${port}`);
+    const node = opened && this.#nodeAt(address);
+    return node === undefined || opened === undefined
+      ? undefined
+      : { service: opened, door: { kind: 'node', node } };
   }
 
   /** Who the end is. Pods without addresses are a fault; an address that nobody has is outside the cluster. */
@@ -98,6 +109,19 @@ export class Locator {
     }
     return this.#nodes.get(address);
   }
+}
+
+/** Services by ClusterIP; by outside address, protocol and port; by protocol and port of every node. */
+function doorsOf(snapshot: Snapshot): ReadonlyMap<string, ServiceFacts> {
+  const doors = new Map<string, ServiceFacts>();
+  for (const service of snapshot.services.values()) {
+    for (const ip of service.clusterIps) doors.set(formatIp(ip), service);
+    for (const { protocol, port, nodePort } of service.ports) {
+      for (const ip of service.outsideIps ?? []) doors.set(`${formatIp(ip)} ${protocol} ${port}`, service);
+      if (nodePort !== undefined) doors.set(`node ${protocol} ${nodePort}`, service);
+    }
+  }
+  return doors;
 }
 
 function podsOf(snapshot: Snapshot): ReadonlyMap<string, readonly Endpoint[]> {

@@ -17,10 +17,26 @@ export interface Translation {
   }[];
 }
 
-/** What a Service makes of a flow that dials it, by name or ClusterIP. */
-export function translate(service: ServiceFacts, flow: Flow): Result<Translation, FlowFault> {
+/**
+ * Where a Service is dialled: inside, at an address for those outside (a load balancer's, `externalIPs`), or at one of
+ * its ports on a node.
+ */
+export type Door =
+  | { readonly kind: 'inside' }
+  | { readonly kind: 'outside' }
+  | { readonly kind: 'node'; readonly node: string };
+
+/** What a Service makes of a flow that dials it, by name or address. */
+export function translate(
+  service: ServiceFacts,
+  flow: Flow,
+  door: Door = { kind: 'inside' },
+): Result<Translation, FlowFault> {
+  if (service.externalName !== undefined) return fail(onlyAName(service));
   if (service.clusterIps.length === 0) return ok(headless(service, flow));
-  const port = service.ports.find(p => p.protocol === flow.protocol && p.port === flow.port);
+  const port = service.ports.find(
+    p => p.protocol === flow.protocol && (door.kind === 'node' ? p.nodePort : p.port) === flow.port,
+  );
   if (port === undefined) return fail(noSuchPort(service, flow));
   return ok({
     headless: false,
@@ -39,6 +55,14 @@ function headless(service: ServiceFacts, { port }: Flow): Translation {
   }
   const backends = [...byAddress.values()];
   return { headless: true, dialled: backends.map(backend => backend.ip), backends };
+}
+
+function onlyAName({ key, externalName }: ServiceFacts): FlowFault {
+  return {
+    code: 'ServiceIsAName',
+    service: key,
+    message: `Service ${key} is only another name for ${externalName}, which is outside the cluster: ask about an address of it.`,
+  };
 }
 
 function noSuchPort(service: ServiceFacts, flow: Flow): FlowFault {

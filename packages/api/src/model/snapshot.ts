@@ -126,10 +126,17 @@ export interface ServiceFacts {
   /** `namespace/name`. */
   readonly key: string;
   readonly clusterIps: readonly Ip[];
+  /** `spec.externalIPs` and addresses of load balancers; absent: none. */
+  readonly outsideIps?: readonly Ip[];
+  /** `externalTrafficPolicy: Local`: from outside only to backends of the node where it comes in. */
+  readonly keepsClient?: true;
+  /** Of type ExternalName: what its name is another name for. */
+  readonly externalName?: string;
   readonly ports: readonly {
     readonly name: string;
     readonly protocol: number;
     readonly port: number;
+    readonly nodePort?: number;
     /** Port as each backend's EndpointSlice resolved it is in `backends`. */
   }[];
   readonly backends: readonly {

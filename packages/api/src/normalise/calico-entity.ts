@@ -72,6 +72,9 @@ const NOT_BESIDE_SERVICES = [
   'notPorts',
 ] as const;
 
+/** All that can be said of one side. */
+export const ENTITY_FIELDS: readonly string[] = [...NOT_BESIDE_SERVICES, 'services'];
+
 function readService(entity: Field, namespace: string | undefined): string | undefined {
   const services = entity.at('services');
   const name = services.at('name').text();

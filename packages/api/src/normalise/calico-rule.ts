@@ -1,6 +1,6 @@
 import { type Family, familyOf } from '@muslin/net';
 import type { Direction, IcmpMatch, PeerMatch, PolicyRule } from '../model/policy.ts';
-import { netsOf, readEntity } from './calico-entity.ts';
+import { ENTITY_FIELDS, netsOf, readEntity } from './calico-entity.ts';
 import { withoutUndefined } from './fact.ts';
 import type { Field } from './field.ts';
 import { PORT_PROTOCOLS, readProtocol } from './protocol-field.ts';
@@ -9,6 +9,20 @@ const ICMP_FAMILY: ReadonlyMap<number, Family> = new Map([
   [1, 4],
   [58, 6],
 ]);
+
+/** All that can be said of a rule. */
+const RULE_FIELDS = [
+  'action',
+  'ipVersion',
+  'protocol',
+  'notProtocol',
+  'icmp',
+  'notICMP',
+  'source',
+  'destination',
+  'http',
+  'metadata',
+];
 
 /**
  * A Calico rule (projectcalico.org/v3 Rule). One with `http` never matches: there is no proxy that would look
@@ -41,6 +55,12 @@ export function readCalicoRule(
     else rule.at('http').unhonoured('is not supported; the rule matches nothing');
     return [];
   }
+  const strange = [
+    rule.strange(RULE_FIELDS),
+    rule.at('source').strange(ENTITY_FIELDS),
+    rule.at('destination').strange(ENTITY_FIELDS),
+  ];
+  if (action !== 'Deny' && strange.includes(true)) return [];
   return [
     withoutUndefined<PolicyRule>({
       action,

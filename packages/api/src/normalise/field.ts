@@ -72,6 +72,16 @@ export class Field {
     return Object.keys(record).filter(key => record[key] !== null && record[key] !== undefined);
   }
 
+  /** Whether there are parts of other names, each with a finding: a rule without them would mean more than was written. */
+  strange(known: readonly string[]): boolean {
+    const others = this.keys().filter(key => !known.includes(key));
+    for (const key of others)
+      this.at(key).unhonoured(
+        'is not supported; a rule that allows matches nothing with it, one that denies ignores it',
+      );
+    return others.length > 0;
+  }
+
   /** The items of a list; none when absent. */
   items(): readonly Field[] {
     if (!this.present) return [];

@@ -14,6 +14,8 @@ export function readKubernetesPeer(peer: Field, namespace: string): PeerMatch {
     peer.at('podSelector'),
     peer.at('namespaceSelector'),
   ];
+  // Without what nobody here understands the peer would mean more than was written.
+  if (peer.strange(['ipBlock', 'podSelector', 'namespaceSelector'])) return { nets: [] };
   if (ipBlock.present) {
     if (pods.present || namespaces.present)
       peer.invalid('may not have ipBlock together with podSelector or namespaceSelector: use two peers');

@@ -75,6 +75,7 @@ function readDirections(spec: Field): ReadonlySet<Direction> {
 }
 
 function readRule(rule: Field, direction: Direction, namespace: string): readonly PolicyRule[] {
+  if (rule.strange([PEERS[direction], 'ports'])) return [];
   const list = rule.at(PEERS[direction]).items();
   const protocols = readKubernetesPorts(rule.at('ports'));
   const peers =

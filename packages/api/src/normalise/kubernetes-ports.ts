@@ -17,6 +17,7 @@ export function readKubernetesPorts(list: Field): readonly ProtocolPorts[] {
   if (items.length === 0) return [{}];
   const byProtocol = new Map<number, PortMatch[] | 'all'>();
   for (const item of items) {
+    if (item.strange(['protocol', 'port', 'endPort'])) continue;
     const protocol = portProtocol(item.at('protocol').text() ?? 'TCP');
     const port = readPort(item);
     if (protocol === undefined) {

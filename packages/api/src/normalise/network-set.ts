@@ -6,6 +6,8 @@ import { readHeader } from './header.ts';
 /** A NetworkSet (Namespaced) or GlobalNetworkSet (Cluster): prefixes and single addresses behind labels. */
 export function readNetworkSet(object: unknown, scope: 'Namespaced' | 'Cluster'): Read<NetworkSetFacts> {
   const { report, spec, source, namespace, name, labels } = readHeader(object, scope);
+  if (spec.at('allowedEgressDomains').present)
+    spec.at('allowedEgressDomains').unhonoured('is not supported: names are not looked up; only nets count');
   return finish(report, {
     key: scope === 'Cluster' ? name : `${namespace}/${name}`,
     source,

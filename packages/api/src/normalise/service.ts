@@ -7,10 +7,18 @@ import { portProtocol } from './protocol-field.ts';
 
 /** A Service (v1) without backends; the store adds those of its EndpointSlices. */
 export function readService(object: unknown): Read<ServiceFacts> {
-  const { report, spec, namespace, name } = readHeader(object, 'Namespaced');
+  const { report, root, spec, namespace, name } = readHeader(object, 'Namespaced');
   const listed = spec.at('clusterIPs').items();
+  const balancers = root.at('status').at('loadBalancer').at('ingress').items();
+  const outsideIps = [...spec.at('externalIPs').items(), ...balancers.map(each => each.at('ip'))].flatMap(
+    readClusterIp,
+  );
+  const externalName = spec.at('type').text() === 'ExternalName' ? spec.at('externalName').text() : undefined;
   return finish(report, {
     key: `${namespace}/${name}`,
+    ...(outsideIps.length > 0 && { outsideIps }),
+    ...(spec.at('externalTrafficPolicy').text() === 'Local' && { keepsClient: true as const }),
+    ...(externalName && { externalName }),
     clusterIps: (listed.length > 0 ? listed : [spec.at('clusterIP')]).flatMap(readClusterIp),
     ports: spec.at('ports').items().flatMap(readServicePort),
     backends: [],
@@ -30,5 +38,6 @@ function readServicePort(field: Field): ServiceFacts['ports'] {
   const port = field.at('port').integer(1, 65535);
   if (protocol === undefined) field.at('protocol').invalid('must be TCP, UDP or SCTP');
   if (protocol === undefined || port === undefined) return [];
-  return [{ name: field.at('name').text() ?? '', protocol, port }];
+  const nodePort = field.at('nodePort').integer(0, 65535);
+  return [{ name: field.at('name').text() ?? '', protocol, port, ...(nodePort && { nodePort }) }];
 }

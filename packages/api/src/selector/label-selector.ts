@@ -23,6 +23,10 @@ type Read = Result<Selector, LabelSelectorFault>;
 export function selectorFromLabelSelector(labelSelector: unknown): Read {
   if (!isObject(labelSelector))
     return bad('not-a-label-selector', '', 'must be an object with matchLabels and matchExpressions');
+  // Without what it says it would select more than was written.
+  const strange = Object.keys(labelSelector).find(key => key !== 'matchLabels' && key !== 'matchExpressions');
+  if (strange !== undefined)
+    return bad('not-a-label-selector', strange, 'is neither matchLabels nor matchExpressions');
   const of: Selector[] = [];
   const matchLabels = labelSelector['matchLabels'] ?? {};
   if (!isObject(matchLabels)) return bad('not-a-label-selector', 'matchLabels', 'must be a map of strings');

@@ -8,6 +8,7 @@ import { formatFileFault } from './file-fault.ts';
 import { type LoadedObject, loadFiles } from './load.ts';
 import { formatPlace, type Place } from './place.ts';
 import { hasSchema, schemaFindings } from './schema-findings.ts';
+import { allServed } from './stored-calico.ts';
 import { textOf } from './text-of.ts';
 
 interface Placed extends Finding {
@@ -17,7 +18,8 @@ interface Placed extends Finding {
 export async function validateFiles(ctx: Context, input: Input): Promise<ExitCode> {
   const paths = input.list('files');
   const stdin = paths.includes('-') ? await textOf(ctx.stdin()) : undefined;
-  const loaded = await loadFiles(paths, stdin);
+  const read = await loadFiles(paths, stdin);
+  const loaded = { ...read, objects: allServed(read.objects) };
   const findings = (await Promise.all(loaded.objects.map(findingsOf))).flat();
   const known = new Set(NORMALISED_KINDS);
   const checked = loaded.objects.filter(

@@ -2,6 +2,7 @@ import type { Snapshot } from '@muslin/api';
 import { fail, ok, type Result } from '@muslin/net';
 import type { Explanation, Flow, Judge } from '@muslin/policy';
 import { didYouMean } from '../output/suggest.ts';
+import { settleName } from './dns-name.ts';
 import { formatNamedEnd, type NamedEnd } from './flow-end.ts';
 
 /** A flow between two ends as people name them. */
@@ -13,7 +14,13 @@ export interface NamedFlow {
 }
 
 /** Asks the judge; a name that the snapshot does not hold is a sentence that helps to find the right one. */
-export function ask(judge: Judge, snapshot: Snapshot, named: NamedFlow): Result<Explanation, string> {
+export function ask(judge: Judge, snapshot: Snapshot, asked: NamedFlow): Result<Explanation, string> {
+  const named = {
+    ...asked,
+    from: settleName(asked.from, snapshot),
+    to: settleName(asked.to, snapshot),
+  };
+  if (named.from.kind === 'service') return fail('from: a Service opens no connections; name a pod');
   const unknown = unknownEnd(named.from, snapshot) ?? unknownEnd(named.to, snapshot);
   if (unknown !== undefined) return fail(unknown);
   const [from, to] = [flowEnd(named.from, snapshot), flowEnd(named.to, snapshot)];
@@ -40,12 +47,20 @@ function flowEnd(end: NamedEnd, snapshot: Snapshot): Flow['from'] | undefined {
     return ip && { ip };
   }
   if (end.kind === 'ip') return { ip: end.ip };
+  if (end.kind === 'dns') return undefined;
   return { endpoint: `pod/${end.kind === 'node' ? 'node' : end.namespace}/${end.name}` };
 }
 
 /** The sentence for a name that the snapshot does not hold; undefined when it does. */
 export function unknownEnd(end: NamedEnd, snapshot: Snapshot): string | undefined {
   if (end.kind === 'ip') return undefined;
+  if (end.kind === 'dns') {
+    const named = /\.(svc|pod)(\.|$)/.test(end.text) || end.text.split('.').length === 2;
+    if (!named) return `${end.text} is no name of this cluster: ask about an address of it`;
+    const known = snapshot.services.keys().map(key => key.split('/').toReversed().join('.'));
+    const short = end.text.split('.').slice(0, 2).join('.');
+    return `there is no Service or pod ${end.text}.${didYouMean(short, known)}`;
+  }
   if (end.kind === 'node')
     return snapshot.nodes.has(end.name) || isPod(end.name, snapshot)
       ? undefined

@@ -5,6 +5,7 @@ import { writeData } from '../output/data.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { openWorld } from '../world/open-world.ts';
 import { ask, unknownEnd } from './ask.ts';
+import { settleName } from './dns-name.ts';
 import { formatNamedEnd, parseFlowEnd } from './flow-end.ts';
 import { parseFlowTarget, targetPort } from './flow-target.ts';
 import { whyData } from './why-data.ts';
@@ -17,21 +18,22 @@ export async function explainFlow(ctx: Context, input: Input): Promise<ExitCode>
   const { world, namespace } = opened.value;
   const from = parseFlowEnd(fromText, namespace);
   if (!from.ok) return ctx.fail(2, `FROM: ${from.fault}`);
-  if (from.value.kind === 'service') return ctx.fail(2, 'FROM: a Service opens no connections; name a pod');
   const target = parseFlowTarget(toText, namespace);
   if (!target.ok) return ctx.fail(2, `TO: ${target.fault}`);
   warn(ctx, world);
-  const { end: to, protocol } = target.value;
+  const { protocol } = target.value;
   const { snapshot } = world;
-  const unknown = unknownEnd(from.value, snapshot) ?? unknownEnd(to, snapshot);
+  const [source, to] = [settleName(from.value, snapshot), settleName(target.value.end, snapshot)];
+  if (source.kind === 'service') return ctx.fail(2, 'FROM: a Service opens no connections; name a pod');
+  const unknown = unknownEnd(source, snapshot) ?? unknownEnd(to, snapshot);
   if (unknown !== undefined) return ctx.fail(2, unknown);
-  const port = targetPort(target.value, snapshot);
+  const port = targetPort({ ...target.value, end: to }, snapshot);
   if (!port.ok) return ctx.fail(2, `TO: ${port.fault}`);
-  const named = { from: from.value, to, protocol, ...(port.value !== undefined && { port: port.value }) };
+  const named = { from: source, to, protocol, ...(port.value !== undefined && { port: port.value }) };
   const said = ask(new Judge(snapshot), snapshot, named);
   if (!said.ok) return ctx.fail(2, said.fault);
   const frame = {
-    from: formatNamedEnd(from.value),
+    from: formatNamedEnd(source),
     to: formatNamedEnd(to),
     paint: ctx.paint,
     placeOf: world.placeOf,

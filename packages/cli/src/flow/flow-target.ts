@@ -55,7 +55,7 @@ export function targetPort(target: FlowTarget, snapshot: Snapshot): Result<numbe
 }
 
 function portsOf(end: NamedEnd, snapshot: Snapshot) {
-  if (end.kind === 'ip' || end.kind === 'node') return [];
+  if (end.kind === 'ip' || end.kind === 'node' || end.kind === 'dns') return [];
   const name = `${end.namespace}/${end.name}`;
   if (end.kind === 'service') return snapshot.services.get(name)?.ports ?? [];
   const pod = snapshot.endpoints.get(`pod/${name}`);

@@ -137,9 +137,13 @@ function painted(answer: 'allow' | 'deny', paint: Paint): string {
 function noteText(note: Note): string {
   switch (note.code) {
     case 'translated':
-      return `Service ${note.service} (${note.clusterIp}) is translated to a backend before policies look (netpol: rules must name backends)`;
+      return `Service ${note.service} (${note.clusterIp}) is translated to a backend before policies look, so rules must name its pods and their ports`;
     case 'headless':
       return `Service ${note.service} is headless: its name resolves to its backends`;
+    case 'sent-on':
+      return `the connection comes in at node ${note.node}, which sends it on to another node with its own address as the source`;
+    case 'entry-unknown':
+      return `the connection is taken to come in at the backend's node; at another one, that node's address would be the source (externalTrafficPolicy of Service ${note.service} is Cluster)`;
     case 'no-backends':
       return `Service ${note.service} has no ready backend`;
     case 'backend-not-ready':

@@ -1,7 +1,8 @@
 import { crdOf, KINDS } from '@muslin/api';
 import type { AnyObject } from '@muslin/kube';
 import { formatJson } from '@muslin/net';
-import { isRecord, recordAt, textAt, valueAt } from '../files/json.ts';
+import { isRecord, recordAt, valueAt } from '../files/json.ts';
+import { RENAMED, servedMetadata } from '../files/stored-calico.ts';
 import { UNSUPPORTED } from './unsupported.ts';
 
 /** What becomes of one object or field: kept but not acted on, written differently, or left out. */
@@ -18,19 +19,13 @@ export interface Converted {
   readonly notes: readonly MigrationNote[];
 }
 
-/** Kinds that have another name in `crd.projectcalico.org/v1` (calico.md §1.1). */
-const RENAMED: Readonly<Record<string, string>> = { IPAMConfig: 'IPAMConfiguration' };
-/** What the API server fills in, and what kubectl keeps for itself. */
-const OWN_ANNOTATIONS =
-  /^(projectcalico\.org\/metadata|kubectl\.kubernetes\.io\/last-applied-configuration)$/;
-
 const schemas = new Map(KINDS.map(kind => [`${kind.group}/${kind.kind}`, kind] as const));
 
 /** An object of `crd.projectcalico.org/v1` or `projectcalico.org/v3` as `projectcalico.org/v3` of Muslin. */
 export function toV3(source: AnyObject): Converted {
   const was = source.kind ?? '';
   const kindName = RENAMED[was] ?? was;
-  const metadata = metadataOf(source);
+  const metadata = servedMetadata(source);
   const name = `${kindName} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name ?? ''}`;
   const kind = schemas.get(`projectcalico.org/${kindName}`);
   if (kind === undefined) {
@@ -56,32 +51,6 @@ export function toV3(source: AnyObject): Converted {
     object: { apiVersion: 'projectcalico.org/v3', kind: kindName, metadata, spec: kept } as AnyObject,
     notes,
   };
-}
-
-/** The metadata of v3, which a v1 object keeps in an annotation, without what the server fills in. */
-function metadataOf({ apiVersion, metadata }: AnyObject): AnyObject['metadata'] {
-  const stored = apiVersion?.startsWith('crd.') ? storedMetadata(metadata.annotations) : {};
-  const namespace = metadata.namespace;
-  const annotations = Object.fromEntries(
-    Object.entries({ ...metadata.annotations, ...recordAt(stored, 'annotations') }).filter(
-      ([key]) => !OWN_ANNOTATIONS.test(key),
-    ),
-  ) as Record<string, string>;
-  const labels = { ...metadata.labels, ...recordAt(stored, 'labels') } as Record<string, string>;
-  return {
-    name: textAt(stored, 'name') ?? metadata.name ?? '',
-    ...(namespace !== undefined && { namespace }),
-    ...(Object.keys(labels).length > 0 && { labels }),
-    ...(Object.keys(annotations).length > 0 && { annotations }),
-  };
-}
-
-function storedMetadata(annotations: Readonly<Record<string, string>> | undefined): unknown {
-  try {
-    return JSON.parse(annotations?.['projectcalico.org/metadata'] ?? '{}');
-  } catch {
-    return {};
-  }
 }
 
 /** `BlockAffinity.spec.deleted` is a text in v1, and a boolean in v3. */

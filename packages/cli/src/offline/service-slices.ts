@@ -4,9 +4,9 @@ import type { RawObject } from '../files/load.ts';
 import { isPod, namespaceOf } from './namespaces.ts';
 
 /**
- * Adds the EndpointSlices that the cluster would make for Services with a selector, where the files hold none for
- * them: one for each pod that it selects, with the numbers that its port names mean there (Service v1 targetPort).
- * All such pods count as ready.
+ * Adds the EndpointSlices that the cluster would make for Services, where the files hold none for them. Of one with a
+ * selector: one for each pod that it selects, with the numbers that its port names mean there (Service v1 targetPort);
+ * all such pods count as ready. Of one without: what the Endpoints of its name say.
  */
 export function withServiceSlices(objects: readonly RawObject[]): readonly RawObject[] {
   const sliced = new Set(
@@ -17,11 +17,56 @@ export function withServiceSlices(objects: readonly RawObject[]): readonly RawOb
       ),
   );
   const pods = objects.filter(isPod);
-  const added = objects
-    .filter(object => object.kind === 'Service' && object.apiVersion === 'v1')
-    .filter(service => !sliced.has(`${namespaceOf(service)}/${service.metadata.name}`))
+  const services = objects.filter(object => object.kind === 'Service' && object.apiVersion === 'v1');
+  const withoutSelector = new Set(
+    services.filter(service => Object.keys(recordAt(service, 'spec', 'selector')).length === 0).map(keyOf),
+  );
+  const added = services
+    .filter(service => !sliced.has(keyOf(service)))
     .flatMap(service => pods.filter(pod => selects(service, pod)).flatMap(pod => slicesFor(service, pod)));
-  return [...objects, ...added];
+  const mirrored = objects
+    .filter(object => object.kind === 'Endpoints' && object.apiVersion === 'v1')
+    .filter(endpoints => !sliced.has(keyOf(endpoints)))
+    .filter(endpoints => withoutSelector.has(keyOf(endpoints)))
+    .flatMap(mirrorOf);
+  return [...objects, ...added, ...mirrored];
+}
+
+const keyOf = (object: RawObject) => `${namespaceOf(object)}/${object.metadata.name}`;
+
+/** The slices that the cluster makes of Endpoints that people keep by hand (v1 Endpoints; EndpointSlice mirroring). */
+function mirrorOf(endpoints: RawObject): readonly RawObject[] {
+  return listAt(endpoints, 'subsets').flatMap((subset, i) =>
+    (['addresses', 'notReadyAddresses'] as const).flatMap(part =>
+      listAt(subset, part).flatMap(address => {
+        const ip = textAt(address, 'ip');
+        return ip === undefined
+          ? []
+          : [sliceOf(endpoints, `${i}`, ip, listAt(subset, 'ports'), part === 'addresses')];
+      }),
+    ),
+  );
+}
+
+function sliceOf(
+  service: RawObject,
+  of: string,
+  ip: string,
+  ports: readonly unknown[],
+  ready: boolean,
+): RawObject {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      name: `${service.metadata.name}-${of}-${ip.replace(/[^0-9a-f]/g, '-')}`,
+      namespace: namespaceOf(service),
+      labels: { 'kubernetes.io/service-name': service.metadata.name ?? '' },
+    },
+    addressType: isIPv6(ip) ? 'IPv6' : 'IPv4',
+    endpoints: [{ addresses: [ip], conditions: { ready } }],
+    ports,
+  };
 }
 
 function selects(service: RawObject, pod: RawObject): boolean {
@@ -43,18 +88,7 @@ function slicesFor(service: RawObject, pod: RawObject): readonly RawObject[] {
   });
   const ips = listAt(pod, 'status', 'podIPs').flatMap(ip => textAt(ip, 'ip') ?? []);
   const listed = ips.length > 0 ? ips : [textAt(pod, 'status', 'podIP') ?? []].flat();
-  return listed.map(ip => ({
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: {
-      name: `${service.metadata.name}-${pod.metadata.name}-${ip.replace(/[^0-9a-f]/g, '-')}`,
-      namespace: namespaceOf(service),
-      labels: { 'kubernetes.io/service-name': service.metadata.name },
-    },
-    addressType: isIPv6(ip) ? 'IPv6' : 'IPv4',
-    endpoints: [{ addresses: [ip], conditions: { ready: true } }],
-    ports,
-  }));
+  return listed.map(ip => sliceOf(service, pod.metadata.name ?? '', ip, ports, true));
 }
 
 /** `targetPort`: a number, a name that the pod's containers give, or when absent the Service's own port. */

@@ -3,12 +3,14 @@ import { fail, ok, type Prefix, parsePrefix, type Result } from '@muslin/net';
 import { type FileFault, formatFileFault } from '../files/file-fault.ts';
 import { loadFiles, type Loaded, type LoadedObject } from '../files/load.ts';
 import type { Place } from '../files/place.ts';
+import { allServed } from '../files/stored-calico.ts';
 import { namespaceOf, withNamespaces } from '../offline/namespaces.ts';
 import { withAddresses } from '../offline/pod-addresses.ts';
 import { withClusterIps } from '../offline/service-addresses.ts';
 import { withServiceSlices } from '../offline/service-slices.ts';
 import { RESERVED } from '../offline/spare-addresses.ts';
 import { withWorkloadPods } from '../offline/workload-pods.ts';
+import { unreadKinds } from './unread-kinds.ts';
 import type { World } from './world.ts';
 
 export interface WorldOptions {
@@ -28,12 +30,14 @@ export async function readWorld(
 ): Promise<Result<World, readonly string[]>> {
   const blocks = podBlocks(options.podCidrs);
   if (!blocks.ok) return blocks;
-  const loaded = await loadFiles(paths, options.stdin);
+  const read = await loadFiles(paths, options.stdin);
+  const loaded = { ...read, objects: allServed(read.objects) };
   if (loaded.faults.length > 0 && !options.skipBroken)
     return fail([...loaded.faults.map(formatFileFault), '--skip-broken leaves out what cannot be read']);
   if (loaded.objects.length === 0 && !options.mayBeEmpty)
     return fail([`${paths.join(', ')}: no Kubernetes objects there`]);
-  return ok(worldOf(loaded, blocks.value));
+  const world = worldOf(loaded, blocks.value);
+  return ok({ ...world, warnings: [...world.warnings, ...(await unreadKinds(loaded.objects))] });
 }
 
 /** Completes objects to what a cluster would hold, and normalises them. */
