@@ -21,7 +21,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   kube: { pure: false, below: ['net', 'api', 'ipam'], libraries: ['undici', 'yaml'] },
   agent: { pure: false, below: [...MEANING, ...DOORS], libraries: ['pino', 'prom-client'] },
   speaker: { pure: false, below: [...MEANING, ...DOORS], libraries: ['pino', 'prom-client'] },
-  controller: { pure: false, below: [...MEANING, ...DOORS], libraries: ['pino', 'prom-client'] },
+  controller: {
+    pure: false,
+    below: [...MEANING, ...DOORS],
+    libraries: ['pino', 'prom-client', '@peculiar/x509', 'reflect-metadata'],
+  },
   cli: { pure: false, below: [...MEANING, 'kube'], libraries: ['@marcbachmann/cel-js', 'commander', 'yaml'] },
   lab: {
     pure: false,

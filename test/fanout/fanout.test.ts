@@ -2,14 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import type { AnyObject, ClusterWatches, Sighting } from '@muslin/kube';
 import { encodeHello, FANOUT_PROTOCOL } from '@muslin/kube';
-import { Authority, type CertificateFiles } from '@muslin/lab';
 import { connect } from 'node:tls';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentCore } from '../../packages/agent/src/core/agent-core.ts';
 import { ClusterSource } from '../../packages/agent/src/fanout/cluster-source.ts';
+import { fileIdentity } from '../../packages/agent/src/fanout/identity.ts';
 import { StreamClient } from '../../packages/agent/src/fanout/stream-client.ts';
 import { FanoutServer } from '../../packages/controller/src/fanout/fanout-server.ts';
+import { Authority, type CertificateFiles } from './authority.ts';
 
 const folder = mkdtempSync(`${tmpdir()}/msl-fanout-`);
 const files: Record<string, CertificateFiles> = {};
@@ -41,9 +42,9 @@ afterAll(async () => {
 });
 
 async function serve(at = 0): Promise<void> {
-  const listener = { ...(files['server'] as CertificateFiles), ca: authority.file };
+  const material = authority.material(files['server'] as CertificateFiles);
   server = new FanoutServer({
-    ...{ host: '127.0.0.1', port: at, files: listener, beatMs: 100 },
+    ...{ host: '127.0.0.1', port: at, material: () => material, beatMs: 100 },
     staleMs: () => stale,
     log: line => log.push(line),
   });
@@ -145,11 +146,8 @@ function agent(fallBackMs: number, target: Partial<{ ca: string; serverName: str
     stream: onMessage =>
       new StreamClient({
         ...{ node: 'n1', onMessage, onFault: message => faults.push(message) },
-        target: {
-          ...{ host: '127.0.0.1', port, serverName: 'muslin-controller', ca: authority.file },
-          ...(files['n1'] as CertificateFiles),
-          ...target,
-        },
+        target: { host: '127.0.0.1', port, serverName: target.serverName ?? 'muslin-controller' },
+        identity: fileIdentity({ ...(files['n1'] as CertificateFiles), ca: target.ca ?? authority.file }),
       }),
     watch: onSighting => {
       showing = onSighting;

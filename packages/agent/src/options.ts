@@ -51,7 +51,9 @@ export const USAGE = `muslin-agent --node NAME [options]
                         warn: load them and say so; off (enforce)
   --flows WHAT          tell of denied packets (on), or not (off) (on)
   --fanout HOST:PORT    be told by a controller what concerns this node, over mutual TLS, instead of watching
-                        the whole cluster; needs --fanout-cert, --fanout-key, --fanout-ca (PEM files)
+                        the whole cluster; needs --fanout-ca (PEM file), and either
+  --fanout-token FILE   the node's token, for which controllers give a certificate, or
+  --fanout-cert, --fanout-key  PEM files that somebody else makes
   --fanout-name NAME    name in the controllers' certificate (muslin-controller)
   --fanout-fallback-ms N  watch the API server when the controllers are silent for so long (15000)
   --ip-autodetection METHOD, --ip6-autodetection METHOD

@@ -58,12 +58,16 @@ const election = new LeaderElection(
 controllers.start();
 election.start();
 
-const fanout =
-  options.fanout === undefined
-    ? undefined
-    : await serveFanout(client, options.fanout, line => logger.warn(line)).catch((error: Error) =>
-        refuse(`--fanout-listen: ${error.message}`),
-      );
+// Its authority may take until the API server answers; nothing else waits for it.
+let fanout: Awaited<ReturnType<typeof serveFanout>> | undefined;
+if (options.fanout !== undefined)
+  void serveFanout(client, { ...options.fanout, namespace }, line => logger.warn(line)).then(
+    serving => {
+      fanout = serving;
+      logger.info({ port: serving.port }, 'fan-out serves');
+    },
+    (error: Error) => refuse(`--fanout-listen: ${error.message}`),
+  );
 
 mkdirSync(runDir, { recursive: true });
 const status = await serveStatus(`${runDir}/controller.sock`, {

@@ -1,15 +1,19 @@
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
-import { FANOUT_FLAGS, type FanoutOptions, readFanoutOptions } from './fanout/serve-fanout.ts';
+import { FANOUT_FLAGS, type FanoutOptions, readFanoutOptions } from './fanout/fanout-options.ts';
 
 export const USAGE = `muslin-controller [--kubeconfig FILE] [--run-dir DIR] [--id NAME] [--namespace NAMESPACE]
                   [--garbage free|dry-run|off]
-                  [--fanout-listen HOST:PORT --fanout-cert FILE --fanout-key FILE --fanout-ca FILE]
+                  [--fanout-listen HOST:PORT [--fanout-account NAME |
+                   --fanout-cert FILE --fanout-key FILE --fanout-ca FILE]]
   --id NAME         identity in the leader election (host name)
   --namespace NS    where the Lease stands (kube-system)
   --garbage MODE    free lost addresses (free), only tell of them (dry-run), or neither (off)
-  --fanout-listen   serve each agent what its node needs, to clients whose certificates the authority in
-                    --fanout-ca signed for system:node:NODE (off)
+  --fanout-listen   serve each agent what its node needs, over mutual TLS (off)
+  --fanout-account NAME  service account of the agents (muslin-node): they get certificates for the node that
+                    their tokens are bound to, from an authority in the Secret muslin-fanout-authority
+  --fanout-cert, -key, -ca  PEM files instead: agents show certificates for system:node:NODE that the
+                    authority in --fanout-ca signed
 `;
 
 const GARBAGE_MODES = ['free', 'dry-run', 'off'] as const;

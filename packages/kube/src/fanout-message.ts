@@ -10,6 +10,14 @@
  *             ["beat",seq,staleMs]                                       nothing is missing up to seq
  * ```
  *
+ * An agent without a certificate asks for one first, on a connection of its own, with the token of its service account; the
+ * node that the token is bound to must be its own:
+ *
+ * ```
+ * agent       {"enrol":{"protocol":1,"node":"n1","token":"…","publicKey":"-----BEGIN PUBLIC KEY-----…"}}
+ * controller  {"certificate":"-----BEGIN CERTIFICATE-----…"}            or {"refused":"sentence"}
+ * ```
+ *
  * `whole` replaces all that was told before. An agent that was told `seq` of an `epoch` goes on after it, or is told the
  * whole anew when the controller no longer knows what came after.
  */
@@ -25,6 +33,14 @@ export interface FanoutHello {
   readonly node: string;
   readonly epoch: string | undefined;
   readonly seq: number;
+}
+
+/** What an agent says that has no certificate yet: `publicKey` in PEM (SubjectPublicKeyInfo). */
+export interface FanoutEnrolment {
+  readonly protocol: number;
+  readonly node: string;
+  readonly token: string;
+  readonly publicKey: string;
 }
 
 /** An object that concerns the node, or that no longer does. */
@@ -72,6 +88,8 @@ const line = (value: unknown): Buffer => Buffer.from(`${formatJson(value)}\n`);
 const CHUNK = 4_000;
 
 export const encodeHello = (hello: FanoutHello): Buffer => line({ hello });
+export const encodeEnrolment = (enrol: FanoutEnrolment): Buffer => line({ enrol });
+export const encodeCertificate = (certificate: string): Buffer => line({ certificate });
 export const encodeWelcome = (epoch: string, beatMs: number): Buffer =>
   line({ welcome: { protocol: FANOUT_PROTOCOL, epoch, beatMs } });
 export const encodeRefusal = (message: string): Buffer => line({ refused: message });
@@ -129,6 +147,26 @@ export function decodeHello(bytes: Uint8Array): Result<FanoutHello, FanoutFault>
   if (!isCount(protocol) || typeof node !== 'string' || !isCount(seq))
     return strange('hello names a protocol, a node and the last message that was taken', bytes);
   return ok({ protocol, node, seq, epoch: typeof epoch === 'string' ? epoch : undefined });
+}
+
+/** Reads a request for a certificate; undefined when the line is none. Total: no bytes make it throw. */
+export function decodeEnrolment(bytes: Uint8Array): FanoutEnrolment | undefined {
+  const value = parse(bytes);
+  const enrol = isRecord(value) ? value['enrol'] : undefined;
+  if (!isRecord(enrol)) return undefined;
+  const { protocol, node, token, publicKey } = enrol;
+  if (!isCount(protocol) || typeof node !== 'string') return undefined;
+  if (typeof token !== 'string' || typeof publicKey !== 'string') return undefined;
+  return { protocol, node, token, publicKey };
+}
+
+/** Reads the answer to it: a certificate in PEM, or why there is none. */
+export function decodeCertificate(bytes: Uint8Array): Result<string, FanoutFault> {
+  const value = parse(bytes);
+  if (isRecord(value) && typeof value['certificate'] === 'string') return ok(value['certificate']);
+  if (isRecord(value) && typeof value['refused'] === 'string')
+    return fail({ code: 'not-fan-out', message: `the controller refused: ${value['refused']}` });
+  return strange('neither a certificate nor a refusal', bytes);
 }
 
 /** Reads a line of a controller. Total: no bytes make it throw. */

@@ -6,12 +6,16 @@
 export { backOffMs, type BackOffShape, DEFAULT_BACK_OFF } from './back-off.ts';
 export { type ClusterWatches, type Sighting, watchCluster } from './cluster-watches.ts';
 export {
+  decodeCertificate,
+  decodeEnrolment,
   decodeHello,
   decodeLine,
   encodeBeat,
   encodeEnd,
   encodeGone,
   encodeHello,
+  encodeCertificate,
+  encodeEnrolment,
   encodeMembers,
   encodeObject,
   encodeRefusal,
@@ -19,6 +23,7 @@ export {
   encodeSetGone,
   encodeWelcome,
   FANOUT_PROTOCOL,
+  type FanoutEnrolment,
   type FanoutFault,
   type FanoutHello,
   type FanoutLine,

@@ -26,6 +26,8 @@ export const RESOURCES = {
   Secret: inNamespace('', 'v1', 'secrets', 'Secret'),
   ConfigMap: inNamespace('', 'v1', 'configmaps', 'ConfigMap'),
   Event: inNamespace('', 'v1', 'events', 'Event'),
+  /** Answered, not stored: who a token is. */
+  TokenReview: inCluster('authentication.k8s.io', 'v1', 'tokenreviews', 'TokenReview'),
   EndpointSlice: inNamespace('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice'),
   NetworkPolicy: inNamespace('networking.k8s.io', 'v1', 'networkpolicies', 'NetworkPolicy'),
   ClusterNetworkPolicy: inCluster(

@@ -1,1 +1,1 @@
-export { Authority, type CertificateFiles } from './authority.ts';
+export {};

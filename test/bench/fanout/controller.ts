@@ -1,4 +1,5 @@
 /** The controller's fan-out as a process of its own, fed with a made-up cluster where watches would feed it. */
+import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { FanoutServer } from '../../../packages/controller/src/fanout/fanout-server.ts';
@@ -9,11 +10,11 @@ const size = JSON.parse(text) as Size;
 let loaded = false;
 const server = new FanoutServer({
   ...{ host: '127.0.0.1', port: 0, staleMs: () => (loaded ? 0 : undefined), log: () => {} },
-  files: {
-    cert: `${folder}/ca-muslin-controller.pem`,
-    key: `${folder}/ca-muslin-controller.key`,
-    ca: `${folder}/ca.pem`,
-  },
+  material: () => ({
+    cert: readFileSync(`${folder}/ca-muslin-controller.pem`, 'utf8'),
+    key: readFileSync(`${folder}/ca-muslin-controller.key`, 'utf8'),
+    ca: readFileSync(`${folder}/ca.pem`, 'utf8'),
+  }),
 });
 const began = performance.now();
 for (const sighting of world(size)) server.saw(sighting);

@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { Authority } from '@muslin/lab';
 import { bundleFiles } from '../../../deploy/build.ts';
+import { Authority } from '../../fanout/authority.ts';
 import type { Emit } from '../figure.ts';
 import type { Size } from './world.ts';
 

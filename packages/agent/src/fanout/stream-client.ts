@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { connect, type TLSSocket } from 'node:tls';
 import {
   backOffMs,
@@ -10,17 +9,7 @@ import {
   LineSplitter,
 } from '@muslin/kube';
 import { fail } from '@muslin/net';
-
-/** Where the controllers are, and the PEM files of this node; read at each connection, so that they may be renewed. */
-export interface StreamTarget {
-  readonly host: string;
-  readonly port: number;
-  readonly cert: string;
-  readonly key: string;
-  readonly ca: string;
-  /** Name in the certificate of controllers. */
-  readonly serverName: string;
-}
+import type { Credentials, Identity, StreamTarget } from './identity.ts';
 
 /** All that became true at once. */
 export interface StreamMessage {
@@ -32,6 +21,7 @@ export interface StreamMessage {
 export interface StreamClientOptions {
   readonly node: string;
   readonly target: StreamTarget;
+  readonly identity: Identity;
   readonly onMessage: (message: StreamMessage) => void;
   readonly onFault: (message: string) => void;
   readonly now?: () => number;
@@ -68,7 +58,7 @@ export class StreamClient {
   }
 
   start(): void {
-    this.#connect();
+    void this.#begin();
   }
 
   stop(): void {
@@ -89,19 +79,17 @@ export class StreamClient {
     return this.#staleSince;
   }
 
-  #connect(): void {
+  async #begin(): Promise<void> {
+    const credentials = await this.#options.identity();
     if (this.#stopped) return;
+    if (credentials.ok) this.#connect(credentials.value);
+    else this.#again(credentials.fault);
+  }
+
+  #connect({ cert, key, ca }: Credentials): void {
     const { target, node } = this.#options;
-    let material: { cert: Buffer; key: Buffer; ca: Buffer };
-    try {
-      const { cert, key, ca } = target;
-      material = { cert: readFileSync(cert), key: readFileSync(key), ca: readFileSync(ca) };
-    } catch (error) {
-      this.#again(`its certificate files can't be read: ${(error as Error).message}`);
-      return;
-    }
     const { host, port, serverName } = target;
-    const socket = connect({ host, port, servername: serverName, minVersion: 'TLSv1.3', ...material });
+    const socket = connect({ host, port, servername: serverName, minVersion: 'TLSv1.3', cert, key, ca });
     this.#socket = socket;
     this.counts.connections++;
     const lines = new LineSplitter(LINE_BYTES);
@@ -194,6 +182,6 @@ export class StreamClient {
     this.#staleSince ??= this.#now();
     const wait = backOffMs(++this.#failures, Math.random());
     this.#options.onFault(`${message}; trying again in ${Math.round(wait)} ms`);
-    this.#timer = setTimeout(() => this.#connect(), wait);
+    this.#timer = setTimeout(() => void this.#begin(), wait);
   }
 }

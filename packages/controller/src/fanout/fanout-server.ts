@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import {
+  decodeEnrolment,
   decodeHello,
   encodeBeat,
+  encodeCertificate,
   encodeEnd,
   encodeRefusal,
   encodeWelcome,
   FANOUT_PROTOCOL,
+  type FanoutEnrolment,
   LineSplitter,
   type Sighting,
 } from '@muslin/kube';
@@ -18,8 +20,8 @@ import { LineQueue } from './line-queue.ts';
 import type { FeedLimits, NodeFeed } from './node-feed.ts';
 import { nodeOfCertificate } from './node-identity.ts';
 
-/** PEM files of the listener: its certificate, its key, and who may sign certificates of nodes. Read again when they change. */
-export interface FanoutFiles {
+/** What the listener shows, and who may sign certificates of nodes; PEM. */
+export interface FanoutMaterial {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
@@ -29,7 +31,10 @@ export interface FanoutServerOptions {
   readonly host: string;
   /** 0: any. */
   readonly port: number;
-  readonly files: FanoutFiles;
+  /** Asked again now and then; may throw when it can't be had. */
+  readonly material: () => FanoutMaterial;
+  /** Gives agents certificates that have none yet; absent: others do. */
+  readonly enrol?: (enrolment: FanoutEnrolment) => Promise<Result<string, string>>;
   /** How long the controller has not heard from the API server, in ms; undefined until it has seen everything. */
   readonly staleMs: () => number | undefined;
   readonly log: (line: string) => void;
@@ -40,7 +45,10 @@ export interface FanoutServerOptions {
 /** What is waiting for one another before it is worked out and told: bursts cost one flush. */
 const GATHER_MS = 5;
 const HELLO_MS = 10_000;
-const HELLO_BYTES = 4 << 10;
+/** A token of a service account is below 2 KiB. */
+const HELLO_BYTES = 8 << 10;
+/** Each asks the API server who the agent is: strangers must not make that many. */
+const ENROLLING = 32;
 /** An agent that takes nothing for so long is gone, or as good as. */
 const STUCK_MS = 60_000;
 /** How long messages are kept for an agent that left. */
@@ -71,15 +79,16 @@ export class FanoutServer {
   readonly #server;
   readonly #timers: NodeJS.Timeout[] = [];
   #gathering: NodeJS.Timeout | undefined;
-  #material: ReturnType<typeof read>;
+  #material: FanoutMaterial;
+  #enrolling = 0;
   /** Counted for the status page. */
-  readonly counts = { events: 0, flushes: 0, told: 0, bytes: 0, wholes: 0, refused: 0 };
+  readonly counts = { events: 0, flushes: 0, told: 0, bytes: 0, wholes: 0, refused: 0, enrolled: 0 };
 
   constructor(options: FanoutServerOptions) {
     this.#options = options;
     this.#fanout = new Fanout(options.limits);
     this.#beatMs = options.beatMs ?? 10_000;
-    this.#material = read(options.files);
+    this.#material = options.material();
     this.#server = createServer(
       { ...this.#material, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' },
       socket => this.#greet(socket),
@@ -154,12 +163,35 @@ export class FanoutServer {
       clearTimeout(timer);
       // Nothing that comes later is read, but it must not stop the flow.
       socket.off('data', first).resume();
+      const enrolment = 'tooLong' in step ? undefined : decodeEnrolment(step.line);
+      if (enrolment !== undefined) {
+        void this.#enrol(socket, enrolment).then(done => (done.ok ? undefined : refuse(done.fault)));
+        return;
+      }
       const hello =
         'tooLong' in step ? fail('hello is longer than any hello') : this.#judge(socket, step.line);
       if (hello.ok) this.#admit(socket, hello.value.node, hello.value.seq);
       else refuse(hello.fault);
     };
     socket.on('data', first);
+  }
+
+  /** Answers an agent that has no certificate yet, once. */
+  async #enrol(socket: TLSSocket, enrolment: FanoutEnrolment): Promise<Result<void, string>> {
+    const { enrol } = this.#options;
+    if (enrol === undefined) return fail('this controller gives no certificates: agents bring their own');
+    if (enrolment.protocol !== FANOUT_PROTOCOL) return fail(otherVersion(enrolment.protocol));
+    if (this.#enrolling >= ENROLLING) return fail('too many agents ask for certificates at once: try again');
+    this.#enrolling++;
+    try {
+      const done = await enrol(enrolment);
+      if (!done.ok) return done;
+      this.counts.enrolled++;
+      socket.end(encodeCertificate(done.value));
+      return ok(undefined);
+    } finally {
+      this.#enrolling--;
+    }
   }
 
   /** Whether the client may be told what it asks for. Verified here and not by the library: whoever is refused reads why. */
@@ -170,10 +202,7 @@ export class FanoutServer {
     const hello = decodeHello(line);
     if (!hello.ok) return fail(hello.fault.message);
     const { protocol, node, epoch, seq } = hello.value;
-    if (protocol !== FANOUT_PROTOCOL)
-      return fail(
-        `the agent speaks version ${protocol} of fan-out, this controller ${FANOUT_PROTOCOL}: upgrade the older one`,
-      );
+    if (protocol !== FANOUT_PROTOCOL) return fail(otherVersion(protocol));
     if (node !== own.value)
       return fail(`the certificate is of node ${own.value}, which gets nothing of node ${node}`);
     if (this.#options.staleMs() === undefined)
@@ -247,7 +276,7 @@ export class FanoutServer {
 
   #reload(): void {
     try {
-      const material = read(this.#options.files);
+      const material = this.#options.material();
       if (
         `${material.cert}${material.key}${material.ca}` ===
         `${this.#material.cert}${this.#material.key}${this.#material.ca}`
@@ -263,9 +292,8 @@ export class FanoutServer {
   }
 }
 
-function read({ cert, key, ca }: FanoutFiles) {
-  return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8'), ca: readFileSync(ca, 'utf8') };
-}
+const otherVersion = (protocol: number) =>
+  `the agent speaks version ${protocol} of fan-out, this controller ${FANOUT_PROTOCOL}: upgrade the older one`;
 
 function unauthorized(socket: TLSSocket): string {
   const subject = socket.getPeerCertificate()?.subject;

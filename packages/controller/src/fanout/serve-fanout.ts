@@ -1,47 +1,28 @@
+import { readFileSync } from 'node:fs';
 import { type KubeClient, watchCluster } from '@muslin/kube';
-import { type FanoutFiles, FanoutServer } from './fanout-server.ts';
+import { clusterAuthority } from './authority.ts';
+import { enrol } from './enrolment.ts';
+import type { FanoutOptions } from './fanout-options.ts';
+import { type FanoutMaterial, FanoutServer } from './fanout-server.ts';
 
-const text = { type: 'string' } as const;
-
-/** Flags of fan-out, for `parseArgs`. */
-export const FANOUT_FLAGS = {
-  'fanout-listen': text,
-  'fanout-cert': text,
-  'fanout-key': text,
-  'fanout-ca': text,
-};
-
-/** Where to listen, and who is who. */
-export interface FanoutOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly files: FanoutFiles;
-}
-
-/** Reads the flags; undefined when fan-out is off, a sentence when they don't go together. */
-export function readFanoutOptions(
-  values: Readonly<Partial<Record<keyof typeof FANOUT_FLAGS, string | undefined>>>,
-): FanoutOptions | string | undefined {
-  const { 'fanout-listen': listen, 'fanout-cert': cert, 'fanout-key': key, 'fanout-ca': ca } = values;
-  if (listen === undefined) {
-    const given = [cert, key, ca].some(each => each !== undefined);
-    return given
-      ? '--fanout-cert, --fanout-key and --fanout-ca mean something only with --fanout-listen'
-      : undefined;
-  }
-  const [, host, port] = /^\[?([^[\]]*?)\]?:(\d{1,5})$/.exec(listen) ?? [];
-  if (host === undefined || Number(port) > 65_535)
-    return `--fanout-listen takes HOST:PORT, not ${JSON.stringify(listen)}`;
-  if (cert === undefined || key === undefined || ca === undefined)
-    return '--fanout-listen needs --fanout-cert, --fanout-key and --fanout-ca: agents are served over mutual TLS only';
-  return { host: host === '' ? '::' : host, port: Number(port), files: { cert, key, ca } };
-}
+/** Name in every controller's certificate: agents know it, whichever they reach. */
+const SERVER_NAME = 'muslin-controller';
+const SERVER_MS = 7 * 24 * 3_600_000;
+const RENEW_MS = 24 * 3_600_000;
 
 /** Watches everything that nodes enforce, and serves each what concerns it. Rejects when the port or the files can't be had. */
-export async function serveFanout(client: KubeClient, options: FanoutOptions, log: (line: string) => void) {
+export async function serveFanout(
+  client: KubeClient,
+  options: FanoutOptions & { readonly namespace: string },
+  log: (line: string) => void,
+) {
+  const { host, port, identity } = options;
+  const shown =
+    identity.type === 'files'
+      ? { stop: () => {}, serving: { material: () => readFiles(identity) } }
+      : await ownIdentity(client, { ...options, ...identity }, log);
   const server = new FanoutServer({
-    ...options,
-    log,
+    ...{ host, port, log, ...shown.serving },
     staleMs: () => {
       if (!watches.group.synced) return undefined;
       const { staleSince } = watches.group;
@@ -53,15 +34,47 @@ export async function serveFanout(client: KubeClient, options: FanoutOptions, lo
     sighting => server.saw(sighting),
     (kind, message) => log(`fan-out: ${kind}: ${message}`),
   );
-  const port = await server.listen();
+  const listening = await server.listen();
   watches.group.start();
   return {
-    port,
+    port: listening,
     get status() {
       return { ...server.status, waitingFor: watches.missing() };
     },
     async stop() {
+      shown.stop();
       await Promise.all([watches.group.stop(), server.stop()]);
     },
   };
+}
+
+/** The cluster's own authority: serves with its certificates, and gives agents theirs. */
+async function ownIdentity(
+  client: KubeClient,
+  { namespace, account }: { readonly namespace: string; readonly account: string },
+  log: (line: string) => void,
+) {
+  const signer = await clusterAuthority(client, namespace, log);
+  const issue = () => signer.issue({ commonName: SERVER_NAME, dns: [SERVER_NAME], forMs: SERVER_MS });
+  let serving = await issue();
+  const renew = () =>
+    void issue().then(
+      pair => {
+        serving = pair;
+      },
+      (error: Error) => log(`fan-out: its certificate can't be renewed: ${error.message}`),
+    );
+  const timer = setInterval(renew, RENEW_MS);
+  return {
+    stop: () => clearInterval(timer),
+    serving: {
+      material: (): FanoutMaterial => ({ ...serving, ca: signer.cert }),
+      enrol: (enrolment: Parameters<typeof enrol>[0]) =>
+        enrol(enrolment, { client, signer, namespace, account }),
+    },
+  };
+}
+
+function readFiles({ cert, key, ca }: FanoutMaterial): FanoutMaterial {
+  return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8'), ca: readFileSync(ca, 'utf8') };
 }

@@ -7,6 +7,10 @@ import type { Store } from './store/store.ts';
 export interface User {
   readonly user: string;
   readonly groups: readonly string[];
+  /** What the token is bound to (`authentication.kubernetes.io/node-name`, …). */
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+  /** Whom the token is for; absent: this server. */
+  readonly audience?: string;
 }
 
 /** What a request is about to do; `resource` is `pods` or `pods/status`. */
@@ -30,6 +34,8 @@ export interface Api {
   /** 0 ≤ x < 1. */
   random(): number;
   uuid(): string;
+  /** Whose token this is. */
+  whoIs(token: string): User | undefined;
   /** Whether the attempt is allowed. May also keep a record of what was asked. */
   authorize(attempt: Attempt): boolean;
 }

@@ -149,7 +149,10 @@ async function loadCertificates(dir: string | undefined, extra: readonly string[
   return made;
 }
 
-/** Lines of `token,user,uid,"group,group"` (kube-apiserver, static token file). Without a file one admin token is made up. */
+/**
+ * Lines of `token,user,uid,"group,group"` (kube-apiserver, static token file), and of our own `,"key=value;key=value"` for what
+ * a token is bound to and whom it is for (`audience`). Without a file one admin token is made up.
+ */
 function readTokens(file: string | undefined): ReadonlyMap<string, User> {
   if (file === undefined) return new Map([[randomBytes(16).toString('hex'), ADMIN]]);
   let text: string;
@@ -160,10 +163,20 @@ function readTokens(file: string | undefined): ReadonlyMap<string, User> {
   }
   const tokens = new Map<string, User>();
   for (const line of text.split('\n').filter(line => line.trim() !== '' && !line.startsWith('#'))) {
-    const match = /^([^,]+),([^,]+)(?:,[^,]*)?(?:,"?([^"]*)"?)?\s*$/.exec(line.trim());
+    const match = /^([^,]+),([^,]+)(?:,[^,]*)?(?:,(?:"([^"]*)"|([^",]+)))?(?:,"([^"]*)")?\s*$/.exec(
+      line.trim(),
+    );
     if (match === null) throw new Mistake(`--token-file: "${line}" is not token,user,uid,"groups".`);
-    const groups = (match[3] ?? '').split(',').filter(group => group !== '');
-    tokens.set(match[1] as string, { user: match[2] as string, groups: [...groups, 'system:authenticated'] });
+    const [, token = '', user = '', quoted = '', groups = quoted, bound = ''] = match;
+    const { audience, ...extra } = Object.fromEntries(
+      bound.split(';').flatMap(pair => (pair === '' ? [] : [pair.split('=') as [string, string]])),
+    );
+    tokens.set(token, {
+      user,
+      groups: [...groups.split(',').filter(group => group !== ''), 'system:authenticated'],
+      extra: Object.fromEntries(Object.entries(extra).map(([key, value]) => [key, [value]])),
+      ...(audience !== undefined && { audience }),
+    });
   }
   if (tokens.size === 0) throw new Mistake(`--token-file ${file} holds no token.`);
   return tokens;

@@ -72,11 +72,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     now: () => new Date(),
     random: Math.random,
     uuid: randomUUID,
+    whoIs: token => options.tokens.get(token),
     authorize: options.authorize ?? (() => true),
   };
   const controllers = [namespaceLife, definitionLife, new GarbageCollection(), new EndpointSlices()];
   const loop = new ControlLoop(api, controllers, step => setImmediate(step));
-  const shell = new Shell(api, options.tokens, options.bookmarkIntervalMs ?? 60_000);
+  const shell = new Shell(api, options.bookmarkIntervalMs ?? 60_000);
   const servers: Server[] = [];
   try {
     for (const listener of options.listeners) servers.push(await listen(listener, options.tls, shell));
@@ -130,13 +131,11 @@ function closeServer(server: Server): Promise<void> {
 /** Reads requests, checks tokens, writes answers and keeps the clocks of watches. */
 class Shell {
   readonly #api: Api;
-  readonly #tokens: ReadonlyMap<string, User>;
   readonly #bookmarkInterval: number;
   readonly #watches = new Set<() => void>();
 
-  constructor(api: Api, tokens: ReadonlyMap<string, User>, bookmarkInterval: number) {
+  constructor(api: Api, bookmarkInterval: number) {
     this.#api = api;
-    this.#tokens = tokens;
     this.#bookmarkInterval = bookmarkInterval;
   }
 
@@ -164,7 +163,9 @@ class Shell {
   #handle(incoming: IncomingMessage, bytes: Buffer): ApiResponse {
     const { headers } = incoming;
     const token = /^Bearer\s+(.+)$/i.exec(headers.authorization ?? '')?.[1]?.trim() ?? '';
-    const user = this.#tokens.get(token);
+    const known = this.#api.whoIs(token);
+    // A token for somebody else is no use here.
+    const user = known?.audience === undefined ? known : undefined;
     const [path = '/', query = ''] = splitOnce(incoming.url ?? '/', '?');
     const isProbe = /^\/(healthz|livez|readyz)(\/|$)/.test(path) || path === '/version';
     if (user === undefined && !isProbe) return unauthorized();
