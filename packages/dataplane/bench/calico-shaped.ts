@@ -3,12 +3,16 @@ import { setName } from '../src/index.ts';
 import { podInterface } from './full-node.ts';
 
 const ACCEPT = '0x10000/0x10000';
+const PASS_CLEAR = '-m mark --mark 0x0/0x20000';
+const note = (text: string) => `-m comment --comment "${text}"`;
 
 /**
- * The same policies in the layout that Calico 3.31's documentation and rendered rules show: dispatch by next
- * character, a chain per endpoint, one chain per policy, a pair of mark and return per rule, a comment with a hash on every rule, policies with one
- * selector in a group chain with a return after every five. Written from a description; Felix itself is not run.
- * Text for `iptables-restore`, both tables.
+ * The same policies in the layout that Calico 3.31 writes: dispatch by the next character of the interface and then one
+ * after the other, a chain per endpoint, policies with one selector in a group chain with a return after every five, a
+ * chain per policy, a pair of mark and return per rule (none after the last), a comment with a hash first in every rule,
+ * and the rules for host endpoints, mangle and raw that it has on every node. Left out because both sides need them
+ * alike: NAT. Left out in its favour: flow logs, and a group for each selector. Written from a description; Felix itself
+ * is not run. Text for `iptables-restore`.
  */
 export function calicoShaped(state: NodeState): string {
   const chains = new Map<string, string[]>();
@@ -29,51 +33,131 @@ export function calicoShaped(state: NodeState): string {
         '-m conntrack --ctstate INVALID -j DROP',
         `-j MARK --set-xmark 0x0/0x30000`,
       );
-      if (from) rules.push('-p udp -m multiport --dports 4789 -j DROP', '-p 4 -j DROP');
+      if (from)
+        rules.push(
+          `${note('Drop VXLAN encapped packets originating in workloads')} -p udp -m multiport --dports 4789 -j DROP`,
+          `${note('Drop IPinIP encapped packets originating in workloads')} -p 4 -j DROP`,
+        );
       for (const tier of plan.tiers[direction]) {
         const group = `cali-${from ? 'go' : 'gi'}-${tier.policies[0]?.split('-')[1] ?? ''}`;
-        rules.push('-j MARK --set-xmark 0x0/0x20000', `-m mark --mark 0x0/0x20000 -j ${group}`);
-        rules.push(`-m mark --mark ${ACCEPT} -j RETURN`, '-m mark --mark 0x0/0x20000 -j DROP');
+        rules.push(
+          `${note('Start of tier default')} -j MARK --set-xmark 0x0/0x20000`,
+          `${PASS_CLEAR} -j ${group}`,
+          `${note('Return if policy accepted')} -m mark --mark ${ACCEPT} -j RETURN`,
+          `${note('End of tier default. Drop if no policies passed packet')} ${PASS_CLEAR} -j DROP`,
+        );
         if (chains.has(group)) continue;
         const jumps = chain(group);
         tier.policies.forEach((key, n) => {
-          if (n > 0 && n % 5 === 0) jumps.push('-m mark ! --mark 0x0/0x30000 -j RETURN');
+          if (n > 0 && n % 5 === 0)
+            jumps.push(`${note('Return on verdict')} -m mark ! --mark 0x0/0x30000 -j RETURN`);
           const name = `cali-p${from ? 'o' : 'i'}-${key.slice(-18).replaceAll('/', '_')}`;
-          jumps.push(`-m mark --mark 0x0/0x30000 -j ${name}`);
-          const body = chain(name);
-          for (const rule of state.policies.get(key)?.[direction] ?? []) body.push(...pair(rule, direction));
+          // The first of five comes right after a return, and needs no question.
+          jumps.push(`${n % 5 === 0 ? '' : '-m mark --mark 0x0/0x30000 '}-j ${name}`);
+          const body = (state.policies.get(key)?.[direction] ?? []).flatMap(rule => pair(rule, direction));
+          const [first = '', ...others] = body.slice(0, -1);
+          chain(name).push(`${note(`NetworkPolicy ${key} ${direction}`)} ${first}`, ...others);
         });
       }
-      rules.push('-j cali-pri-kns.ns', `-m mark --mark ${ACCEPT} -j RETURN`, '-j DROP');
+      const profile = `cali-pr${from ? 'o' : 'i'}-`;
+      for (const name of ['kns.ns', 'ksa.ns.default'])
+        rules.push(
+          `-j ${profile}${name}`,
+          `${note('Return if profile accepted')} -m mark --mark ${ACCEPT} -j RETURN`,
+        );
+      rules.push(`${note('Drop if no profiles matched')} -j DROP`);
     }
-  chain('cali-pri-kns.ns').push(`-j MARK --set-xmark ${ACCEPT}`, `-m mark --mark ${ACCEPT} -j RETURN`);
+  for (const way of ['i', 'o']) {
+    chain(`cali-pr${way}-kns.ns`).push(`${note('Profile kns.ns')} -j MARK --set-xmark ${ACCEPT}`);
+    chain(`cali-pr${way}-ksa.ns.default`).push(note('Profile ksa.ns.default'));
+  }
+  for (const empty of ['cali-from-hep-forward', 'cali-to-hep-forward', 'cali-cidr-block']) chain(empty);
   chain('cali-FORWARD').push(
     '-j MARK --set-xmark 0x0/0xe0000',
-    '-m mark --mark 0x0/0x10000 -j MARK --set-xmark 0x0/0x40000',
+    '-m mark --mark 0x0/0x10000 -j cali-from-hep-forward',
     '-i msl+ -j cali-from-wl-dispatch',
     '-o msl+ -j cali-to-wl-dispatch',
-  );
-  const filter = [...chains].flatMap(([name, rules]) =>
-    rules.map(
-      (rule, i) => `-A ${name} -m comment --comment "cali:${i.toString(36).padStart(16, '0')}" ${rule}`,
-    ),
+    '-j cali-to-hep-forward',
+    '-j cali-cidr-block',
   );
   return [
-    '*raw',
-    ':cali-PREROUTING - [0:0]',
-    '-A PREROUTING -j cali-PREROUTING',
-    '-A cali-PREROUTING -j MARK --set-xmark 0x0/0xf0000',
-    '-A cali-PREROUTING -i msl+ -j MARK --set-xmark 0x40000/0x40000',
-    '-A cali-PREROUTING -m mark --mark 0x40000/0x40000 -m rpfilter --validmark --invert -j DROP',
-    'COMMIT',
-    '*filter',
-    ...[...chains.keys()].map(name => `:${name} - [0:0]`),
-    '-A FORWARD -j cali-FORWARD',
-    `-A FORWARD -m mark --mark ${ACCEPT} -j ACCEPT`,
-    ...filter,
-    'COMMIT',
+    ...table(
+      'raw',
+      new Map([
+        [
+          'cali-PREROUTING',
+          [
+            '-j MARK --set-xmark 0x0/0xf0000',
+            '-i msl+ -j MARK --set-xmark 0x40000/0x40000',
+            '-m mark --mark 0x40000/0x40000 -j cali-rpf-skip',
+            '-m mark --mark 0x40000/0x40000 -m rpfilter --validmark --invert -j DROP',
+            '-m mark --mark 0x0/0x40000 -j cali-from-host-endpoint',
+            `-m mark --mark ${ACCEPT} -j ACCEPT`,
+          ],
+        ],
+        ['cali-rpf-skip', []],
+        ['cali-from-host-endpoint', []],
+      ]),
+      [['PREROUTING', ['-j cali-PREROUTING']]],
+    ),
+    ...table(
+      'mangle',
+      new Map([
+        [
+          'cali-PREROUTING',
+          [
+            '-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
+            `-m mark --mark ${ACCEPT} -j ACCEPT`,
+            '-j cali-from-host-endpoint',
+            `${note('Host endpoint policy accepted packet.')} -m mark --mark ${ACCEPT} -j ACCEPT`,
+          ],
+        ],
+        [
+          'cali-POSTROUTING',
+          [
+            `-m mark --mark ${ACCEPT} -j RETURN`,
+            '-j MARK --set-xmark 0x0/0xf0000',
+            '-m conntrack --ctstate DNAT -j cali-to-host-endpoint',
+            `${note('Host endpoint policy accepted packet.')} -m mark --mark ${ACCEPT} -j RETURN`,
+          ],
+        ],
+        ['cali-from-host-endpoint', []],
+        ['cali-to-host-endpoint', []],
+      ]),
+      [
+        ['PREROUTING', ['-j cali-PREROUTING']],
+        ['POSTROUTING', ['-j cali-POSTROUTING']],
+      ],
+    ),
+    ...table('filter', chains, [
+      [
+        'FORWARD',
+        [
+          '-j cali-FORWARD',
+          `${note('Policy explicitly accepted packet.')} -m mark --mark ${ACCEPT} -j ACCEPT`,
+          `-j MARK --set-xmark ${ACCEPT}`,
+        ],
+      ],
+    ]),
     '',
   ].join('\n');
+}
+
+/** A table whose every rule begins with a comment that holds a hash. */
+function table(
+  name: string,
+  chains: ReadonlyMap<string, readonly string[]>,
+  hooks: readonly (readonly [hook: string, rules: readonly string[]])[],
+): readonly string[] {
+  const lines = (of: string, rules: readonly string[]) =>
+    rules.map((rule, i) => `-A ${of} ${note(`cali:${i.toString(36).padStart(16, '0')}`)} ${rule}`);
+  return [
+    `*${name}`,
+    ...[...chains.keys()].map(chain => `:${chain} - [0:0]`),
+    ...hooks.flatMap(([hook, rules]) => lines(hook, rules)),
+    ...[...chains].flatMap(([chain, rules]) => lines(chain, rules)),
+    'COMMIT',
+  ];
 }
 
 /** Mark, then return: what a rule of a policy becomes. */
@@ -86,10 +170,7 @@ function pair(rule: ActiveRule, direction: 'ingress' | 'egress'): readonly strin
     first === last ? first : `${first}:${last}`,
   );
   if (ports.length > 0) words.push(`-m multiport --dports ${ports.join(',')}`);
-  return [
-    `${words.join(' ')} -m comment --comment "Policy ${rule.path}" -j MARK --set-xmark ${ACCEPT}`,
-    `-m comment --comment "Policy ${rule.path}" -m mark --mark ${ACCEPT} -j RETURN`,
-  ];
+  return [`${words.join(' ')} -j MARK --set-xmark ${ACCEPT}`, `-m mark --mark ${ACCEPT} -j RETURN`];
 }
 
 /** One chain for each next character, as deep as names share their beginning. */

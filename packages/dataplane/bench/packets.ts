@@ -52,13 +52,27 @@ function calico(node: string, variant: 'legacy' | 'nft', state: NodeState): void
 /** Connection tracking is on as soon as a rule may ask it; this one nobody reaches. */
 const TRACK = 'table ip track {\n  chain never {\n    ct state invalid drop\n  }\n}\n';
 
+/** The floor of whoever asks before tracking and when forwarding: two hooks, a rule in each that no packet meets. */
+const HOOKS = `table ip hooks {
+  chain before { type filter hook prerouting priority -300; iifname "nobody" drop; }
+  chain forward { type filter hook forward priority 0; iifname "nobody" drop; }
+}
+`;
+const XT_HOOKS =
+  '*raw\n-A PREROUTING -i nobody -j DROP\nCOMMIT\n*filter\n-A FORWARD -i nobody -j DROP\nCOMMIT\n';
+
 /** Structures that let everything through. */
-const UNFILTERED: ReadonlySet<string> = new Set(['none', 'conntrack only']);
+const UNFILTERED: ReadonlySet<string> = new Set(['none', 'conntrack only', 'two hooks', 'two hooks, legacy']);
 
 type Load = (node: string, state: NodeState) => void;
 const STRUCTURES: Readonly<Record<string, Load>> = {
   none: () => {},
   'conntrack only': node => inside(node, ['nft', '-f', '-'], TRACK),
+  'two hooks': node => inside(node, ['nft', '-f', '-'], TRACK + HOOKS),
+  'two hooks, legacy': node => {
+    inside(node, ['nft', '-f', '-'], TRACK);
+    inside(node, ['iptables-legacy-restore', '-w', '5'], XT_HOOKS);
+  },
   'muslin nft': (node, state) => oursNft(node, state, nodeConfig(LOOKUP_LIMITS)),
   'muslin iptables-nft': (node, state) => ours(node, 'nft', state, nodeConfig(LOOKUP_LIMITS)),
   'muslin iptables-legacy': (node, state) => ours(node, 'legacy', state, nodeConfig(LOOKUP_LIMITS)),
@@ -108,7 +122,7 @@ export async function measurePackets(emit: Emit, quick: boolean): Promise<void> 
           unit: '/s',
         };
         emit({ ...row, peer: 'conntrack only', peerValue: bare });
-        if (name.startsWith('muslin'))
+        if (name.startsWith('muslin') || name === 'conntrack only')
           emit({ ...row, peer: 'calico-shaped iptables-nft', peerValue: shaped });
       }
     }
