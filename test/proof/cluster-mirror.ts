@@ -20,29 +20,26 @@ const KINDS = [
   'FelixConfiguration',
 ] as const;
 
-/** What is in the cluster now, and what graphs that lived through every change say of it. */
-export class ClusterMirror {
-  readonly #client: KubeClient;
+/** What there is now, and what graphs that lived through every change say of it. */
+export interface Told {
+  readonly snapshot: Snapshot;
+  readonly states: ReadonlyMap<string, NodeState>;
+}
+
+/** Graphs of nodes, told of objects as they come, change and go. */
+export class ObjectMirror {
   readonly #store = new SnapshotStore();
   readonly #graphs: ReadonlyMap<string, Graph>;
   #known = new Map<string, AnyObject>();
 
-  constructor(client: KubeClient, nodes: readonly string[]) {
-    this.#client = client;
+  constructor(nodes: readonly string[]) {
     this.#graphs = new Map(nodes.map(node => [node, new Graph(node)]));
     for (const graph of this.#graphs.values())
       for (const [key, value] of this.#store.snapshot.tiers) graph.update({ type: 'tier', key, value });
   }
 
-  /** Reads everything; a snapshot made afresh, and the states of the graphs after what changed. Throws when refused. */
-  async read(): Promise<{ readonly snapshot: Snapshot; readonly states: ReadonlyMap<string, NodeState> }> {
-    const objects: AnyObject[] = [];
-    for (const resource of KINDS.map(name => RESOURCES[name])) {
-      const list = await this.#client.listAll<AnyObject>(resource);
-      if (!list.ok) throw new Error(list.fault.message);
-      const [apiVersion, kind] = [apiVersionOf(resource), resource.kind];
-      objects.push(...list.value.items.map(item => ({ ...item, apiVersion, kind })));
-    }
+  /** These are all that there is now: a snapshot made afresh, and the states of the graphs after what changed. */
+  take(objects: readonly AnyObject[]): Told {
     const now = new Map(objects.map(object => [idOf(object), object]));
     const changes = [
       ...[...this.#known].flatMap(([id, old]) => (now.has(id) ? [] : this.#store.delete(old))),
@@ -55,6 +52,29 @@ export class ClusterMirror {
       return [node, graph.state] as const;
     });
     return { snapshot: snapshotOf(objects).snapshot, states: new Map(states) };
+  }
+}
+
+/** The same for what an API server holds. */
+export class ClusterMirror {
+  readonly #client: KubeClient;
+  readonly #mirror: ObjectMirror;
+
+  constructor(client: KubeClient, nodes: readonly string[]) {
+    this.#client = client;
+    this.#mirror = new ObjectMirror(nodes);
+  }
+
+  /** Reads everything. Throws when refused. */
+  async read(): Promise<Told> {
+    const objects: AnyObject[] = [];
+    for (const resource of KINDS.map(name => RESOURCES[name])) {
+      const list = await this.#client.listAll<AnyObject>(resource);
+      if (!list.ok) throw new Error(list.fault.message);
+      const [apiVersion, kind] = [apiVersionOf(resource), resource.kind];
+      objects.push(...list.value.items.map(item => ({ ...item, apiVersion, kind })));
+    }
+    return this.#mirror.take(objects);
   }
 }
 

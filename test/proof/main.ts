@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { checkMutations } from './mutation-check.ts';
+import { NodeProof } from './node-proof.ts';
 import { Proof, type ProofOptions } from './proof.ts';
 import { story } from './story.ts';
 
@@ -10,17 +11,21 @@ const USAGE = `npm run proof -- [options]     specification = graph = compiled r
   --flows N        connections to try in each round (80)
   --nodes N        worker nodes (2)
   --seed N         the same seed rolls the same policies and connections (the time)
-  --iptables X     nft, legacy or both (both)
+  --back-end X     nftables, iptables-nft, iptables-legacy or all (all)
+  --worlds N       sets of policies and host endpoints on one node, IPv4 and IPv6, on every back end in turn (300)
   --id NAME        name of the lab (proof)
 
 npm run proof -- ipam [options]      addresses: every interleaving of three nodes, then many real processes
 npm run proof -- runtimes            the CNI executables: a table of requests, and pods of a real containerd
 `;
 
-interface Wanted extends Omit<ProofOptions, 'iptables'> {
+const BACK_ENDS = ['nftables', 'iptables-nft', 'iptables-legacy'] as const;
+
+interface Wanted extends Omit<ProofOptions, 'backEnd'> {
   readonly rounds: number;
+  readonly worlds: number;
   readonly mutations: number;
-  readonly backends: readonly ProofOptions['iptables'][];
+  readonly backEnds: readonly ProofOptions['backEnd'][];
 }
 
 function read(args: readonly string[]): Wanted | string {
@@ -33,29 +38,31 @@ function read(args: readonly string[]): Wanted | string {
         flows: text('80'),
         nodes: text('2'),
         seed: text(String(Date.now() % 2 ** 31)),
-        iptables: text('both'),
+        'back-end': text('all'),
+        worlds: text('300'),
         id: text('proof'),
         mutations: text('20'),
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
     if (values.help) return USAGE;
-    const { mutations, ...given } = values;
-    const numbers = [given.rounds, given.flows, given.nodes, given.seed, mutations].map(Number);
-    const [rounds = 0, flows = 0, nodes = 0, seed = 0, states = 0] = numbers;
-    if (numbers.some(n => !Number.isInteger(n) || n < 0) || rounds < 1 || nodes < 1)
-      return `--rounds, --flows, --nodes, --seed and --mutations take whole numbers\n\n${USAGE}`;
-    const backend = values.iptables;
-    if (backend !== 'nft' && backend !== 'legacy' && backend !== 'both')
-      return `--iptables takes nft, legacy or both, not "${backend}"`;
+    const given = [values.rounds, values.flows, values.nodes, values.seed, values.mutations, values.worlds];
+    const numbers = given.map(Number);
+    const [rounds = 0, flows = 0, nodes = 0, seed = 0, mutations = 0, worlds = 0] = numbers;
+    if (numbers.some(n => !Number.isInteger(n) || n < 0) || nodes < 1)
+      return `--rounds, --flows, --nodes, --seed, --mutations and --worlds take whole numbers\n\n${USAGE}`;
+    const named = values['back-end'];
+    const backEnds = BACK_ENDS.filter(backEnd => named === 'all' || named === backEnd);
+    if (backEnds.length === 0) return `--back-end takes ${BACK_ENDS.join(', ')} or all, not "${named}"`;
     return {
       rounds,
       flows,
       nodes,
       seed,
-      mutations: states,
+      worlds,
+      mutations,
       id: values.id,
-      backends: backend === 'both' ? ['nft', 'legacy'] : [backend],
+      backEnds,
     };
   } catch (error) {
     return `${(error as Error).message}\n\n${USAGE}`;
@@ -63,10 +70,10 @@ function read(args: readonly string[]): Wanted | string {
 }
 
 /** True when every round agreed. */
-async function prove(wanted: Wanted, iptables: ProofOptions['iptables']): Promise<boolean> {
+async function prove(wanted: Wanted, backEnd: ProofOptions['backEnd']): Promise<boolean> {
   const { rounds, mutations: _, ...options } = wanted;
   const started = performance.now();
-  const proof = await Proof.up({ ...options, iptables });
+  const proof = await Proof.up({ ...options, backEnd });
   const stop = () => void proof.down().then(() => process.exit(130));
   process.once('SIGINT', stop).once('SIGTERM', stop);
   let [allowed, denied] = [0, 0];
@@ -76,9 +83,7 @@ async function prove(wanted: Wanted, iptables: ProofOptions['iptables']): Promis
       allowed += round.allowed;
       denied += round.denied;
       if (round.disagreements.length > 0) {
-        process.stdout.write(
-          `iptables-${iptables}, seed ${options.seed}, round ${i}: not agreed\n${story(round)}\n`,
-        );
+        process.stdout.write(`${backEnd}, seed ${options.seed}, round ${i}: not agreed\n${story(round)}\n`);
         const least = await proof.shrink(round);
         process.stdout.write(
           least.disagreements.length > 0
@@ -87,7 +92,7 @@ async function prove(wanted: Wanted, iptables: ProofOptions['iptables']): Promis
         );
         return false;
       }
-      if (i % 20 === 0) process.stdout.write(`iptables-${iptables}: ${i} rounds agree\n`);
+      if (i % 20 === 0) process.stdout.write(`${backEnd}: ${i} rounds agree\n`);
     }
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop);
@@ -95,7 +100,37 @@ async function prove(wanted: Wanted, iptables: ProofOptions['iptables']): Promis
   }
   const seconds = Math.round((performance.now() - started) / 1000);
   process.stdout.write(
-    `iptables-${iptables}, seed ${options.seed}: ${rounds} rounds, ${allowed} connections allowed and ${denied} denied, all agree, ${seconds} s\n`,
+    `${backEnd}, seed ${options.seed}: ${rounds} rounds, ${allowed} connections allowed and ${denied} denied, all agree, ${seconds} s\n`,
+  );
+  return true;
+}
+
+/** The same on one node of both families, with host endpoints; its rules move from back end to back end. */
+async function proveNode({ worlds, seed, flows, backEnds, id }: Wanted): Promise<boolean> {
+  const started = performance.now();
+  const proof = NodeProof.up({ id, seed, flows });
+  const stop = () => void proof.down().then(() => process.exit(130));
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  let [allowed, denied, hosts] = [0, 0, 0];
+  try {
+    for (let i = 0; i < worlds; i++) {
+      const round = await proof.next(backEnds[i % backEnds.length] as (typeof backEnds)[number]);
+      allowed += round.allowed;
+      denied += round.denied;
+      hosts += round.hosts.length;
+      if (round.disagreements.length === 0) continue;
+      process.stdout.write(
+        `a node on ${round.backEnd}, seed ${seed}, world ${i + 1}: not agreed\n${story(round)}\n`,
+      );
+      return false;
+    }
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+    await proof.down();
+  }
+  const seconds = Math.round((performance.now() - started) / 1000);
+  process.stdout.write(
+    `a node, IPv4 and IPv6, on ${backEnds.join(', ')}, seed ${seed}: ${worlds} worlds, ${hosts} with a host endpoint, ${allowed} connections allowed and ${denied} denied, all agree, ${seconds} s\n`,
   );
   return true;
 }
@@ -122,10 +157,11 @@ if (typeof wanted === 'string') {
 let good =
   wanted.mutations === 0 ||
   checkMutations(wanted.mutations, wanted.seed, line => process.stdout.write(`${line}\n`));
-for (const iptables of wanted.backends)
-  good =
-    (await prove(wanted, iptables).catch((error: Error) => {
-      process.stderr.write(`iptables-${iptables}: ${error.message}\n`);
-      return false;
-    })) && good;
+const bad = (what: string) => (error: Error) => {
+  process.stderr.write(`${what}: ${error.message}\n`);
+  return false;
+};
+if (wanted.worlds > 0) good = (await proveNode(wanted).catch(bad('a node'))) && good;
+if (wanted.rounds > 0)
+  for (const backEnd of wanted.backEnds) good = (await prove(wanted, backEnd).catch(bad(backEnd))) && good;
 process.exit(good ? 0 : 1);

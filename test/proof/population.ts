@@ -36,18 +36,21 @@ const NAMINGS: readonly Readonly<Record<string, string>>[] = [
 /** Three pods in each namespace, over the nodes in turn. */
 export function pods(nodes: readonly string[]): readonly object[] {
   return NAMESPACES.flatMap((namespace, n) =>
-    [0, 1, 2].map(i => ({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: `p${i}`, namespace, labels: { app: LABELS['app']?.[i] } },
-      spec: {
-        nodeName: nodes[(n + i) % nodes.length],
-        containers: [
-          { name: 'main', image: 'muslin.dev/echo', ports: portsNamed(NAMINGS[(n * 3 + i) % 4] ?? {}) },
-        ],
-      },
-    })),
+    [0, 1, 2].map(i => podObject(namespace, `p${i}`, n * 3 + i, nodes[(n + i) % nodes.length] as string)),
   );
+}
+
+/** The n-th pod: what it is called `app`, and how it calls its ports. */
+export function podObject(namespace: string, name: string, n: number, nodeName: string) {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace, labels: { app: LABELS['app']?.[n % 3] } },
+    spec: {
+      nodeName,
+      containers: [{ name: 'main', image: 'muslin.dev/echo', ports: portsNamed(NAMINGS[n % 4] ?? {}) }],
+    },
+  };
 }
 
 function portsNamed(names: Readonly<Record<string, string>>): readonly Port[] {

@@ -1,4 +1,5 @@
 import { type AnyObject, RESOURCES } from '@muslin/kube';
+import type { BackEnd } from '../../packages/agent/src/kernel/back-end.ts';
 import { Report } from '../../packages/lab/src/checks.ts';
 import { Cluster, resourceOf } from '../../packages/lab/src/cluster.ts';
 import { sweep } from '../../packages/lab/src/instance.ts';
@@ -19,7 +20,8 @@ import { type Place, showWay, type Way, witnesses } from './witnesses.ts';
 export interface ProofOptions {
   readonly id: string;
   readonly nodes: number;
-  readonly iptables: 'nft' | 'legacy';
+  /** Where it begins; `use` moves it. */
+  readonly backEnd: BackEnd;
   readonly seed: number;
   /** Connections to try in each round. */
   readonly flows: number;
@@ -45,6 +47,12 @@ export interface Round {
 const SILENCE_MS = 250;
 /** How long an allowed connection may take on a busy machine. */
 const PATIENCE_MS = 3_000;
+
+const WISHES: Readonly<Record<BackEnd, object>> = {
+  nftables: { nftablesMode: 'Enabled' },
+  'iptables-nft': { nftablesMode: 'Disabled', iptablesBackend: 'NFT' },
+  'iptables-legacy': { nftablesMode: 'Disabled', iptablesBackend: 'Legacy' },
+};
 
 /** A lab whose policies are replaced by others, round after round, while its pods stay. */
 export class Proof {
@@ -73,19 +81,34 @@ export class Proof {
 
   /** Brings the lab up with its pods; throws when a part does not come. */
   static async up(options: ProofOptions): Promise<Proof> {
-    const { id, nodes, iptables } = options;
+    const { id, nodes, backEnd } = options;
     await sweep(id);
     const report = new Report(() => {}, false);
-    const agentArgs = ['--iptables', iptables];
-    const cluster = await Cluster.up({ id, nodes, tor: 'bird', agentArgs }, report);
+    const cluster = await Cluster.up({ id, nodes, tor: 'bird' }, report);
     try {
       const proof = new Proof(cluster, options, await populate(cluster));
+      await proof.use(backEnd);
       await proof.#routed();
       return proof;
     } catch (error) {
       await cluster.down();
       throw error;
     }
+  }
+
+  /** Moves every node's rules to a back end, as people do, and waits until they are there. */
+  async use(backEnd: BackEnd): Promise<void> {
+    const { nodes } = this.cluster.topology;
+    await this.cluster.apply({
+      apiVersion: 'projectcalico.org/v3',
+      kind: 'FelixConfiguration',
+      metadata: { name: 'default' },
+      spec: WISHES[backEnd],
+    } as AnyObject);
+    const ask = () => Promise.all(nodes.map(async node => (await this.cluster.agentStatus(node))?.dataplane));
+    const moved = await until(ask, list => list.every(one => one?.backEnd === backEnd), 60_000, 10);
+    if (!moved.held) throw new Error(`not on ${backEnd}: ${JSON.stringify(moved.last)}`);
+    await this.#enforcedNow();
   }
 
   /** Rolls the next policies (and sometimes labels), puts them in the place of the last, and asks everybody. */

@@ -75,7 +75,7 @@ function rule(dice: Dice, addresses: readonly string[]): object {
     ...(protocol === undefined
       ? dice.chance(0.2) && { notProtocol: dice.pick(['UDP', 'TCP']) }
       : { protocol }),
-    ...(dice.chance(0.1) && { ipVersion: 4 }),
+    ...(dice.chance(0.1) && { ipVersion: dice.pick([4, 6]) }),
     ...(dice.chance(0.6) && { source: entity(dice, addresses, false) }),
     ...(dice.chance(0.7) && { destination: entity(dice, addresses, ported) }),
   };

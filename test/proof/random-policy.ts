@@ -1,3 +1,4 @@
+import { formatPrefix, mustIp, mustPrefix, prefix, widthOf } from '@muslin/net';
 import type { Dice } from './dice.ts';
 import { LABELS, NAMESPACE_LABELS, NAMESPACES, PORT_NAMES, PORTS } from './population.ts';
 
@@ -66,16 +67,15 @@ function ipBlock(dice: Dice, addresses: readonly string[]): object {
   const except = dice
     .times(0, 3, () => network(dice.pick(inside), Math.min(32, length + 1 + dice.below(12))))
     // The API refuses an exception that is the whole block.
-    .filter(net => net !== cidr && Number(net.split('/')[1]) > length);
+    .filter(net => net !== cidr && mustPrefix(net).length > mustPrefix(cidr).length);
   return { cidr, ...(except.length > 0 && { except: [...new Set(except)] }) };
 }
 
-/** The prefix of this length around an address. */
+/** The prefix of this length around an address; of an IPv6 address the one that is four times as long. */
 export function network(ip: string, length: number): string {
-  const bits = ip.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0);
-  const size = 2 ** (32 - length);
-  const base = Math.floor(bits / size) * size;
-  return `${[24, 16, 8, 0].map(shift => Math.floor(base / 2 ** shift) % 256).join('.')}/${length}`;
+  const address = mustIp(ip);
+  const bits = length * (widthOf(address.family) / 32);
+  return formatPrefix(prefix(address, bits));
 }
 
 function port(dice: Dice): object {

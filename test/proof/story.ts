@@ -1,8 +1,9 @@
 import { stringify } from 'yaml';
+import type { NodeRound } from './node-proof.ts';
 import type { Round } from './proof.ts';
 
 /** A counterexample for people: what everybody said, and the policies as YAML. */
-export function story(round: Round): string {
+export function story(round: Round | NodeRound): string {
   const shown = round.disagreements.slice(0, 5);
   const more = round.disagreements.length - shown.length;
   const ways = shown.map(({ way, onTheWire, said }) => {
@@ -10,5 +11,6 @@ export function story(round: Round): string {
     return [`${way}: ${onTheWire} on the wire`, ...voices].join('\n');
   });
   if (more > 0) ways.push(`and ${more} more`);
-  return [...ways, ...round.policies.map(policy => `---\n${stringify(policy).trimEnd()}`)].join('\n');
+  const written = [...('hosts' in round ? round.hosts : []), ...round.policies];
+  return [...ways, ...written.map(one => `---\n${stringify(one).trimEnd()}`)].join('\n');
 }

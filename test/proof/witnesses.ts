@@ -13,7 +13,7 @@ import {
   type Ruleset,
   workloadInterfaceName,
 } from '@muslin/dataplane';
-import { mustIp, prefixHas } from '@muslin/net';
+import { type Family, mustIp, prefixHas } from '@muslin/net';
 import {
   decide,
   type EndIdentity,
@@ -73,7 +73,9 @@ export function witnesses(
 function judged(judge: Judge, { from, to, protocol, port }: Way): boolean {
   const end = ({ pod, ip }: Place) =>
     pod === undefined ? { ip: mustIp(ip) } : { endpoint: `pod/${pod.namespace}/${pod.name}` };
-  const answer = judge.verdict({ from: end(from), to: end(to), protocol: PROTOCOL[protocol], port });
+  const { family } = mustIp(to.ip);
+  const asked = { from: end(from), to: end(to), protocol: PROTOCOL[protocol], port, family };
+  const answer = judge.verdict(asked);
   if (!answer.ok) throw new Error(answer.fault.message);
   return answer.value.answer === 'allow';
 }
@@ -139,21 +141,23 @@ function kernelLike(
   const interfaces = new Map(
     [...snapshot.endpoints.values()].map(e => [e.key, workloadInterfaceName(e.namespace, e.name)]),
   );
-  const config: NodeConfig = {
-    ...NODE_CONFIG_DEFAULTS,
-    family: 4,
-    pools: [...snapshot.pools.values()],
-    interfacesOf: key => [interfaces.get(key) ?? []].flat(),
-  };
-  const kernels = new Map(
-    [...states].map(([node, state]) => {
-      const ips = snapshot.nodes.get(node)?.ips ?? [];
-      const rules = make(compile(state, { ...config, links: [{ name: 'eth0', ips }] }));
-      return [node, { rules, sets: lookupOf(rules.sets, state.sets) }] as const;
-    }),
-  );
+  const kernelsOf = (family: Family) =>
+    new Map(
+      [...states].map(([node, state]) => {
+        const config: NodeConfig = {
+          ...NODE_CONFIG_DEFAULTS,
+          family,
+          pools: [...snapshot.pools.values()],
+          interfacesOf: key => [interfaces.get(key) ?? []].flat(),
+          links: [{ name: 'eth0', ips: snapshot.nodes.get(node)?.ips ?? [] }],
+        };
+        const rules = make(compile(state, config));
+        return [node, { rules, sets: lookupOf(rules.sets, state.sets) }] as const;
+      }),
+    );
+  const kernels = { 4: kernelsOf(4), 6: kernelsOf(6) };
   const passes = (node: string, course: Course, packet: Packet) => {
-    const kernel = kernels.get(node);
+    const kernel = kernels[packet.family].get(node);
     if (kernel === undefined) throw new Error(`no node ${node}`);
     return journey(kernel.rules, kernel.sets, course, packet).passes;
   };
@@ -175,7 +179,7 @@ function kernelLike(
         const isEnd = node === end;
         const [own, mine] = [isStart && way.from.node === node, isEnd && way.to.node === node];
         const packet: Packet = {
-          family: 4,
+          family: src.family,
           src: first ? src : (natSource ?? src),
           dst,
           protocol: PROTOCOL[way.protocol],

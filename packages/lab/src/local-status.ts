@@ -11,6 +11,8 @@ export interface AgentStatus {
   readonly policies: Readonly<
     Record<string, { readonly resourceVersion: string; readonly enforcedAt: number }>
   >;
+  /** Where its rules live. */
+  readonly dataplane?: { readonly backEnd: string };
 }
 
 /** Asks a program on its unix socket; undefined when it doesn't answer. */

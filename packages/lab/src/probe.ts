@@ -41,7 +41,7 @@ function probeTcp(
   timeoutMs: number,
   message: string,
 ): Promise<Seen> {
-  const fd = openIn(netns, namespace => tcpSocketIn(namespace, 4));
+  const fd = openIn(netns, namespace => tcpSocketIn(namespace, familyOf(ip)));
   return new Promise(resolve => {
     const socket = new Socket({ fd });
     const end = (seen: Seen) => {
@@ -66,9 +66,9 @@ function probeUdp(
   timeoutMs: number,
   message: string,
 ): Promise<Seen> {
-  const fd = openIn(netns, namespace => udpSocketIn(namespace, mustIp('0.0.0.0'), freshPort()));
+  const fd = openIn(netns, namespace => udpSocketIn(namespace, mustIp(ANY[familyOf(ip)]), freshPort()));
   return new Promise(resolve => {
-    const socket = createSocket('udp4');
+    const socket = createSocket(`udp${familyOf(ip)}`);
     const end = (seen: Seen) => {
       clearTimeout(timer);
       socket.close();
@@ -82,6 +82,9 @@ function probeUdp(
     socket.bind({ fd }, () => socket.send(message, port, ip));
   });
 }
+
+const familyOf = (ip: string) => mustIp(ip).family;
+const ANY = { 4: '0.0.0.0', 6: '::' } as const;
 
 let lastPort = 20_000 + Math.floor(Math.random() * 40_000);
 

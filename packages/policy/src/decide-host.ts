@@ -162,16 +162,24 @@ export interface PlacedHost {
 }
 
 /**
- * The host endpoint at the interface that has an address: one that expects it, else one that is named after an interface
- * (a snapshot does not know which addresses that has), else the one for all.
+ * The host endpoint at the interface that has an address: one that expects it, else one that expects only an address of
+ * the other family that the node has (both are taken to be at one interface, since a snapshot does not know), else one
+ * that only names an interface, else the one for all.
  */
-export function hostAtLink({ plans }: HostState, address: Ip | undefined): PlacedHost | undefined {
+export function hostAtLink(
+  { plans }: HostState,
+  address: Ip | undefined,
+  isNodes: (ip: Ip) => boolean,
+): PlacedHost | undefined {
   const all = [...plans.values()];
   const named = all.filter(plan => plan.interfaceName !== '*');
   const expected = named.find(({ ips }) => address !== undefined && ips.some(ip => sameIp(ip, address)));
   if (expected !== undefined) return { plan: expected, assumed: false };
-  const silent = named.find(({ ips }) => ips.length === 0);
-  if (silent !== undefined) return { plan: silent, assumed: true };
+  const sibling = named.find(
+    ({ ips }) => ips.some(isNodes) && !ips.some(ip => address === undefined || ip.family === address.family),
+  );
+  const guessed = sibling ?? named.find(({ ips }) => ips.length === 0);
+  if (guessed !== undefined) return { plan: guessed, assumed: true };
   const plan = hostAtPods({ plans: all });
   return plan && { plan, assumed: false };
 }

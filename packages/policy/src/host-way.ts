@@ -1,5 +1,5 @@
 import type { Direction, HostState, Snapshot } from '@muslin/api';
-import { type Ip, prefixHas } from '@muslin/net';
+import { type Ip, prefixHas, sameIp } from '@muslin/net';
 import {
   decideHost,
   type HostQuestion,
@@ -143,8 +143,9 @@ export class HostWay {
     const state = this.#views.hosts(node);
     if (state === undefined) return undefined;
     const { family } = this.#packet.source;
-    const own = this.#snapshot.nodes.get(node)?.ips.find(ip => ip.family === family);
-    return hostAtLink(state, address ?? own);
+    const ips = this.#snapshot.nodes.get(node)?.ips ?? [];
+    const own = ips.find(ip => ip.family === family);
+    return hostAtLink(state, address ?? own, ip => ips.some(one => sameIp(one, ip)));
   }
 
   #pods(node: string): PlacedHost | undefined {

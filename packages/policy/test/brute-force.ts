@@ -112,8 +112,11 @@ function hostLets(
   const own = snapshot.nodes.get(node)?.ips.find(ip => ip.family === wire.source.family);
   const address = typeof at === 'string' ? own : at;
   const named = plans.filter(plan => at !== 'pods' && plan.interfaceName !== '*');
+  const isOwn = (ip: Ip) => snapshot.nodes.get(node)?.ips.some(one => sameIp(one, ip)) === true;
+  const isAsked = (ip: Ip) => address === undefined || ip.family === address.family;
   const plan =
     named.find(p => p.ips.some(ip => address !== undefined && sameIp(ip, address))) ??
+    named.find(p => p.ips.length > 0 && p.ips.some(isOwn) && !p.ips.some(isAsked)) ??
     named.find(p => p.ips.length === 0) ??
     plans.find(p => p.interfaceName === '*');
   if (plan === undefined || state.hosts === undefined) return true;

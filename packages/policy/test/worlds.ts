@@ -25,6 +25,7 @@ const ADDRESSES = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.1.1', '192.168.0.1'
   '10.96.0.1',
   'fd00::1',
   'fd00::2',
+  'fd00::9',
   '2001:db8::9',
 ]);
 const NETS = [
@@ -225,7 +226,7 @@ const tiers: fc.Arbitrary<FactChange> = fc
   .map(value => ({ type: 'tier', key: value.name, value }));
 
 const nodes: fc.Arbitrary<FactChange> = fc.tuple(pick(...NODES), labels).map(([name, labels]) => {
-  const ips = [mustIp(name === 'n1' ? '192.168.0.1' : '192.168.0.2')];
+  const ips = (name === 'n1' ? ['192.168.0.1', 'fd00::9'] : ['192.168.0.2']).map(mustIp);
   const rest = { podCidrs: [], asNumber: undefined, routeReflectorClusterId: undefined };
   return { type: 'node', key: name, value: { name, labels, ips, ...rest } };
 });

@@ -57,7 +57,8 @@ export class FlowJudge {
     const [sends, gets] = [this.#nodeAddresses.has(source), this.#nodeAddresses.has(destination)];
     if (this.#hosts === undefined || sends === gets) return undefined;
     if (this.#pods.has(sends ? destination : source)) return undefined;
-    const placed = hostAtLink(this.#hosts, sends ? original.source : reply.source);
+    const isNodes = (ip: Ip) => this.#nodeAddresses.has(formatIp(ip));
+    const placed = hostAtLink(this.#hosts, sends ? original.source : reply.source, isNodes);
     if (placed === undefined || placed.assumed) return undefined;
     const direction = sends ? 'egress' : 'ingress';
     const packet = packetOf(original, reply);

@@ -40,7 +40,7 @@ export function startEchoServers(
       refused.push(`${port}/${protocol}: ${fd.fault.message}`);
       continue;
     }
-    servers.push(protocol === 'TCP' ? echoTcp(fd.value, podName) : echoUdp(fd.value));
+    servers.push(protocol === 'TCP' ? echoTcp(fd.value, podName) : echoUdp(fd.value, mustIp(bind).family));
   }
   const sockets = servers;
   return {
@@ -81,8 +81,8 @@ function echoTcp(fd: number, podName: string): Server {
   return server;
 }
 
-function echoUdp(fd: number): UdpSocket {
-  const socket = createSocket('udp4');
+function echoUdp(fd: number, family: 4 | 6): UdpSocket {
+  const socket = createSocket(`udp${family}`);
   socket.on('error', () => {});
   socket.on('message', (message, from) => socket.send(message, from.port, from.address));
   socket.bind({ fd });
