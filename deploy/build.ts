@@ -25,11 +25,14 @@ export const THREADS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Bundles every program into `folder/bin/NAME.mjs`, one file each that needs Node and nothing else, and puts the source of
+ * Bundles every program into `folder/bin/NAME.mjs`, one file each that needs Node and nothing else (muslinctl: and its parts), and puts the source of
  * the CNI executable where install-cni looks for it.
  */
 export async function bundle(folder: string): Promise<void> {
-  await bundleFiles({ ...PROGRAMS, ...THREADS }, join(folder, 'bin'));
+  const { muslinctl, ...others } = PROGRAMS;
+  await bundleFiles({ ...others, ...THREADS }, join(folder, 'bin'));
+  // In parts, as it starts anew for each question: a verb reads what it needs, in a third of the time of the whole.
+  await bundleFiles({ muslinctl: muslinctl ?? '' }, join(folder, 'bin'), 'muslinctl.parts');
   // `kubectl muslin` runs the program of this name on PATH; so does its completion.
   for (const [name, verb] of [
     ['muslinctl', ''],
@@ -47,14 +50,27 @@ export async function bundle(folder: string): Promise<void> {
   copyFileSync(join(ROOT, 'packages/agent/shim/muslin-cni.c'), join(folder, 'shim/muslin-cni.c'));
 }
 
-/** Bundles sources into `folder/NAME.mjs` each. */
-export async function bundleFiles(files: Readonly<Record<string, string>>, folder: string): Promise<void> {
+/**
+ * Bundles sources into `folder/NAME.mjs` each.
+ * @param parts a folder beside them for what is imported later; without one, everything is in one file
+ */
+export async function bundleFiles(
+  files: Readonly<Record<string, string>>,
+  folder: string,
+  parts?: string,
+): Promise<void> {
   await build({
     absWorkingDir: ROOT,
     entryPoints: Object.entries(files).map(([out, file]) => ({ in: file, out })),
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
+    ...(parts !== undefined && {
+      splitting: true,
+      chunkNames: `${parts}/[hash]`,
+      minifyWhitespace: true,
+      minifySyntax: true,
+    }),
     platform: 'node',
     target: 'node26',
     format: 'esm',

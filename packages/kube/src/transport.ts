@@ -60,7 +60,8 @@ export class Transport {
     const credentials = await this.#store.current();
     if (!credentials.ok) return fail(localFault('Unauthorized', name, credentials.fault));
     // Loaded on first use: a CNI plugin or CLI that only prints help must start fast.
-    const undici = await import('undici');
+    // A bundle in parts knows no names of a CommonJS module, only the whole.
+    const { default: undici } = await import('undici');
     try {
       const agent = this.#agentFor(undici.Agent, credentials.value);
       const query = request.query.size === 0 ? '' : `?${request.query}`;
