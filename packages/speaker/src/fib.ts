@@ -15,6 +15,8 @@ export interface FibShape {
   readonly ways: readonly { readonly to: Ip; readonly by: Ip }[];
   /** The interface of a peer without numbers: its next hop means nothing elsewhere. */
   readonly interfaceOf: (peer: string) => string | undefined;
+  /** Whether a route of an earlier life may still be told again, although all peers with a name are back. */
+  readonly awaited: (route: Route) => boolean;
 }
 
 /** What keeping the kernel's table takes. */
@@ -34,6 +36,8 @@ export interface FibOptions {
 export class Fib {
   readonly #options: FibOptions;
   readonly #best = new Map<string, BestChanged>();
+  /** Prefixes of an earlier life of which nothing was heard in this one. */
+  readonly #inherited = new Set<string>();
   #refused: ReadonlyMap<string, string> = new Map();
   #settled = false;
   #frozen = false;
@@ -58,9 +62,15 @@ export class Fib {
     return this.#settled;
   }
 
+  /** An earlier life left these in the kernel. */
+  inherit(routes: readonly Route[]): void {
+    for (const { destination } of routes) this.#inherited.add(formatPrefix(destination));
+  }
+
   /** Takes a change of the best way to a prefix. */
   change(change: BestChanged): void {
     const key = formatPrefix(change.prefix);
+    this.#inherited.delete(key);
     const learned = change.source !== 'own' && change.source !== 'none' && change.nextHops.length > 0;
     if (learned) this.#best.set(key, change);
     else this.#best.delete(key);
@@ -108,7 +118,8 @@ export class Fib {
     const refused = new Map(
       plan.conflicts.map(({ wanted, message }) => [formatPrefix(wanted.destination), message]),
     );
-    const steps = stepsOf(plan, this.#settled);
+    const lost = this.#settled ? this.#lost(plan.remove) : [];
+    const steps = stepsOf(plan, lost);
     const done = steps.length === 0 ? undefined : await driver.apply(steps);
     if (done?.ok === false)
       for (const { op, fault } of done.fault.refused)
@@ -118,6 +129,13 @@ export class Fib {
         log(`the kernel does not take the route to ${prefix}: ${message}`);
     this.#refused = refused;
     onSynced?.(from);
+  }
+
+  /** What was told in this life and is gone is gone, whoever may still come. */
+  #lost(routes: readonly Route[]): readonly Route[] {
+    const { awaited } = this.#options.shape();
+    const kept = (route: Route) => this.#inherited.has(formatPrefix(route.destination)) && awaited(route);
+    return this.#inherited.size === 0 ? routes : routes.filter(route => !kept(route));
   }
 
   #routes(): readonly Route[] {
@@ -138,13 +156,9 @@ export class Fib {
 }
 
 /** Additions first: a route that moves to another metric has no moment without a way. No removals before `settle`. */
-function stepsOf(plan: RoutePlan, settled: boolean): readonly RouteOp[] {
+function stepsOf(plan: RoutePlan, lost: readonly Route[]): readonly RouteOp[] {
   const step = (action: RouteOp['action']) => (route: Route) => ({ kind: 'route', action, route }) as const;
-  return [
-    ...plan.replace.map(step('replace')),
-    ...plan.add.map(step('add')),
-    ...(settled ? plan.remove.map(step('remove')) : []),
-  ];
+  return [...plan.replace.map(step('replace')), ...plan.add.map(step('add')), ...lost.map(step('remove'))];
 }
 
 function routeOf(destination: Prefix, nextHops: readonly BestNextHop[], shape: FibShape): Route {

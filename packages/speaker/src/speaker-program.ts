@@ -6,10 +6,11 @@ import {
   Speaker,
   type SpeakerOptions,
 } from '@muslin/bgp';
-import { ROUTE_PROTOCOL_BGP } from '@muslin/dataplane';
+import { type Route, ROUTE_PROTOCOL_BGP } from '@muslin/dataplane';
 import type { NetlinkSocket, RouteDriver } from '@muslin/linux';
 import { formatIp, formatPrefix, type Ip } from '@muslin/net';
 import type { PeerKey } from './connections.ts';
+import { isAwaited, type Returners, STRANGERS_WAIT_MS } from './core/awaited-route.ts';
 import type { ClusterFacts } from './core/cluster-facts.ts';
 import type { DesiredPeer } from './core/desired-peer.ts';
 import {
@@ -63,6 +64,8 @@ export class SpeakerProgram {
   #desired: DesiredSpeaker | undefined;
   #peers: ReadonlyMap<string, DesiredPeer> = new Map();
   #restarting = false;
+  /** Until then peers that nobody named may come back for their routes. */
+  #strangersUntil = 0;
   #idle: NodeJS.Timeout | undefined;
   #changedAt: number | undefined;
   #left = false;
@@ -79,6 +82,7 @@ export class SpeakerProgram {
           reachableBy === undefined ? [] : [{ to: config.remoteIp, by: reachableBy }],
         ),
         interfaceOf: peer => this.#peers.get(peer)?.config.transport?.interface,
+        awaited: this.#awaiting(),
       }),
       log: options.log,
       onSynced: from => this.#convergence.synced(from, performance.now()),
@@ -163,6 +167,8 @@ export class SpeakerProgram {
         'routes of an earlier life are in the kernel: they stay until peers have told theirs',
       );
     else this.#fib.settle();
+    if (left.ok) this.#fib.inherit(left.value);
+    this.#strangersUntil = performance.now() + STRANGERS_WAIT_MS;
     this.#idle = setInterval(() => this.#tidy(), IDLE_SYNC_MS);
     this.#idle.unref();
     this.review();
@@ -282,6 +288,17 @@ export class SpeakerProgram {
     if (this.#desired === undefined || !this.#strangers.admit(this.#desired, ip, link)) return undefined;
     this.review();
     return this.#peers.get(id)?.config.transport;
+  }
+
+  #awaiting(): (route: Route) => boolean {
+    if (performance.now() >= this.#strangersUntil) return () => false;
+    const { ranges = [], unnumbered = [] } = this.#desired ?? {};
+    const strangers = ranges.length + unnumbered.length > 0;
+    let view: Returners | undefined;
+    return route => {
+      view ??= { strangers, wanted: this.#peers, seen: this.#shell.speaker?.peers() ?? [] };
+      return isAwaited(route, view);
+    };
   }
 
   #tidy(): void {

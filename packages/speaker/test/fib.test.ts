@@ -69,7 +69,10 @@ let fib: Fib;
 
 beforeEach(() => {
   kernel = new FakeKernel();
-  shape = { metrics: { 4: 1024, 6: 1024 }, keepOut: [], ways: [], interfaceOf: () => undefined };
+  shape = {
+    ...{ metrics: { 4: 1024, 6: 1024 }, keepOut: [], ways: [] },
+    ...{ interfaceOf: () => undefined, awaited: () => false },
+  };
   log = [];
   fib = new Fib({ driver: kernel.driver, shape: () => shape, log: line => log.push(line) });
 });
@@ -98,6 +101,23 @@ describe('routes of an earlier life', () => {
     await quiet();
     expect(kernel.lines).toEqual(['10.244.1.0/26 via 10.0.0.9 metric 1024 proto 186']);
   });
+});
+
+test('what a stranger told in an earlier life waits for it; what it told in this one goes with it', async () => {
+  shape = { ...shape, awaited: ({ gateway }) => gateway !== undefined && formatIp(gateway) === '10.0.0.2' };
+  const lines = ['10.244.1.0/26', '10.244.2.0/26'];
+  kernel.put(left('10.244.1.0/26', '10.0.0.1'));
+  for (const prefix of lines.slice(1)) kernel.put(left(prefix, '10.0.0.2'));
+  fib.inherit([...kernel.table.values()]);
+  fib.settle();
+  await quiet();
+  expect(kernel.lines).toEqual(['10.244.2.0/26 via 10.0.0.2 metric 1024 proto 186']);
+  fib.change(best('10.244.2.0/26', '10.0.0.2'));
+  await quiet();
+  expect(kernel.lines).toHaveLength(1);
+  fib.change(best('10.244.2.0/26'));
+  await quiet();
+  expect(kernel.lines).toEqual([]);
 });
 
 describe('when settled', () => {
@@ -162,12 +182,7 @@ describe('when settled', () => {
     fib.change(best('10.244.1.0/26', '10.0.0.1'));
     fib.change(best('10.96.0.7/32', '10.0.0.1'));
     await quiet();
-    shape = {
-      metrics: { 4: 500, 6: 500 },
-      keepOut: [mustPrefix('10.96.0.0/12')],
-      ways: [],
-      interfaceOf: () => undefined,
-    };
+    shape = { ...shape, metrics: { 4: 500, 6: 500 }, keepOut: [mustPrefix('10.96.0.0/12')] };
     fib.sync();
     await quiet();
     expect(kernel.lines).toEqual(['10.244.1.0/26 via 10.0.0.1 metric 500 proto 186']);

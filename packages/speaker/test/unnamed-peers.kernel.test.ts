@@ -1,7 +1,10 @@
+import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { eventually, Stage } from './stage.ts';
+import { end, eventually, Stage } from './stage.ts';
 
 let stage: Stage;
+let speaker: ChildProcess;
+let bird5: ChildProcess;
 let frr: Awaited<ReturnType<Stage['startFrr']>>;
 
 const frrConfig = `
@@ -43,7 +46,7 @@ const link = (name: string) => {
 };
 
 beforeAll(async () => {
-  stage = new Stage({ n1: 1, leaf: 9, bird5: 5, bird6: 6, bird7: 7 });
+  stage = new Stage({ n1: 1, leaf: 9, bird5: 5, bird6: 6, bird7: 7, bird8: 8 });
   stage.run(
     'n1',
     'ip',
@@ -83,8 +86,8 @@ beforeAll(async () => {
     'kube-system',
   );
   frr = await stage.startFrr('leaf', { bgpd: frrConfig });
-  stage.startBird('bird5', birdConfig(5, 65005, 'shared'));
-  stage.startSpeaker('n1');
+  bird5 = stage.startBird('bird5', birdConfig(5, 65005, 'shared')).child;
+  speaker = stage.startSpeaker('n1');
 });
 
 afterAll(() => stage?.close());
@@ -154,12 +157,12 @@ test('routers may call from a listen range, with its password, from its ASes, an
     holdTime: 30,
   });
   // In the range and with the password, but in an AS that is not asked for: it takes the second place in vain.
-  stage.startBird('bird6', birdConfig(6, 65099, 'shared'));
+  const bird6 = stage.startBird('bird6', birdConfig(6, 65099, 'shared'));
   await eventually(async () => {
     const wrong = (await peers()).find(peer => peer.id === '10.78.0.6');
     expect(wrong?.lastError).toContain('the peer is in AS 65099, 65005 or 65006 is configured');
   }, 30_000);
-  stage.startBird('bird7', birdConfig(7, 65006, 'shared'));
+  const bird7 = stage.startBird('bird7', birdConfig(7, 65006, 'shared'));
   await eventually(
     () =>
       expect(stage.logOf('n1.log')).toContain('10.78.0.7 calls from 10.78.0.0/24, where 2 are up already'),
@@ -167,4 +170,37 @@ test('routers may call from a listen range, with its password, from its ASes, an
   );
   expect((await peers()).map(peer => peer.id)).not.toContain('10.78.0.7');
   expect((await peers()).find(peer => peer.id === '10.78.0.5')).toMatchObject({ established: 1 });
+  await Promise.all([end(bird6.child, 'SIGKILL'), end(bird7.child, 'SIGKILL')]);
+});
+
+test('over a restart, routes of those who call by themselves stay until they have called; those of peers with a name go when it is back', async () => {
+  const named = (routes: string) => `
+router id 10.78.0.8;
+protocol device {}
+protocol static { ipv4; ${routes} }
+protocol bgp n1 {
+  local 10.78.0.8 as 65008; neighbor 10.78.0.1 as 64512;
+  connect retry time 1; connect delay time 1; error wait time 1, 2; hold time 30;
+  ipv4 { import all; export where source = RTS_STATIC; };
+}`;
+  await stage.put('BGPPeer', 'named', { spec: { peerIP: '10.78.0.8', asNumber: 65008 } });
+  const bird8 = stage.startBird('bird8', named('route 203.0.113.8/32 blackhole;'));
+  await eventually(() => expect(stage.learned('n1')).toContain('203.0.113.8 via 10.78.0.8'));
+  const before = stage.learned('n1');
+  expect(before).toContain('203.0.113.5 via 10.78.0.5');
+  // It is away while the speaker starts again.
+  bird5.kill('SIGSTOP');
+  await end(speaker, 'SIGKILL');
+  bird8.reconfigure(named('route 203.0.113.9/32 blackhole;'));
+  stage.startSpeaker('n1');
+  await eventually(() => {
+    expect(stage.learned('n1')).toContain('203.0.113.9 via 10.78.0.8');
+    expect(stage.learned('n1')).not.toContain('203.0.113.8 via 10.78.0.8');
+  }, 30_000);
+  expect(stage.learned('n1')).toContain('203.0.113.5 via 10.78.0.5');
+  bird5.kill('SIGCONT');
+  await eventually(async () => {
+    expect((await peers()).find(peer => peer.id === '10.78.0.5')).toMatchObject({ state: 'Established' });
+  }, 30_000);
+  expect(stage.learned('n1')).toContain('203.0.113.5 via 10.78.0.5');
 });

@@ -12,6 +12,8 @@ export interface DesiredPeer {
   readonly asNumber: number;
   /** It is in our own AS, as far as is known beforehand. */
   readonly internal: boolean;
+  /** Nobody named it: it called from a listen range, or was found on an interface. */
+  readonly stranger?: true;
   /** Gateway of a host route to it. */
   readonly reachableBy?: Ip;
   /** How its death is noticed early. */

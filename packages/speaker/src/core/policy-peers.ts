@@ -108,6 +108,7 @@ function ownPeer(
   return {
     config,
     type: 'GlobalPeer',
+    stranger: true,
     asNumber: only ?? (remoteAs === 'Internal' ? ownAs : 0),
     internal: remoteAs === 'Internal' || (typeof remoteAs !== 'string' && remoteAs.includes(ownAs)),
     origin: object,
