@@ -60,6 +60,9 @@ const POLICIES: readonly Policy[] = [
   { rules: [], otherwise: 'reject' },
 ];
 
+/** Some of the next hops below. */
+const SHARED = [mustPrefix('10.0.0.240/31'), mustPrefix('fd00::f0/127')];
+
 interface Member {
   readonly source: RibPeer;
   importTreatment: ImportTreatment;
@@ -403,7 +406,11 @@ describe('the routing tables', () => {
                 world.rib.reimport(slot, member.importTreatment);
                 break;
               case 'export':
-                member.exportTreatment = { ...member.exportTreatment, policy: POLICIES[what] as Policy };
+                member.exportTreatment = {
+                  ...member.exportTreatment,
+                  policy: POLICIES[what] as Policy,
+                  sharedSubnets: member.exportTreatment.external && who % 2 === 0 ? SHARED : [],
+                };
                 // A new treatment applies to what is decided: the speaker flushes before it takes commands.
                 world.flush();
                 if (member.up)

@@ -27,6 +27,7 @@ import { type Arrival, Convergence } from './convergence.ts';
 import { Fib } from './fib.ts';
 import { PeerBfd } from './peer-bfd.ts';
 import { Routers } from './routers.ts';
+import { SharedSubnets } from './shared-subnets.ts';
 import { type ShellObserver, SpeakerShell, type Told } from './speaker-shell.ts';
 import { Strangers } from './strangers.ts';
 
@@ -57,6 +58,7 @@ export class SpeakerProgram {
   readonly #bfd: PeerBfd;
   readonly #routers: Routers;
   readonly #strangers: Strangers;
+  readonly #subnets: SharedSubnets;
   readonly #convergence: Convergence;
   readonly #told = new Map<string, Advertisement>();
   readonly #falls = new Map<string, number>();
@@ -95,6 +97,7 @@ export class SpeakerProgram {
       observer: this.#observer(),
     });
     this.#strangers = new Strangers(options.log);
+    this.#subnets = new SharedSubnets(options.netlink);
     this.#routers = new Routers({
       netlink: options.netlink,
       onRouter: (link, ip) => this.#strangers.router(link, ip) && this.review(),
@@ -169,6 +172,7 @@ export class SpeakerProgram {
     else this.#fib.settle();
     if (left.ok) this.#fib.inherit(left.value);
     this.#strangersUntil = performance.now() + STRANGERS_WAIT_MS;
+    this.#subnets.read();
     this.#idle = setInterval(() => this.#tidy(), IDLE_SYNC_MS);
     this.#idle.unref();
     this.review();
@@ -199,8 +203,7 @@ export class SpeakerProgram {
       }
     // Routes first: a new peer then hears of all of them at once.
     this.#reviewRoutes(desired, speaker);
-    for (const { config } of this.#peers.values())
-      this.#shell.perform(speaker.setPeer(config, performance.now()));
+    this.#setPeers(speaker);
     this.#bfd.follow(this.#peers.values());
     this.#routers.follow(desired.unnumbered);
     this.#fib.sync();
@@ -301,8 +304,17 @@ export class SpeakerProgram {
     };
   }
 
+  #setPeers(speaker: Speaker): void {
+    for (const { config } of this.#peers.values()) {
+      const sharedSubnets = this.#subnets.with(config.remoteIp);
+      this.#shell.perform(speaker.setPeer({ ...config, sharedSubnets }, performance.now()));
+    }
+  }
+
   #tidy(): void {
     this.#fib.sync();
+    if (this.#subnets.read() && this.#shell.speaker !== undefined && !this.#left)
+      this.#setPeers(this.#shell.speaker);
     const { callers } = this.#strangers.heard;
     if (callers.size === 0) return;
     if (this.#strangers.forget(this.#shell.speaker?.peers() ?? [], performance.now())) this.review();

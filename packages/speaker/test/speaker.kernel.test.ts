@@ -9,11 +9,11 @@ let stage: Stage;
 let first: ChildProcess;
 let bird: ReturnType<Stage['startBird']>;
 
-const birdConfig = (password?: string, more = '') => `
+const birdConfig = (password?: string, more = '', routes = '') => `
 router id ${TOR};
 log stderr all;
 protocol device {}
-protocol static { ipv4; route 203.0.113.0/24 blackhole; }
+protocol static { ipv4; route 203.0.113.0/24 blackhole; ${routes} }
 ${[1, 2]
   .map(
     host => `protocol bgp n${host} {
@@ -41,7 +41,7 @@ const putPassword = (value: string) =>
   stage.put('Secret', 'bgp', { data: { tor: Buffer.from(value).toString('base64') } }, 'kube-system');
 
 beforeAll(async () => {
-  stage = new Stage({ n1: 1, n2: 2, tor: 3 });
+  stage = new Stage({ n1: 1, n2: 2, tor: 3, leaf: 4 });
   await stage.serveApi();
   await stage.putNode('n1', '10.78.0.1');
   await stage.putNode('n2', '10.78.0.2');
@@ -68,6 +68,59 @@ test('sessions come up with the mesh and the router, and routes reach both kerne
     expect(stage.learned('n2')).toEqual(['10.244.1.0/26 via 10.78.0.1', `203.0.113.0/24 via ${TOR}`]);
   });
   expect(bird.ask('show', 'route', '10.244.1.0/26', 'primary')).toContain('via 10.78.0.1');
+});
+
+test('a router hears of another node’s block with that node as next hop: all three share a subnet (RFC 4271 §5.1.3)', async () => {
+  const hop = () => bird.ask('show', 'route', '10.244.1.0/26', 'protocol', 'n2', 'all');
+  await eventually(() => expect(hop()).toContain('BGP.next_hop: 10.78.0.1'));
+  await stage.put('BGPPeer', 'tor', { spec: { peerIP: TOR, asNumber: 65000, nextHopMode: 'Self' } });
+  await eventually(() => expect(hop()).toContain('BGP.next_hop: 10.78.0.2'));
+  await stage.put('BGPPeer', 'tor', { spec: { peerIP: TOR, asNumber: 65000 } });
+  await eventually(() => expect(hop()).toContain('BGP.next_hop: 10.78.0.1'));
+});
+
+test('what two routers tell with link bandwidths goes both ways by weight in the kernel', async () => {
+  // 25 MB/s by BIRD, as the extended community says it: IEEE 754 (draft-ietf-idr-link-bandwidth §2), of the kind that crosses ASes.
+  bird.reconfigure(
+    birdConfig(
+      undefined,
+      '',
+      'route 198.51.100.0/24 blackhole { bgp_ext_community.add((generic, 0x0004fde8, 0x4bbebc20)); };',
+    ),
+  );
+  const frr = await stage.startFrr('leaf', {
+    bgpd: `
+router bgp 65000
+ bgp router-id 10.78.0.4
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ neighbor 10.78.0.1 remote-as ${AS}
+ neighbor 10.78.0.1 timers connect 1
+ address-family ipv4 unicast
+  network 198.51.100.0/24
+  neighbor 10.78.0.1 route-map half out
+ exit-address-family
+exit
+route-map half permit 10
+ set extcommunity bandwidth 100
+exit
+`,
+  });
+  await stage.put('BGPPeer', 'leaf', { spec: { node: 'n1', peerIP: '10.78.0.4', asNumber: 65000 } });
+  await eventually(() => {
+    const route = stage.run('n1', 'ip', 'route', 'show', '198.51.100.0/24');
+    expect(route).toMatch(/nexthop via 10\.78\.0\.3 dev eth0 weight 256/);
+    expect(route).toMatch(/nexthop via 10\.78\.0\.4 dev eth0 weight 128/);
+  }, 30_000);
+  // FRR hears of the other node's block by the node that it has a session with, and which node it leads to.
+  expect(frr.ask('show bgp ipv4 unicast 10.244.2.0/26 json')).toMatch(/"ip":"10\.78\.0\.2"/);
+  must(await stage.client.delete(RESOURCES.BGPPeer, { name: 'leaf' }));
+  await eventually(() => {
+    expect(stage.run('n1', 'ip', 'route', 'show', '198.51.100.0/24')).toMatch(
+      /^198\.51\.100\.0\/24 via 10\.78\.0\.3/,
+    );
+  });
+  bird.reconfigure(birdConfig());
 });
 
 test('a claim that is pending is not told; one that goes is withdrawn everywhere', async () => {

@@ -183,8 +183,8 @@ protocol bgp n1 {
   connect retry time 1; connect delay time 1; error wait time 1, 2; hold time 30;
   ipv4 { import all; export where source = RTS_STATIC; };
 }`;
-  await stage.put('BGPPeer', 'named', { spec: { peerIP: '10.78.0.8', asNumber: 65008 } });
   const bird8 = stage.startBird('bird8', named('route 203.0.113.8/32 blackhole;'));
+  await stage.put('BGPPeer', 'named', { spec: { peerIP: '10.78.0.8', asNumber: 65008 } });
   await eventually(() => expect(stage.learned('n1')).toContain('203.0.113.8 via 10.78.0.8'));
   const before = stage.learned('n1');
   expect(before).toContain('203.0.113.5 via 10.78.0.5');

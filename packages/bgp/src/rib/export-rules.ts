@@ -1,4 +1,4 @@
-import { fail, type Ip, type Ip4, ok, type Prefix, type Result } from '@muslin/net';
+import { fail, type Ip, type Ip4, ok, type Prefix, prefixHas, type Result } from '@muslin/net';
 import { prependAs } from '../wire/as-path.ts';
 import type { PathAttributes } from '../wire/attributes.ts';
 import type { Role } from '../wire/capability.ts';
@@ -20,6 +20,8 @@ export interface ExportTreatment {
   readonly client: boolean;
   readonly clusterId: Ip4;
   readonly nextHop: 'auto' | 'self' | 'keep';
+  /** Subnets that we share with a peer in another AS: `auto` keeps next hops in them (RFC 4271 §5.1.3, "third party"). */
+  readonly sharedSubnets?: readonly Prefix[];
   /** Our address as next hop per IP family, as far as there is one. */
   readonly self: { readonly 4?: NextHop; readonly 6?: NextHop };
   readonly role: Role | undefined;
@@ -145,12 +147,18 @@ function nextHopFor(
   prefix: Prefix,
 ): NextHop | undefined {
   const { nextHop: mode, self, external } = treatment;
-  const keep = current !== undefined && (mode === 'keep' || (mode === 'auto' && !external));
+  const shared = current !== undefined && isShared(treatment, current.ip);
+  const keep = current !== undefined && (mode === 'keep' || (mode === 'auto' && (!external || shared)));
   // An explicit next hop of an own route is the operator's wish, whatever the session.
   const explicit = current !== undefined && source.kind === 'own' && mode !== 'self';
   if (keep || explicit) return fits(treatment, current, prefix) ? current : undefined;
   if (prefix.ip.family === 6) return self[6];
   return self[4] ?? (treatment.wire.extendedNextHop ? self[6] : undefined);
+}
+
+/** The peer reaches this address without us. */
+export function isShared({ sharedSubnets }: ExportTreatment, hop: Ip): boolean {
+  return sharedSubnets?.some(subnet => prefixHas(subnet, hop)) ?? false;
 }
 
 function fits(treatment: ExportTreatment, hop: NextHop, prefix: Prefix): boolean {

@@ -1,6 +1,13 @@
+import { ip4 } from '@muslin/net';
 import type { AttributeTable } from './attribute-table.ts';
 import { DEFAULT_LOCAL_PREF } from './attribute-table.ts';
-import { type ExportTreatment, exportDependsOnPrefix, exportRoute, type Withheld } from './export-rules.ts';
+import {
+  type ExportTreatment,
+  exportDependsOnPrefix,
+  exportRoute,
+  isShared,
+  type Withheld,
+} from './export-rules.ts';
 import type { FamilyRib } from './family-rib.ts';
 import type { PeerTable } from './peer-table.ts';
 import { editStored, isEditable, type StoredEdit } from './stored-edit.ts';
@@ -24,6 +31,8 @@ export class Exporter {
   /** Nothing but edits, whatever the route. */
   readonly #edits: boolean;
   readonly #edit: StoredEdit;
+  /** The next hop that routes get, or 0. */
+  readonly #hop: number;
   readonly #cache = new Map<number, number | Withheld>();
   #buffer = new Uint8Array(1024);
   #lastKey = -1;
@@ -53,9 +62,10 @@ export class Exporter {
       !treatment.gracefulShutdown &&
       treatment.behindAs === undefined &&
       (!replaced || own?.family === 4);
+    this.#hop = replaced && own?.family === 4 ? own.bits : 0;
     this.#edit = {
       prepend: external ? treatment.localAs : 0,
-      hop: replaced && own?.family === 4 ? own.bits : 0,
+      hop: this.#hop,
       localPref: external ? 0 : DEFAULT_LOCAL_PREF,
       originatorId: 0,
       clusterId: 0,
@@ -100,6 +110,12 @@ export class Exporter {
     return this.#packer.fits(id) ? id : 'too-long';
   }
 
+  #staysOnLink(accepted: number): boolean {
+    const { sharedSubnets = [], nextHop } = this.#treatment;
+    if (sharedSubnets.length === 0 || nextHop !== 'auto') return false;
+    return isShared(this.#treatment, ip4(this.#attributes.hop[accepted] as number));
+  }
+
   /** -1: it can't be told without looking at the value. */
   #edited(accepted: number, slot: number): number | Withheld {
     const { external, client, clusterId } = this.#treatment;
@@ -107,6 +123,7 @@ export class Exporter {
     const edit = this.#edit;
     edit.originatorId = 0;
     edit.clusterId = 0;
+    edit.hop = this.#staysOnLink(accepted) ? 0 : this.#hop;
     if (source.kind === 'ibgp' && !external) {
       if (!source.client && !client) return 'internal-to-internal';
       edit.originatorId = source.routerId.bits;

@@ -1,4 +1,4 @@
-import type { Ip, Ip4, Ip6 } from '@muslin/net';
+import type { Ip, Ip4, Ip6, Prefix } from '@muslin/net';
 import type { Policy } from '../rib/policy.ts';
 import { ACCEPT_ALL } from '../rib/policy.ts';
 import type { AddPathOffer, RemoteAs } from '../session/session-config.ts';
@@ -63,8 +63,13 @@ export interface PeerConfig {
   readonly keepaliveTime?: number;
   /** Default 5. */
   readonly connectRetryTime?: number;
-  /** `auto`: ourselves towards other ASes, unchanged inside ours. */
+  /**
+   * `auto`: unchanged inside our AS; towards others ourselves, but for next hops in `sharedSubnets`, which the peer
+   * reaches by itself (RFC 4271 §5.1.3).
+   */
   readonly nextHop?: 'auto' | 'self' | 'keep';
+  /** Subnets of the link that the peer's address is on, too. Default none. */
+  readonly sharedSubnets?: readonly Prefix[];
   /** Our addresses as next hop, where the session's own address has the wrong family. */
   readonly nextHopSelf?: { readonly ipv4?: Ip4; readonly ipv6?: Ip6 };
   /** The peer is a client of this route reflector (RFC 4456). */
@@ -119,6 +124,7 @@ export function withDefaults(config: PeerConfig): FullPeerConfig {
     holdTime: 90,
     connectRetryTime: 5,
     nextHop: 'auto',
+    sharedSubnets: [],
     nextHopSelf: {},
     routeReflectorClient: false,
     allowAsIn: 0,
@@ -142,6 +148,7 @@ const LIVE_FIELDS: ReadonlySet<string> = new Set([
   'enabled',
   'shutdownText',
   'nextHop',
+  'sharedSubnets',
   'nextHopSelf',
   'routeReflectorClient',
   'clusterId',

@@ -173,6 +173,7 @@ export function exportTreatmentOf(
     client: config.routeReflectorClient && !negotiated.external,
     clusterId: config.clusterId ?? settings.clusterId,
     nextHop: config.nextHop,
+    ...(negotiated.external && config.sharedSubnets.length > 0 && { sharedSubnets: config.sharedSubnets }),
     self: selfNextHops(config, connection.localIp),
     role: negotiated.external ? config.role : undefined,
     gracefulShutdown: config.gracefulShutdown,
