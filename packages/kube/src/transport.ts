@@ -78,6 +78,8 @@ export class Transport {
           },
           body: request.body ?? null,
           signal: request.signal,
+          // undici ends the connection after a DELETE that has a body (preconditions): each would cost a TLS handshake.
+          reset: false,
           // Limits in time belong to the caller, who knows whether this is a watch.
           headersTimeout: 0,
           bodyTimeout: 0,

@@ -68,6 +68,8 @@ describe('KubeClient', () => {
   it('uses the same connections for calls in sequence', async () => {
     server.script = [list('1', [])];
     for (let i = 0; i < 50; i++) await client.list(ConfigMap);
+    const name = { namespace: 'default', name: 'a' };
+    for (let i = 0; i < 50; i++) await client.delete(ConfigMap, name, { resourceVersion: '1' });
     expect(server.connections).toBeLessThanOrEqual(2);
   });
   it('reads all pages in order', async () => {

@@ -43,6 +43,8 @@ export async function hammer(options: HammerOptions): Promise<Hammered> {
   const run = (path: string, args: readonly string[]) => {
     const child = spawn(process.execPath, [...FLAGS, at(path), ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      // Most of a short life would go into reading the same sources again.
+      env: { ...process.env, NODE_COMPILE_CACHE: join(folder, 'compiled') },
     });
     children.add(child);
     const ended = new Promise<void>(resolve => child.once('exit', () => resolve()));
