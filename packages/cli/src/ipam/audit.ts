@@ -12,27 +12,25 @@ export interface Audit {
   readonly witnesses: Witnesses;
 }
 
-/**
- * Compares the ledger with what the API server says of pods and nodes, read after it. The silence of a node is no word
- * here: muslinctl hears no node at all.
- */
+/** Compares the ledger with what the API server says of pods and nodes, and nodes of themselves, read after it. */
 export async function audit(client: KubeClient, ledger: Ledger, now: number): Promise<Result<Audit, string>> {
-  const words = await readWitnesses(client);
+  const words = await readWitnesses(client, now);
   if (!words.ok) return words;
   const witnesses: Witnesses = { ...words.value, now, graceMs: GRACE_MS };
   const report = check(ledger.stored, ledger.pools, witnesses);
   return ok({ report: { ...report, leaks: report.leaks.map(withoutSilence) }, witnesses });
 }
 
-/** Whether both words that make a proof are there: the pod is gone, and so is its node. */
+/** Whether two words that make a proof are there, and no node has the address. */
 export function isProven(leak: Leak): boolean {
   return proveLeak(leak) !== undefined;
 }
 
-/** What muslinctl cannot know, to stand below every report of leaks. */
-export const HONESTY = `Proven means: the API server says that the pod and its node are both gone. No node was asked: muslinctl
-cannot hear their kernels. On a node that is there, nothing is proven; the pod may still run.`;
+/** What a proof is and what none is, to stand below every report of leaks. */
+export const HONESTY = `Proven means that two agree: the API server, that the pod or its node is gone; and the node itself, in a report
+of the last five minutes, that it does not have the address, or its Node is gone too. One word is no proof: the pod may still run.`;
 
+/** Here a node that tells nothing is none that is silent: it may have an older agent. */
 function withoutSilence(leak: Leak): Leak {
   return { ...leak, evidence: leak.evidence.filter(({ says }) => says !== 'node-silent') };
 }

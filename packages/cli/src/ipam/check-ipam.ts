@@ -49,6 +49,7 @@ export function reportData({ report }: Audit, now: Date) {
       ...{ ip: formatIp(leak.ip), block: formatPrefix(leak.block), handleID: leak.handleId },
       ...{ sequence: leak.sequence, holder: holderText(leak.attribute) },
       ...{ node: leak.attribute.secondary['node'], proven: isProven(leak) },
+      ...(leak.veto !== undefined && { veto: leak.veto }),
       evidence: leak.evidence.map(({ source, says, message }) => ({ source, says, message })),
     })),
     problems: report.problems.map(problem => ({ code: problem.code, ...problemText(problem) })),
@@ -59,7 +60,7 @@ function countLines({ inventory }: Ledger, { report, witnesses }: Audit): readon
   const proven = report.leaks.filter(isProven).length;
   return [
     `${inventory.blocks.size} blocks, ${inventory.affinities.length} affinities, ${inventory.handles.size} handles; ${report.inUse} addresses in use.`,
-    `${witnesses.pods.size} pods and ${witnesses.nodes.size} nodes.`,
+    `${witnesses.pods.size} pods and ${witnesses.nodes.size} nodes, ${witnesses.onHost.size} of which tell what they have.`,
     `${report.leaks.length} addresses look leaked, ${proven} of them proven; ${report.problems.length} other problems.`,
   ];
 }
@@ -87,7 +88,8 @@ function planLines({ report }: Audit): readonly string[] {
   const free = releasable(report);
   const ready = new Set(free.ok ? free.value.map(({ ip }) => formatIp(ip)) : []);
   if (report.leaks.length + report.problems.length === 0) return ['Plan: nothing to do.'];
-  const open = report.leaks.filter(leak => !ready.has(formatIp(leak.ip)));
+  const used = report.leaks.filter(({ veto }) => veto !== undefined);
+  const open = report.leaks.filter(leak => leak.veto === undefined && !ready.has(formatIp(leak.ip)));
   return [
     'Plan:',
     ...(free.ok ? [] : [`  nothing is freed: ${free.fault.message}`]),
@@ -96,6 +98,7 @@ function planLines({ report }: Audit): readonly string[] {
       const ip = formatIp(leak.ip);
       return `  look on ${leak.attribute.secondary['node'] ?? 'its node'} that nothing uses ${ip}, then: muslinctl ipam release --ip ${ip} --force`;
     }),
+    ...used.map(({ ip, veto }) => `  leave ${formatIp(ip)} alone: ${veto}`),
     ...report.problems.map(problem => {
       const { what, repair } = problemText(problem);
       return `  ${what}: ${repair}`;
@@ -103,4 +106,5 @@ function planLines({ report }: Audit): readonly string[] {
   ];
 }
 
-const wordsOf = (leak: Leak) => leak.evidence.map(({ message }) => message).join('; ');
+const wordsOf = ({ evidence, veto }: Leak) =>
+  [...evidence.map(({ message }) => message), ...(veto === undefined ? [] : [`but ${veto}`])].join('; ');

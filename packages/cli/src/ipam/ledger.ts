@@ -14,6 +14,7 @@ import { type AnyObject, type KubeClient, RESOURCES } from '@muslin/kube';
 import { fail, ok, parseIp, type Prefix, type Result } from '@muslin/net';
 import { listAt, textAt } from '../files/json.ts';
 import { faultText } from '../live/fault-text.ts';
+import { nodeWords } from './node-words.ts';
 
 /** What the cluster keeps of addresses. */
 export interface Ledger {
@@ -54,10 +55,17 @@ export async function readLedger(client: KubeClient): Promise<Result<Ledger, str
   });
 }
 
-/** Whom muslinctl can ask about holders: the API server. It can't reach the nodes, so no kernel is heard. */
+/**
+ * Whom muslinctl can ask about holders: the API server for pods and nodes, and there what nodes last said of themselves
+ * (AddressNodeStatus).
+ */
 export async function readWitnesses(
   client: KubeClient,
-): Promise<Result<Pick<Witnesses, 'pods' | 'nodes' | 'onHost'>, string>> {
+  now: number,
+): Promise<Result<Pick<Witnesses, 'pods' | 'nodes' | 'onHost' | 'partly'>, string>> {
+  // Before all else: a report that is older than the look at pods may lack what a new pod has, never the reverse.
+  const reports = await client.listAll<AnyObject>(RESOURCES.AddressNodeStatus);
+  if (!reports.ok && reports.fault.code !== 'NotFound') return fail(faultText(reports.fault));
   const pods = await listKind(client, 'Pod');
   if (!pods.ok) return pods;
   const nodes = await listKind(client, 'Node');
@@ -65,7 +73,7 @@ export async function readWitnesses(
   return ok({
     pods: new Map(pods.value.flatMap(podEntry)),
     nodes: new Set(nodes.value.map(({ metadata }) => metadata.name ?? '')),
-    onHost: new Map(),
+    ...nodeWords(reports.ok ? reports.value.items : [], now),
   });
 }
 

@@ -92,6 +92,7 @@ function refusal(
   if (leak === undefined && (life !== undefined || !force))
     return `${holderText(held.attribute)} is there or too young to be called gone${life === undefined ? '. --force frees it all the same, and breaks its network' : ''}`;
   if (proven || force) return undefined;
+  if (leak?.veto !== undefined) return `${leak.veto}: it is in use there`;
   const words = leak?.evidence.map(({ message }) => message).join('; ') ?? '';
   return `only one witness: ${words}. Look on ${held.attribute.secondary['node'] ?? 'its node'} that nothing uses it, then use --force`;
 }

@@ -14,7 +14,7 @@ export async function whyIp(ctx: Context, input: Input): Promise<ExitCode> {
   const ip = parseIp(input.args[0] ?? '');
   if (!ip.ok) return ctx.fail(2, `${input.args[0]}: ${ip.fault.message}`);
   return withLedger(ctx, input, async (ledger, client) => {
-    const words = await readWitnesses(client);
+    const words = await readWitnesses(client, ctx.now().getTime());
     if (!words.ok) return ctx.fail(1, words.fault);
     const facts = findAddress(ledger, ip.value);
     const { pods, nodes } = words.value;

@@ -146,10 +146,10 @@ describe('muslinctl ipam check', () => {
     const ran = await ipam('check');
     expect(ran.stdout).toBe(`\
 2 blocks, 2 affinities, 6 handles; 5 addresses in use.
-2 pods and 2 nodes.
+2 pods and 2 nodes, 0 of which tell what they have.
 3 addresses look leaked, 1 of them proven; 1 other problems.
-Proven means: the API server says that the pod and its node are both gone. No node was asked: muslinctl
-cannot hear their kernels. On a node that is there, nothing is proven; the pod may still run.
+Proven means that two agree: the API server, that the pod or its node is gone; and the node itself, in a report
+of the last five minutes, that it does not have the address, or its Node is gone too. One word is no proof: the pod may still run.
 Check complete; found 4 problems.
 `);
     expect(ran.code).toBe(1);
@@ -159,7 +159,7 @@ Check complete; found 4 problems.
   it('lists every problem with its witnesses, and what to do', async () => {
     expect((await ipam('check', '--show-problem-ips', '--fix-plan')).stdout).toBe(`\
 2 blocks, 2 affinities, 6 handles; 5 addresses in use.
-2 pods and 2 nodes.
+2 pods and 2 nodes, 0 of which tell what they have.
 3 addresses look leaked, 1 of them proven; 1 other problems.
   10.1.0.1 of web/gone looks leaked: there is no Pod web/gone
   10.1.0.16 of web/lost looks leaked, proven: there is no Pod web/lost; there is no Node n9
@@ -170,10 +170,37 @@ Plan:
   look on n1 that nothing uses 10.1.0.1, then: muslinctl ipam release --ip 10.1.0.1 --force
   look on n9 that nothing uses 10.1.0.17, then: muslinctl ipam release --ip 10.1.0.17 --force
   IPAMHandle k8s-pod-network.dangling counts 1 in 10.1.0.16/28, there are 0: once its pod is gone: muslinctl delete ipamhandle k8s-pod-network.dangling
-Proven means: the API server says that the pod and its node are both gone. No node was asked: muslinctl
-cannot hear their kernels. On a node that is there, nothing is proven; the pod may still run.
+Proven means that two agree: the API server, that the pod or its node is gone; and the node itself, in a report
+of the last five minutes, that it does not have the address, or its Node is gone too. One word is no proof: the pod may still run.
 Check complete; found 4 problems.
 `);
+  });
+
+  it('takes a node at its own word, while that is fresh and whole', async () => {
+    const report = (addresses: readonly string[], readAt: string, complete = 'True') => ({
+      metadata: { name: 'n1' },
+      status: { addresses, readAt, conditions: [{ type: 'Complete', status: complete }] },
+    });
+    const lines = async (told: object) => {
+      const server = await fakeApi({ ...CLUSTER, '/apis/muslin.dev/v1alpha1/addressnodestatuses': [told] });
+      const where = ['--kubeconfig', server.kubeconfig];
+      const shown = await muslinctl(['ipam', 'check', '--show-problem-ips', '--fix-plan', ...where]);
+      const freed = await muslinctl(['ipam', 'release', '--ip', '10.1.0.1', ...where]);
+      await server.close();
+      const about = shown.stdout.split('\n').filter(line => line.includes('10.1.0.1 '));
+      return [...about, freed.code === 0 ? 'freed' : freed.stderr.split(': ').slice(2).join(': ').trim()];
+    };
+    expect(await lines(report(['10.1.0.0'], '2026-03-01T11:58:00Z'))).toEqual([
+      '  10.1.0.1 of web/gone looks leaked, proven: there is no Pod web/gone; the kernel of n1 does not have 10.1.0.1',
+      'freed',
+    ]);
+    expect(await lines(report(['10.1.0.1'], '2026-03-01T11:00:00Z', 'False'))).toEqual([
+      '  10.1.0.1 of web/gone looks leaked: there is no Pod web/gone; but the kernel of n1 has 10.1.0.1',
+      '  leave 10.1.0.1 alone: the kernel of n1 has 10.1.0.1',
+      'the kernel of n1 has 10.1.0.1: it is in use there',
+    ]);
+    for (const old of [report([], '2026-03-01T11:50:00Z'), report([], '2026-03-01T11:59:00Z', 'False')])
+      expect((await lines(old)).at(-1)).toContain('only one witness: there is no Pod web/gone');
   });
 
   it('lists every address', async () => {
