@@ -1,5 +1,6 @@
 import type { Ip, Ip4, Prefix } from '@muslin/net';
-import { Rib } from './rib/rib.ts';
+import type { SendBytes } from './rib/out-group.ts';
+import { type BestPaths, Rib } from './rib/rib.ts';
 import type { Negotiated } from './session/negotiation.ts';
 import { type EndReason, SESSION_TIMERS, type SessionTimer } from './session/session-state.ts';
 import { BestOutputs } from './speaker/best-output.ts';
@@ -26,7 +27,7 @@ import { type LimitBroken, RouteExchange } from './speaker/route-exchange.ts';
 import type { Explanation, RouteView } from './speaker/route-view.ts';
 import type { RouteWindow } from './speaker/route-window.ts';
 import { TimerBook } from './speaker/timer-book.ts';
-import { DEFERRAL_TIMER, REACH_TIMER, timerId, timerParts } from './speaker/timer-id.ts';
+import { DEFERRAL_TIMER, REACH_TIMER, sessionTimerIds, timerId, timerParts } from './speaker/timer-id.ts';
 import { advertisedRoutes, bestRoutes, explainPrefix, receivedRoutes, viewPeer } from './speaker/views.ts';
 import { codesOf } from './wire/capability.ts';
 import { countMessages } from './wire/count-messages.ts';
@@ -78,7 +79,11 @@ export class Speaker {
   readonly #deferralTime: number;
   readonly #reachTime: number;
   /** Peers whose state may have changed in this call. */
-  readonly #touched = new Set<Peer>();
+  #touched: Peer[] = [];
+  readonly #sendBytes: SendBytes = (slot, bytes) => this.#send(slot, bytes);
+  readonly #tellBest = (best: BestPaths): void => {
+    this.#outputs.push(this.#bests.output(best));
+  };
   #outputs: Output[] = [];
   #now: number;
   #dials = 0;
@@ -99,7 +104,7 @@ export class Speaker {
     this.#reachTime = Math.min(options.reachTime ?? REACH_TIME, this.#deferralTime);
     this.#rib = new Rib(options.routerId, options.maxPaths ?? 16);
     this.#bests = new BestOutputs(this.#rib);
-    this.#exchange = new RouteExchange(this.#rib, this.#timers, (slot, bytes) => this.#send(slot, bytes));
+    this.#exchange = new RouteExchange(this.#rib, this.#timers, this.#sendBytes);
   }
 
   /** Adds a peer, or changes it: only what differs is touched, and a changed filter costs no session. */
@@ -265,7 +270,7 @@ export class Speaker {
     );
     const peer = newPeer(slot, config, sessions, this.#now);
     this.#peers.add(peer);
-    this.#touched.add(peer);
+    this.#touch(peer);
     if (config.enabled) peer.sessions.start();
     else peer.lastError = shutDownWords(config.shutdownText);
   }
@@ -277,7 +282,7 @@ export class Speaker {
     peer.config = config;
     this.#peers.moved(peer);
     this.#configure(peer);
-    this.#touched.add(peer);
+    this.#touch(peer);
     if (!config.enabled) {
       if (before.enabled) this.#stop(peer, cease(2, config.shutdownText), shutDownWords(config.shutdownText));
     } else if (!before.enabled) peer.sessions.start();
@@ -318,10 +323,9 @@ export class Speaker {
         if (silence !== undefined) peer().connectError = silence;
         this.#outputs.push({ kind: 'close', connection });
       },
-      setTimer: (session, timer, seconds) => {
-        this.#timers.set(timerId(id, session, timer), Math.ceil(this.#now + seconds * 1000));
-      },
-      clearTimer: (session, timer) => this.#timers.clear(timerId(id, session, timer)),
+      timersOf: session => sessionTimerIds(id, session),
+      setTimer: (timer, seconds) => this.#timers.set(timer, Math.ceil(this.#now + seconds * 1000)),
+      clearTimer: timer => this.#timers.clear(timer),
       established: (negotiated, connection) => this.#established(peer(), negotiated, connection),
       deliver: message => {
         const broken = this.#exchange.deliver(peer(), message, this.#now);
@@ -343,7 +347,7 @@ export class Speaker {
 
   #owner(connection: ConnectionId): Peer | undefined {
     const peer = this.#peers.ownerOf(connection);
-    if (peer !== undefined) this.#touched.add(peer);
+    if (peer !== undefined) this.#touch(peer);
     return peer;
   }
 
@@ -353,7 +357,7 @@ export class Speaker {
     const idle = peer?.sessions.leading.state.name === 'Idle';
     if (peer?.config.enabled && !(peer.held && idle)) {
       this.#peers.own(connection, peer);
-      this.#touched.add(peer);
+      this.#touch(peer);
       peer.history.accepted();
       peer.sessions.accepted(connection, input.localIp);
       return;
@@ -389,7 +393,7 @@ export class Speaker {
     const { owner, timer, peer: name } = timerParts(id);
     const peer = this.#peers.get(name);
     if (peer === undefined) return;
-    this.#touched.add(peer);
+    this.#touch(peer);
     if (owner === 'peer' && timer === 'stale') this.#exchange.staleTimeout(peer, this.#now);
     else if (owner === 'peer') this.#exchange.longLivedTimeout(peer, timer as RouteFamily);
     else peer.sessions.timerFired(owner as Session['name'], timer as SessionTimer);
@@ -403,7 +407,7 @@ export class Speaker {
   }
 
   #stop(peer: Peer, farewell: NotificationMessage | undefined, message: string, restartAfter?: number): void {
-    this.#touched.add(peer);
+    this.#touch(peer);
     peer.lastError = message;
     const said = farewell === undefined ? undefined : asHardReset(farewell, peer.live?.negotiated);
     peer.sessions.stop({
@@ -459,8 +463,9 @@ export class Speaker {
     }
     this.#decide();
     this.#exchange.drain(this.#deferral.ready());
-    for (const peer of this.#touched) this.#noteState(peer);
-    this.#touched.clear();
+    const touched = this.#touched;
+    if (touched.length > 0) this.#touched = [];
+    for (const peer of touched) this.#noteState(peer);
     this.#rib.sweep();
     const outputs = this.#outputs;
     this.#outputs = [];
@@ -468,11 +473,7 @@ export class Speaker {
   }
 
   #decide(): void {
-    this.#rib.flush(
-      this.#deferral.ready(),
-      (slot, bytes) => this.#send(slot, bytes),
-      best => this.#outputs.push(this.#bests.output(best)),
-    );
+    this.#rib.flush(this.#deferral.ready(), this.#sendBytes, this.#tellBest);
     this.#bests.forget();
   }
 
@@ -488,7 +489,14 @@ export class Speaker {
     for (const peer of this.#peers.all()) this.#configure(peer);
   }
 
+  #touch(peer: Peer): void {
+    if (peer.touched) return;
+    peer.touched = true;
+    this.#touched.push(peer);
+  }
+
   #noteState(peer: Peer): void {
+    peer.touched = false;
     const state = peer.sessions.leading.state.name;
     if (state === peer.state) return;
     const fell = state === 'Idle' || state === 'Active';

@@ -8,6 +8,9 @@ import { StoredColumns, storedPathHolds } from './stored-columns.ts';
 /** LOCAL_PREF of a route that carries none (RFC 4271 §9.1.1 leaves it to policy; 100 is what everybody uses). */
 export const DEFAULT_LOCAL_PREF = 100;
 
+/** A list beyond this is not kept for the next call. */
+const LONG_DYING = 1 << 16;
+
 /**
  * Every attribute set once. A set is kept as bytes in one arena, and what the decision compares is kept in columns,
  * so that a path costs a number and not an object. Ids are counted: `retain` and `release`; an id that nobody holds
@@ -44,7 +47,9 @@ export class AttributeTable {
   #filled = 0;
   /** Freed ids, each with the next one in `#start`. */
   #free = 0;
-  readonly #dying: number[] = [];
+  /** Sets to look at in `sweep`: the first `#dead` of these. */
+  #dying = new Int32Array(256);
+  #dead = 0;
   readonly #values = new Map<number, PathAttributes>();
   readonly #writer = new ByteWriter(1024);
   readonly #columns = new StoredColumns();
@@ -82,7 +87,7 @@ export class AttributeTable {
     this.#insert(id);
     this.#live++;
     // Nobody holds it yet: swept unless somebody retains it.
-    this.#dying.push(id);
+    this.#doom(id);
     return id;
   }
 
@@ -141,12 +146,18 @@ export class AttributeTable {
   release(id: number): void {
     if (id === 0) return;
     this.#references[id]! -= 1;
-    if ((this.#references[id] as number) === 0) this.#dying.push(id);
+    if ((this.#references[id] as number) === 0) this.#doom(id);
+  }
+
+  #doom(id: number): void {
+    if (this.#dead === this.#dying.length) this.#dying = grown(this.#dying, this.#dead * 2);
+    this.#dying[this.#dead++] = id;
   }
 
   /** Frees the sets that nobody holds. Ids seen before and not held are invalid afterwards. */
   sweep(): void {
-    for (const id of this.#dying) {
+    for (let i = 0; i < this.#dead; i++) {
+      const id = this.#dying[i] as number;
       if (this.#references[id] !== 0 || this.#size[id] === 0) continue;
       this.#wasted += this.#size[id] as number;
       this.#size[id] = 0;
@@ -154,8 +165,9 @@ export class AttributeTable {
       this.#free = id;
       this.#live--;
     }
-    this.#dying.length = 0;
-    this.#values.clear();
+    this.#dead = 0;
+    if (this.#dying.length > LONG_DYING) this.#dying = new Int32Array(256);
+    if (this.#values.size > 0) this.#values.clear();
     if (this.#wasted > 1 << 18 && this.#wasted > this.#used * 0.75) this.#compact();
   }
 

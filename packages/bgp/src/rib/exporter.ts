@@ -92,7 +92,7 @@ export class Exporter {
   /** Forgets what it found: ids that nobody retained are about to become invalid. */
   forget(): void {
     this.#lastKey = -1;
-    this.#cache.clear();
+    if (this.#cache.size > 0) this.#cache.clear();
   }
 
   #keep(key: number, result: number | Withheld): number | Withheld {

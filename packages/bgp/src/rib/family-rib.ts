@@ -159,6 +159,11 @@ export class FamilyRib {
     return this.#isDirty[entry] !== 1;
   }
 
+  /** Whether `settle` has something to decide. */
+  get isDirty(): boolean {
+    return this.#dirty.length > 0;
+  }
+
   /** Asks for a new decision on every prefix. */
   touchAll(): void {
     for (let entry = 1; entry < this.prefixes.end; entry++) if (this.prefixes.has(entry)) this.touch(entry);

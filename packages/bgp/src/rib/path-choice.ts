@@ -1,8 +1,11 @@
 import type { AttributeTable } from './attribute-table.ts';
+import { grown } from './column.ts';
 import type { PathTable } from './path-table.ts';
 import { MARK } from './stored-columns.ts';
 import type { PeerTable } from './peer-table.ts';
 import { compareAddress } from './rib-peer.ts';
+
+const NONE: readonly number[] = [];
 
 /**
  * The decision process of `decision.ts` over columns, without making objects: it runs for every change of every
@@ -10,11 +13,14 @@ import { compareAddress } from './rib-peer.ts';
  */
 export class PathChoice {
   /** After `choose`: the best path, then those that share its traffic, in the order of the decision. */
-  readonly equal: number[] = [];
+  equal: readonly number[] = NONE;
   readonly #attributes: AttributeTable;
   readonly #paths: PathTable;
   readonly #peers: PeerTable;
-  readonly #left: number[] = [];
+  readonly #only = [0];
+  /** Paths that are left: the first `#count`. An array that is cut short costs a call of the runtime. */
+  #left = new Int32Array(64);
+  #count = 0;
   readonly #most: number;
 
   /** `most`: how many paths may share the traffic of a prefix. */
@@ -29,33 +35,39 @@ export class PathChoice {
   choose(head: number): number {
     const { accepted, next } = this.#paths;
     const { cost } = this.#attributes;
-    const { equal } = this;
     if (head === 0 || next[head] === 0) {
       const id = head === 0 ? 0 : (accepted[head] as number);
-      const best = id === 0 || cost[id] === Number.POSITIVE_INFINITY ? 0 : head;
-      equal.length = best === 0 ? 0 : 1;
-      if (best !== 0) equal[0] = best;
-      return best;
+      return this.#alone(id === 0 || cost[id] === Number.POSITIVE_INFINITY ? 0 : head);
     }
-    const left = this.#left;
-    left.length = 0;
+    this.#count = 0;
     for (let path = head; path !== 0; path = next[path] as number) {
       const id = accepted[path] as number;
       if (id === 0 || cost[id] === Number.POSITIVE_INFINITY) continue;
-      const order = left.length === 0 ? 0 : this.#compareFirst(path, left[0] as number);
+      const order = this.#count === 0 ? 0 : this.#compareFirst(path, this.#left[0] as number);
       if (order > 0) continue;
-      if (order < 0) left.length = 0;
-      left.push(path);
+      if (order < 0) this.#count = 0;
+      if (this.#count === this.#left.length) this.#left = grown(this.#left, this.#count * 2);
+      this.#left[this.#count++] = path;
     }
-    equal.length = 0;
-    if (left.length > 1) {
+    if (this.#count > 1) {
       this.#dropHigherMed();
       this.#dropInternal();
       this.#dropFarther();
       this.#sort();
     }
-    for (let i = 0; i < left.length && i < this.#most; i++) equal.push(left[i] as number);
-    return left[0] ?? 0;
+    const most = Math.min(this.#count, this.#most);
+    const best = this.#count === 0 ? 0 : (this.#left[0] as number);
+    if (most < 2) return this.#alone(best);
+    const equal = [best];
+    for (let i = 1; i < most; i++) equal.push(this.#left[i] as number);
+    this.equal = equal;
+    return best;
+  }
+
+  #alone(best: number): number {
+    this.#only[0] = best;
+    this.equal = best === 0 ? NONE : this.#only;
+    return best;
   }
 
   /** Whether a path gets as far as a best one: up to MED, where paths begin to depend on each other. */
@@ -69,7 +81,7 @@ export class PathChoice {
   #sort(): void {
     const left = this.#left;
     let sorted = 1;
-    for (let i = 1; i < left.length; i++) {
+    for (let i = 1; i < this.#count; i++) {
       const path = left[i] as number;
       let at = sorted;
       while (at > 0 && this.#compareLast(left[at - 1] as number, path) > 0) at--;
@@ -78,7 +90,7 @@ export class PathChoice {
       for (let j = sorted - 1; j > at; j--) left[j] = left[j - 1] as number;
       left[at] = path;
     }
-    left.length = sorted;
+    this.#count = sorted;
   }
 
   /** Own route, last resort, LOCAL_PREF, AS path, ORIGIN: negative when `a` is better. */
@@ -103,16 +115,18 @@ export class PathChoice {
     const { med, neighbourAs } = this.#attributes;
     const first = med[accepted[left[0] as number] as number];
     let differs = false;
-    for (let i = 1; i < left.length; i++) differs ||= med[accepted[left[i] as number] as number] !== first;
+    for (let i = 1; i < this.#count; i++) differs ||= med[accepted[left[i] as number] as number] !== first;
     if (!differs) return;
-    const losers = left.filter(m => {
-      const a = accepted[m] as number;
-      return left.some(n => {
-        const b = accepted[n] as number;
+    const all = left.slice(0, this.#count);
+    this.#count = 0;
+    for (const path of all) {
+      const a = accepted[path] as number;
+      const loses = all.some(other => {
+        const b = accepted[other] as number;
         return neighbourAs[a] === neighbourAs[b] && (med[b] as number) < (med[a] as number);
       });
-    });
-    for (const path of losers) left.splice(left.indexOf(path), 1);
+      if (!loses) left[this.#count++] = path;
+    }
   }
 
   #dropInternal(): void {
@@ -120,10 +134,11 @@ export class PathChoice {
     const { slot } = this.#paths;
     let kept = 0;
     // Compacting in place loses nothing as long as somebody from outside was found.
-    for (const path of left) {
+    for (let i = 0; i < this.#count; i++) {
+      const path = left[i] as number;
       if (this.#peers.get(slot[path] as number).kind !== 'ibgp') left[kept++] = path;
     }
-    if (kept > 0) left.length = kept;
+    if (kept > 0) this.#count = kept;
   }
 
   #dropFarther(): void {
@@ -131,10 +146,14 @@ export class PathChoice {
     const { accepted } = this.#paths;
     const { cost } = this.#attributes;
     let least = Number.POSITIVE_INFINITY;
-    for (const path of left) least = Math.min(least, cost[accepted[path] as number] as number);
+    for (let i = 0; i < this.#count; i++)
+      least = Math.min(least, cost[accepted[left[i] as number] as number] as number);
     let kept = 0;
-    for (const path of left) if (cost[accepted[path] as number] === least) left[kept++] = path;
-    left.length = kept;
+    for (let i = 0; i < this.#count; i++) {
+      const path = left[i] as number;
+      if (cost[accepted[path] as number] === least) left[kept++] = path;
+    }
+    this.#count = kept;
   }
 
   /** Router ID, cluster list, peer address, path identifier. */

@@ -1,39 +1,60 @@
 import { parseIp } from '@muslin/net';
 import type { AttributeTable } from './attribute-table.ts';
-import type { ImportTreatment } from './import-rules.ts';
+import { importDependsOnPrefix, type ImportTreatment } from './import-rules.ts';
 import { MARK } from './stored-columns.ts';
 
 /**
- * Whether `importRoute` would take a stored set in as it is, told from columns alone. False means “ask `importRoute`”,
- * so only certainty counts. Nearly every route of a full table is such a one.
+ * Whether `importRoute` would take a stored set in as it is, told from columns alone. Nearly every route of a full table
+ * is such a one. What follows from the treatment is worked out once, when it is another than the last.
  */
-export function takenAsItIs(table: AttributeTable, id: number, treatment: ImportTreatment): boolean {
-  const { external, localAs } = treatment;
-  if ((table.marks[id] as number) & MARK.rare) return false;
-  if (treatment.policy.rules.length > 0 || treatment.policy.otherwise !== 'accept') return false;
-  if (treatment.prependLocalAs || treatment.gracefulShutdown) return false;
-  if (external) {
-    if (treatment.role !== undefined) return false;
-    if (treatment.honourGracefulShutdown && (table.marks[id] as number) & MARK.wellKnown) return false;
-    if (treatment.enforceFirstAs && table.neighbourAs[id] !== treatment.remoteAs) return false;
+export class QuickImport {
+  /** Whether routes with the same attributes may fare differently. */
+  dependsOnPrefix = false;
+  readonly #table: AttributeTable;
+  #treatment: ImportTreatment | undefined;
+  /** The treatment changes and refuses nothing by itself. */
+  #plain = false;
+  /** Our own IPv4 addresses on the session, as numbers. */
+  #ownHops: readonly number[] = [];
+
+  constructor(table: AttributeTable) {
+    this.#table = table;
   }
-  if (table.clusterLength[id] !== 0 || table.originatorId[id] === treatment.routerId.bits) return false;
-  if (table.pathHolds(id, localAs)) return false;
-  if (treatment.speakerAs !== undefined && table.pathHolds(id, treatment.speakerAs)) return false;
-  return !ownHops(treatment).includes(table.hop[id] as number);
-}
 
-const hopsOf = new WeakMap<ImportTreatment, readonly number[]>();
-
-/** Our own IPv4 addresses on a session, as numbers. */
-function ownHops(treatment: ImportTreatment): readonly number[] {
-  let hops = hopsOf.get(treatment);
-  if (hops === undefined) {
-    hops = [...treatment.ownAddresses].flatMap(text => {
+  /** Says whose routes are next. */
+  follow(treatment: ImportTreatment): void {
+    if (treatment === this.#treatment) return;
+    this.#treatment = treatment;
+    const { policy, external, role } = treatment;
+    this.dependsOnPrefix = importDependsOnPrefix(treatment);
+    this.#plain =
+      policy.rules.length === 0 &&
+      policy.otherwise === 'accept' &&
+      !treatment.prependLocalAs &&
+      !treatment.gracefulShutdown &&
+      !(external && role !== undefined);
+    this.#ownHops = [...treatment.ownAddresses].flatMap(text => {
       const ip = parseIp(text);
       return ip.ok && ip.value.family === 4 ? [ip.value.bits] : [];
     });
-    hopsOf.set(treatment, hops);
   }
-  return hops;
+
+  /** False means “ask `importRoute`”, so only certainty counts. */
+  takes(id: number): boolean {
+    const treatment = this.#treatment;
+    const table = this.#table;
+    if (treatment === undefined || !this.#plain) return false;
+    const marks = table.marks[id] as number;
+    if (marks & MARK.rare) return false;
+    if (treatment.external) {
+      if (treatment.honourGracefulShutdown && marks & MARK.wellKnown) return false;
+      if (treatment.enforceFirstAs && table.neighbourAs[id] !== treatment.remoteAs) return false;
+    }
+    if (table.clusterLength[id] !== 0 || table.originatorId[id] === treatment.routerId.bits) return false;
+    if (table.pathHolds(id, treatment.localAs)) return false;
+    if (treatment.speakerAs !== undefined && table.pathHolds(id, treatment.speakerAs)) return false;
+    const hop = table.hop[id] as number;
+    for (const own of this.#ownHops) if (own === hop) return false;
+    return true;
+  }
 }

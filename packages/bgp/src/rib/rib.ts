@@ -15,13 +15,13 @@ import { AddPathGroup } from './add-path-group.ts';
 import { AttributeTable } from './attribute-table.ts';
 import { type ExportTreatment, treatmentKey } from './export-rules.ts';
 import { FamilyRib } from './family-rib.ts';
-import { importDependsOnPrefix, type ImportTreatment, importRoute } from './import-rules.ts';
+import { type ImportTreatment, importRoute } from './import-rules.ts';
 import { EXCLUSIONS, STALE } from './path-table.ts';
 import { MARK } from './stored-columns.ts';
 import type { OutGroup, SendBytes } from './out-group.ts';
 import { PeerTable } from './peer-table.ts';
 import type { RibPeer } from './rib-peer.ts';
-import { takenAsItIs } from './quick-import.ts';
+import { QuickImport } from './quick-import.ts';
 import { UpdateGroup } from './update-group.ts';
 
 const NOT_UNICAST = EXCLUSIONS.indexOf('not-unicast');
@@ -43,6 +43,7 @@ export class Rib {
   readonly attributes: AttributeTable = new AttributeTable();
   readonly peers: PeerTable;
   readonly families: PerFamily<FamilyRib>;
+  readonly #quick = new QuickImport(this.attributes);
   readonly #walk = new NlriWalk(emptyNlri('ipv4-unicast'));
   readonly #groups: PerFamily<Map<string, OutGroup>> = perFamily(() => new Map());
   readonly #groupOf: PerFamily<Map<number, OutGroup>> = perFamily(() => new Map());
@@ -204,8 +205,8 @@ export class Rib {
   flush(families: readonly RouteFamily[], send: SendBytes, changed: (best: BestPaths) => void): void {
     for (const family of families) {
       const rib = this.families[family];
+      if (!rib.isDirty) continue;
       const settled = rib.settle((entry, paths) => changed({ family, entry, paths }));
-      if (settled.length === 0) continue;
       for (const group of this.#groups[family].values()) group.update(settled, send);
       rib.release(settled);
     }
@@ -245,11 +246,13 @@ export class Rib {
     treatment: ImportTreatment,
   ): void {
     const { words } = rib.prefixes;
-    const perPrefix = importDependsOnPrefix(treatment);
+    const quick = this.#quick;
+    quick.follow(treatment);
+    const perPrefix = quick.dependsOnPrefix;
     const most = treatment.mostReceived?.[rib.family] ?? Number.POSITIVE_INFINITY;
     let accepted = received;
     let exclusion = 0;
-    let judged = !perPrefix && takenAsItIs(this.attributes, received, treatment);
+    let judged = !perPrefix && quick.takes(received);
     while (walk.next()) {
       const { word0, word1, word2, word3, length } = walk;
       if (perPrefix || !judged) {

@@ -49,6 +49,7 @@ export class RouteBatch {
 
   /** Packs everything, withdrawals first, and empties the batch. */
   pack(packer: UpdatePacker): PackedRoutes {
+    if (this.#buckets === 1) return this.#packOne(packer);
     const offsets: number[] = [];
     let at = 0;
     for (let bucket = 0; bucket < this.#buckets; bucket++) {
@@ -66,8 +67,7 @@ export class RouteBatch {
         if ((id === 0) !== withdrawals) continue;
         const end = offsets[bucket] as number;
         const start = end - (this.#sizes[bucket] as number);
-        if (id === 0) packer.withdraw(this.#sorted, undefined, start, end);
-        else packer.announce(id, this.#sorted, undefined, start, end);
+        append(packer, id, this.#sorted, start, end);
         const source = this.#sources[bucket] as number;
         if (sources.at(-1) === source) ends[ends.length - 1] = packer.length;
         else {
@@ -79,6 +79,15 @@ export class RouteBatch {
     this.#count = 0;
     this.#buckets = 0;
     return { bytes: packer.take(), sources, ends };
+  }
+
+  /** Routes that share everything are in order already: a single announcement is. */
+  #packOne(packer: UpdatePacker): PackedRoutes {
+    append(packer, this.#ids[0] as number, this.#entries, 0, this.#count);
+    this.#count = 0;
+    this.#buckets = 0;
+    const bytes = packer.take();
+    return { bytes, sources: [this.#sources[0] as number], ends: [bytes.length] };
   }
 
   /** The scratch column may hold anything: a bucket is believed only when it says the same itself. */
@@ -119,10 +128,18 @@ export class RouteBatch {
   }
 }
 
-/** What a member gets of packed routes: all but what it told us itself. */
-export function withoutSource(packed: PackedRoutes, slot: number): Uint8Array {
+function append(packer: UpdatePacker, id: number, entries: Int32Array, start: number, end: number): void {
+  if (id === 0) packer.withdraw(entries, undefined, start, end);
+  else packer.announce(id, entries, undefined, start, end);
+}
+
+/** What a member gets of packed routes: all but what it told us itself; undefined when there is nothing else. */
+export function withoutSource(packed: PackedRoutes, slot: number): Uint8Array | undefined {
   const { bytes, sources, ends } = packed;
-  if (!sources.includes(slot)) return bytes;
+  let own = 0;
+  for (let i = 0; i < sources.length; i++) if (sources[i] === slot) own++;
+  if (own === 0) return bytes;
+  if (own === sources.length) return undefined;
   const rest: Uint8Array[] = [];
   sources.forEach((source, i) => {
     if (source !== slot) rest.push(bytes.subarray(i === 0 ? 0 : ends[i - 1], ends[i]));

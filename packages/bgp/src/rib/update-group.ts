@@ -10,6 +10,8 @@ import { PrefixQueue } from './prefix-queue.ts';
 import { NO_SLOT, RouteBatch, withoutSource } from './route-batch.ts';
 import { UpdatePacker } from './update-packer.ts';
 
+const NOBODY: readonly GroupMember[] = [];
+
 /**
  * Adj-RIB-Out of all peers that are treated alike, for one family: what each prefix was last sent with, and which
  * peer it came from (that peer doesn't get it). A change is encoded once; a member that is behind has a queue.
@@ -20,7 +22,9 @@ export class UpdateGroup implements OutGroup {
   readonly #attributes: AttributeTable;
   readonly #packer: UpdatePacker;
   readonly #exporter: Exporter;
-  readonly #members = new Map<number, GroupMember>();
+  /** By slot, and all of them. */
+  readonly #bySlot: (GroupMember | undefined)[] = [];
+  #members: readonly GroupMember[] = [];
   readonly #batch: RouteBatch;
   /** What only one member sees of an update, by its slot. */
   readonly #extra = new Map<number, RouteBatch>();
@@ -46,11 +50,11 @@ export class UpdateGroup implements OutGroup {
   }
 
   get size(): number {
-    return this.#members.size;
+    return this.#members.length;
   }
 
   member(slot: number): GroupMember | undefined {
-    return this.#members.get(slot);
+    return this.#bySlot[slot];
   }
 
   join(slot: number): void {
@@ -74,7 +78,7 @@ export class UpdateGroup implements OutGroup {
   }
 
   refresh(slot: number, send?: SendBytes): void {
-    const member = this.#members.get(slot);
+    const member = this.#bySlot[slot];
     if (member === undefined || !member.beginRefresh(send !== undefined)) return;
     if (send !== undefined) {
       this.#packer.refreshMark(1);
@@ -84,13 +88,14 @@ export class UpdateGroup implements OutGroup {
   }
 
   leave(slot: number): void {
-    this.#members.get(slot)?.clear();
-    this.#members.delete(slot);
+    this.#bySlot[slot]?.clear();
+    this.#bySlot[slot] = undefined;
+    this.#members = this.#members.filter(member => member.slot !== slot);
     this.#extra.delete(slot);
   }
 
   dispose(): void {
-    for (const slot of [...this.#members.keys()]) this.leave(slot);
+    for (const { slot } of this.#members) this.leave(slot);
     for (let entry = 1; entry < this.#sent.length; entry++)
       this.#attributes.release(this.#sent[entry] as number);
     this.#sent.fill(0);
@@ -120,7 +125,8 @@ export class UpdateGroup implements OutGroup {
 
   update(entries: readonly number[], send: SendBytes): void {
     this.#ensure();
-    const behind = [...this.#members.values()].filter(member => !member.inStep);
+    let behind = NOBODY;
+    for (const member of this.#members) if (!member.inStep) behind = [...behind, member];
     for (const entry of entries) {
       const old = this.#sent[entry] as number;
       const oldSource = old === 0 ? NO_SLOT : (this.#source[entry] as number);
@@ -144,7 +150,7 @@ export class UpdateGroup implements OutGroup {
   }
 
   drain(slot: number, limit: number, send: SendBytes): boolean {
-    const member = this.#members.get(slot);
+    const member = this.#bySlot[slot];
     if (member === undefined) return true;
     const batch = this.#batch;
     const taken: number[] = [];
@@ -165,7 +171,8 @@ export class UpdateGroup implements OutGroup {
 
   #addMember(slot: number): GroupMember {
     const member = new GroupMember(slot, this.#rib, new PrefixQueue(), key => key);
-    this.#members.set(slot, member);
+    this.#bySlot[slot] = member;
+    this.#members = [...this.#members, member];
     return member;
   }
 
@@ -183,12 +190,12 @@ export class UpdateGroup implements OutGroup {
   }
 
   #memberSlot(source: number): number {
-    return this.#members.has(source) ? source : NO_SLOT;
+    return this.#bySlot[source] === undefined ? NO_SLOT : source;
   }
 
   /** Attribute set 0 withdraws. */
   #single(slot: number, entry: number, attributes: number): void {
-    const member = this.#members.get(slot);
+    const member = this.#bySlot[slot];
     if (member === undefined || !member.inStep) return;
     let batch = this.#extra.get(slot);
     if (batch === undefined) {
@@ -201,11 +208,11 @@ export class UpdateGroup implements OutGroup {
   /** One encoding for all members that keep up, but for what each told us itself. */
   #sendBatch(send: SendBytes): void {
     const packed = this.#batch.size > 0 ? this.#batch.pack(this.#packer) : undefined;
-    for (const member of this.#members.values()) {
+    for (const member of this.#members) {
       if (!member.inStep) continue;
       const bytes = packed === undefined ? undefined : withoutSource(packed, member.slot);
-      if (bytes !== undefined && bytes.length > 0) send(member.slot, bytes);
-      const extra = this.#extra.get(member.slot);
+      if (bytes !== undefined) send(member.slot, bytes);
+      const extra = this.#extra.size === 0 ? undefined : this.#extra.get(member.slot);
       if (extra !== undefined && extra.size > 0) send(member.slot, extra.pack(this.#packer).bytes);
     }
   }

@@ -14,6 +14,10 @@ import type { PrefixTable } from './prefix-table.ts';
 const ROOM = HEADER_LENGTH + 4 + 4 + 37 + 21;
 /** A buffer beyond this is not kept for the next call. */
 const KEPT = 1 << 18;
+/** Octets that get no memory of their own: whoever writes them to a socket would wait for it. */
+const SHORT = 512;
+const POOL = 8192;
+const NOTHING = new Uint8Array(0);
 
 /**
  * Packs routes of one family into as few UPDATE messages as fit (RFC 4271 §9.2). Writes octets into one buffer by
@@ -26,6 +30,9 @@ export class UpdatePacker {
   readonly #addPath: boolean;
   readonly #block = new ByteWriter(512);
   #out = new Uint8Array(8192);
+  /** Short results, one behind the other; what was given away is never written again. */
+  #pool = new ArrayBuffer(0);
+  #pooled = POOL;
   #at = 0;
 
   constructor(attributes: AttributeTable, prefixes: PrefixTable, options: WireOptions) {
@@ -151,9 +158,22 @@ export class UpdatePacker {
 
   /** What was appended since the last call. */
   take(): Uint8Array {
-    const bytes = this.#out.slice(0, this.#at);
+    const out = this.#out;
+    const length = this.#at;
     this.#at = 0;
-    if (this.#out.length > KEPT) this.#out = new Uint8Array(8192);
+    if (length > SHORT) {
+      const bytes = out.slice(0, length);
+      if (out.length > KEPT) this.#out = new Uint8Array(8192);
+      return bytes;
+    }
+    if (length === 0) return NOTHING;
+    if (this.#pooled + length > POOL) {
+      this.#pool = new ArrayBuffer(POOL);
+      this.#pooled = 0;
+    }
+    const bytes = new Uint8Array(this.#pool, this.#pooled, length);
+    for (let i = 0; i < length; i++) bytes[i] = out[i] as number;
+    this.#pooled += length;
     return bytes;
   }
 

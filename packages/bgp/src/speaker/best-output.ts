@@ -1,4 +1,5 @@
-import { ip4 } from '@muslin/net';
+import { ip4, sameIp } from '@muslin/net';
+import type { PathTable } from '../rib/path-table.ts';
 import type { BestPaths, Rib } from '../rib/rib.ts';
 import { MARK } from '../rib/stored-columns.ts';
 import { linkBandwidth } from '../wire/extended-community.ts';
@@ -14,6 +15,8 @@ export class BestOutputs {
   readonly #rib: Rib;
   /** Plain ways of weight 1, by source and IPv4 next hop; each alone in a list. */
   readonly #plain = new Map<number, readonly [BestNextHop]>();
+  #lastKey = -1;
+  #last: readonly [BestNextHop] | undefined;
 
   constructor(rib: Rib) {
     this.#rib = rib;
@@ -32,33 +35,43 @@ export class BestOutputs {
 
   /** To be called before peers change. */
   forget(): void {
-    this.#plain.clear();
+    this.#lastKey = -1;
+    if (this.#plain.size > 0) this.#plain.clear();
   }
 
   /** The common case, cheaply: IPv4 ways of equal weight. */
   #plainHops(family: BestPaths['family'], paths: BestPaths['paths']): readonly BestNextHop[] | undefined {
-    const { slot, accepted } = this.#rib.families[family].paths;
-    const { hop, marks } = this.#rib.attributes;
+    const table = this.#rib.families[family].paths;
+    if (paths.length === 1) return this.#plainWay(table, paths[0] as number);
     const hops: BestNextHop[] = [];
     for (const path of paths) {
-      const id = accepted[path] as number;
-      const bits = hop[id] as number;
-      if (bits === 0 || (marks[id] as number) & MARK.extended) return undefined;
-      const alone = this.#plainHop(slot[path] as number, bits);
-      if (paths.length === 1) return alone;
+      const alone = this.#plainWay(table, path);
+      if (alone === undefined) return undefined;
       // Two reflectors tell of the same way twice.
-      if (!hops.some(known => known.ip.family === 4 && known.ip.bits === bits)) hops.push(alone[0]);
+      if (!hops.some(known => sameIp(known.ip, alone[0].ip))) hops.push(alone[0]);
     }
     return hops;
   }
 
+  #plainWay({ slot, accepted }: PathTable, path: number): readonly [BestNextHop] | undefined {
+    const { hop, marks } = this.#rib.attributes;
+    const id = accepted[path] as number;
+    const bits = hop[id] as number;
+    if (bits === 0 || (marks[id] as number) & MARK.extended) return undefined;
+    return this.#plainHop(slot[path] as number, bits);
+  }
+
   #plainHop(slot: number, bits: number): readonly [BestNextHop] {
     const key = slot * 2 ** 32 + bits;
-    let alone = this.#plain.get(key);
+    if (key === this.#lastKey && this.#last !== undefined) return this.#last;
+    // The first one of a call has no need of the map, and is mostly the only one.
+    let alone = this.#lastKey === -1 ? undefined : this.#plain.get(key);
     if (alone === undefined) {
       alone = [{ ip: ip4(bits), peer: this.#rib.peers.get(slot).id, weight: 1 }];
-      this.#plain.set(key, alone);
+      if (this.#lastKey !== -1) this.#plain.set(key, alone);
     }
+    this.#lastKey = key;
+    this.#last = alone;
     return alone;
   }
 

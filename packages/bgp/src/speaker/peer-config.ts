@@ -114,6 +114,9 @@ export type FullPeerConfig = PeerConfig &
     >
   >;
 
+/** No family has a limit: told from others at a glance. */
+export const NO_LIMITS: FullPeerConfig['prefixLimit'] = {};
+
 /** Fills the defaults in: the only place where they exist. */
 export function withDefaults(config: PeerConfig): FullPeerConfig {
   return {
@@ -131,7 +134,7 @@ export function withDefaults(config: PeerConfig): FullPeerConfig {
     enforceFirstAs: true,
     importPolicy: ACCEPT_ALL,
     exportPolicy: ACCEPT_ALL,
-    prefixLimit: {},
+    prefixLimit: NO_LIMITS,
     gracefulShutdown: false,
     gracefulRestartTime: 120,
     longLivedTime: 0,

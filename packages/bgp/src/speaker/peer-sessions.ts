@@ -11,14 +11,9 @@ import type { Negotiated } from '../session/negotiation.ts';
 import { stepSession } from '../session/session.ts';
 import type { SessionConfig } from '../session/session-config.ts';
 import type { SessionEvent } from '../session/session-event.ts';
-import {
-  type EndReason,
-  IDLE,
-  STATE_NAMES,
-  type SessionState,
-  type SessionTimer,
-} from '../session/session-state.ts';
+import { type EndReason, IDLE, STATE_NAMES, type SessionState } from '../session/session-state.ts';
 import type { ConnectionId } from './input.ts';
+import type { SessionTimerIds } from './timer-id.ts';
 
 /** A TCP connection of a session. */
 export interface Connection {
@@ -33,6 +28,8 @@ export interface Connection {
 /** One of at most two sessions with a peer: the one that dials, and one for a call that came meanwhile. */
 export interface Session {
   readonly name: 'first' | 'second';
+  /** What its timers are called. */
+  readonly timers: SessionTimerIds;
   state: SessionState;
   connection: Connection | undefined;
 }
@@ -43,8 +40,9 @@ export interface SessionHost {
   readonly dial: () => ConnectionId;
   readonly transmit: (connection: ConnectionId, bytes: Uint8Array) => void;
   readonly hangUp: (connection: ConnectionId) => void;
-  readonly setTimer: (session: Session['name'], timer: SessionTimer, seconds: number) => void;
-  readonly clearTimer: (session: Session['name'], timer: SessionTimer) => void;
+  readonly timersOf: (session: Session['name']) => SessionTimerIds;
+  readonly setTimer: (id: string, seconds: number) => void;
+  readonly clearTimer: (id: string) => void;
   readonly established: (negotiated: Negotiated, connection: Connection) => void;
   readonly deliver: (message: UpdateMessage | RouteRefreshMessage) => void;
   readonly ended: (reason: EndReason, established: boolean) => void;
@@ -57,13 +55,14 @@ export interface SessionHost {
 export class PeerSessions {
   config: SessionConfig;
   readonly #host: SessionHost;
-  readonly #first: Session = { name: 'first', state: IDLE, connection: undefined };
+  readonly #first: Session;
   #second: Session | undefined;
   readonly #plain = new PlainUpdate();
 
   constructor(config: SessionConfig, host: SessionHost) {
     this.config = config;
     this.#host = host;
+    this.#first = { name: 'first', timers: host.timersOf('first'), state: IDLE, connection: undefined };
   }
 
   /** The most advanced session. */
@@ -78,7 +77,8 @@ export class PeerSessions {
   }
 
   get established(): Session | undefined {
-    return this.all.find(s => s.state.name === 'Established');
+    if (this.#first.state.name === 'Established') return this.#first;
+    return this.#second?.state.name === 'Established' ? this.#second : undefined;
   }
 
   start(): void {
@@ -123,7 +123,8 @@ export class PeerSessions {
       this.#step(this.#second, { kind: 'collisionLost' });
     }
     const retries = this.#first.state.retries;
-    const second: Session = { name: 'second', state: { name: 'Active', retries }, connection };
+    const timers = this.#host.timersOf('second');
+    const second: Session = { name: 'second', timers, state: { name: 'Active', retries }, connection };
     if (this.#second !== undefined)
       throw new Error('an established second session leaves the first one free');
     this.#second = second;
@@ -140,7 +141,7 @@ export class PeerSessions {
     this.#step(session, event);
   }
 
-  timerFired(name: Session['name'], timer: SessionTimer): void {
+  timerFired(name: Session['name'], timer: keyof SessionTimerIds): void {
     const session = this.all.find(s => s.name === name);
     if (session !== undefined) this.#step(session, { kind: 'timerFired', timer });
   }
@@ -158,7 +159,7 @@ export class PeerSessions {
       ) {
         // What `stepSession` says to an UPDATE when Established (RFC 4271 §8.2.2), once for all that came together.
         const { holdTime } = session.state.negotiated;
-        if (!heard && holdTime > 0) this.#host.setTimer(session.name, 'hold', holdTime);
+        if (!heard && holdTime > 0) this.#host.setTimer(session.timers.hold, holdTime);
         heard = true;
         this.#host.deliverPlain(this.#plain);
         continue;
@@ -225,7 +226,8 @@ export class PeerSessions {
   }
 
   #of(connection: ConnectionId): Session | undefined {
-    return this.all.find(s => s.connection?.id === connection);
+    if (this.#first.connection?.id === connection) return this.#first;
+    return this.#second?.connection?.id === connection ? this.#second : undefined;
   }
 
   #step(session: Session, event: SessionEvent): void {
@@ -249,11 +251,11 @@ export class PeerSessions {
         case 'setTimer':
           // Only the first session dials again by itself.
           if (session.name === 'first' || effect.timer !== 'idleHold') {
-            this.#host.setTimer(session.name, effect.timer, effect.after);
+            this.#host.setTimer(session.timers[effect.timer], effect.after);
           }
           break;
         case 'clearTimer':
-          this.#host.clearTimer(session.name, effect.timer);
+          this.#host.clearTimer(session.timers[effect.timer]);
           break;
         case 'established':
           this.#establish(session, effect.negotiated);
@@ -277,7 +279,7 @@ export class PeerSessions {
     if (this.#second?.state.name !== 'Established') return;
     if (first.connection === undefined && first.state.name !== 'Idle') {
       this.#step(first, { kind: 'stop', message: 'the other session is established' });
-    } else if (first.state.name === 'Idle') this.#host.clearTimer('first', 'idleHold');
+    } else if (first.state.name === 'Idle') this.#host.clearTimer(first.timers.idleHold);
   }
 
   /** A second session that ended is forgotten, and the first one dials again. */
@@ -285,11 +287,11 @@ export class PeerSessions {
     if (session !== this.#second || rank(session) >= rank({ state: { name: 'OpenSent', retries: 0 } }))
       return;
     this.#second = undefined;
-    this.#host.clearTimer('second', 'connectRetry');
+    this.#host.clearTimer(session.timers.connectRetry);
     if (event.kind === 'stop' || this.#first.state.name !== 'Idle') return;
     const retries = session.state.retries;
     this.#first.state = { name: 'Idle', retries };
-    this.#host.setTimer('first', 'idleHold', this.config.idleHoldTime);
+    this.#host.setTimer(this.#first.timers.idleHold, this.config.idleHoldTime);
   }
 
   #establish(session: Session, negotiated: Negotiated): void {

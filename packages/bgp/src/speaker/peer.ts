@@ -56,6 +56,8 @@ export interface Peer {
   readonly longStale: Set<RouteFamily>;
   /** It broke its prefix limit: while Idle its calls are refused too, or it would be back at once. */
   held: boolean;
+  /** Its state may have changed in this call. */
+  touched: boolean;
 }
 
 function noMessages(): Record<Message['kind'], number> {
@@ -83,6 +85,7 @@ export function newPeer(slot: number, config: FullPeerConfig, sessions: PeerSess
     stale: new Set(),
     longStale: new Set(),
     held: false,
+    touched: false,
   };
 }
 

@@ -5,11 +5,13 @@ import type { Peer } from './peer.ts';
 /** The families that a restarted speaker does not decide yet, because peers have still to tell what they have (RFC 4724 §4.1). */
 export class RestartDeferral {
   readonly #waiting: Set<RouteFamily>;
+  #ready: readonly RouteFamily[] = [];
   /** Peers that have not answered yet are not waited for any longer. */
   late = false;
 
   constructor(restarting: boolean) {
     this.#waiting = new Set(restarting ? ALL_FAMILIES : []);
+    this.#changed();
   }
 
   /** Whether nothing is waited for. */
@@ -19,7 +21,7 @@ export class RestartDeferral {
 
   /** Families that are decided and sent. */
   ready(): readonly RouteFamily[] {
-    return ALL_FAMILIES.filter(family => !this.#waiting.has(family));
+    return this.#ready;
   }
 
   /** Looks at the peers again; gives the families that need not wait any longer. */
@@ -29,6 +31,7 @@ export class RestartDeferral {
       family => !peers.some(peer => mustWaitFor(peer, family, this.late)),
     );
     for (const family of done) this.#waiting.delete(family);
+    this.#changed();
     return done;
   }
 
@@ -36,6 +39,11 @@ export class RestartDeferral {
   giveUp(): readonly RouteFamily[] {
     const done = [...this.#waiting];
     this.#waiting.clear();
+    this.#changed();
     return done;
+  }
+
+  #changed(): void {
+    this.#ready = ALL_FAMILIES.filter(family => !this.#waiting.has(family));
   }
 }

@@ -15,6 +15,7 @@ import {
   STALE_TIME,
 } from './graceful-restart.ts';
 import { exportTreatmentOf, importTreatmentOf, type Peer, ribPeerOf, type SpeakerSettings } from './peer.ts';
+import { NO_LIMITS } from './peer-config.ts';
 import type { Connection } from './peer-sessions.ts';
 import type { TimerBook } from './timer-book.ts';
 import { timerId } from './timer-id.ts';
@@ -113,7 +114,7 @@ export class RouteExchange {
     const { live } = peer;
     if (live === undefined) return undefined;
     this.#rib.receivePlain(peer.slot, update, live.importTreatment);
-    if (update.routesEnd === update.routesStart) return undefined;
+    if (update.routesEnd === update.routesStart || peer.config.prefixLimit === NO_LIMITS) return undefined;
     this.#noteFull(peer, 'ipv4-unicast');
     return this.brokenLimit(peer);
   }
@@ -130,6 +131,7 @@ export class RouteExchange {
 
   /** RFC 4271 §6.7: counts what was received, whether it is used or not. */
   brokenLimit(peer: Peer): LimitBroken | undefined {
+    if (peer.config.prefixLimit === NO_LIMITS) return undefined;
     for (const family of ALL_FAMILIES) {
       const limit = peer.config.prefixLimit[family];
       if (limit === undefined) continue;
@@ -195,6 +197,7 @@ export class RouteExchange {
 
   /** Gives the peers that are behind as much as they take. */
   drain(families: readonly RouteFamily[]): void {
+    if (this.#behind.size === 0) return;
     for (const peer of this.#behind) {
       let done = true;
       for (const family of ALL_FAMILIES) {

@@ -1,3 +1,4 @@
+import { SESSION_TIMERS, type SessionTimer } from '../session/session-state.ts';
 import type { Session } from './peer-sessions.ts';
 
 /** Bounds the time that a restarted speaker waits for its peers. */
@@ -8,6 +9,15 @@ export const REACH_TIMER = 'speaker/reach';
 /** `owner/timer/peer`: the peer's name comes last because it may hold anything. `owner` is a session or the peer itself. */
 export function timerId(peer: string, owner: Session['name'] | 'peer', timer: string): string {
   return `${owner}/${timer}/${peer}`;
+}
+
+/** The names of a session's timers: made once, since the hold timer is set with every message. */
+export type SessionTimerIds = Readonly<Record<SessionTimer, string>>;
+
+/** See `SessionTimerIds`. */
+export function sessionTimerIds(peer: string, session: Session['name']): SessionTimerIds {
+  const ids = SESSION_TIMERS.map(timer => [timer, timerId(peer, session, timer)] as const);
+  return Object.fromEntries(ids) as Record<SessionTimer, string>;
 }
 
 /** Takes an id apart. */

@@ -16,6 +16,8 @@ const TYPES: Readonly<Record<number, { readonly least: number; readonly most?: n
   5: { least: 19 },
 };
 
+const NOTHING = new Uint8Array(0);
+
 /** One whole message without its header. `body` is a view that stays valid until the next `push`. */
 export interface Frame {
   readonly type: number;
@@ -29,7 +31,7 @@ export interface Frame {
 export class Framer {
   /** Largest message accepted; raised when both sides agreed on RFC 8654. */
   maxLength = MAX_MESSAGE;
-  #bytes: Uint8Array = new Uint8Array(0);
+  #bytes: Uint8Array = NOTHING;
   #offset = 0;
   #fault: ResetFault | undefined;
 
@@ -65,6 +67,11 @@ export class Framer {
     const bytes = this.#bytes;
     const start = this.#offset;
     const left = bytes.length - start;
+    if (left === 0) {
+      this.#bytes = NOTHING;
+      this.#offset = 0;
+      return undefined;
+    }
     // A wrong marker shows before the header is whole; waiting for the rest could take for ever.
     for (let i = 0; i < 16 && i < left; i++) {
       if (bytes[start + i] !== 0xff) return this.#fail(1, 'the marker is not all ones', new Uint8Array(0));
