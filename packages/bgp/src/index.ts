@@ -25,6 +25,7 @@ export type { RouteWindow } from './speaker/route-window.ts';
 export {
   ACCEPT_ALL,
   applyPolicy,
+  type NextHopVia,
   type Policy,
   type PolicyResult,
   type PolicyRoute,

@@ -19,12 +19,14 @@ import {
   desiredSpeaker,
   podRoutes,
 } from './core/desired-speaker.ts';
+import { asksForInterfaces } from './core/export-policy.ts';
 import { peerIdOf } from './core/heard.ts';
 import { keepLastGood } from './core/last-good.ts';
 import type { PeerReport } from './core/peer-report.ts';
 import type { Problem } from './core/problem.ts';
 import { type Arrival, Convergence } from './convergence.ts';
 import { Fib } from './fib.ts';
+import { Links } from './links.ts';
 import { PeerBfd } from './peer-bfd.ts';
 import { Routers } from './routers.ts';
 import { SharedSubnets } from './shared-subnets.ts';
@@ -59,6 +61,7 @@ export class SpeakerProgram {
   readonly #routers: Routers;
   readonly #strangers: Strangers;
   readonly #subnets: SharedSubnets;
+  readonly #links: Links;
   readonly #convergence: Convergence;
   readonly #told = new Map<string, Advertisement>();
   readonly #falls = new Map<string, number>();
@@ -98,6 +101,7 @@ export class SpeakerProgram {
     });
     this.#strangers = new Strangers(options.log);
     this.#subnets = new SharedSubnets(options.netlink);
+    this.#links = new Links(options.routes, () => this.review());
     this.#routers = new Routers({
       netlink: options.netlink,
       onRouter: (link, ip) => this.#strangers.router(link, ip) && this.review(),
@@ -181,7 +185,9 @@ export class SpeakerProgram {
   /** Compares what should be with what is, and changes only what differs. */
   review(): void {
     if (this.#left) return;
-    const desired = desiredSpeaker(this.#options.facts, this.#options.node, this.#strangers.heard);
+    const facts = { ...this.#options.facts, links: this.#links.ways };
+    const desired = desiredSpeaker(facts, this.#options.node, this.#strangers.heard);
+    void this.#links.follow(asksForInterfaces(this.#options.facts));
     if (desired === undefined) {
       this.#leaveRoutes();
       return;
@@ -313,6 +319,7 @@ export class SpeakerProgram {
 
   #tidy(): void {
     this.#fib.sync();
+    void this.#links.follow(asksForInterfaces(this.#options.facts));
     if (this.#subnets.read() && this.#shell.speaker !== undefined && !this.#left)
       this.#setPeers(this.#shell.speaker);
     const { callers } = this.#strangers.heard;

@@ -1,7 +1,9 @@
 import { applyPolicy, type PathAttributes, type PolicyRoute } from '@muslin/bgp';
-import { mustPrefix } from '@muslin/net';
+import { ROUTE_PROTOCOL_BGP, type Route } from '@muslin/dataplane';
+import { mustIp, mustPrefix } from '@muslin/net';
 import { describe, expect, test } from 'vitest';
 import { exportPolicy, importPolicy, localPrefOf } from '../src/core/export-policy.ts';
+import { linkWays } from '../src/core/link-way.ts';
 import { configuration, factsOf, filter, node, pool } from './facts.ts';
 
 const n1 = node('n1', ['10.0.0.1']);
@@ -158,8 +160,45 @@ describe('a BGPFilter', () => {
     expect(matching({ asPathPrefix: [65002] }, { attributes: path })).toBe(false);
   });
 
-  test('that asks for an interface matches no route: it must not match all', () => {
-    expect(matching({ interface: 'eth*' }, {})).toBe(false);
+  test('matches by the interface that leads to the next hop, told by the narrowest way of the kernel', () => {
+    const way = (to: string, more: Partial<Route>): Route => ({
+      ...{
+        destination: mustPrefix(to),
+        kind: 'unicast',
+        scope: 'universe',
+        protocol: 2,
+        metric: 0,
+        table: 254,
+      },
+      ...more,
+    });
+    const links = linkWays([
+      way('0.0.0.0/0', { gateway: mustIp('192.0.2.1'), interfaceName: 'eth0' }),
+      way('192.0.2.0/24', { interfaceName: 'eth0' }),
+      way('198.51.100.0/24', { interfaceName: 'bond1.7' }),
+      way('198.51.100.9/32', { gateway: mustIp('192.0.2.1'), interfaceName: 'eth0' }),
+      way('10.244.1.7/32', { interfaceName: 'msl0' }),
+      way('203.0.113.0/24', { interfaceName: 'bgp9', protocol: ROUTE_PROTOCOL_BGP }),
+    ]);
+    expect(links.map(({ interfaceName }) => interfaceName)).toEqual(['eth0', 'eth0', 'bond1.7', 'eth0']);
+    const taken = (pattern: string, hop: string | undefined, own?: string) => {
+      const facts = { ...factsOf(n1, f({ importV4: [{ action: 'Reject', interface: pattern }] })), links };
+      const attributes = hop === undefined ? {} : { nextHop: { ip: mustIp(hop) } };
+      return applyPolicy(
+        importPolicy(facts, ['f'], own),
+        route('0.0.0.0/0', { source: 'remote', attributes }),
+      ).accepted;
+    };
+    expect(taken('eth*', '192.0.2.9')).toBe(false);
+    expect(taken('bond1.7', '198.51.100.8')).toBe(false);
+    expect(taken('bond1?7', '198.51.100.8')).toBe(true);
+    expect(taken('bond*', '198.51.100.9')).toBe(true);
+    expect(taken('*', '2001:db8::1')).toBe(true);
+    expect(taken('*', undefined)).toBe(true);
+    expect(taken('up*', 'fe80::1', 'up0')).toBe(false);
+    expect(taken('eth*', 'fe80::1', 'up0')).toBe(true);
+    // Our own routes have none, as blackholes of BIRD have none.
+    expect(matching({ interface: '*' }, {})).toBe(false);
   });
 
   test('that asks for a metric matches the LOCAL_PREF that stands for it in the cluster, and no other', () => {

@@ -48,6 +48,32 @@ describe('a BGPPeerPolicy', () => {
     expect(of("rack == 'b'")).toBeUndefined();
   });
 
+  test('says what the library can and a BGPPeer has no field for', () => {
+    const { peers, problems } = made([
+      n1,
+      peer('tor', { peerIP: '192.0.2.1', asNumber: 65001, localASNumber: 64999 }),
+      policy('a', {
+        peerNames: ['tor'],
+        ...{ role: 'Customer', strictRole: true, localASPrepend: 'Outbound', enforceFirstAS: false },
+        ...{ passive: true, sendHoldTimeSeconds: 0, shutdown: { message: 'new line card' } },
+      }),
+    ]);
+    expect(problems).toEqual([]);
+    expect(peers.get('192.0.2.1')?.config).toMatchObject({
+      ...{ role: 'customer', strictRole: true, localAs: 64999, localAsPrepend: { outbound: true } },
+      ...{ enforceFirstAs: false, passive: true, sendHoldTime: 0 },
+      ...{ enabled: false, shutdownText: 'new line card' },
+    });
+  });
+
+  test('that speaks of another AS number than ours needs one', () => {
+    const result = made([n1, tor, policy('a', { peerNames: ['tor'], localASPrepend: 'Both' })]);
+    expect(result.problems.map(({ message }) => message)).toEqual([
+      'localASPrepend Both needs localASNumber: on the session with 192.0.2.1 we show our own number',
+    ]);
+    expect(result.peers.get('192.0.2.1')?.config).not.toHaveProperty('localAsPrepend');
+  });
+
   test('of several, the lower order counts, field by field', () => {
     const { peers } = made([
       n1,

@@ -191,10 +191,6 @@ describe('a BGPPeer', () => {
   });
 
   test('says what it asks for in vain', () => {
-    const rule = { action: 'Accept', interface: 'eth*' };
-    expect(made({ filters: ['f'] }, filter('f', { exportV4: [rule] })).problems).toMatchObject([
-      { object: 'BGPFilter f', reason: 'NotSupported' },
-    ]);
     const workloads = peersOf(
       factsOf(NO_MESH, n1, peer('w', { localWorkloadSelector: 'all()', asNumber: 1 })),
       'n1',

@@ -79,6 +79,18 @@ test('a router hears of another node’s block with that node as next hop: all t
   await eventually(() => expect(hop()).toContain('BGP.next_hop: 10.78.0.1'));
 });
 
+test('a filter may ask by which interface a route leaves', async () => {
+  const put = (name: string) =>
+    stage.put('BGPFilter', 'links', { spec: { importV4: [{ action: 'Reject', interface: name }] } });
+  await put('eno*');
+  await stage.put('BGPPeer', 'tor', { spec: { peerIP: TOR, asNumber: 65000, filters: ['links'] } });
+  await put('eth*');
+  await eventually(() => expect(stage.learned('n1')).not.toContain(`203.0.113.0/24 via ${TOR}`));
+  await put('eno*');
+  await eventually(() => expect(stage.learned('n1')).toContain(`203.0.113.0/24 via ${TOR}`));
+  await stage.put('BGPPeer', 'tor', { spec: { peerIP: TOR, asNumber: 65000, filters: [] } });
+});
+
 test('what two routers tell with link bandwidths goes both ways by weight in the kernel', async () => {
   // 25 MB/s by BIRD, as the extended community says it: IEEE 754 (draft-ietf-idr-link-bandwidth §2), of the kind that crosses ASes.
   bird.reconfigure(

@@ -164,6 +164,27 @@ const spec = object(
       ['Provider', 'Customer', 'Peer', 'RouteServer', 'RouteServerClient'],
       'What we are to the peer (RFC 9234): routes that would leak are refused',
     ).optional(),
+    strictRole: flag('Refuse a peer that tells no role (RFC 9234 §4.2); needs role', 'false').optional(),
+    localASPrepend: choice(
+      ['None', 'Inbound', 'Outbound', 'Both'],
+      'Where a BGPPeer has localASNumber: Inbound puts it into paths from the peer, too; Outbound leaves our own number behind it in paths to the peer (RFC 7705 §3)',
+      'None',
+    ).optional(),
+    enforceFirstAS: flag(
+      'Refuse routes of another AS whose path does not begin with it (RFC 4271 §6.3); a route server needs false',
+      'true',
+    ).optional(),
+    passive: flag('Wait for the peer to call, never call it', 'false').optional(),
+    shutdown: object(
+      { message: text('What the peer is told (RFC 9003): at most 255 octets', { max: 255 }).optional() },
+      'Keep the session down',
+    ).optional(),
+    sendHoldTimeSeconds: seconds(
+      'How long the peer may read nothing before the session ends (RFC 9687); 0 is for ever',
+      0,
+      65_535,
+      '480',
+    ),
   },
   'Which sessions, and how they behave',
   [
@@ -174,6 +195,10 @@ const spec = object(
     {
       rule: '!has(self.keepaliveTimeSeconds) || !has(self.holdTimeSeconds) || self.keepaliveTimeSeconds * 3 <= self.holdTimeSeconds',
       message: 'three keepaliveTimeSeconds must fit into holdTimeSeconds (RFC 4271 §4.4)',
+    },
+    {
+      rule: '!has(self.strictRole) || !self.strictRole || has(self.role)',
+      message: 'strictRole needs role',
     },
   ],
 );

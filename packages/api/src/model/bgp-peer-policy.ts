@@ -39,6 +39,14 @@ export interface BgpSessionTraits {
   readonly ttlSecurityHops: number | undefined;
   readonly authentication: 'MD5' | 'TCPAO' | undefined;
   readonly role: BgpRole | undefined;
+  readonly strictRole: boolean | undefined;
+  readonly localAsPrepend: 'None' | 'Inbound' | 'Outbound' | 'Both' | undefined;
+  readonly enforceFirstAs: boolean | undefined;
+  readonly passive: boolean | undefined;
+  /** The session is to be down, and what the peer is told of it. */
+  readonly shutdown: { readonly message: string | undefined } | undefined;
+  /** 0: off. */
+  readonly sendHoldTime: number | undefined;
 }
 
 /** Who may be at the other end of a session that a policy makes. */

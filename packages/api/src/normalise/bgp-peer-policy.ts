@@ -57,7 +57,38 @@ function readTraits(spec: Field): BgpSessionTraits {
     authentication: spec.at('authentication').oneOf(['MD5', 'TCPAO']),
     ttlSecurityHops: spec.at('ttlSecurityHops').integer(1, 254),
     role: spec.at('role').oneOf(['Provider', 'Customer', 'Peer', 'RouteServer', 'RouteServerClient']),
+    strictRole: readStrictRole(spec),
+    localAsPrepend: spec.at('localASPrepend').oneOf(['None', 'Inbound', 'Outbound', 'Both']),
+    enforceFirstAs: spec.at('enforceFirstAS').flag(),
+    passive: spec.at('passive').flag(),
+    shutdown: readShutdown(spec.at('shutdown')),
+    sendHoldTime: spec.at('sendHoldTimeSeconds').integer(0, 65_535),
   };
+}
+
+function readStrictRole(spec: Field): boolean | undefined {
+  const strict = spec.at('strictRole').flag();
+  if (strict && !spec.at('role').present) return spec.at('strictRole').invalid('needs role');
+  return strict;
+}
+
+/** Octets of a shutdown message (RFC 9003 §2). */
+const MOST_SHUTDOWN = 255;
+
+function readShutdown(field: Field): BgpSessionTraits['shutdown'] {
+  if (!field.present) return undefined;
+  const message = field.at('message').text();
+  if (message !== undefined && octetsOf(message) > MOST_SHUTDOWN)
+    return field.at('message').invalid(`must have at most ${MOST_SHUTDOWN} octets (RFC 9003 §2)`);
+  return { message };
+}
+
+/** In UTF-8. */
+function octetsOf(text: string): number {
+  return [...text].reduce((sum, char) => {
+    const point = char.codePointAt(0) ?? 0;
+    return sum + (point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x1_0000 ? 3 : 4);
+  }, 0);
 }
 
 function readBfd(field: Field): BgpBfd | undefined {

@@ -185,6 +185,7 @@ const REFUSED: readonly (readonly [string, string, object, (object | undefined)?
     'three keepaliveTimeSeconds must fit into holdTimeSeconds (RFC 4271 §4.4)',
     { nodeMesh: true, holdTimeSeconds: 9, keepaliveTimeSeconds: 4 },
   ],
+  ['BGPPeerPolicy', 'strictRole needs role', { nodeMesh: true, strictRole: true }],
   [
     'BGPPeerPolicy',
     'minimumTTL needs multihop: on one link only TTL 255 counts',

@@ -102,6 +102,12 @@ describe('a BGPPeerPolicy', () => {
       { interfaces: [{ name: 'fe80::1%eth0', remoteAS: 'External' }] },
       'spec.interfaces[0].name',
     ],
+    ['strictness without a role', { nodeMesh: true, strictRole: true }, 'spec.strictRole'],
+    [
+      'a farewell of too many octets',
+      { nodeMesh: true, shutdown: { message: 'ö'.repeat(128) } },
+      'spec.shutdown.message',
+    ],
     ['an unknown role', { nodeMesh: true, role: 'Boss' }, 'spec.role'],
   ])('%s is refused', (_, spec, path) => {
     const { value, findings } = read(spec);

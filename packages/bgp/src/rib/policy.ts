@@ -1,7 +1,8 @@
-import { type Family, type Prefix, prefixCovers, samePrefix } from '@muslin/net';
+import { type Family, type Prefix, prefixCovers, prefixHas, samePrefix } from '@muslin/net';
 import { prependAs } from '../wire/as-path.ts';
 import type { PathAttributes } from '../wire/attributes.ts';
 import type { Community, LargeCommunity } from '../wire/community.ts';
+import type { NextHop } from '../wire/next-hop.ts';
 import { DEFAULT_LOCAL_PREF } from './attribute-table.ts';
 
 /** How a route's prefix must relate to the given one; `lengths` bounds the route's own length, inclusive. */
@@ -25,7 +26,12 @@ export interface RouteMatch {
   readonly asPathPrefix?: readonly number[];
   /** LOCAL_PREF; a route without one has 100. */
   readonly localPref?: number;
+  /** The route has a next hop, and it is reached in this way. */
+  readonly via?: NextHopVia;
 }
+
+/** Ways to next hops: the first that leads to one says whether it matches; where none does it matches not. */
+export type NextHopVia = readonly { readonly to: Prefix; readonly matches: boolean }[];
 
 /** What a rule changes on a route. */
 export type RouteAction =
@@ -93,11 +99,18 @@ function matches(match: RouteMatch, route: PolicyRoute): boolean {
     return false;
   if (match.localPref !== undefined && match.localPref !== (route.attributes.localPref ?? DEFAULT_LOCAL_PREF))
     return false;
+  if (match.via !== undefined && !goesVia(match.via, route.attributes.nextHop)) return false;
   if (match.asPathPrefix !== undefined) {
     const path = (route.attributes.asPath ?? []).flatMap(s => (s.kind === 'sequence' ? s.asNumbers : []));
     if (!match.asPathPrefix.every((as, i) => path[i] === as)) return false;
   }
   return true;
+}
+
+function goesVia(ways: NextHopVia, hop: NextHop | undefined): boolean {
+  if (hop === undefined) return false;
+  const gateway = hop.linkLocal ?? hop.ip;
+  return ways.find(({ to }) => prefixHas(to, gateway))?.matches ?? false;
 }
 
 function matchesPrefix(match: PrefixMatch, prefix: Prefix): boolean {

@@ -25,6 +25,7 @@ export function withTraits(
   problems: Problem[],
 ): DesiredPeer {
   const { bfd, connectRetryTime, addPath, longLivedRestart, ttlSecurityHops } = traits;
+  const { enforceFirstAs, sendHoldTime } = traits;
   const { transport = {} } = made.config;
   const hops = transport.ttlSecurityHops ?? ttlSecurityHops;
   const auth = authentication(made, traits, problems);
@@ -42,6 +43,11 @@ export function withTraits(
     ...(traits.gracefulShutdown || node.draining ? { gracefulShutdown: true } : {}),
     ...(longLivedRestart === undefined ? {} : { longLivedTime: longLivedRestart }),
     ...role(made, traits, problems),
+    ...localAsPrepend(made, traits, problems),
+    ...(enforceFirstAs === undefined ? {} : { enforceFirstAs }),
+    ...(traits.passive ? { passive: true } : {}),
+    ...(sendHoldTime === undefined ? {} : { sendHoldTime }),
+    ...(traits.shutdown === undefined ? {} : shutDown(traits.shutdown.message)),
   };
   return { ...made, config, ...(bfd === undefined ? {} : { bfd: bfdSession(config, bfd) }) };
 }
@@ -90,15 +96,46 @@ function limits(list: readonly BgpPrefixLimit[]): NonNullable<PeerConfig['prefix
 }
 
 /** Roles are about other ASes (RFC 9234 §4.1). */
-function role(made: DesiredPeer, traits: BgpSessionTraits, problems: Problem[]): { readonly role?: Role } {
+function role(
+  made: DesiredPeer,
+  traits: BgpSessionTraits,
+  problems: Problem[],
+): Pick<PeerConfig, 'role' | 'strictRole'> {
   if (traits.role === undefined) return {};
-  if (!made.internal) return { role: ROLES[traits.role] };
+  if (!made.internal) return { role: ROLES[traits.role], ...(traits.strictRole ? { strictRole: true } : {}) };
   problems.push({
     object: made.origin,
     reason: 'Invalid',
     message: `role ${traits.role} is for peers in another AS: ${made.config.id} is in ours, and has none`,
   });
   return {};
+}
+
+const PREPEND = {
+  None: {},
+  Inbound: { inbound: true },
+  Outbound: { outbound: true },
+  Both: { inbound: true, outbound: true },
+} as const;
+
+/** It is about sessions on which we show another AS number (RFC 7705 §3). */
+function localAsPrepend(
+  made: DesiredPeer,
+  { localAsPrepend: which = 'None' }: BgpSessionTraits,
+  problems: Problem[],
+): Pick<PeerConfig, 'localAsPrepend'> {
+  if (which === 'None') return {};
+  if (made.config.localAs !== undefined) return { localAsPrepend: PREPEND[which] };
+  problems.push({
+    object: made.origin,
+    reason: 'Invalid',
+    message: `localASPrepend ${which} needs localASNumber: on the session with ${made.config.id} we show our own number`,
+  });
+  return {};
+}
+
+function shutDown(message: string | undefined): Pick<PeerConfig, 'enabled' | 'shutdownText'> {
+  return { enabled: false, ...(message === undefined ? {} : { shutdownText: message }) };
 }
 
 function bfdSession(config: PeerConfig, bfd: NonNullable<BgpSessionTraits['bfd']>): BfdSession {

@@ -9,6 +9,7 @@ import {
   type SecretKeyRef,
 } from '@muslin/api';
 import type { Ip, Prefix } from '@muslin/net';
+import type { LinkWay } from './link-way.ts';
 import type { ServiceEndpoint, ServiceRouteFacts } from './service-facts.ts';
 
 /** A node's claim to a block, as far as routing may rely on it. */
@@ -48,6 +49,8 @@ export interface ClusterFacts {
     string,
     { readonly service: string; readonly endpoints: readonly ServiceEndpoint[] }
   >;
+  /** Which interface of this node leads where, the narrowest way first; absent while no filter asks. */
+  readonly links?: readonly LinkWay[];
   /** By `passwordName`; absent: not read yet. */
   readonly passwords: ReadonlyMap<string, PasswordState>;
 }

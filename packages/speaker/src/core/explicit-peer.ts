@@ -3,7 +3,6 @@ import type { PeerConfig } from '@muslin/bgp';
 import { type Ip, type Ip4, parseIp, sameIp } from '@muslin/net';
 import { asNumberOf, type ClusterFacts, configurationOf } from './cluster-facts.ts';
 import type { DesiredPeer } from './desired-peer.ts';
-import { unmatchable } from './export-policy.ts';
 import type { Problem } from './problem.ts';
 import { protection, restartTime, sessionBase, sessionEnds } from './session-base.ts';
 
@@ -90,7 +89,6 @@ function explicitPeer(
       reason: 'FilterMissing',
       message: `BGPFilter ${name} does not exist: no route passes this session until it does, unless its earlier filters are still known`,
     });
-  problems.push(...unmatchable(facts, peer.filters));
   const { key, held } = protection(facts, peer.password, object, problems);
   const internal = (far.localAs ?? asNumberOf(facts, node)) === far.asNumber;
   const config: PeerConfig = {

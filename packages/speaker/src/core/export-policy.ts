@@ -2,7 +2,7 @@ import type { BgpFilterFacts, BgpFilterRule, Pool } from '@muslin/api';
 import type { Policy, PolicyRule, RouteAction, RouteMatch } from '@muslin/bgp';
 import { type Family, formatPrefix } from '@muslin/net';
 import { type ClusterFacts, configurationOf } from './cluster-facts.ts';
-import type { Problem } from './problem.ts';
+import { hopVia, type LinkWay } from './link-way.ts';
 
 /** A route's kernel metric on the wire: LOCAL_PREF, as Calico's nodes send it, so that both mesh with each other. */
 export function localPrefOf(priority: number): number {
@@ -60,8 +60,12 @@ function reflectedServices(facts: ClusterFacts, nodeName: string): readonly Poli
 }
 
 /** What a node takes from a peer: all that the peer's filters don't reject. */
-export function importPolicy(facts: ClusterFacts, filters: readonly string[]): Policy {
-  return { rules: filterRules(facts, filters, 'import'), otherwise: 'accept' };
+export function importPolicy(
+  facts: ClusterFacts,
+  filters: readonly string[],
+  interfaceName?: string,
+): Policy {
+  return { rules: filterRules(facts, filters, 'import', interfaceName), otherwise: 'accept' };
 }
 
 /** MULTI_EXIT_DISC of what a node passes on to another AS; its own routes have none, which is better. */
@@ -88,11 +92,13 @@ function filterRules(
   facts: ClusterFacts,
   names: readonly string[],
   direction: 'import' | 'export',
+  interfaceName?: string,
 ): readonly PolicyRule[] {
+  const links = { ways: facts.links ?? [], interfaceName };
   return names.flatMap(name => {
     const filter = facts.filters.get(name);
     if (filter === undefined) return [];
-    return [...rulesOf(filter, direction, 4), ...rulesOf(filter, direction, 6)];
+    return [...rulesOf(filter, direction, 4, links), ...rulesOf(filter, direction, 6, links)];
   });
 }
 
@@ -100,17 +106,23 @@ function rulesOf(
   filter: BgpFilterFacts,
   direction: 'import' | 'export',
   family: Family,
+  links: Links,
 ): readonly PolicyRule[] {
-  const rules = filter[`${direction}V${family}`];
-  return rules.flatMap(rule => toRule(filter.name, rule, family) ?? []);
+  return filter[`${direction}V${family}`].map(rule => toRule(filter.name, rule, family, links));
+}
+
+/** What tells the interface of a route. */
+interface Links {
+  readonly ways: readonly LinkWay[];
+  /** The session's, where its addresses are those of a link. */
+  readonly interfaceName: string | undefined;
 }
 
 /**
- * A rule of a BGPFilter; undefined when it asks for an interface, which a speaker without kernel routes has none of
- * (`unmatchable` says so). A route's metric is its LOCAL_PREF, as everywhere in a cluster (`localPrefOf`).
+ * A rule of a BGPFilter. A route's metric is its LOCAL_PREF, as everywhere in a cluster (`localPrefOf`); its interface is the
+ * one that its next hop is reached by, and our own routes have none.
  */
-function toRule(filter: string, rule: BgpFilterRule, family: Family): PolicyRule | undefined {
-  if (rule.interface !== undefined) return undefined;
+function toRule(filter: string, rule: BgpFilterRule, family: Family, links: Links): PolicyRule {
   const match: RouteMatch = {
     family,
     ...(rule.match === undefined
@@ -126,6 +138,7 @@ function toRule(filter: string, rule: BgpFilterRule, family: Family): PolicyRule
     ...(rule.peerType === undefined ? {} : { peerType: rule.peerType === 'eBGP' ? 'ebgp' : 'ibgp' }),
     ...(rule.community === undefined ? {} : { communities: [communityOf(rule.community)] }),
     ...(rule.asPathPrefix === undefined ? {} : { asPathPrefix: rule.asPathPrefix }),
+    ...(rule.interface === undefined ? {} : { via: hopVia(rule.interface, links.ways, links.interfaceName) }),
     ...(rule.priority === undefined ? {} : { localPref: localPrefOf(rule.priority) }),
   };
   const actions = rule.operations.map((operation): RouteAction => {
@@ -156,17 +169,9 @@ function communityOf(value: readonly [number, number] | readonly [number, number
     : ({ kind: 'large', value } as const);
 }
 
-/** Rules of the filters that can never match, in words. */
-export function unmatchable(facts: ClusterFacts, names: readonly string[]): readonly Problem[] {
-  return names.flatMap(name => {
-    const filter = facts.filters.get(name);
-    if (filter === undefined) return [];
-    return [...filter.exportV4, ...filter.importV4, ...filter.exportV6, ...filter.importV6]
-      .filter(rule => rule.interface !== undefined)
-      .map(rule => ({
-        object: `BGPFilter ${name}`,
-        reason: 'NotSupported',
-        message: `${rule.path}.interface can't be matched: routes of this speaker have none, so the rule matches no route`,
-      }));
-  });
+/** Whether a filter asks for interfaces: then those of the node have to be known. */
+export function asksForInterfaces(facts: ClusterFacts): boolean {
+  return [...facts.filters.values()].some(({ exportV4, importV4, exportV6, importV6 }) =>
+    [...exportV4, ...importV4, ...exportV6, ...importV6].some(rule => rule.interface !== undefined),
+  );
 }

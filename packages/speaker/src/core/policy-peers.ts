@@ -3,7 +3,6 @@ import type { PeerConfig, Transport } from '@muslin/bgp';
 import { type Ip, prefixHas, type Prefix } from '@muslin/net';
 import { asNumberOf, type ClusterFacts } from './cluster-facts.ts';
 import type { DesiredPeer } from './desired-peer.ts';
-import { unmatchable } from './export-policy.ts';
 import { type Heard, peerIdOf } from './heard.ts';
 import type { Problem } from './problem.ts';
 import { protection, sessionBase } from './session-base.ts';
@@ -86,11 +85,10 @@ function ownPeer(
       reason: 'FilterMissing',
       message: `BGPFilter ${name} does not exist: no route passes its sessions until it does, unless its earlier filters are still known`,
     });
-  problems.push(...unmatchable(facts, callers.filters));
   const { key, held } = protection(facts, callers.password, object, problems);
   const ownAs = asNumberOf(facts, node);
   const { remoteAs } = callers;
-  const base = sessionBase(facts, node, ip, callers.filters);
+  const base = sessionBase(facts, node, ip, callers.filters, interfaceName);
   const config: PeerConfig = {
     ...base,
     id: peerIdOf(ip, interfaceName),

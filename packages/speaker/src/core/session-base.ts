@@ -16,6 +16,7 @@ export function sessionBase(
   node: NodeFacts,
   remoteIp: Ip,
   filters: readonly string[],
+  interfaceName?: string,
 ): Omit<PeerConfig, 'remoteAs'> {
   const ipv4 = node.ips.find((ip): ip is Ip4 => ip.family === 4);
   const ipv6 = node.ips.find((ip): ip is Ip6 => ip.family === 6);
@@ -25,7 +26,7 @@ export function sessionBase(
     remoteIp,
     nextHopSelf: { ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }) },
     exportPolicy: closed ? CLOSED : exportPolicy(facts, node.name, filters),
-    importPolicy: closed ? CLOSED : importPolicy(facts, filters),
+    importPolicy: closed ? CLOSED : importPolicy(facts, filters, interfaceName),
   };
 }
 

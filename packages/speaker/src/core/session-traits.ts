@@ -26,6 +26,12 @@ const SILENT: BgpSessionTraits = {
   ttlSecurityHops: undefined,
   authentication: undefined,
   role: undefined,
+  strictRole: undefined,
+  localAsPrepend: undefined,
+  enforceFirstAs: undefined,
+  passive: undefined,
+  shutdown: undefined,
+  sendHoldTime: undefined,
 };
 
 /** Policies for a node, in the order in which they count. */
