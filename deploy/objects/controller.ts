@@ -1,4 +1,4 @@
-import { each, item, NAMESPACE, type Piece, value, when } from '../source/tree.ts';
+import { each, item, NAMESPACE, type Piece, text, value, when } from '../source/tree.ts';
 import { image, metricsDoor, probes, program, pullSecrets, resourcesOf } from './container.ts';
 import { apiServerEnv, LABELS, podLabels, RUN_DIR } from './names.ts';
 
@@ -68,10 +68,14 @@ export const controller: readonly Piece[] = [
                     NAMESPACE,
                     '--garbage',
                     value('controller.garbage'),
+                    when('fanout.enabled', text('--fanout-listen=:', { setting: 'fanout.port' })),
                   ],
                 ),
                 env: apiServerEnv,
                 securityContext: UNPRIVILEGED,
+                ports: when('fanout.enabled', [
+                  { name: 'fanout', containerPort: value('fanout.port'), protocol: 'TCP' },
+                ]),
                 ...probes('controller.sock', 'synced'),
                 resources: resourcesOf('controller'),
                 volumeMounts: [{ name: 'run', mountPath: RUN_DIR }],
@@ -95,6 +99,19 @@ export const controller: readonly Piece[] = [
     },
   },
   {
+    when: ['fanout.enabled'],
+    about: 'Where nodes ask controllers what concerns them: whichever is ready.',
+    object: {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'muslin-fanout', namespace: NAMESPACE, labels: LABELS },
+      spec: {
+        selector: podLabels('controller'),
+        ports: [{ name: 'fanout', port: value('fanout.port'), targetPort: 'fanout', protocol: 'TCP' }],
+      },
+    },
+  },
+  {
     when: ['networkPolicy.enabled'],
     about:
       'Controllers are asked nothing but their metrics, and talk to the API server alone. Pods of nodes use the network of\ntheir host, which NetworkPolicies do not cover.',
@@ -105,7 +122,11 @@ export const controller: readonly Piece[] = [
       spec: {
         podSelector: selector,
         policyTypes: ['Ingress', 'Egress'],
-        ingress: when('metrics.enabled', [{ ports: [{ protocol: 'TCP', port: value('metrics.port') }] }]),
+        ingress: [
+          when('metrics.enabled', { ports: [{ protocol: 'TCP', port: value('metrics.port') }] }),
+          // Nodes have no label to select them by; whom to answer their certificates say.
+          when('fanout.enabled', { ports: [{ protocol: 'TCP', port: value('fanout.port') }] }),
+        ],
         egress: [
           {
             to: ANYWHERE,

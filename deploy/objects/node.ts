@@ -15,6 +15,30 @@ const nodeName: Tree = { name: 'NODENAME', valueFrom: { fieldRef: { fieldPath: '
 /** Runtimes mount /proc/sys read-only; who may mount may take that back. A failure shows in the agent's log as EROFS. */
 const WRITABLE_SYSCTL = 'mount -o remount,bind,rw /proc/sys 2>/dev/null; exec "$@"';
 
+/** A token that says which node this is, and the authority of the controllers, as soon as they have published it. */
+const FANOUT_DIR = '/run/secrets/muslin-fanout';
+const fanoutFlags: readonly Tree[] = [
+  text('--fanout=muslin-fanout.', { release: 'Namespace' }, '.svc:', { setting: 'fanout.port' }),
+  `--fanout-token=${FANOUT_DIR}/token`,
+  `--fanout-ca=${FANOUT_DIR}/ca.crt`,
+].map(flag => when('fanout.enabled', flag));
+const fanoutVolume: Tree = {
+  name: 'fanout',
+  projected: {
+    defaultMode: 0o400,
+    sources: [
+      { serviceAccountToken: { path: 'token', audience: 'muslin-fanout', expirationSeconds: 3600 } },
+      {
+        configMap: {
+          name: 'muslin-fanout',
+          optional: true,
+          items: [{ key: 'ca.crt', path: 'ca.crt' }],
+        },
+      },
+    ],
+  },
+};
+
 const agent: Tree = {
   name: 'agent',
   ...image,
@@ -29,6 +53,7 @@ const agent: Tree = {
     ...['--ip6-autodetection', value('agent.ip6Autodetection')],
     ...['--address-change', value('agent.addressChange')],
     ...['--iptables', value('agent.iptables'), '--refresh-ms', text({ setting: 'agent.refreshMs' })],
+    ...fanoutFlags,
   ],
   env: [nodeName, ...apiServerEnv],
   // NET_ADMIN: links, routes, rules, sets. NET_RAW: iptables-legacy. SYS_ADMIN: enter a pod's namespace.
@@ -51,6 +76,7 @@ const agent: Tree = {
     mount('state', STATE_DIR),
     mount('netns', '/run/netns', { mountPropagation: 'HostToContainer' }),
     mount('xtables-lock', '/run/xtables.lock'),
+    when('fanout.enabled', mount('fanout', FANOUT_DIR, { readOnly: true })),
   ],
 };
 
@@ -109,6 +135,8 @@ export const node: readonly Piece[] = [
           spec: {
             serviceAccountName: 'muslin-node',
             hostNetwork: true,
+            // The controllers' Service has a name that only the cluster's DNS knows.
+            dnsPolicy: when('fanout.enabled', 'ClusterFirstWithHostNet', 'ClusterFirst'),
             priorityClassName: 'system-node-critical',
             terminationGracePeriodSeconds: 20,
             nodeSelector: map('node.nodeSelector'),
@@ -124,6 +152,7 @@ export const node: readonly Piece[] = [
               hostPath('xtables-lock', '/run/xtables.lock', 'FileOrCreate'),
               hostPath('cni-bin', value('cni.binDir'), 'DirectoryOrCreate'),
               hostPath('cni-conf', value('cni.confDir'), 'DirectoryOrCreate'),
+              when('fanout.enabled', fanoutVolume),
             ],
           },
         },

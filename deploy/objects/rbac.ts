@@ -1,6 +1,6 @@
 import { each, item, NAMESPACE, type Piece, type Tree } from '../source/tree.ts';
 import { LABELS } from './names.ts';
-import { type Grant, ROLES } from './roles.ts';
+import { FANOUT, type Grant, type Role, ROLES } from './roles.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 
@@ -8,7 +8,10 @@ const RBAC = 'rbac.authorization.k8s.io';
 const ACCOUNT = { agent: 'muslin-node', speaker: 'muslin-node', controller: 'muslin-controller' } as const;
 
 const rules = (grants: readonly Grant[]): Tree =>
-  grants.map(({ group, resources, verbs }) => ({ apiGroups: [group], resources, verbs }));
+  grants.map(({ group, resources, verbs, names }) => ({
+    ...{ apiGroups: [group], resources, verbs },
+    ...(names !== undefined && { resourceNames: names }),
+  }));
 
 const always = (about: string, object: Tree): Piece => ({ when: [], about, object });
 
@@ -50,47 +53,44 @@ const passwords: readonly Piece[] = [
   },
 ];
 
+/** A role with its binding, over the cluster and in the namespace of the installation. */
+function granted(
+  name: string,
+  { about, cluster, own }: Role,
+  serviceAccount: string,
+  ownAbout: string,
+  condition: readonly string[] = [],
+): readonly Piece[] {
+  const piece = (text: string, object: Tree): Piece => ({ when: condition, about: text, object });
+  const both = (kind: 'Role' | 'ClusterRole', text: string, grants: readonly Grant[]): readonly Piece[] => {
+    if (grants.length === 0) return [];
+    const metadata = { name, ...(kind === 'Role' && { namespace: NAMESPACE }), labels: LABELS };
+    const apiVersion = `${RBAC}/v1`;
+    return [
+      piece(text, { apiVersion, kind, metadata, rules: rules(grants) }),
+      piece(kind === 'Role' ? `Grants the Role ${name}.` : `Grants ${name}.`, {
+        ...{ apiVersion, kind: `${kind}Binding`, metadata },
+        roleRef: { apiGroup: RBAC, kind, name },
+        subjects: [{ kind: 'ServiceAccount', name: serviceAccount, namespace: NAMESPACE }],
+      }),
+    ];
+  };
+  return [...both('ClusterRole', about, cluster), ...both('Role', ownAbout, own)];
+}
+
 export const rbac: readonly Piece[] = [
   always('Agents and speakers.', account('muslin-node')),
   always('Controllers.', account('muslin-controller')),
-  ...(['agent', 'speaker', 'controller'] as const).flatMap(program => {
-    const { about, cluster, own } = ROLES[program];
-    const name = `muslin-${program}`;
-    const subjects = [{ kind: 'ServiceAccount', name: ACCOUNT[program], namespace: NAMESPACE }];
-    const binding = (kind: 'Role' | 'ClusterRole') => ({
-      roleRef: { apiGroup: RBAC, kind, name },
-      subjects,
-    });
-    return [
-      always(about, {
-        apiVersion: `${RBAC}/v1`,
-        kind: 'ClusterRole',
-        metadata: { name, labels: LABELS },
-        rules: rules(cluster),
-      }),
-      always(`Grants ${name}.`, {
-        apiVersion: `${RBAC}/v1`,
-        kind: 'ClusterRoleBinding',
-        metadata: { name, labels: LABELS },
-        ...binding('ClusterRole'),
-      }),
-      ...(own.length === 0
-        ? []
-        : [
-            always('In its own namespace: the leader election.', {
-              apiVersion: `${RBAC}/v1`,
-              kind: 'Role',
-              metadata: { name, namespace: NAMESPACE, labels: LABELS },
-              rules: rules(own),
-            }),
-            always(`Grants the Role ${name}.`, {
-              apiVersion: `${RBAC}/v1`,
-              kind: 'RoleBinding',
-              metadata: { name, namespace: NAMESPACE, labels: LABELS },
-              ...binding('Role'),
-            }),
-          ]),
-    ];
-  }),
+  ...(['agent', 'speaker', 'controller'] as const).flatMap(program =>
+    granted(
+      `muslin-${program}`,
+      ROLES[program],
+      ACCOUNT[program],
+      'In its own namespace: the leader election.',
+    ),
+  ),
+  ...granted('muslin-fanout', FANOUT, ACCOUNT.controller, "In its own namespace: fan-out's authority.", [
+    'fanout.enabled',
+  ]),
   ...passwords,
 ];

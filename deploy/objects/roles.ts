@@ -3,6 +3,8 @@ export interface Grant {
   readonly group: string;
   readonly resources: readonly string[];
   readonly verbs: readonly string[];
+  /** Objects by name; absent: all. */
+  readonly names?: readonly string[];
 }
 
 /** What one program may do. */
@@ -17,6 +19,55 @@ export interface Role {
 const CALICO = 'projectcalico.org';
 const WATCH = ['list', 'watch'];
 
+/** What decides the rules of nodes: agents watch it, and so does a controller that tells them. */
+const SEEN_BY_NODES: readonly Grant[] = [
+  { group: '', resources: ['nodes', 'namespaces', 'pods', 'serviceaccounts', 'services'], verbs: WATCH },
+  { group: 'discovery.k8s.io', resources: ['endpointslices'], verbs: WATCH },
+  { group: 'networking.k8s.io', resources: ['networkpolicies'], verbs: WATCH },
+  {
+    group: CALICO,
+    resources: [
+      'networkpolicies',
+      'globalnetworkpolicies',
+      'stagednetworkpolicies',
+      'stagedglobalnetworkpolicies',
+      'stagedkubernetesnetworkpolicies',
+      'hostendpoints',
+      'tiers',
+      'networksets',
+      'globalnetworksets',
+      'ippools',
+      'ipamconfigurations',
+      'ipamblocks',
+      'ipreservations',
+      'felixconfigurations',
+    ],
+    verbs: WATCH,
+  },
+  {
+    group: 'policy.networking.k8s.io',
+    resources: ['clusternetworkpolicies', 'adminnetworkpolicies', 'baselineadminnetworkpolicies'],
+    verbs: WATCH,
+  },
+];
+
+/** What controllers ask for beside, where they tell agents what concerns their nodes. */
+export const FANOUT: Role = {
+  about:
+    'Fan-out: controllers see what agents would, and learn from the API server whose node a token is of.',
+  cluster: [
+    ...SEEN_BY_NODES,
+    { group: '', resources: ['pods'], verbs: ['get'] },
+    { group: 'authentication.k8s.io', resources: ['tokenreviews'], verbs: ['create'] },
+  ],
+  own: [
+    // Whoever may create can't be held to a name.
+    { group: '', resources: ['secrets', 'configmaps'], verbs: ['create'] },
+    { group: '', resources: ['secrets'], verbs: ['get'], names: ['muslin-fanout-authority'] },
+    { group: '', resources: ['configmaps'], verbs: ['patch'], names: ['muslin-fanout'] },
+  ],
+};
+
 /**
  * What each program asks for while it works, no more: test/deploy/rbac.kernel.test.ts compares this table with the audit
  * log of a cluster that runs, and fails on a grant that is missing or unused.
@@ -25,40 +76,9 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
   agent: {
     about: 'What decides the rules of a node; addresses of its pods.',
     cluster: [
-      {
-        group: '',
-        resources: ['nodes', 'namespaces', 'pods', 'serviceaccounts', 'services'],
-        verbs: WATCH,
-      },
+      ...SEEN_BY_NODES,
       { group: '', resources: ['pods'], verbs: ['get', 'patch'] },
       { group: '', resources: ['nodes'], verbs: ['patch'] },
-      { group: 'discovery.k8s.io', resources: ['endpointslices'], verbs: WATCH },
-      { group: 'networking.k8s.io', resources: ['networkpolicies'], verbs: WATCH },
-      {
-        group: CALICO,
-        resources: [
-          'networkpolicies',
-          'globalnetworkpolicies',
-          'stagednetworkpolicies',
-          'stagedglobalnetworkpolicies',
-          'stagedkubernetesnetworkpolicies',
-          'hostendpoints',
-          'tiers',
-          'networksets',
-          'globalnetworksets',
-          'ippools',
-          'ipamconfigurations',
-          'ipamblocks',
-          'ipreservations',
-          'felixconfigurations',
-        ],
-        verbs: WATCH,
-      },
-      {
-        group: 'policy.networking.k8s.io',
-        resources: ['clusternetworkpolicies', 'adminnetworkpolicies', 'baselineadminnetworkpolicies'],
-        verbs: WATCH,
-      },
       { group: CALICO, resources: ['blockaffinities'], verbs: ['list'] },
       {
         group: CALICO,

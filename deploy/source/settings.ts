@@ -182,6 +182,13 @@ export const SETTINGS: readonly Setting[] = [
   },
   ...resources('controller', '20m', '96Mi', '512Mi'),
   {
+    path: 'fanout.enabled',
+    about:
+      'For large clusters: controllers tell each node what concerns it, over mutual TLS; nodes watch the API server only while no controller does. Give controllers memory: about 10 KB for each pod.',
+    shape: yesNo(false),
+  },
+  { path: 'fanout.port', about: 'Port of controllers for it.', shape: integer(9467, 1024, 65535) },
+  {
     path: 'networkPolicy.enabled',
     about: "A NetworkPolicy for the controller's pods: nothing in but scrapes, only the API server out.",
     shape: yesNo(true),

@@ -20,6 +20,8 @@ export const CASES: Readonly<Record<string, Readonly<Record<string, unknown>>>> 
     'pool.cidr': '10.244.0.0/16',
     'metrics.enabled': true,
     'metrics.serviceMonitor': true,
+    'fanout.enabled': true,
+    'fanout.port': 9999,
     'speaker.passwordSecrets': ['tor', 'say "hi" to %s'],
     'networkPolicy.apiServerPorts': [8443],
   },

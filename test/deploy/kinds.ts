@@ -42,6 +42,7 @@ const podSpec: Fields = {
   serviceAccountName: 'text',
   automountServiceAccountToken: 'yes-no',
   hostNetwork: 'yes-no',
+  dnsPolicy: 'text',
   'priorityClassName!': 'text',
   terminationGracePeriodSeconds: 'number',
   nodeSelector: { '*': 'text' },
@@ -68,6 +69,15 @@ const podSpec: Fields = {
       'name!': 'text',
       hostPath: { 'path!': 'text', type: 'text' },
       emptyDir: { medium: 'text', sizeLimit: 'text' },
+      projected: {
+        defaultMode: 'number',
+        sources: [
+          {
+            serviceAccountToken: { 'path!': 'text', audience: 'text', expirationSeconds: 'number' },
+            configMap: { name: 'text', optional: 'yes-no', items: [{ 'key!': 'text', 'path!': 'text' }] },
+          },
+        ],
+      },
     },
   ],
 };
@@ -95,6 +105,13 @@ export const KINDS: Readonly<Record<string, Shape>> = {
   }),
   'apps/v1 Deployment': object({
     'spec!': { replicas: 'number', 'selector!': selector, strategy, 'template!': template },
+  }),
+  'v1 Service': object({
+    'spec!': {
+      clusterIP: 'text',
+      selector: { '*': 'text' },
+      ports: [{ name: 'text', 'port!': 'number', targetPort: 'int-or-text', protocol: 'text' }],
+    },
   }),
   'policy/v1 PodDisruptionBudget': object({
     'spec!': { maxUnavailable: 'int-or-text', minAvailable: 'int-or-text', 'selector!': selector },

@@ -26,10 +26,11 @@ export class TestCluster {
     tor: 'bird' | 'none' = 'bird',
     agentArgs: readonly string[] = [],
     overlay: Overlay = 'none',
+    fanout = false,
   ): Promise<TestCluster> {
     await sweep(id);
     const report = new Report(() => {}, false);
-    const cluster = await Cluster.up({ id, nodes, tor, agentArgs, overlay }, report);
+    const cluster = await Cluster.up({ id, nodes, tor, agentArgs, overlay, fanout }, report);
     if (pods > 0) await startSample(cluster, pods, report);
     const bad = report.checks.filter(check => !check.ok);
     if (bad.length > 0) throw new Error(bad.map(check => `${check.name}: ${check.seen}`).join('; '));

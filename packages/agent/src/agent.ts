@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { DEFAULT_IPAM_CONFIG, ipamConfigFromSpec } from '@muslin/ipam';
-import { type AnyObject, type KubeClient, watchCluster } from '@muslin/kube';
+import { type AnyObject, type FanoutThrough, type KubeClient, watchCluster } from '@muslin/kube';
 import {
   watchPacketLog,
   ConntrackDriver,
@@ -320,9 +320,14 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   });
   addressReporter.poke();
 
+  /** How far a controller has followed each kind, also where nothing of it is for this node. */
+  const followed = (through: FanoutThrough) => {
+    const news = Object.entries(through).filter(([kind, version]) => since.sawThrough(kind, version));
+    if (news.length > 0 && enforcer.started) enforcer.poke();
+  };
   const source = new ClusterSource({
     watch: onSighting => watchCluster(client, onSighting, (kind, message) => log.warn({ kind }, message)),
-    ...(options.fanout !== undefined && { stream: streamOf(options.node, options.fanout, log) }),
+    ...(options.fanout !== undefined && { stream: streamOf(options.node, options.fanout, log, followed) }),
     fallBackMs: options.fanout?.fallBackMs ?? 0,
     onMembers: (id, change) => core.tell({ type: 'members', id, change }),
     onNews: () => enforcer.poke(),

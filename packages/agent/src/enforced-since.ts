@@ -39,11 +39,17 @@ export class EnforcedSince {
   /** A watch showed this version of an object of a kind; `policyKey` when it is a policy. */
   saw(kind: string, object: KubeObject, policyKey: string | undefined, gone: boolean): void {
     const { uid = '', resourceVersion = '', generation } = object.metadata;
-    if (Number(resourceVersion) > Number(this.#seenThrough.get(kind) ?? -1))
-      this.#seenThrough.set(kind, resourceVersion);
+    this.sawThrough(kind, resourceVersion);
     if (policyKey === undefined) return;
     if (gone) this.#seen.delete(policyKey);
     else this.#seen.set(policyKey, { uid, resourceVersion, generation, seenAt: this.#now() });
+  }
+
+  /** Of a kind all was seen up to a version, whether it was shown or not; whether that is news. */
+  sawThrough(kind: string, resourceVersion: string): boolean {
+    if (Number(resourceVersion) <= Number(this.#seenThrough.get(kind) ?? -1)) return false;
+    this.#seenThrough.set(kind, resourceVersion);
+    return true;
   }
 
   /** What had been seen when a round began: hand it to `enforced` when the round has ended well. */

@@ -48,6 +48,12 @@ const WATCHED: Readonly<Record<string, Watched>> = {
   IPReservation: { resource: RESOURCES.IPReservation },
 };
 
+/** The kind of a policy by its key: `NetworkPolicy` of `knp/shop/deny`; undefined for other keys. */
+export function kindOfPolicyKey(key: string): string | undefined {
+  const prefix = key.slice(0, key.indexOf('/'));
+  return Object.entries(WATCHED).find(([, { policy }]) => policy === prefix)?.[0];
+}
+
 /** One object as a watch showed it. */
 export interface Sighting {
   readonly kind: string;

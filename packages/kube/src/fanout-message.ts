@@ -7,7 +7,8 @@
  *             ["+",kind,object,policyKey]  ["-",kind,names of the object,policyKey]
  *             ["set",id,members]  ["m",id,added,removed]  ["-set",id]
  *             ["end",seq,whole]                                          all since the last "end" is true at once
- *             ["beat",seq,staleMs]                                       nothing is missing up to seq
+ *             ["beat",seq,staleMs,{kind:resourceVersion}]                nothing is missing up to seq, and of each kind
+ *                                                                        up to this version
  * ```
  *
  * An agent without a certificate asks for one first, on a connection of its own, with the token of its service account; the
@@ -74,7 +75,16 @@ export type FanoutLine =
   | { readonly type: 'part'; readonly part: FanoutPart }
   | { readonly type: 'end'; readonly seq: number; readonly whole: boolean }
   /** `staleMs`: how long the controller itself has not heard from the API server; 0 while it does. */
-  | { readonly type: 'beat'; readonly seq: number; readonly staleMs: number };
+  | {
+      readonly type: 'beat';
+      readonly seq: number;
+      readonly staleMs: number;
+      /** Greatest resourceVersion of each kind that was looked at, also where nothing of it concerned the node. */
+      readonly through: FanoutThrough;
+    };
+
+/** By kind. */
+export type FanoutThrough = Readonly<Record<string, string>>;
 
 /** A line that says nothing of this protocol. */
 export interface FanoutFault {
@@ -97,7 +107,8 @@ export const encodeObject = (kind: string, object: AnyObject, policyKey: string 
   line(['+', kind, object, policyKey ?? null]);
 export const encodeSetGone = (id: string): Buffer => line(['-set', id]);
 export const encodeEnd = (seq: number, whole: boolean): Buffer => line(['end', seq, whole]);
-export const encodeBeat = (seq: number, staleMs: number): Buffer => line(['beat', seq, staleMs]);
+export const encodeBeat = (seq: number, staleMs: number, through: FanoutThrough): Buffer =>
+  line(['beat', seq, staleMs, through]);
 
 /** An object that is gone, or no longer concerns the node: what names it, and its last version. */
 export function encodeGone(
@@ -202,7 +213,10 @@ const PARTS: Readonly<Record<string, (fields: readonly unknown[]) => FanoutLine 
   '-set': ([, id]) => (typeof id === 'string' ? { type: 'part', part: { type: 'set-gone', id } } : undefined),
   end: ([, seq, whole]) =>
     isCount(seq) && typeof whole === 'boolean' ? { type: 'end', seq, whole } : undefined,
-  beat: ([, seq, staleMs]) => (isCount(seq) && isCount(staleMs) ? { type: 'beat', seq, staleMs } : undefined),
+  beat: ([, seq, staleMs, through = {}]) =>
+    isCount(seq) && isCount(staleMs) && isThrough(through)
+      ? { type: 'beat', seq, staleMs, through }
+      : undefined,
 };
 
 function objectPart(
@@ -234,5 +248,7 @@ function strange(what: string, bytes: Uint8Array): Result<never, FanoutFault> {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isThrough = (value: unknown): value is FanoutThrough =>
+  isRecord(value) && Object.values(value).every(version => typeof version === 'string');
 const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every(item => typeof item === 'string');

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { backOffMs, type BackOffShape, DEFAULT_BACK_OFF } from './back-off.ts';
-export { type ClusterWatches, type Sighting, watchCluster } from './cluster-watches.ts';
+export { type ClusterWatches, kindOfPolicyKey, type Sighting, watchCluster } from './cluster-watches.ts';
 export {
   decodeCertificate,
   decodeEnrolment,
@@ -30,6 +30,7 @@ export {
   type FanoutMembers,
   type FanoutObject,
   type FanoutPart,
+  type FanoutThrough,
 } from './fanout-message.ts';
 export { LineSplitter, type LineStep } from './lines.ts';
 export { type Clock, type Random, systemClock } from './clock.ts';

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type AnyObject, KubeClient, loadKubeconfig, RESOURCES, type Resource } from '@muslin/kube';
@@ -8,7 +7,9 @@ import { parseAllDocuments } from 'yaml';
 import { type Child, ourProgram, startChild } from './child.ts';
 import type { Report } from './checks.ts';
 import { networkObjects, nodeObject } from './cluster-objects.ts';
+import { AGENT_ACCOUNT, FanoutMounts, PROGRAMS, type Program, tokenFile } from './credentials.ts';
 import { buildFabric } from './fabric.ts';
+import { installPlugin } from './install-plugin.ts';
 import { claim, sweep } from './instance.ts';
 import { type AgentStatus, askSocket } from './local-status.ts';
 import type { LabOptions, Overlay } from './options.ts';
@@ -22,15 +23,14 @@ import { until } from './until.ts';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const API_PORT = 6443;
 const START_MS = 30_000;
-/** Muslin's programs: each is a user of its own, so that the audit log tells them apart. */
-const PROGRAMS = ['agent', 'speaker', 'controller'] as const;
-type Program = (typeof PROGRAMS)[number];
-
+const FANOUT_PORT = 9467;
 /** What a cluster is to be like. */
 export interface ClusterOptions extends Pick<LabOptions, 'id' | 'nodes' | 'tor'> {
   /** More options of `muslin-agent`, on every node. */
   readonly agentArgs?: readonly string[];
   readonly overlay?: Overlay;
+  /** Agents are told by the controller what concerns their nodes, instead of watching everything. */
+  readonly fanout?: boolean;
 }
 
 /** A cluster that stands: its client, its places, and its processes, each of which can be killed and started again. */
@@ -39,6 +39,8 @@ export class Cluster {
   readonly folder: string;
   readonly router: Router | undefined;
   readonly #agentArgs: readonly string[];
+  readonly #fanout: boolean;
+  readonly #mounts: FanoutMounts;
   readonly #children = new Map<string, Child>();
   #client: KubeClient | undefined;
   #apiPort = 0;
@@ -47,9 +49,11 @@ export class Cluster {
     topology: Topology,
     folder: string,
     router: Router | undefined,
-    agentArgs: readonly string[],
+    { agentArgs = [], fanout = false }: ClusterOptions,
   ) {
     this.#agentArgs = agentArgs;
+    this.#fanout = fanout;
+    this.#mounts = new FanoutMounts(folder);
     this.topology = topology;
     this.folder = folder;
     this.router = router;
@@ -61,22 +65,26 @@ export class Cluster {
     const topology = planTopology(options.id, options.nodes, overlay !== 'none');
     const folder = claim(options.id);
     const router = routerOf(options.tor, { topology, folder: `${folder}/tor` });
-    const cluster = new Cluster(topology, folder, router, options.agentArgs ?? []);
+    const cluster = new Cluster(topology, folder, router, options);
     report.step();
     await buildFabric(topology);
     allowForwarding(topology.tor);
     report.done(`underlay: ${options.nodes} nodes, control plane, router, an outside host`);
     const [executable] = await Promise.all([
-      cluster.#installCni(),
+      installPlugin(topology, folder),
       cluster.startApiServer(),
       cluster.startRouter(),
     ]);
     report.done(`API server, router ${options.tor}, CNI executable (${executable})`);
     await cluster.#writeObjects(overlay);
     report.done('CRDs, nodes, pool, BGP configuration');
+    if (options.fanout === true) {
+      await cluster.startController();
+      await cluster.#mounts.mount(cluster.client, START_MS);
+    }
     await Promise.all([
       ...topology.nodes.flatMap(node => [cluster.startAgent(node), cluster.startSpeaker(node)]),
-      cluster.startController(),
+      options.fanout === true ? undefined : cluster.startController(),
       cluster.startKubelet(),
     ]);
     report.done('agents, speakers, controller, kubelets');
@@ -113,7 +121,7 @@ export class Cluster {
     const { control } = this.topology;
     mkdirSync(`${this.folder}/api`, { recursive: true });
     const tokens = `${this.folder}/api/tokens`;
-    if (!existsSync(tokens)) writeFileSync(tokens, tokenFile(), { mode: 0o600 });
+    if (!existsSync(tokens)) writeFileSync(tokens, tokenFile(this.topology.nodes), { mode: 0o600 });
     const fd = listenIn(control, API_PORT);
     const log = `${this.folder}/api/server.log`;
     writeFileSync(log, '');
@@ -175,7 +183,8 @@ export class Cluster {
 
   async startController(): Promise<void> {
     mkdirSync(`${this.folder}/control`, { recursive: true });
-    this.#run('controller', this.topology.control.netns, `${this.folder}/control/controller.log`, {
+    const { control } = this.topology;
+    this.#run('controller', control.netns, `${this.folder}/control/controller.log`, {
       command: ourProgram(
         `${ROOT}/packages/controller/src/main.ts`,
         ...[
@@ -186,6 +195,8 @@ export class Cluster {
           '--id',
           'lab',
         ],
+        ...(this.#fanout ? ['--fanout-listen', `${control.ip}:${FANOUT_PORT}`] : []),
+        ...(this.#fanout ? ['--fanout-account', AGENT_ACCOUNT] : []),
       ),
     });
     await this.#appear(
@@ -247,35 +258,6 @@ export class Cluster {
     return `${this.folder}/api/${program}.kubeconfig`;
   }
 
-  async #installCni(): Promise<string> {
-    const folders = this.topology.nodes.map(node => `${this.folder}/${node.name}`);
-    for (const folder of folders) mkdirSync(`${folder}/cni/bin`, { recursive: true });
-    const args = folders.flatMap(folder => [
-      '--bin-dir',
-      `${folder}/cni/bin`,
-      '--socket',
-      `${folder}/cni.sock`,
-      '--queue',
-      `${folder}/state/cni-queue`,
-    ]);
-    const log = `${this.folder}/install-cni.log`;
-    const child = startChild({
-      lab: this.topology.id,
-      name: 'install-cni',
-      command: ourProgram(
-        `${ROOT}/packages/agent/src/install-cni.ts`,
-        '--cache',
-        `${ROOT}/node_modules/.cache/muslin`,
-        ...args,
-      ),
-      log,
-    });
-    const end = await child.ended;
-    if (end !== 'exit code 0')
-      throw new Error(`installing the CNI executable failed (${end}):\n${child.tail()}`);
-    return /shim: (\w+)/.exec(child.tail())?.[1] ?? 'unknown';
-  }
-
   async #writeObjects(overlay: Overlay): Promise<void> {
     const crds = globSync('*.yaml', { cwd: `${ROOT}/crds` }).flatMap(file =>
       parseAllDocuments(readFileSync(`${ROOT}/crds/${file}`, 'utf8')).map(
@@ -326,9 +308,15 @@ export class Cluster {
           '--state-dir',
           `${folder}/state`,
         ],
-        ...(program === 'agent' ? this.#agentArgs : []),
+        ...(program === 'agent' ? this.#agentFlags(node) : []),
       ),
     });
+  }
+
+  #agentFlags(node: Host): readonly string[] {
+    if (!this.#fanout) return this.#agentArgs;
+    const controllers = `${this.topology.control.ip}:${FANOUT_PORT}`;
+    return [...this.#agentArgs, '--fanout', controllers, ...this.#mounts.flags(node)];
   }
 
   #run(
@@ -358,19 +346,6 @@ export class Cluster {
     const why = child.alive() ? 'is not ready' : `ended with ${await child.ended}`;
     throw new Error(`${name} ${why}; its last lines:\n${child.tail()}`);
   }
-}
-
-/** kube-apiserver's static token file: the admin's token, then one for each of Muslin's programs. */
-function tokenFile(): string {
-  const token = () => randomBytes(16).toString('hex');
-  return [
-    `${token()},admin,admin,"system:masters"`,
-    ...PROGRAMS.map(
-      program =>
-        `${token()},system:serviceaccount:kube-system:muslin-${program},${program},"system:serviceaccounts"`,
-    ),
-    '',
-  ].join('\n');
 }
 
 /** The resource of an object by its apiVersion and kind; throws for kinds that the lab does not know. */

@@ -11,6 +11,8 @@ export interface AgentStatus {
   readonly policies: Readonly<
     Record<string, { readonly resourceVersion: string; readonly enforcedAt: number }>
   >;
+  /** Where its view of the cluster comes from. */
+  readonly source?: 'none' | 'stream' | 'watches';
   /** Where its rules live. */
   readonly dataplane?: { readonly backEnd: string };
 }

@@ -5,6 +5,7 @@ import { Cluster } from './cluster.ts';
 import { claim, folderOf, knownLabs, livingOwner, sweep, wasKept } from './instance.ts';
 import { drawListing, listLab } from './ls.ts';
 import { type LabOptions, readOptions, USAGE } from './options.ts';
+import { checkFanout } from './story/fanout.ts';
 import { checkOverlay } from './story/overlay.ts';
 import { checkRouting } from './story/routing.ts';
 import { startSample, tellPolicyStory } from './story/story.ts';
@@ -115,6 +116,7 @@ async function up(options: LabOptions): Promise<number> {
 
 async function tell(cluster: Cluster, options: LabOptions, report: Report): Promise<void> {
   if (options.pods > 0) await startSample(cluster, options.pods, report);
+  if (options.fanout) await checkFanout(cluster, report);
   if (options.overlay === 'none') await checkRouting(cluster, report);
   else await checkOverlay(cluster, options.overlay, report);
   await tellPolicyStory(cluster, report);

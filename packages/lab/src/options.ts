@@ -21,6 +21,8 @@ export interface LabOptions {
   readonly dataplane: Dataplane;
   /** With one, nodes stand in several subnets, nobody speaks BGP, and the router knows nothing of pods. */
   readonly overlay: Overlay;
+  /** Agents are told by the controller what concerns their nodes, instead of watching everything. */
+  readonly fanout: boolean;
   /** One JSON document on standard output instead of pictures. */
   readonly json: boolean;
   /** Tear down after the checks and exit 0 only if all held. */
@@ -41,6 +43,8 @@ npm run lab -- --clean          remove what an earlier lab left behind
   --dataplane X where rules live: auto, iptables or nftables (auto)
   --overlay X   none, vxlan or vxlan-cross-subnet: nodes in subnets of two, no BGP, a router
                 that knows nothing of pods (none)
+  --fanout      agents are told by the controller what concerns their nodes, over mutual TLS,
+                instead of watching the API server
   --once        run every check, tear down, exit 0 only if all held
   --keep        leave the cluster running in the background and return
   --bare        cluster only: no sample pods, no policy story
@@ -58,6 +62,7 @@ export function readOptions(args: readonly string[]): LabOptions | string {
     overlay: { type: 'string', default: 'none' },
     id: { type: 'string', default: 'lab' },
     json: { type: 'boolean', default: false },
+    fanout: { type: 'boolean', default: false },
     once: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     bare: { type: 'boolean', default: false },
@@ -94,6 +99,7 @@ export function readOptions(args: readonly string[]): LabOptions | string {
     pods: values.bare ? 0 : pods,
     tor: values.overlay === 'none' ? values.tor : 'none',
     overlay: values.overlay,
+    fanout: values.fanout,
     dataplane: values.dataplane,
     json: values.json,
     once: values.once,

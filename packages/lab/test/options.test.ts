@@ -9,6 +9,7 @@ const DEFAULTS = {
   tor: 'bird',
   dataplane: 'auto',
   overlay: 'none',
+  fanout: false,
   json: false,
   once: false,
   keep: false,

@@ -56,10 +56,11 @@ export function streamOf(
   node: string,
   { target, identity }: FanoutOptions,
   log: Logger,
+  onThrough: NonNullable<ConstructorParameters<typeof StreamClient>[0]['onThrough']>,
 ): NonNullable<ClusterSourceOptions['stream']> {
   return onMessage =>
     new StreamClient({
-      ...{ node, target, identity: identity(node), onMessage },
+      ...{ node, target, identity: identity(node), onMessage, onThrough },
       onFault: message => log.warn(`fan-out: ${message}`),
     });
 }

@@ -6,6 +6,7 @@ import {
   FANOUT_PROTOCOL,
   type FanoutLine,
   type FanoutPart,
+  type FanoutThrough,
   LineSplitter,
 } from '@muslin/kube';
 import { fail } from '@muslin/net';
@@ -23,6 +24,8 @@ export interface StreamClientOptions {
   readonly target: StreamTarget;
   readonly identity: Identity;
   readonly onMessage: (message: StreamMessage) => void;
+  /** How far each kind is followed, also where nothing of it concerns the node. */
+  readonly onThrough?: (through: FanoutThrough) => void;
   readonly onFault: (message: string) => void;
   readonly now?: () => number;
 }
@@ -143,6 +146,7 @@ export class StreamClient {
           if (epoch === undefined || epoch !== this.#epoch || line.seq !== this.#seq) break;
           this.#failures = 0;
           this.#staleSince = line.staleMs === 0 ? undefined : this.#now() - line.staleMs;
+          this.#options.onThrough?.(line.through);
           break;
       }
     };

@@ -54,6 +54,8 @@ const STUCK_MS = 60_000;
 /** How long messages are kept for an agent that left. */
 const AWAY_MS = 120_000;
 const RELOAD_MS = 30_000;
+/** How long after a policy every node is told that it was worked in: many that come at once are told of once. */
+const THROUGH_MS = 200;
 /** What a socket is handed at once. */
 const PIECE_BYTES = 64 << 10;
 
@@ -81,6 +83,8 @@ export class FanoutServer {
   #gathering: NodeJS.Timeout | undefined;
   #material: FanoutMaterial;
   #enrolling = 0;
+  #policies = false;
+  #telling: NodeJS.Timeout | undefined;
   /** Counted for the status page. */
   readonly counts = { events: 0, flushes: 0, told: 0, bytes: 0, wholes: 0, refused: 0, enrolled: 0 };
 
@@ -122,13 +126,25 @@ export class FanoutServer {
   flush(): void {
     this.#workOut();
     for (const listener of this.#listeners.values()) this.#pump(listener);
+    if (this.#policies) this.#tellThrough();
+  }
+
+  /** Policies that concern a node or not: it says how far it follows them, so it must know how far that is. */
+  #tellThrough(): void {
+    if (this.#telling !== undefined) return;
+    this.#telling = setTimeout(() => {
+      this.#telling = undefined;
+      this.#policies = false;
+      this.#beatAll();
+    }, THROUGH_MS);
   }
 
   /** Brings every feed up to what was seen; whether there was news. */
   #workOut(): boolean {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
-    const { nodes, bytes } = this.#fanout.flush();
+    const { nodes, bytes, policies } = this.#fanout.flush();
+    this.#policies ||= policies;
     this.counts.flushes++;
     this.counts.told += nodes;
     this.counts.bytes += bytes;
@@ -142,6 +158,7 @@ export class FanoutServer {
 
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#telling);
     clearTimeout(this.#gathering);
     for (const { socket } of this.#listeners.values()) socket.destroy();
     await new Promise<void>(resolve => this.#server.close(() => resolve()));
@@ -260,18 +277,23 @@ export class FanoutServer {
   }
 
   #beat(): void {
+    this.#beatAll();
     const now = Date.now();
-    for (const { socket, sent, stuckSince, waiting } of this.#listeners.values()) {
-      if (stuckSince !== undefined && now - stuckSince > STUCK_MS) socket.destroy();
-      // Amid a message a beat would say that the rest of it is not missing.
-      else if (waiting.empty && !socket.writableNeedDrain)
-        socket.write(encodeBeat(sent ?? 0, this.#options.staleMs() ?? 0));
-    }
     for (const [node, since] of this.#away)
       if (now - since > AWAY_MS) {
         this.#away.delete(node);
         this.#fanout.forget(node);
       }
+  }
+
+  #beatAll(): void {
+    const now = Date.now();
+    for (const { socket, sent, stuckSince, waiting, feed } of this.#listeners.values()) {
+      if (stuckSince !== undefined && now - stuckSince > STUCK_MS) socket.destroy();
+      // Amid a message, or before one, a beat would say that nothing is missing.
+      else if (waiting.empty && sent === feed.seq && !socket.writableNeedDrain)
+        socket.write(encodeBeat(sent, this.#options.staleMs() ?? 0, this.#fanout.through));
+    }
   }
 
   #reload(): void {

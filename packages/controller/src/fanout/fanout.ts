@@ -6,6 +6,7 @@ import {
   encodeObject,
   encodeSet,
   encodeSetGone,
+  type FanoutThrough,
   keyOf,
   type Sighting,
 } from '@muslin/kube';
@@ -30,6 +31,8 @@ interface Dirty {
 
 /** How many nodes the last flush concerned, and what they were told. */
 export interface FlushCount {
+  /** Whether a policy came, changed or went: every node has to know how far that reaches. */
+  readonly policies: boolean;
   readonly nodes: number;
   readonly bytes: number;
 }
@@ -53,6 +56,9 @@ export class Fanout {
   readonly #dirty = new Map<string, Dirty>();
   /** By node, the `ns/` and `sa/` topics of which the need came or went since the last flush, and whether it was there. */
   #turned = new Map<string, Map<Topic, boolean>>();
+  /** The greatest version of each kind that was worked in. */
+  #through: FanoutThrough = {};
+  #policySeen = false;
   readonly #setLines = new Map<string, readonly Uint8Array[]>();
   /** Objects as lines, as long as they are current. */
   readonly #lines = new WeakMap<AnyObject, Uint8Array>();
@@ -70,7 +76,9 @@ export class Fanout {
 
   /** Takes notes of what a watch showed; `flush` does the work. */
   saw(sighting: Sighting): void {
-    const { kind, object, gone } = sighting;
+    const { kind, object, gone, policyKey } = sighting;
+    this.#sawVersion(kind, object.metadata.resourceVersion);
+    this.#policySeen ||= policyKey !== undefined;
     const key = `${kind} ${keyOf(object)}`;
     const old = this.#held.get(key);
     const now = gone ? undefined : held(sighting);
@@ -83,6 +91,16 @@ export class Fanout {
     if (now === undefined) this.#held.delete(key);
     else this.#held.set(key, now);
     this.#place(key, now, 1);
+  }
+
+  /** How far each kind is worked in, as of the last flush. */
+  get through(): FanoutThrough {
+    return this.#through;
+  }
+
+  #sawVersion(kind: string, version = ''): void {
+    if (Number(version) > Number(this.#through[kind] ?? -1))
+      this.#through = { ...this.#through, [kind]: version };
   }
 
   /** The feed of a node; from the first call on, the node is told of changes. Call it between flushes. */
@@ -145,7 +163,9 @@ export class Fanout {
       bytes += lines.reduce((sum, line) => sum + line.length, 0);
       this.#feeds.get(node)?.push(lines);
     }
-    return { nodes: out.size, bytes };
+    const policies = this.#policySeen;
+    this.#policySeen = false;
+    return { nodes: out.size, bytes, policies };
   }
 
   /** All that a node needs, as of the last flush; nothing may have been seen since. */

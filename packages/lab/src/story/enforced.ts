@@ -1,3 +1,4 @@
+import { kindOfPolicyKey } from '@muslin/kube';
 import type { AgentStatus } from '../local-status.ts';
 
 /** What must be in force: a policy at (or after) a version, or its absence; and all pods up to a version. */
@@ -23,7 +24,11 @@ export function notYet(
     }
     if (!status.ready) missing.push(`${node}: not ready`);
     for (const [key, version] of demand.policies) {
-      const seen = status.policies[key]?.resourceVersion;
+      // A node that is told only what concerns it knows of other policies how far it follows them.
+      const followed =
+        status.source === 'stream' ? status.appliedThrough[kindOfPolicyKey(key) ?? ''] : undefined;
+      const own = status.policies[key]?.resourceVersion;
+      const seen = version === undefined ? own : (own ?? followed);
       if (version === undefined ? seen !== undefined : Number(seen ?? -1) < Number(version))
         missing.push(`${node}: ${key} at ${seen ?? 'nothing'}, not ${version ?? 'gone'}`);
     }
