@@ -59,14 +59,14 @@ const RARE: readonly Rare[] = [
     program: 'agent',
     grant: 'create muslin.dev/policynodestatuses',
     why: 'a real API server checks an apply that makes the object as a create, too',
-    file: 'packages/agent/src/policy-report.ts',
+    file: 'packages/agent/src/own-status.ts',
     call: /type: 'apply'/,
   },
   {
     program: 'agent',
     grant: 'create muslin.dev/addressnodestatuses',
     why: 'a real API server checks an apply that makes the object as a create, too',
-    file: 'packages/agent/src/ipam/address-reporter.ts',
+    file: 'packages/agent/src/own-status.ts',
     call: /type: 'apply'/,
   },
   {
