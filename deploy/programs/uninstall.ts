@@ -13,7 +13,7 @@ import {
   ROUTE_PROTOCOL_BGP,
   ROUTE_PROTOCOL_MUSLIN,
 } from '@muslin/dataplane';
-import { openKernel, TunnelDriver } from '@muslin/linux';
+import { openKernel, runCommand, TunnelDriver } from '@muslin/linux';
 
 const USAGE = `uninstall [--conflist FILE] [--bin-dir DIR] [--run-dir DIR] [--state-dir DIR]
   removes what Muslin left on this node: rules in iptables and nftables, ipsets, routes, tunnels, and the files named
@@ -60,6 +60,8 @@ export async function clearKernel(): Promise<readonly string[]> {
     if (!done.ok) complaints.push(done.fault.message);
     await door.value.close();
   }
+  // Absent where no pod has limits; with it go its chains and counts.
+  await runCommand('nft', ['delete', 'table', 'inet', 'muslin-limits']);
   return [...complaints, ...clearTunnels()];
 }
 

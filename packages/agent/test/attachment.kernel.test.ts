@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { until } from './spaces.ts';
+import { createServer, Socket } from 'node:net';
+import { tcpListenIn, tcpSocketIn } from '@muslin/linux';
+import { mustIp } from '@muslin/net';
+import { must, until } from './spaces.ts';
 import { Stand, type StandPod } from './stand.ts';
 import { hear, serveWord } from './talk.ts';
 
@@ -165,6 +168,54 @@ describe.each(['nftables', 'iptables'])('what a caller asks for one interface, i
       await nothingLeft();
     },
   );
+
+  test('a pod gets no more packets and connections at a time than its annotations allow, and nothing of it stays', async () => {
+    const qos = 'qos.projectcalico.org';
+    const limited = await stand.pod(
+      'limited',
+      {},
+      {
+        [`${qos}/ingressMaxConnections`]: '2',
+        [`${qos}/egressPacketRate`]: '1',
+        [`${qos}/egressPacketBurst`]: '40',
+      },
+    );
+    const other = await stand.pod('other-limited', {}, { [`${qos}/egressMaxConnections`]: '100' });
+    const client = await stand.pod('client-4');
+    const [four = ''] = (await add(limited)).ips;
+    await add(other);
+    await add(client);
+    // Connections that stay open: the third finds no room.
+    const server = createServer(socket => void socket.on('error', () => {}).write('hello'));
+    server.listen({ fd: must(tcpListenIn(limited.space.namespace, mustIp(four), 80)) });
+    const open: Socket[] = [];
+    const greeted = async () => {
+      const socket = new Socket({ fd: must(tcpSocketIn(client.space.namespace, 4)) });
+      open.push(socket);
+      return new Promise<string>(resolve => {
+        socket.setTimeout(700, () => resolve('nothing'));
+        socket.on('data', data => resolve(String(data))).on('error', error => resolve(error.message));
+        socket.connect(80, four);
+      });
+    };
+    expect([await greeted(), await greeted(), await greeted()]).toEqual(['hello', 'hello', 'nothing']);
+    // A pod that comes or goes leaves what others have counted.
+    await del(other);
+    expect(await greeted()).toBe('nothing');
+    for (const socket of open) socket.destroy();
+    await new Promise(resolve => server.close(resolve));
+    // Forty at once, then one a second: of a hundred some sixty are dropped.
+    limited.space.run('bash', '-c', `for i in {1..100}; do echo > /dev/udp/${NODE_4}/9; done`);
+    const table = stand.node.run('nft', 'list', 'table', 'inet', 'muslin-limits');
+    const dropped = Number(
+      /limit rate over 1\/second burst 40 packets counter packets (\d+)/.exec(table)?.[1],
+    );
+    expect([dropped > 40, dropped < 80]).toEqual([true, true]);
+    await del(limited);
+    await del(client);
+    expect(stand.node.run('nft', 'list', 'tables')).not.toContain('muslin-limits');
+    await nothingLeft();
+  });
 
   test('a second interface of a container has its own name, addresses and answers, under the same policy', async () => {
     const pod = await stand.pod('two', { guarded: 'yes' });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { bucketOf } from '../src/pod/bandwidth.ts';
+import { packetLimitsFor } from '../src/pod/packet-limits.ts';
 import { bandwidthFor, unenforcedLimits } from '../src/pod/bandwidth-wishes.ts';
 
 const NOTHING = { mac: undefined, ips: [], ports: [], ingress: undefined, egress: undefined };
@@ -57,5 +58,29 @@ describe('the bandwidth of a pod', () => {
       'qos.projectcalico.org/egressBandwidth': '1M',
     };
     expect(unenforcedLimits(pod(asked))).toEqual(['qos.projectcalico.org/ingressPeakrate']);
+  });
+});
+
+describe('limits of packets and connections', () => {
+  test('are Calico’s annotations, in whole numbers', () => {
+    const asked = {
+      ...{
+        'qos.projectcalico.org/ingressPacketRate': '1k',
+        'qos.projectcalico.org/ingressPacketBurst': '20',
+      },
+      'qos.projectcalico.org/egressMaxConnections': '3',
+    };
+    expect(packetLimitsFor(pod(asked))).toEqual({
+      ok: true,
+      value: { ingress: { packetsPerSecond: 1000, packetBurst: 20 }, egress: { maxConnections: 3 } },
+    });
+    expect(packetLimitsFor(pod({}))).toEqual({ ok: true, value: {} });
+  });
+
+  test.each(['0', '-1', 'many', '1.5.2', '5G'])('%s is none', text => {
+    expect(packetLimitsFor(pod({ 'qos.projectcalico.org/egressPacketRate': text }))).toMatchObject({
+      ok: false,
+      fault: { code: 7, message: expect.stringContaining('egressPacketRate must be a whole number above 0') },
+    });
   });
 });

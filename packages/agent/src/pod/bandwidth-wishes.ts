@@ -4,7 +4,8 @@ import type { Attachment, Rate } from '../cni/attachment.ts';
 import { CNI_CODE, type CniFault } from '../cni/cni-fault.ts';
 import type { Bandwidth } from './bandwidth.ts';
 
-const QOS = 'qos.projectcalico.org/';
+/** Prefix of Calico's annotations of limits. */
+export const QOS = 'qos.projectcalico.org/';
 const KUBERNETES = 'kubernetes.io/';
 /** Quantities of Kubernetes (apimachinery resource.Quantity) that rates are written in. */
 const UNIT: Readonly<Record<string, number>> = {
@@ -12,10 +13,7 @@ const UNIT: Readonly<Record<string, number>> = {
   ...{ Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 },
 };
 /** Annotations of Calico that nothing here enforces. */
-const UNENFORCED = ['Peakrate', 'Minburst', 'PacketRate', 'PacketBurst', 'MaxConnections'].flatMap(name => [
-  `${QOS}ingress${name}`,
-  `${QOS}egress${name}`,
-]);
+const UNENFORCED = ['Peakrate', 'Minburst'].flatMap(name => [`${QOS}ingress${name}`, `${QOS}egress${name}`]);
 
 /**
  * How fast an interface may be: what the caller says, else Calico's annotations of the pod
@@ -67,8 +65,8 @@ function readRate(
   return ok({ bitsPerSecond: bitsPerSecond as number, burstBits });
 }
 
-/** A whole number of bits above 0; undefined when the text is none. */
-function quantity(text: string | undefined): number | undefined {
+/** A whole number above 0 (of bits, packets); undefined when the text is none. */
+export function quantity(text: string | undefined): number | undefined {
   const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)(k|[MGT]|[KMGT]i)?$/.exec(text ?? '') ?? [];
   const value = Math.floor(Number(digits) * (UNIT[unit] ?? Number.NaN));
   return Number.isSafeInteger(value) && value > 0 ? value : undefined;

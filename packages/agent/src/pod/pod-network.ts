@@ -13,6 +13,8 @@ import { limitBandwidth } from './bandwidth.ts';
 import { bandwidthFor, unenforcedLimits } from './bandwidth-wishes.ts';
 import { adoptCable, type Cable, cableFault, makeCable, planOf } from './cable.ts';
 import type { PodCache } from './pod-cache.ts';
+import { holdTo, letGo } from './limit-table.ts';
+import { packetLimitsFor } from './packet-limits.ts';
 import { findPod, publishAddresses } from './pod-object.ts';
 import { inspect, inspectForeign } from './pod-inspection.ts';
 import { examine } from './pod-link.ts';
@@ -141,6 +143,8 @@ export class PodNetwork {
     if (!mac.ok) return mac;
     const bandwidth = bandwidthFor(object, attachment);
     if (!bandwidth.ok) return bandwidth;
+    const limits = packetLimitsFor(object);
+    if (!limits.ok) return limits;
     const unenforced = unenforcedLimits(object);
     if (unenforced.length > 0)
       this.#options.log(
@@ -160,6 +164,7 @@ export class PodNetwork {
       ...((config.defaultRoute ?? mine.length === 0) ? {} : { defaultRoute: false }),
       ...(foreign ? { madeBy: 'others' } : {}),
       ...(attachment.ports.length > 0 ? { ports: portTexts(attachment.ports) } : {}),
+      ...(Object.keys(limits.value).length > 0 ? { limits: limits.value } : {}),
     };
     // Before anything is asked for or made: whoever restarts finds what to take back.
     sandboxes.put(adding);
@@ -187,6 +192,10 @@ export class PodNetwork {
     const { sandbox, result } = made.value;
     const limited = limitBandwidth(netlink, sandbox, bandwidth.value);
     if (!limited.ok) return giveUp(cableFault(limited.fault));
+    const held =
+      sandbox.limits === undefined ? ok(undefined) : await holdTo({ ...sandbox, limits: sandbox.limits });
+    if (!held.ok) return giveUp({ code: CNI_CODE.ioFailure, message: held.fault.message });
+    if (isDisplaced()) return giveUp(displacedFault);
     this.#tellCore(sandbox);
     const confirmed = await withinTime(this.#options.enforce(), CONFIRM_MS);
     if (isDisplaced()) return giveUp(displacedFault);
@@ -254,10 +263,19 @@ export class PodNetwork {
         code: CNI_CODE.tryAgain,
         message: `the kernel still holds rules of this pod after ${CONFIRM_MS / 1000} s; the agent's log says why`,
       });
+    const free = await this.#unlimit(sandbox);
+    if (!free.ok) return fail({ code: CNI_CODE.ioFailure, message: free.fault.message });
     await this.#options.forgetFlows(ips);
     this.#release(sandbox);
     sandboxes.delete(containerId, ifname);
     return ok(undefined);
+  }
+
+  async #unlimit(sandbox: Sandbox): Promise<Result<void, { readonly message: string }>> {
+    const { limits, hostInterface } = sandbox;
+    if (limits === undefined) return ok(undefined);
+    const others = this.#options.sandboxes.all().filter(each => each.hostInterface !== hostInterface);
+    return letGo({ hostInterface, limits }, !others.some(each => each.limits !== undefined));
   }
 
   async #check(request: CniRequest): Promise<Result<undefined, CniFault>> {
@@ -347,6 +365,8 @@ export class PodNetwork {
         if (madeBy !== undefined) return sandboxes.delete(containerId, ifname);
         const unplugged = await this.#options.removeLink(hostInterface);
         if (!unplugged.ok) return log(`half-made sandbox ${containerId}: ${unplugged.fault.message}`);
+        const free = await this.#unlimit(sandbox);
+        if (!free.ok) log(`half-made sandbox ${containerId}: ${free.fault.message}`);
         addresses.releaseLater(holderOf(sandbox), network);
         sandboxes.delete(containerId, ifname);
       }),

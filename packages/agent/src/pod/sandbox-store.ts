@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { formatIp, mustIp } from '@muslin/net';
 import type { LocalPort } from '../core/local-endpoint.ts';
+import type { PacketLimits } from './packet-limits.ts';
 
 /** What this node did for one sandbox and interface: enough to go on after a restart without the API server. */
 export interface Sandbox {
@@ -28,6 +29,8 @@ export interface Sandbox {
   readonly defaultRoute?: boolean;
   /** Ports of the node that lead to it; absent: none. `hostIp` as text. */
   readonly ports?: readonly (Omit<LocalPort, 'hostIp'> & { readonly hostIp?: string })[];
+  /** What its packets are held to; absent: nothing. */
+  readonly limits?: PacketLimits;
   /** Who made the interface and its addresses: a plugin before us, whose they stay; absent: we. */
   readonly madeBy?: 'others';
   /** `adding` until the ADD was answered: a restart finds it and takes it back. */

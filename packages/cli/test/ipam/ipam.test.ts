@@ -181,7 +181,7 @@ Check complete; found 4 problems.
       metadata: { name: 'n1' },
       status: { addresses, readAt, conditions: [{ type: 'Complete', status: complete }] },
     });
-    const lines = async (told: object) => {
+    const lines = async (told: Readonly<Record<string, unknown>>) => {
       const server = await fakeApi({ ...CLUSTER, '/apis/muslin.dev/v1alpha1/addressnodestatuses': [told] });
       const where = ['--kubeconfig', server.kubeconfig];
       const shown = await muslinctl(['ipam', 'check', '--show-problem-ips', '--fix-plan', ...where]);
