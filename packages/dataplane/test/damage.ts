@@ -8,15 +8,15 @@ import type {
   SetId,
   TierPlan,
 } from '@muslin/api';
-import { type Family, mustPrefix, portSet, type PortSet } from '@muslin/net';
+import { type Family, formatIp, mustIp, mustPrefix, portSet, type PortSet } from '@muslin/net';
 import {
   compile,
   evaluate,
+  type HookName,
   ICMP_PROTOCOL,
   IPTABLES_LIMITS,
   lookupOf,
   lower,
-  meaning,
   NFT_LIMITS,
   type NodeConfig,
   nftTable,
@@ -27,8 +27,9 @@ import {
   readBack,
   renderTables,
   type Ruleset,
+  type TableName,
 } from '../src/index.ts';
-import type { Mutation } from './mutations.ts';
+import { FILTER, type Mutation, type Where } from './mutations.ts';
 import { ADDRESSES, INTERFACES } from './world.ts';
 
 const ports = (...list: readonly (number | readonly [number, number])[]): PortSet =>
@@ -148,6 +149,44 @@ export const WORLD: NodeState = {
   ),
 };
 
+const LISTED = { ingress: TIERS, egress: TIERS };
+const BRIEF: readonly TierPlan[] = [{ tier: 'early', policies: ['np/ordered'], defaultAction: 'Deny' }];
+
+/** The same with a host endpoint that is asked everywhere, and failsafe ports of every kind. */
+export const HOST_WORLD: NodeState = {
+  ...WORLD,
+  hosts: {
+    plans: new Map([
+      [
+        'host/n/eth0',
+        {
+          key: 'host/n/eth0',
+          source: { kind: 'HostEndpoint', name: 'eth0' },
+          name: 'eth0',
+          interfaceName: 'eth0',
+          ips: [],
+          local: LISTED,
+          forwarded: { ingress: TIERS.slice(1, 2), egress: TIERS.slice(1) },
+          preDnat: BRIEF,
+          untracked: { ingress: BRIEF, egress: TIERS.slice(1, 2) },
+          open: undefined,
+        },
+      ],
+    ]),
+    failsafe: {
+      inbound: [
+        { protocol: 6, port: 22, net: undefined },
+        { protocol: 6, port: 8080, net: mustPrefix('10.0.0.0/30') },
+        { protocol: 17, port: 4789, net: mustPrefix('fd00::/126') },
+      ],
+      outbound: [
+        { protocol: 6, port: 443, net: undefined },
+        { protocol: 17, port: 53, net: undefined },
+      ],
+    },
+  },
+};
+
 /** The two pods of the world, a third that nobody knows, and the rest of the world. */
 const LINKS = [...INTERFACES.slice(0, 2), 'eth0'];
 
@@ -192,15 +231,40 @@ export function packetsOf(family: Family): readonly Packet[] {
   return out;
 }
 
+/** Packets for and from the node itself, and past its host endpoint: few, as each is asked of every damage. */
+export function hostPacketsOf(family: Family): readonly Packet[] {
+  const [pod = '', stranger = ''] = LINKS;
+  const node = mustIp(family === 4 ? '192.0.2.1' : '2001:db8::1');
+  const ways = [
+    { in: 'eth0', dst: node, dstLocal: true },
+    { out: 'eth0', src: node, srcLocal: true },
+    { out: 'eth0', srcLocal: true, dst: node, dstLocal: true },
+    { in: 'eth0', out: pod },
+    { in: stranger, out: 'eth0' },
+    { in: stranger, out: 'eth0', reversePath: false },
+  ];
+  return ways.flatMap(way =>
+    packetsOf(family)
+      .filter(packet => packet.in === 'eth0' && packet.out === pod)
+      .map(({ in: _, out: __, ...packet }) => ({ ...packet, ...way })),
+  );
+}
+
+/** The hook of the filter table that a packet meets. */
+export function hookOf({ in: inside, out }: Packet): 'INPUT' | 'OUTPUT' | 'FORWARD' {
+  return inside === undefined ? 'OUTPUT' : out === undefined ? 'INPUT' : 'FORWARD';
+}
+
 /** A damaged ruleset, as a back end would hear it, and whether it can be heard at all. */
 function* damaged(
   mutation: Mutation,
   state: NodeState,
   config: NodeConfig,
+  where: Where,
 ): Generator<Ruleset | 'unreadable'> {
   const rules = compile(state, config);
   if ('rules' in mutation) {
-    for (const limits of [IPTABLES_LIMITS, NFT_LIMITS]) yield* mutation.rules(lower(rules, limits));
+    for (const limits of [IPTABLES_LIMITS, NFT_LIMITS]) yield* mutation.rules(lower(rules, limits), where);
     return;
   }
   const lowered = lower(rules, 'nft' in mutation ? NFT_LIMITS : IPTABLES_LIMITS);
@@ -209,13 +273,13 @@ function* damaged(
     return heard.ok ? heard.value : 'unreadable';
   };
   if ('nft' in mutation) {
-    for (const table of mutation.nft(nftTable(lowered, state.sets))) yield read(table);
+    for (const table of mutation.nft(nftTable(lowered, state.sets), where)) yield read(table);
     return;
   }
   const tables = renderTables(lowered);
   for (const [i, table] of tables.entries())
-    if (table.table === 'filter')
-      for (const other of mutation.iptables(table)) yield read(tables.with(i, other));
+    if (table.table === where.table)
+      for (const other of mutation.iptables(table, where)) yield read(tables.with(i, other));
 }
 
 /** What the proof made of one kind of damage. */
@@ -233,12 +297,14 @@ export function tryMutation(
   config: NodeConfig,
   packets: readonly Packet[],
   believed = 1,
+  where: Where = FILTER,
 ): Catch {
   const prover = new Prover(config.family);
-  const hook = (packet: Packet) => (packet.out === undefined ? 'INPUT' : 'FORWARD');
-  const meant = packets.map(packet => meaning(state, config, packet, hook(packet)));
+  const whole = compile(state, config);
+  const known = lookupOf(whole.sets, state.sets);
+  const meant = packets.map(packet => evaluate(whole, known, packet, hookOf(packet)).verdict);
   let [places, caught, checked] = [0, 0, 0];
-  for (const rules of damaged(mutation, state, config)) {
+  for (const rules of damaged(mutation, state, config, where)) {
     places++;
     const proof: Proof['outcome'] | 'unreadable' =
       rules === 'unreadable' ? rules : prover.prove(state, config, rules).outcome;
@@ -246,10 +312,67 @@ export function tryMutation(
     else if (rules !== 'unreadable' && checked++ < believed) {
       const sets = lookupOf(rules.sets, state.sets);
       const missed = packets.find(
-        (packet, i) => evaluate(rules, sets, packet, hook(packet)).verdict !== meant[i],
+        (packet, i) => evaluate(rules, sets, packet, hookOf(packet)).verdict !== meant[i],
       );
       if (missed !== undefined) return { places, caught, missed };
     }
   }
   return { places, caught, missed: undefined };
 }
+
+/** Hooks of the tables before and after the filter table, which no proof looks at. */
+const HOOKS: Readonly<Partial<Record<TableName, readonly HookName[]>>> = {
+  raw: ['PREROUTING', 'OUTPUT'],
+  mangle: ['PREROUTING', 'POSTROUTING'],
+  nat: ['PREROUTING', 'OUTPUT', 'POSTROUTING'],
+};
+
+/** Does the damage in every place of a table that no proof looks at: how many of them some packet shows. */
+export function showMutation(
+  mutation: Mutation,
+  state: NodeState,
+  config: NodeConfig,
+  packets: readonly Packet[],
+  table: TableName,
+): { readonly places: number; readonly caught: number } {
+  const asked = (HOOKS[table] ?? []).flatMap(hook =>
+    packets.map(packet => ({ hook, packet: seenIn(hook, packet) })),
+  );
+  const fates = function* (ruleset: Ruleset) {
+    const sets = lookupOf(ruleset.sets, state.sets);
+    for (const { hook, packet } of asked) {
+      const { verdict, mark, trace } = evaluate(ruleset, sets, packet, hook, table);
+      const last = trace.at(-1)?.rule.action;
+      const target = last?.kind === 'dnat' ? `${formatIp(last.ip)} ${last.port}` : '';
+      yield [verdict, mark, target, trace.some(({ rule }) => rule.action.kind === 'notrack')].join();
+    }
+  };
+  const whole = [...fates(compile(state, config))];
+  let [places, caught] = [0, 0];
+  for (const rules of damaged(mutation, state, config, { table })) {
+    places++;
+    if (rules === 'unreadable') caught++;
+    else {
+      let i = 0;
+      for (const fate of fates(rules))
+        if (fate !== whole[i++]) {
+          caught++;
+          break;
+        }
+    }
+  }
+  return { places, caught };
+}
+
+/** What a hook knows of a packet's interfaces. */
+function seenIn(hook: HookName, { in: inside, out, ...packet }: Packet): Packet {
+  const comes = hook === 'PREROUTING' && inside !== undefined;
+  const goes = (hook === 'OUTPUT' || hook === 'POSTROUTING') && out !== undefined;
+  return { ...packet, ...(comes && { in: inside }), ...(goes && { out }) };
+}
+
+/** What host endpoints alone have in the filter table. */
+export const HOST_CHAINS: Where = { table: 'filter', chains: /^msl-(h[lf][ie]-|from-host|to-host-out)/ };
+
+/** The tables that no proof looks at. */
+export const SHOWN_TABLES = ['raw', 'mangle', 'nat'] as const;

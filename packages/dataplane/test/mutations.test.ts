@@ -1,6 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { compile, evaluate, lookupOf, meaning, Prover } from '../src/index.ts';
-import { packetsOf, tryMutation, WORLD } from './damage.ts';
+import {
+  HOST_CHAINS,
+  HOST_WORLD,
+  hookOf,
+  hostPacketsOf,
+  packetsOf,
+  showMutation,
+  SHOWN_TABLES,
+  tryMutation,
+  WORLD,
+} from './damage.ts';
+import { HOST_LINKS } from './host-world.ts';
 import { MUTATIONS } from './mutations.ts';
 import { configOf, EAGER } from './world.ts';
 
@@ -8,6 +19,10 @@ const configs = ([4, 6] as const).flatMap(f =>
   [undefined, EAGER].map(lookups => configOf(f, 'Accept', lookups)),
 );
 const packets = { 4: packetsOf(4), 6: packetsOf(6) } as const;
+
+const HOSTED = { ...configOf(4), links: HOST_LINKS };
+const hosted = compile(HOST_WORLD, HOSTED);
+const hostPackets = hostPacketsOf(4).filter((_, i) => i % 5 === 0);
 
 describe('bugs that somebody could write into compiling, lowering, look-ups and rendering', () => {
   it('are tried on a world that is right, in which packets meet many fates', () => {
@@ -26,15 +41,42 @@ describe('bugs that somebody could write into compiling, lowering, look-ups and 
     expect(MUTATIONS.length).toBeGreaterThan(60);
   });
 
+  it('are tried on a node with host endpoints that is right, in which packets meet many fates', () => {
+    expect(new Prover(4).prove(HOST_WORLD, HOSTED, hosted).outcome).toBe('equal');
+    const sets = lookupOf(hosted.sets, HOST_WORLD.sets);
+    const fates = hostPackets.map(packet => evaluate(hosted, sets, packet, hookOf(packet)).verdict);
+    for (const fate of ['accept', 'drop'])
+      expect(fates.filter(one => one === fate).length).toBeGreaterThan(20);
+  });
+
   it.each(MUTATIONS.map(mutation => [mutation.name, mutation] as const))('%s: caught', (_, mutation) => {
     let [places, caught] = [0, 0];
+    const count = (found: { readonly places: number; readonly caught: number }) => {
+      places += found.places;
+      caught += found.caught;
+    };
     for (const config of configs) {
       const found = tryMutation(mutation, WORLD, config, packets[config.family]);
       expect(found.missed).toBeUndefined();
-      places += found.places;
-      caught += found.caught;
+      count(found);
     }
+    const atHosts = tryMutation(mutation, HOST_WORLD, HOSTED, hostPackets, 1, HOST_CHAINS);
+    expect(atHosts.missed).toBeUndefined();
+    if (!SAME_AT_HOSTS.has(mutation.name)) expect(atHosts.caught > 0).toBe(atHosts.places > 0);
+    count(atHosts);
+    // Translation and tracking have tables of their own, where packets must show what was damaged.
+    if (places === 0)
+      for (const table of SHOWN_TABLES)
+        count(showMutation(mutation, HOST_WORLD, HOSTED, hostPacketsOf(4), table));
     expect(places).toBeGreaterThan(0);
     expect(caught).toBeGreaterThan(0);
   });
 });
+
+/** In every place at this host endpoint they mean the same: past its tiers it drops, and its gotos stand at the end. */
+const SAME_AT_HOSTS: ReadonlySet<string> = new Set([
+  'the end of a tier does not deny',
+  'a goto comes back',
+  'iptables: goto becomes jump',
+  'nft: goto becomes jump',
+]);

@@ -1,28 +1,57 @@
 import type { MemberSet, SetId } from '@muslin/api';
 import { portSet, prefix } from '@muslin/net';
-import type { Action, Chain, Match, NftTable, RenderedTable, Rule, Ruleset } from '../src/index.ts';
+import type {
+  Action,
+  Chain,
+  Match,
+  NftTable,
+  RenderedTable,
+  Rule,
+  Ruleset,
+  TableName,
+} from '../src/index.ts';
+
+/** Where damage is done: one of iptables' tables, and in it chains with such names. */
+export interface Where {
+  readonly table: TableName;
+  readonly chains?: RegExp;
+}
+
+export const FILTER: Where = { table: 'filter' };
+
+type Damage<T> = (of: T, where: Where) => Iterable<T>;
 
 /** A bug that somebody could write: each gives every ruleset that it could lead to, one place damaged in each. */
 export type Mutation =
-  | { readonly name: string; readonly rules: (ruleset: Ruleset) => Iterable<Ruleset> }
-  | { readonly name: string; readonly iptables: (table: RenderedTable) => Iterable<RenderedTable> }
-  | { readonly name: string; readonly nft: (table: NftTable) => Iterable<NftTable> };
+  | { readonly name: string; readonly rules: Damage<Ruleset> }
+  | { readonly name: string; readonly iptables: Damage<RenderedTable> }
+  | { readonly name: string; readonly nft: Damage<NftTable> };
 
-/** Every ruleset in which one chain of the filter table is another. */
-function* chains(ruleset: Ruleset, change: (chain: Chain) => Iterable<readonly Rule[]>): Generator<Ruleset> {
-  const filter = ruleset.tables.get('filter');
-  if (filter === undefined) return;
-  for (const chain of filter.chains.values())
-    for (const rules of change(chain)) {
-      const damaged = new Map(filter.chains).set(chain.name, { name: chain.name, rules });
-      yield { ...ruleset, tables: new Map(ruleset.tables).set('filter', { ...filter, chains: damaged }) };
-    }
+const isHere = ({ chains }: Where, name: string) => chains === undefined || chains.test(name);
+
+/** Every ruleset in which one chain of a table is another. */
+function* chains(
+  ruleset: Ruleset,
+  where: Where,
+  change: (chain: Chain) => Iterable<readonly Rule[]>,
+): Generator<Ruleset> {
+  const table = ruleset.tables.get(where.table);
+  if (table === undefined) return;
+  for (const chain of table.chains.values())
+    if (isHere(where, chain.name))
+      for (const rules of change(chain)) {
+        const damaged = new Map(table.chains).set(chain.name, { name: chain.name, rules });
+        yield {
+          ...ruleset,
+          tables: new Map(ruleset.tables).set(where.table, { ...table, chains: damaged }),
+        };
+      }
 }
 
 const perRule = (name: string, change: (rule: Rule, ruleset: Ruleset) => Iterable<Rule>): Mutation => ({
   name,
-  *rules(ruleset) {
-    yield* chains(ruleset, function* (chain) {
+  *rules(ruleset, where) {
+    yield* chains(ruleset, where, function* (chain) {
       for (const [i, rule] of chain.rules.entries())
         for (const other of change(rule, ruleset)) yield chain.rules.with(i, other);
     });
@@ -43,8 +72,8 @@ const perAction = (name: string, change: (action: Action, ruleset: Ruleset) => I
 /** Every ruleset that lacks a rule of this sort. */
 const without = (name: string, lost: (rule: Rule) => boolean): Mutation => ({
   name,
-  *rules(ruleset) {
-    yield* chains(ruleset, function* (chain) {
+  *rules(ruleset, where) {
+    yield* chains(ruleset, where, function* (chain) {
       for (const [i, rule] of chain.rules.entries()) if (lost(rule)) yield chain.rules.toSpliced(i, 1);
     });
   },
@@ -103,8 +132,8 @@ const endings = (text: string, by: (port: number) => number) =>
 /** A text of iptables in which one rule reads otherwise. */
 const iptables = (name: string, change: (text: string) => string): Mutation => ({
   name,
-  *iptables(table) {
-    for (const chain of table.chains.values())
+  *iptables(table, where) {
+    for (const chain of [...table.chains.values()].filter(({ name }) => isHere(where, name)))
       for (const [i, rule] of chain.rules.entries()) {
         const text = change(rule.text);
         if (text === rule.text) continue;
@@ -116,8 +145,8 @@ const iptables = (name: string, change: (text: string) => string): Mutation => (
 
 const nft = (name: string, change: (text: string) => string): Mutation => ({
   name,
-  *nft(table) {
-    for (const chain of table.chains.values())
+  *nft(table, where) {
+    for (const chain of [...table.chains.values()].filter(({ name }) => isHere(where, name)))
       for (const [i, rule] of chain.rules.entries()) {
         const text = change(rule.text);
         if (text === rule.text) continue;
@@ -145,14 +174,14 @@ export const MUTATIONS: readonly Mutation[] = [
   without('a rule is lost', () => true),
   {
     name: 'the last rule of a chain is lost',
-    *rules(ruleset) {
-      yield* chains(ruleset, chain => (chain.rules.length > 0 ? [chain.rules.slice(0, -1)] : []));
+    *rules(ruleset, where) {
+      yield* chains(ruleset, where, chain => (chain.rules.length > 0 ? [chain.rules.slice(0, -1)] : []));
     },
   },
   {
     name: 'two rules change places',
-    *rules(ruleset) {
-      yield* chains(ruleset, function* ({ rules }) {
+    *rules(ruleset, where) {
+      yield* chains(ruleset, where, function* ({ rules }) {
         for (let i = 1; i < rules.length; i++)
           yield rules.with(i - 1, rules[i] as Rule).with(i, rules[i - 1] as Rule);
       });
@@ -160,8 +189,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'the rules of a chain are reversed',
-    *rules(ruleset) {
-      yield* chains(ruleset, ({ rules }) => [rules.toReversed()]);
+    *rules(ruleset, where) {
+      yield* chains(ruleset, where, ({ rules }) => [rules.toReversed()]);
     },
   },
   without(
@@ -304,14 +333,14 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   {
     name: 'a hook calls the chain of another',
-    *rules(ruleset) {
-      const filter = ruleset.tables.get('filter');
-      if (filter === undefined) return;
-      for (const hook of filter.hooks.keys())
-        for (const [other, chain] of filter.hooks)
+    *rules(ruleset, where) {
+      const table = ruleset.tables.get(where.table);
+      if (table === undefined || where.chains !== undefined) return;
+      for (const hook of table.hooks.keys())
+        for (const [other, chain] of table.hooks)
           if (other !== hook) {
-            const hooks = new Map(filter.hooks).set(hook, chain);
-            yield { ...ruleset, tables: new Map(ruleset.tables).set('filter', { ...filter, hooks }) };
+            const hooks = new Map(table.hooks).set(hook, chain);
+            yield { ...ruleset, tables: new Map(ruleset.tables).set(where.table, { ...table, hooks }) };
           }
     },
   },
@@ -343,6 +372,14 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   iptables('iptables: a prefix lost its length', text => text.replace(/(-[sd] \S+)\/\d+/, '$1/0')),
   iptables('iptables: a range becomes its ends', text => text.replace(/(\d+):(\d+)/, '$1,$2')),
+  perAction('translation leads to the next port', action =>
+    action.kind === 'dnat' ? [{ ...action, port: action.port + 1 }] : [],
+  ),
+  without('packets that should not be tracked are', rule => rule.action.kind === 'notrack'),
+  without('nobody masquerades', rule => rule.action.kind === 'masquerade'),
+  perMatch('whether an address is local does not matter', match =>
+    match.kind === 'local-address' ? [{ ...match, side: match.side === 'src' ? 'dst' : 'src' }] : [],
+  ),
   nft('nft: a negation is lost', text => text.replace('!= ', '')),
   nft('nft: source for destination address', text =>
     text.replace(/saddr|daddr/, way => (way === 'saddr' ? 'daddr' : 'saddr')),
@@ -357,9 +394,43 @@ export const MUTATIONS: readonly Mutation[] = [
   nft('nft: in and out are mixed up', text =>
     text.replace(/iifname|oifname/, way => (way === 'iifname' ? 'oifname' : 'iifname')),
   ),
+  nft('nft: a look-up became a comparison with one member', text =>
+    text.replace(/(addr|port) \{ ([^,}]+),[^}]*\}/, '$1 $2'),
+  ),
+  nft('nft: the other protocol', text =>
+    text.replace(/l4proto (6|17)\b/, (_, number) => `l4proto ${number === '6' ? 17 : 6}`),
+  ),
+  nft('nft: a state is lost', text => text.replace('related,', '')),
+  nft('nft: jump becomes goto', text => text.replace('jump ', 'goto ')),
+  nft('nft: a name became a wildcard', text => text.replace(/ifname (\S*)"(\w+)\w\w"/, 'ifname $1"$2*"')),
+  nft('nft: a prefix lost its length', text => text.replace(/(addr (?:!= )?[\da-f.:]+)\/\d+/, '$1/0')),
+  {
+    name: 'nft: a verdict map lacks an interface',
+    *nft(table, { chains }) {
+      if (chains !== undefined) return;
+      for (const map of table.maps.values())
+        for (const name of map.elements.keys()) {
+          const elements = new Map(map.elements);
+          elements.delete(name);
+          yield { ...table, maps: new Map(table.maps).set(map.name, { ...map, elements }) };
+        }
+    },
+  },
+  {
+    name: 'nft: a chain hangs at the hook of another',
+    *nft(table, { chains }) {
+      if (chains !== undefined) return;
+      for (const chain of table.chains.values())
+        if (chain.base?.endsWith(' 0')) {
+          const base = `filter ${chain.base.includes('input') ? 'forward' : 'input'} 0`;
+          yield { ...table, chains: new Map(table.chains).set(chain.name, { ...chain, base }) };
+        }
+    },
+  },
   {
     name: 'nft: a verdict map leads to the wrong chain',
-    *nft(table) {
+    *nft(table, { chains }) {
+      if (chains !== undefined) return;
       for (const map of table.maps.values()) {
         const [a, b] = [...map.elements];
         if (a === undefined || b === undefined) continue;
