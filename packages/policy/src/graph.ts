@@ -8,16 +8,13 @@ import type {
   Labels,
   NodeDelta,
   NodeState,
-  Policy,
   PolicyKey,
-  ServiceFacts,
   SetId,
   Tier,
 } from '@muslin/api';
-import { ActivePolicies } from './graph/active-policies.ts';
-import { type BearerChange, Bearers } from './graph/bearers.ts';
+import type { BearerChange } from './graph/bearers.ts';
+import { KnownFacts, put } from './graph/known-facts.ts';
 import { LocalEndpoints } from './graph/local-endpoints.ts';
-import { MemberSets } from './graph/member-sets.ts';
 import { failsafeOf } from './host-plan.ts';
 import { resolvePolicy } from './resolved-policy.ts';
 
@@ -38,18 +35,12 @@ export type ElsewhereChange =
  */
 export class Graph {
   readonly #node: string;
-  readonly #policies = new Map<PolicyKey, Policy>();
+  readonly #facts = new KnownFacts();
   readonly #felix = new Map<string, FelixFacts>();
   /** Of the node itself: FelixConfigurations may select it. */
   #labels: Labels | undefined;
   readonly #tiers = new Map<string, Tier>();
-  readonly #services = new Map<string, ServiceFacts>();
-  readonly #bearers = new Bearers();
   readonly #locals: LocalEndpoints;
-  readonly #sets: MemberSets;
-  readonly #active: ActivePolicies;
-  readonly #dirtyPolicies = new Set<PolicyKey>();
-  readonly #dirtyServices = new Set<string>();
   #dirtyTiers = false;
   readonly #toldEndpoints = new Map<EndpointKey, EndpointPlan>();
   readonly #toldPolicies = new Map<PolicyKey, ActivePolicy>();
@@ -57,9 +48,7 @@ export class Graph {
 
   constructor(node: string) {
     this.#node = node;
-    this.#locals = new LocalEndpoints(node, this.#policies);
-    this.#sets = new MemberSets(this.#bearers.index, this.#services);
-    this.#active = new ActivePolicies(this.#sets);
+    this.#locals = new LocalEndpoints(node, this.#facts.policies);
   }
 
   /** The state as of the last `flush`: a live view, so copy what must outlive the next one. */
@@ -68,40 +57,18 @@ export class Graph {
     return {
       endpoints: this.#toldEndpoints,
       policies: this.#toldPolicies,
-      sets: this.#sets.state,
+      sets: this.#facts.sets.state,
       ...(hosts !== undefined && { hosts }),
     };
   }
 
   /** Notes that one fact of the cluster is now so. Cheap; `flush` does the work. */
   update(change: FactChange): void {
+    this.#facts.take(change);
     switch (change.type) {
-      case 'endpoint':
-        this.#bearers.endpoint(change);
-        break;
-      case 'networkSet':
-        this.#bearers.networkSet(change);
-        break;
-      case 'namespace':
-        this.#bearers.namespace(change);
-        break;
-      case 'serviceAccount':
-        this.#bearers.serviceAccount(change);
-        break;
-      case 'policy':
-        this.#dirtyPolicies.add(change.key);
-        put(this.#policies, change.key, change.value);
-        break;
-      case 'service':
-        this.#dirtyServices.add(change.key);
-        put(this.#services, change.key, change.value);
-        break;
       case 'tier':
         this.#dirtyTiers = true;
         put(this.#tiers, change.key, change.value);
-        break;
-      case 'hostEndpoint':
-        this.#bearers.hostEndpoint(change);
         break;
       case 'felix':
         put(this.#felix, change.key, change.value);
@@ -109,8 +76,8 @@ export class Graph {
       case 'node':
         if (change.key === this.#node) this.#labels = change.value?.labels;
         break;
-      case 'pool':
-        break; // Policies do not look at them.
+      default: // The others are among the facts, or, as pools, no policy's business.
+        break;
     }
   }
 
@@ -119,36 +86,34 @@ export class Graph {
    * `members` replaces them (undefined: none are told any more), `add` and `remove` change them. A member of both is one.
    */
   tellElsewhere(id: SetId, change: ElsewhereChange): void {
-    if ('members' in change) this.#sets.tellElsewhere(id, change.members);
-    else this.#sets.changeElsewhere(id, change.add, change.remove);
+    if ('members' in change) this.#facts.sets.tellElsewhere(id, change.members);
+    else this.#facts.sets.changeElsewhere(id, change.add, change.remove);
   }
 
   /** Sets of which members were told from elsewhere: a live view. */
   get elsewhere(): ReadonlyMap<SetId, ReadonlySet<string>> {
-    return this.#sets.elsewhere;
+    return this.#facts.sets.elsewhere;
   }
 
   /** What changed since the last `flush`; applying it to that state gives the new one. */
   flush(): NodeDelta {
-    const changes: BearerChange[] = [];
-    this.#bearers.drain(change => changes.push(change));
+    const changes = this.#facts.drain();
     const reviewed = new Set(changes.flatMap(({ before, after }) => endpointKeys(before, after)));
-    this.#locals.policiesChanged(this.#dirtyPolicies, reviewed);
+    this.#locals.policiesChanged(this.#facts.dirtyPolicies, reviewed);
     for (const change of changes) {
-      this.#sets.review(change.before, change.after, change.keys);
+      this.#facts.sets.review(change.before, change.after, change.keys);
       this.#locals.review(change);
     }
-    for (const service of this.#dirtyServices) this.#sets.reviewService(service);
+    this.#facts.reviewServices();
     if (this.#dirtyTiers) this.#locals.tiersChanged();
     const hosts = this.#flushHosts();
     const delta = {
       policies: this.#flushPolicies(),
       endpoints: this.#flushEndpoints(),
-      sets: this.#sets.flush(),
+      sets: this.#facts.sets.flush(),
       ...(hosts !== undefined && { hosts }),
     };
-    this.#dirtyPolicies.clear();
-    this.#dirtyServices.clear();
+    this.#facts.dirtyPolicies.clear();
     this.#dirtyTiers = false;
     return delta;
   }
@@ -156,10 +121,10 @@ export class Graph {
   #flushPolicies(): NodeDelta['policies'] {
     const upserts = new Map<PolicyKey, ActivePolicy>();
     const removals = new Set<PolicyKey>();
-    for (const key of this.#dirtyPolicies.union(this.#locals.dirtyUse)) {
-      const policy = this.#locals.isActive(key) ? this.#policies.get(key) : undefined;
-      this.#active.put(key, policy === undefined ? undefined : resolvePolicy(policy));
-      tell(this.#toldPolicies, key, this.#active.get(key), upserts, removals);
+    for (const key of this.#facts.dirtyPolicies.union(this.#locals.dirtyUse)) {
+      const policy = this.#locals.isActive(key) ? this.#facts.policies.get(key) : undefined;
+      this.#facts.active.put(key, policy === undefined ? undefined : resolvePolicy(policy));
+      tell(this.#toldPolicies, key, this.#facts.active.get(key), upserts, removals);
     }
     this.#locals.dirtyUse.clear();
     return { upserts, removals };
@@ -210,9 +175,4 @@ function tell<K, V>(
   if (JSON.stringify(told.get(key)) === JSON.stringify(value)) return;
   told.set(key, value);
   upserts.set(key, value);
-}
-
-function put<V>(map: Map<string, V>, key: string, value: V | undefined): void {
-  if (value === undefined) map.delete(key);
-  else map.set(key, value);
 }

@@ -1,10 +1,8 @@
-import type { FactChange, MemberSet, NodeDelta, Policy, PolicyKey, ServiceFacts, SetId } from '@muslin/api';
-import { appliesToPods } from './endpoint-plan.ts';
-import { ActivePolicies } from './graph/active-policies.ts';
+import type { FactChange, MemberSet, NodeDelta, Policy, PolicyKey, SetId } from '@muslin/api';
 import type { Bearer } from './graph/bearer.ts';
-import { type BearerChange, Bearers } from './graph/bearers.ts';
-import { MemberSets } from './graph/member-sets.ts';
-import { SelectorIndex } from './graph/selector-index.ts';
+import type { BearerChange } from './graph/bearers.ts';
+import { KnownFacts } from './graph/known-facts.ts';
+import { isFor, PolicySelectors } from './graph/policy-selectors.ts';
 import { type ResolvedPolicy, resolvePolicy } from './resolved-policy.ts';
 
 /** How the interest of one node changed: what it needs from now on, and what no longer. */
@@ -21,8 +19,6 @@ export interface SharedNews {
   readonly sets: NodeDelta['sets'];
 }
 
-type Selectable = Extract<Bearer, { kind: 'endpoint' | 'host' }>;
-
 interface Placed {
   readonly node: string;
   readonly selecting: ReadonlySet<PolicyKey>;
@@ -34,13 +30,9 @@ interface Placed {
  * from when they are bound, before they have an address: the node knows addresses first.
  */
 export class Interests {
-  readonly #policies = new Map<PolicyKey, Policy>();
-  readonly #services = new Map<string, ServiceFacts>();
-  readonly #bearers = new Bearers();
-  readonly #sets = new MemberSets(this.#bearers.index, this.#services);
-  readonly #active = new ActivePolicies(this.#sets);
+  readonly #facts = new KnownFacts();
+  readonly #selectors = new PolicySelectors(this.#facts.policies);
   readonly #resolved = new Map<PolicyKey, ResolvedPolicy>();
-  readonly #selectors = new SelectorIndex<PolicyKey>();
   readonly #placed = new Map<string, Placed>();
   /** Ids of the endpoints that each policy selects. */
   readonly #selected = new Map<PolicyKey, Set<string>>();
@@ -48,40 +40,12 @@ export class Interests {
   readonly #uses = new Map<string, { policies: Map<PolicyKey, number>; sets: Map<SetId, number> }>();
   readonly #policyNodes = new Map<PolicyKey, Set<string>>();
   readonly #setNodes = new Map<SetId, Set<string>>();
-  readonly #dirtyPolicies = new Set<PolicyKey>();
-  readonly #dirtyServices = new Set<string>();
   readonly #dirtyUse = new Set<PolicyKey>();
   #news = new Map<string, NodeInterest>();
 
-  /** Notes that one fact of the cluster is now so. Cheap; `flush` does the work. */
+  /** Notes that one fact of the cluster is now so. Cheap; `flush` does the work. Tiers decide nothing here. */
   update(change: FactChange): void {
-    switch (change.type) {
-      case 'endpoint':
-        this.#bearers.endpoint(change);
-        break;
-      case 'hostEndpoint':
-        this.#bearers.hostEndpoint(change);
-        break;
-      case 'networkSet':
-        this.#bearers.networkSet(change);
-        break;
-      case 'namespace':
-        this.#bearers.namespace(change);
-        break;
-      case 'serviceAccount':
-        this.#bearers.serviceAccount(change);
-        break;
-      case 'policy':
-        this.#dirtyPolicies.add(change.key);
-        put(this.#policies, change.key, change.value);
-        break;
-      case 'service':
-        this.#dirtyServices.add(change.key);
-        put(this.#services, change.key, change.value);
-        break;
-      default: // Tiers, pools, nodes and configurations do not decide who needs which policy.
-        break;
-    }
+    this.#facts.take(change);
   }
 
   /** The nodes that need a set, as of the last `flush`. */
@@ -102,41 +66,37 @@ export class Interests {
 
   /** The members of all sets that some node needs, as of the last `flush`: a live view. */
   get sets(): ReadonlyMap<SetId, MemberSet> {
-    return this.#sets.state;
+    return this.#facts.sets.state;
   }
 
   /** Works out what the changes since the last `flush` come to. */
   flush(): SharedNews {
-    const changes: BearerChange[] = [];
-    this.#bearers.drain(change => changes.push(change));
-    for (const key of this.#dirtyPolicies) this.#replacePolicy(key);
+    const changes = this.#facts.drain();
+    for (const key of this.#facts.dirtyPolicies) this.#replacePolicy(key);
     for (const change of changes) {
-      this.#sets.review(change.before, change.after, change.keys);
+      this.#facts.sets.review(change.before, change.after, change.keys);
       this.#place(change);
     }
-    for (const service of this.#dirtyServices) this.#sets.reviewService(service);
+    this.#facts.reviewServices();
     for (const key of this.#dirtyUse)
-      this.#active.put(key, this.#policyNodes.has(key) ? this.#resolve(key) : undefined);
-    this.#dirtyPolicies.clear();
-    this.#dirtyServices.clear();
+      this.#facts.active.put(key, this.#policyNodes.has(key) ? this.#resolve(key) : undefined);
+    this.#facts.dirtyPolicies.clear();
     this.#dirtyUse.clear();
     const nodes = this.#news;
     this.#news = new Map();
-    return { nodes, sets: this.#sets.flush() };
+    return { nodes, sets: this.#facts.sets.flush() };
   }
 
   /** Its selector and its rules may both be others: every node that used it lets go of it, then takes it up anew. */
   #replacePolicy(key: PolicyKey): void {
-    const policy = this.#policies.get(key);
     for (const id of [...(this.#selected.get(key) ?? [])]) this.#select(id, key, false);
     this.#resolved.delete(key);
     this.#dirtyUse.add(key);
-    this.#selectors.delete(key);
-    if (policy === undefined || policy.directions.size === 0) return;
-    this.#selectors.set(key, policy.selector);
-    for (const bearer of this.#bearers.index.matching(policy.selector)) {
+    const policy = this.#selectors.changed(key);
+    if (policy === undefined) return;
+    for (const bearer of this.#facts.bearers.matching(policy.selector)) {
       const id = idOf(bearer);
-      if (id !== undefined && this.#placed.has(id) && selects(policy, bearer)) this.#select(id, key, true);
+      if (id !== undefined && this.#placed.has(id) && isFor(policy, bearer)) this.#select(id, key, true);
     }
   }
 
@@ -146,7 +106,8 @@ export class Interests {
     const known = this.#placed.get(id);
     if (before?.kind === 'networkSet' || after?.kind === 'networkSet') return;
     if (known !== undefined && known.node === node && keys?.size === 0) return;
-    const wanted = node === undefined || after === undefined ? new Set<PolicyKey>() : this.#wanted(after);
+    const wanted =
+      node === undefined || after === undefined ? new Set<PolicyKey>() : this.#selectors.of(after);
     if (known !== undefined)
       for (const key of [...known.selecting])
         if (known.node !== node || !wanted.has(key)) this.#select(id, key, false);
@@ -156,12 +117,6 @@ export class Interests {
     }
     if (known?.node !== node) this.#placed.set(id, { node, selecting: new Set() });
     for (const key of wanted) this.#select(id, key, true);
-  }
-
-  #wanted(bearer: Selectable): Set<PolicyKey> {
-    const found = this.#selectors.matching(bearer.labels);
-    for (const key of found) if (!selects(this.#policies.get(key) as Policy, bearer)) found.delete(key);
-    return found;
   }
 
   #select(id: string, key: PolicyKey, is: boolean): void {
@@ -199,7 +154,7 @@ export class Interests {
   #resolve(key: PolicyKey): ResolvedPolicy {
     let resolved = this.#resolved.get(key);
     if (resolved === undefined)
-      this.#resolved.set(key, (resolved = resolvePolicy(this.#policies.get(key) as Policy)));
+      this.#resolved.set(key, (resolved = resolvePolicy(this.#facts.policies.get(key) as Policy)));
     return resolved;
   }
 
@@ -243,13 +198,4 @@ function idOf(bearer: Bearer): string | undefined {
 function nodeOf(bearer: Bearer | undefined): string | undefined {
   if (bearer === undefined || bearer.kind === 'networkSet') return undefined;
   return bearer.kind === 'endpoint' && bearer.facts.hostNetwork ? undefined : bearer.facts.node;
-}
-
-function selects(policy: Policy, bearer: Bearer): boolean {
-  return bearer.kind === 'host' || (bearer.kind === 'endpoint' && appliesToPods(policy));
-}
-
-function put<V>(map: Map<string, V>, key: string, value: V | undefined): void {
-  if (value === undefined) map.delete(key);
-  else map.set(key, value);
 }

@@ -1,17 +1,14 @@
 import type { EndpointKey, EndpointPlan, HostPlan, Policy, PolicyKey, Tier } from '@muslin/api';
-import { matchesSelector } from '@muslin/api';
-import { appliesToPods, endpointPlan, isLocal } from '../endpoint-plan.ts';
+import { endpointPlan, isLocal } from '../endpoint-plan.ts';
 import { hostPlan } from '../host-plan.ts';
 import type { Bearer } from './bearer.ts';
 import type { BearerChange } from './bearers.ts';
-import { SelectorIndex } from './selector-index.ts';
+import { PolicySelectors, type Subject, selects } from './policy-selectors.ts';
 
 interface Local {
-  readonly bearer: LocalBearer;
+  readonly bearer: Subject;
   readonly selecting: Set<PolicyKey>;
 }
-
-type LocalBearer = Extract<Bearer, { kind: 'endpoint' | 'host' }>;
 
 /** The pods and host endpoints of this node, and which policies select which of them. */
 export class LocalEndpoints {
@@ -20,7 +17,7 @@ export class LocalEndpoints {
   /** Keys of the host endpoints among them. */
   readonly #hosts = new Set<EndpointKey>();
   readonly #policies: ReadonlyMap<PolicyKey, Policy>;
-  readonly #selectors = new SelectorIndex<PolicyKey>();
+  readonly #selectors: PolicySelectors;
   readonly #users = new Map<PolicyKey, number>();
   /** Endpoints whose plan may have changed, and policies that may have become active or idle. */
   readonly dirtyPlans = new Set<EndpointKey>();
@@ -29,6 +26,7 @@ export class LocalEndpoints {
   constructor(node: string, policies: ReadonlyMap<PolicyKey, Policy>) {
     this.#node = node;
     this.#policies = policies;
+    this.#selectors = new PolicySelectors(policies);
   }
 
   /** Whether the policy selects any endpoint of this node. */
@@ -39,13 +37,10 @@ export class LocalEndpoints {
   /** Takes up changed policies. Call it before `review`, so that each pair is asked once. */
   policiesChanged(keys: ReadonlySet<PolicyKey>, reviewed: ReadonlySet<EndpointKey>): void {
     for (const key of keys) {
-      const policy = this.#policies.get(key);
-      const isolates = policy !== undefined && policy.directions.size > 0;
-      if (isolates) this.#selectors.set(key, policy.selector);
-      else this.#selectors.delete(key);
+      const policy = this.#selectors.changed(key);
       for (const [endpoint, local] of this.#locals) {
         if (reviewed.has(endpoint)) continue;
-        this.#select(endpoint, local, key, isolates && selects(policy, local.bearer));
+        this.#select(endpoint, local, key, policy !== undefined && selects(policy, local.bearer));
         // Its order, tier or directions may have changed.
         if (local.selecting.has(key)) this.dirtyPlans.add(endpoint);
       }
@@ -61,7 +56,7 @@ export class LocalEndpoints {
     const known = this.#locals.get(key);
     if (known === undefined && local === undefined) return;
     const selecting = known?.selecting ?? new Set<PolicyKey>();
-    const wanted = local === undefined ? new Set<PolicyKey>() : this.#wanted(local);
+    const wanted = local === undefined ? new Set<PolicyKey>() : this.#selectors.of(local);
     if (local === undefined) this.#locals.delete(key);
     else this.#locals.set(key, { bearer: local, selecting });
     if (isHost(local) || isHost(known?.bearer)) this.#hostsTouched(key, local);
@@ -97,19 +92,12 @@ export class LocalEndpoints {
     return [...selecting].map(policy => this.#policies.get(policy) as Policy);
   }
 
-  #isHere(bearer: Bearer | undefined): bearer is LocalBearer {
+  #isHere(bearer: Bearer | undefined): bearer is Subject {
     if (bearer?.kind === 'host') return bearer.facts.node === this.#node;
     return bearer?.kind === 'endpoint' && isLocal(bearer.facts, this.#node);
   }
 
-  #wanted(bearer: LocalBearer): Set<PolicyKey> {
-    const found = this.#selectors.matching(bearer.labels);
-    if (bearer.kind === 'endpoint')
-      for (const key of found) if (!appliesToPods(this.#policies.get(key) as Policy)) found.delete(key);
-    return found;
-  }
-
-  #hostsTouched(key: EndpointKey, local: LocalBearer | undefined): void {
+  #hostsTouched(key: EndpointKey, local: Subject | undefined): void {
     if (isHost(local)) this.#hosts.add(key);
     else this.#hosts.delete(key);
   }
@@ -139,10 +127,6 @@ export class LocalEndpoints {
   }
 }
 
-function isHost(bearer: LocalBearer | undefined): boolean {
+function isHost(bearer: Subject | undefined): boolean {
   return bearer?.kind === 'host';
-}
-
-function selects(policy: Policy, { kind, labels }: LocalBearer): boolean {
-  return (kind === 'host' || appliesToPods(policy)) && matchesSelector(policy.selector, labels);
 }
