@@ -35,6 +35,7 @@ import { Enforcer } from './kernel/enforcer.ts';
 import { type Cut, FlowCutter } from './kernel/flow-cutter.ts';
 import { hostLinks } from './kernel/host-links.ts';
 import { Kernel } from './kernel/kernel.ts';
+import { watchNodeRules } from './kernel/node-rules-sight.ts';
 import { RuleProof } from './kernel/rule-proof.ts';
 import { LinkRemover } from './kernel/link-remover.ts';
 import { pickUpNothing, prepareNode } from './kernel/node-settings.ts';
@@ -79,7 +80,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   mkdirSync(options.runDir, { recursive: true, mode: 0o755 });
   const families: readonly Family[] = existsSync('/proc/sys/net/ipv6') ? [4, 6] : [4];
   prepareNode(families, log);
-  const seen = await seeNodeRules();
+  let seen = await seeNodeRules();
   const felix = new Map<string, AnyObject>();
   let settings = felixSettings([], options.node);
   let choice = chooseBackEnd(options, settings, seen);
@@ -199,6 +200,10 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   };
   lookAtLinks();
   const linkTimer = setInterval(lookAtLinks, LINKS_MS);
+  const stopSight = watchNodeRules(seen, now => {
+    seen = now;
+    configure();
+  });
 
   const labels = deniedLabels();
   const flowLog = new FlowLog({
@@ -420,6 +425,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   return {
     async stop() {
       clearInterval(linkTimer);
+      stopSight();
       cni.close();
       if (changes.ok) changes.value.stop();
       look.stop();

@@ -2,6 +2,7 @@ import type { AnyObject } from '@muslin/kube';
 import { expect, test } from 'vitest';
 import { felixSettings } from '../src/felix-settings.ts';
 import { chooseBackEnd, type NodeRules } from '../src/kernel/choose-back-end.ts';
+import { NodeRulesSight } from '../src/kernel/node-rules-sight.ts';
 
 const felix = (name: string, spec: object, annotations: Record<string, string> = {}): AnyObject => ({
   apiVersion: 'projectcalico.org/v3',
@@ -64,3 +65,15 @@ test.each([
     expect(chooseBackEnd(wish, settings, seen)).toEqual({ backEnd, because });
   },
 );
+
+test('kube-proxy has moved when two looks in a row say so, and a look that failed says nothing', () => {
+  const moved: NodeRules = { ...PROXY, iptables: { backend: 'legacy', because: 'more-rules' } };
+  const sight = new NodeRulesSight(PLAIN);
+  const looks = [{ ...PLAIN, iptables: PROXY.iptables }, PROXY, undefined, PROXY, PLAIN, PROXY, moved, PLAIN];
+  expect(looks.map(look => sight.take(look))).toEqual([
+    ...Array.from({ length: 6 }, () => PLAIN),
+    moved,
+    moved,
+  ]);
+  expect(sight.take(PLAIN)).toBe(PLAIN);
+});

@@ -56,13 +56,49 @@ table inet muslin2 {
 }
 `;
 
+/** What firewalld and Docker's nftables back end make, in their shape: base chains around ours, before and behind. */
+const FIREWALLS = `table inet firewalld {
+  chain mangle_PREROUTING { type filter hook prerouting priority -140; policy accept; }
+  chain filter_PREROUTING {
+    type filter hook prerouting priority 10; policy accept;
+    icmpv6 type { nd-router-advert, nd-neighbor-solicit } accept
+    meta nfproto ipv6 fib saddr . mark . iif oif missing drop
+  }
+  chain filter_INPUT {
+    type filter hook input priority 10; policy accept;
+    ct state { established, related } accept
+    ct status dnat accept
+    iifname "lo" accept
+    jump filter_INPUT_ZONES
+  }
+  chain filter_FORWARD {
+    type filter hook forward priority 10; policy accept;
+    ct state { established, related } accept
+    ct status dnat accept
+    jump filter_FORWARD_ZONES
+  }
+  chain filter_INPUT_ZONES { iifname "public0" goto filter_IN_public; }
+  chain filter_FORWARD_ZONES { iifname "public0" counter packets 0 bytes 0; }
+  chain filter_IN_public { tcp dport 22 accept; ip protocol icmp accept; }
+}
+table ip docker-bridges {
+  map filter-forward-in-jumps {
+    type ifname : verdict
+    elements = { "docker0" : jump filter-forward-in__docker0 }
+  }
+  chain filter-FORWARD { type filter hook forward priority 0; policy accept; oifname vmap @filter-forward-in-jumps; }
+  chain filter-forward-in__docker0 { ct state established,related accept; drop comment "UNPUBLISHED PORT DROP"; }
+  chain nat-POSTROUTING { type nat hook postrouting priority 100; policy accept; ip saddr 172.17.0.0/16 oifname != "docker0" masquerade; }
+}
+`;
+
 /** Puts them into a node. */
 export function addForeignRules({ name }: Space): void {
   const feed = (input: string, ...words: readonly string[]) =>
     execFileSync('ip', ['netns', 'exec', name, ...words], { input, stdio: ['pipe', 'ignore', 'inherit'] });
   feed(IPTABLES, 'iptables-nft-restore', '--noflush');
   feed(IPTABLES, 'iptables-legacy-restore', '--noflush');
-  feed(NFTABLES, 'nft', '-f', '-');
+  for (const tables of [NFTABLES, FIREWALLS]) feed(tables, 'nft', '-f', '-');
   feed('create admin hash:ip\nadd admin 192.0.2.1\n', 'ipset', 'restore');
 }
 
@@ -78,7 +114,10 @@ export function foreignRules(node: Space): readonly string[] {
       ['iptables', 'ip6tables'].flatMap(tool => plain(node.run(`${tool}-${variant}-save`)).filter(isRule)),
     ),
     node.run('nft', 'list', 'table', 'ip', 'kube-proxy'),
-    node.run('nft', 'list', 'table', 'inet', 'muslin2'),
+    ...['inet muslin2', 'inet firewalld', 'ip docker-bridges'].map(table =>
+      // Its counter counts on.
+      node.run('nft', '-s', 'list', 'table', ...table.split(' ')),
+    ),
     node.run('ipset', 'save', 'admin'),
   ];
 }

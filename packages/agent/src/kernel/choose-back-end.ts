@@ -18,10 +18,23 @@ export interface NodeRules {
 
 /** Looks which rules the node's other programs use. */
 export async function seeNodeRules(): Promise<NodeRules> {
-  const [iptables, tables] = await Promise.all([detectBackend(), runCommand('nft', ['list', 'tables'])]);
-  const table = tables.ok && /^table ip6? kube-proxy$/m.test(tables.value);
-  return { iptables, kubeProxyInNftables: table && iptables.because !== 'kube-chains' };
+  const { iptables, tables } = await look();
+  return { iptables, kubeProxyInNftables: inNftables(iptables, tables ?? '') };
 }
+
+/** The same later on; undefined when not everything could be seen. */
+export async function seeNodeRulesAgain(): Promise<NodeRules | undefined> {
+  const { iptables, tables } = await look();
+  return tables === undefined ? undefined : { iptables, kubeProxyInNftables: inNftables(iptables, tables) };
+}
+
+async function look() {
+  const [iptables, tables] = await Promise.all([detectBackend(), runCommand('nft', ['list', 'tables'])]);
+  return { iptables, tables: tables.ok ? tables.value : undefined };
+}
+
+const inNftables = ({ because }: BackendChoice, tables: string) =>
+  /^table ip6? kube-proxy$/m.test(tables) && because !== 'kube-chains';
 
 /**
  * An option that says something wins over FelixConfigurations, as Calico's environment does; then what kube-proxy
