@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compile, evaluate, lookupOf, meaning, Prover } from '../src/index.ts';
+import { compile, evaluate, lookupOf, meaning, Prover, type Rule, type TableRules } from '../src/index.ts';
 import {
   HOST_CHAINS,
   HOST_WORLD,
@@ -47,6 +47,25 @@ describe('bugs that somebody could write into compiling, lowering, look-ups and 
     const fates = hostPackets.map(packet => evaluate(hosted, sets, packet, hookOf(packet)).verdict);
     for (const fate of ['accept', 'drop'])
       expect(fates.filter(one => one === fate).length).toBeGreaterThan(20);
+  });
+
+  it('reach every chain of a host endpoint: none is left that no proof looks into', () => {
+    const filter = hosted.tables.get('filter') as TableRules;
+    const prover = new Prover(4);
+    const found = new Map<string, readonly string[]>();
+    for (const name of filter.chains.keys()) {
+      if (!name.startsWith('msl-h')) continue;
+      const odd: Rule = { matches: [{ kind: 'protocol', protocol: 99 }], action: { kind: 'drop' } };
+      for (const action of ['drop', 'accept'] as const) {
+        const rules = [{ ...odd, action: { kind: action } }, ...(filter.chains.get(name)?.rules ?? [])];
+        const chains = new Map(filter.chains).set(name, { name, rules });
+        const tables = new Map(hosted.tables).set('filter', { ...filter, chains });
+        const { outcome } = prover.prove(HOST_WORLD, HOSTED, { ...hosted, tables });
+        found.set(name, [...(found.get(name) ?? []), outcome]);
+      }
+    }
+    expect(found.size).toBeGreaterThan(6);
+    for (const [name, outcomes] of found) expect(outcomes, name).toContain('different');
   });
 
   it.each(MUTATIONS.map(mutation => [mutation.name, mutation] as const))('%s: caught', (_, mutation) => {

@@ -222,6 +222,13 @@ function* waysOf(
     yield { hook: 'FORWARD', way: { in: name, out: other }, from: end, to: 'other' };
     if (end !== 'other') yield { hook: 'FORWARD', way: { in: other, out: name }, from: 'other', to: end };
   }
+  // Interfaces with a host endpoint of their own: past each, and between it and a pod, which asks one after the other.
+  const pod = ends.find(({ end }) => typeof end === 'object');
+  for (const name of more)
+    for (const far of [{ end: 'other' as const, name: other }, ...(pod === undefined ? [] : [pod])]) {
+      yield { hook: 'FORWARD', way: { in: name, out: far.name }, from: 'other', to: far.end };
+      yield { hook: 'FORWARD', way: { in: far.name, out: name }, from: far.end, to: 'other' };
+    }
 }
 
 /** A name that begins like a pod's interface and is none. */
