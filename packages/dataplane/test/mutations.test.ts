@@ -65,7 +65,11 @@ describe('bugs that somebody could write into compiling, lowering, look-ups and 
       }
     }
     expect(found.size).toBeGreaterThan(6);
-    for (const [name, outcomes] of found) expect(outcomes, name).toContain('different');
+    for (const [name, [dropped, accepted]] of found) {
+      // What begins with established connections lets some of that protocol by; what only policies reach may not.
+      if (/^msl-h[lf]/.test(name)) expect(dropped, name).toBe('different');
+      else expect([dropped, accepted], name).toContain('different');
+    }
   });
 
   it.each(MUTATIONS.map(mutation => [mutation.name, mutation] as const))('%s: caught', (_, mutation) => {
