@@ -99,8 +99,8 @@ describe('the controllers of a cluster', () => {
     expect(await ingressOf('elsewhere')).toEqual([]);
     const [block] = await stand.all(RESOURCES.IPAMBlock);
     expect(fieldOf(block, 'spec')).toMatchObject({ affinity: 'virtual:load-balancer' });
-    expect((await stand.told('Service', 'early')).join()).toMatch(
-      /^AddressAssigned: address 203\.0\.113\.\d+$/,
+    await stand.untilTrue('it is told', async () =>
+      /^AddressAssigned: address 203\.0\.113\.\d+$/.test((await stand.told('Service', 'early')).join()),
     );
   });
 
@@ -150,15 +150,20 @@ describe('the controllers of a cluster', () => {
     await stand.patch('KubeControllersConfiguration', 'default', {
       spec: { controllers: { loadBalancer: { assignIPs: 'AllServices' } } },
     });
-    await stand.untilTrue('it is served again', async () => (await ingressOf('early')).length === 1);
+    for (const name of ['early', 'named'])
+      await stand.untilTrue(`${name} is served again`, async () => (await ingressOf(name)).length === 1);
   });
 
   it('take addresses back from Services that are gone or want none any more', async () => {
-    const before = await handles();
+    const served = ['early', 'named', 'wants', 'second', 'picky'];
+    await stand.untilTrue('each that has an address has a handle', async () => {
+      const shown = await Promise.all(served.map(ingressOf));
+      return shown.every(ips => ips.length === 1) && (await handles()) === served.length;
+    });
     await stand.patch('Service', 'second', { spec: { type: 'ClusterIP', loadBalancerIP: null } }, 'default');
     await gets('second', []);
     await stand.remove('Service', 'wants', 'default');
-    await stand.untilTrue('two handles are gone', async () => (await handles()) === before - 2);
+    await stand.untilTrue('two handles are gone', async () => (await handles()) === served.length - 2);
   });
 
   it('let a pool go when its last address is back, and give nothing of it before', async () => {
@@ -194,7 +199,6 @@ describe('the controllers of a cluster', () => {
     await stand.untilTrue(
       'the pool is gone',
       async () => (await stand.read('IPPool', 'overlap')) === undefined,
-      4_000,
     );
     expect(await ingressOf('early')).toHaveLength(1);
   });

@@ -79,7 +79,9 @@ describe('documents', () => {
     const verbs = VERBS.map(verb => verb.name);
     for (const { page, line, text } of blocks.filter(({ info }) => info[0] === 'sh')) {
       const where = `${page}:${line}`;
-      for (const [, verb] of text.matchAll(/^\s*muslinctl ((?:(?:bgp|ipam|node|migrate|policy) )?[a-z]+)/gm))
+      for (const [, verb] of text.matchAll(
+        /^\s*muslinctl ((?:(?:bgp|cluster|datastore migrate|ipam|node|migrate|policy) )?[a-z]+)/gm,
+      ))
         expect(verbs, where).toContain(verb);
       for (const [, setting] of text.matchAll(/--set '?([\w.]+)=/g)) settingAt(setting as string);
       for (const [, program] of text.matchAll(/\/opt\/muslin\/bin\/([\w-]+)\.mjs/g))

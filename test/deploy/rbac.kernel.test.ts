@@ -184,13 +184,13 @@ describe('an installation while it works', () => {
     expect(up.held && agent.alive(), agent.tail()).toBe(true);
     // NET_ADMIN 12, NET_RAW 13, SYS_ADMIN 21; NET_BIND_SERVICE 10, SYS_NICE 23.
     expect(effectiveCapabilities(agent.id.pid)).toBe('0000000000203000');
-    expect(effectiveCapabilities(speaker.id.pid)).toBe('0000000000803400');
     const peers = await until(
       () => status<{ peers?: readonly { state: string }[] }>('speaker'),
       answer => answer?.peers?.some(peer => peer.state === 'Established') === true,
       60_000,
     );
     expect(peers.held, speaker.tail()).toBe(true);
+    expect(effectiveCapabilities(speaker.id.pid)).toBe('0000000000803400');
     // A pod with addresses of two blocks changes its handle after making it.
     const six = await lab.cluster.apply({
       apiVersion: 'projectcalico.org/v3',

@@ -89,5 +89,11 @@ export const GLOBAL: readonly VerbOption[] = [
     summary: 'for the habits of calicoctl: no version is refused anyway',
     hidden: true,
   },
+  {
+    flags: '-c, --config <file>',
+    summary: 'for the habits of calicoctl: its file, which may name a kubeconfig',
+    hidden: true,
+  },
+  { flags: '--log-level <level>', summary: 'for the habits of calicoctl: nothing is logged', hidden: true },
   { flags: '--no-color', summary: 'never colour (also: NO_COLOR in the environment)' },
 ];

@@ -7,6 +7,8 @@ import type { ExitCode, Input, Verb, VerbOption } from './verb.ts';
 
 /** What `--help` says about groups of verbs with two words. */
 const GROUPS: Readonly<Record<string, string>> = {
+  cluster: 'an archive about the whole cluster for reports',
+  datastore: 'all objects at once: save, load, lock',
   bgp: 'BGP sessions of the nodes',
   ipam: 'addresses, blocks and pools',
   migrate: 'moving a cluster over from Calico',

@@ -186,6 +186,42 @@ v6        fd00::/48     <none>
 `);
   });
 
+  it('writes columns of its own table by their heads, as calicoctl does, and what a path leads to', async () => {
+    expect((await get('ippools', '-o', 'custom-columns=name,CIDR')).stdout).toBe(
+      'name      CIDR\ndefault   10.1.0.0/16\nv6        fd00::/48\n',
+    );
+    expect(await get('ippools', '-o', 'custom-columns=NAME,SIZE')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('there is no column SIZE; choose of NAMESPACE, NAME, CIDR'),
+    });
+    const path = '{range .items[*]}{.metadata.name}={.spec.cidr};{end}';
+    expect((await get('ippools', '-o', `jsonpath=${path}`)).stdout).toBe(
+      'default=10.1.0.0/16;v6=fd00::/48;\n',
+    );
+    expect((await get('ippool', 'v6', '-o=jsonpath={.spec.cidr}')).stdout).toBe('fd00::/48\n');
+    expect((await get('ippools', '-o', 'jsonpath={.items[')).code).toBe(2);
+  });
+
+  it('exports without what the cluster put there', async () => {
+    expect(JSON.parse((await get('ippool', 'v6', '--export', '-o', 'json')).stdout)).toEqual({
+      apiVersion: 'projectcalico.org/v3',
+      kind: 'IPPool',
+      metadata: { name: 'v6' },
+      spec: { cidr: 'fd00::/48', vxlanMode: 'CrossSubnet', disabled: true },
+    });
+  });
+
+  it('gets what files name', async () => {
+    const text = ['default', 'nope']
+      .map(name => `apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: ${name}}\n`)
+      .join('---\n');
+    const ran = await muslinctl(['get', '-f', '-', '--kubeconfig', api.kubeconfig], { stdin: text });
+    expect(ran.stdout).toContain('10.1.0.0/16');
+    expect(ran.stdout).not.toContain('fd00::/48');
+    expect(ran).toMatchObject({ code: 1, stderr: 'error: ippool "nope" is not there.\n' });
+    expect(await get()).toMatchObject({ code: 2, stderr: expect.stringContaining('name files with -f') });
+  });
+
   it('passes namespace and label selector to the server', async () => {
     await get('netset', '-n', 'other', '-l', 'app=web');
     expect(api.reads.at(-1)).toContain(`${calico}/namespaces/other/networksets?`);
@@ -217,7 +253,7 @@ v6        fd00::/48     <none>
     ],
     [
       ['ippools', '-o', 'jsn'],
-      'error: -o jsn: choose json, yaml, wide, name or custom-columns=HEAD:.path,…. Did you mean "json"?\n',
+      'error: -o jsn: choose json, yaml, wide, name, jsonpath={.path} or custom-columns=HEAD:.path,…. Did you mean "json"?\n',
     ],
     [['wep', 'x', '-A'], 'error: names and --all-namespaces do not go together\n'],
   ])('ends with 2 for %j', async (argv, stderr) => {

@@ -1,12 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type AnyObject, apiVersionOf, nameOf, RESOURCES, type Resource } from '@muslin/kube';
+import {
+  type AnyObject,
+  apiVersionOf,
+  KubeClient,
+  loadKubeconfig,
+  nameOf,
+  RESOURCES,
+  type Resource,
+} from '@muslin/kube';
 import { formatJson, parseJson } from '@muslin/net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { MOVED, v1Resource } from '../src/migrate/calico-sources.ts';
 import { fencedAffinity } from '../src/migrate/fence.ts';
+import { operatorInTheWay } from '../src/migrate/operator.ts';
 import { toV3 } from '../src/migrate/to-v3.ts';
+import { fakeApi } from './fake-api.ts';
 import { looseCrd, type StandIn, startStandIn } from './stand-in.ts';
 import { muslinctl } from './test-context.ts';
 
@@ -73,6 +83,50 @@ describe('muslinctl migrate plan', () => {
     expect(fencedAffinity(fencedAffinity(undefined, true), false)).toEqual({
       nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: null },
     });
+  });
+});
+
+describe('the operator of Calico', () => {
+  const replicas = (count: number) => ({
+    '/apis/operator.tigera.io/v1/installations': [{ metadata: { name: 'default' }, spec: {} }],
+    '/apis/apps/v1/deployments': [
+      { metadata: { name: 'tigera-operator', namespace: 'tigera-operator' }, spec: { replicas: count } },
+    ],
+  });
+  const inTheWay = async (lists: Parameters<typeof fakeApi>[0]) => {
+    const api = await fakeApi(lists);
+    const connection = loadKubeconfig({ path: api.kubeconfig });
+    if (!connection.ok) throw new Error(connection.fault.message);
+    const client = new KubeClient(connection.value);
+    try {
+      return await operatorInTheWay(client);
+    } finally {
+      await client.close();
+      await api.close();
+    }
+  };
+
+  it('is in the way while it runs, and how to stop it is said', async () => {
+    expect(await inTheWay(replicas(1))).toContain(
+      'kubectl -n tigera-operator scale deployment tigera-operator --replicas=0',
+    );
+  });
+
+  it('is not where it was stopped, or never was', async () => {
+    expect(await inTheWay(replicas(0))).toBeUndefined();
+    expect(await inTheWay({})).toBeUndefined();
+  });
+
+  it('keeps a migration from its first step', async () => {
+    const api = await fakeApi({
+      ...replicas(1),
+      '/api/v1/nodes': [{ metadata: { name: 'n1' } }],
+      '/apis/crd.projectcalico.org/v1/ippools': [{ metadata: { name: 'p' }, spec: { cidr: '10.1.0.0/16' } }],
+    });
+    const ran = await muslinctl(['migrate', 'apply', '--kubeconfig', api.kubeconfig]);
+    await api.close();
+    expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining('kept by its operator') });
+    expect(api.writes).toEqual([]);
   });
 });
 
@@ -149,6 +203,13 @@ describe('muslinctl migrate apply and back', () => {
     expect((await run('plan')).stdout).toContain('done: n1');
   });
 
+  it('refuses to finish while a node is with Calico', async () => {
+    expect(await run('finish')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('n2: still with Calico'),
+    });
+  });
+
   it('leads back: addresses, label and settings are as they were', async () => {
     expect(await run('back')).toMatchObject({ code: 0, stderr: '' });
     expect(await names(v1.blocks)).toEqual(['10-244-1-0-26', '10-244-2-0-26']);
@@ -161,5 +222,25 @@ describe('muslinctl migrate apply and back', () => {
     });
     const affinity = await read(v1Resource(RESOURCES.BlockAffinity), 'n1-10-244-1-0-26');
     expect(affinity?.['spec']).toMatchObject({ deleted: 'false', state: 'confirmed', node: 'n1' });
+  });
+
+  it('finishes when every node is over: settings as Calico had them, and nothing is copied any more', async () => {
+    expect(await run('apply', '--node', 'n1', '--node', 'n2')).toMatchObject({ code: 0, stderr: '' });
+    expect((await read(RESOURCES.IPAMConfiguration, 'default'))?.['spec']).toMatchObject({
+      strictAffinity: true,
+    });
+    expect(await run('finish')).toMatchObject({ code: 0, stderr: '' });
+    expect(await run('finish')).toMatchObject({ code: 0, stderr: '' });
+    expect((await read(RESOURCES.IPAMConfiguration, 'default'))?.['spec']).toMatchObject({
+      strictAffinity: false,
+      autoAllocateBlocks: true,
+    });
+    const edited = { type: 'merge', body: { spec: { natOutgoing: false } } } as const;
+    await server.client.patch(RESOURCES.IPPool, { name: 'default-ipv4-ippool' }, edited);
+    expect(await run('apply')).toMatchObject({ code: 1, stderr: expect.stringContaining('was finished') });
+    expect(await run('back')).toMatchObject({ code: 1, stderr: expect.stringContaining('was finished') });
+    expect((await read(RESOURCES.IPPool, 'default-ipv4-ippool'))?.['spec']).toMatchObject({
+      natOutgoing: false,
+    });
   });
 });

@@ -24,6 +24,8 @@ export interface Wanted {
 export interface Found {
   readonly objects: readonly AnyObject[];
   readonly missing: readonly string[];
+  /** Version of each list: where a watch continues. */
+  readonly versions: ReadonlyMap<Resource, string>;
 }
 
 /** The resources of a row. */
@@ -40,29 +42,47 @@ export async function findObjects(
   const resources = resourcesOf(row);
   const answers = await Promise.all(resources.map(resource => list(client, resource, wanted)));
   const served = answers.filter(answer => answer.ok || answer.fault.code !== 'NotFound');
+  const versions = new Map(
+    answers.flatMap(answer => (answer.ok ? [[answer.value.resource, answer.value.version] as const] : [])),
+  );
   const objects: AnyObject[] = [];
   for (const answer of served) {
     if (!answer.ok) return fail(answer.fault.message);
-    objects.push(...answer.value.flatMap(object => (row.derive ? (row.derive(object) ?? []) : [object])));
+    objects.push(
+      ...answer.value.items.flatMap(object => (row.derive ? (row.derive(object) ?? []) : [object])),
+    );
   }
   if (served.length === 0) return fail(notServed(client, resources));
-  return ok(wanted.names.length === 0 ? { objects, missing: [] } : pick(objects, row, wanted));
+  const found = wanted.names.length === 0 ? { objects, missing: [] } : pick(objects, row, wanted);
+  return ok({ ...found, versions });
+}
+
+interface Listed {
+  readonly resource: Resource;
+  readonly version: string;
+  readonly items: readonly AnyObject[];
 }
 
 async function list(
   client: KubeClient,
   resource: Resource,
   { namespace, labelSelector }: Wanted,
-): Promise<Result<readonly AnyObject[], KubeFault>> {
+): Promise<Result<Listed, KubeFault>> {
   const answer = await client.listAll<AnyObject>(resource, {
     ...(resource.namespaced && namespace !== undefined && { namespace }),
     ...(labelSelector !== undefined && { labelSelector }),
   });
   const type = { apiVersion: apiVersionOf(resource), kind: resource.kind };
-  return answer.ok ? ok(answer.value.items.map(item => ({ ...type, ...item }))) : answer;
+  if (!answer.ok) return answer;
+  const items = answer.value.items.map(item => ({ ...type, ...item }));
+  return ok({ resource, version: answer.value.resourceVersion, items });
 }
 
-function pick(objects: readonly AnyObject[], row: KindRow, { names, namespace }: Wanted): Found {
+function pick(
+  objects: readonly AnyObject[],
+  row: KindRow,
+  { names, namespace }: Wanted,
+): Pick<Found, 'objects' | 'missing'> {
   const found = names.map(name => ({ name, objects: objects.filter(object => isNamed(object, name)) }));
   const known = objects.flatMap(object => object.metadata.name ?? []);
   const where = row.namespaced && namespace !== undefined ? ` in namespace ${namespace}` : '';

@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import type { KindRow } from '../kinds/kind-row.ts';
 import { yamlText } from '../output/data.ts';
 import { type OutputForm, valuesAtPath } from '../output/form.ts';
+import { renderJsonPath } from '../output/json-path.ts';
 import { type Column, formatTable } from '../output/table.ts';
 
 /** What `showObjects` needs to know beside the objects. */
@@ -13,6 +14,8 @@ export interface ShowOptions {
   readonly withNamespace: boolean;
   /** One object was asked for by name, so it is shown alone rather than in a List. */
   readonly single: boolean;
+  /** Without what one cluster put there, so that another takes it (calicoctl's --export). */
+  readonly bare?: boolean;
   readonly joined: readonly AnyObject[];
 }
 
@@ -23,11 +26,11 @@ export async function showObjects(
   objects: readonly AnyObject[],
   options: ShowOptions,
 ): Promise<void> {
-  const { form, withNamespace, single, joined } = options;
+  const { form, single } = options;
   switch (form.kind) {
     case 'json':
     case 'yaml': {
-      const items = objects.map(readable);
+      const items = objects.map(object => readable(object, options.bare));
       const value = single ? items[0] : { apiVersion: 'v1', kind: 'List', items };
       ctx.stdout(form.kind === 'json' ? `${formatJson(value, 2)}\n` : await yamlText(value));
       return;
@@ -35,32 +38,49 @@ export async function showObjects(
     case 'name':
       for (const object of objects) ctx.stdout(`${typedName(object)}\n`);
       return;
-    case 'custom-columns':
-      ctx.stdout(
-        formatTable(
-          objects,
-          form.columns.map(({ head, path }) => ({ head, cell: object => valuesAtPath(object, path) })),
-        ),
+    case 'jsonpath': {
+      const items = objects.map(object => readable(object));
+      const text = renderJsonPath(
+        form.template,
+        single ? items[0] : { apiVersion: 'v1', kind: 'List', items },
       );
+      ctx.stdout(text.endsWith('\n') || text === '' ? text : `${text}\n`);
       return;
-    default: {
-      const columns = row.columns(joined, ctx.now());
-      const shown = withNamespace && row.namespaced ? [NAMESPACE, ...columns] : columns;
-      ctx.stdout(formatTable(objects, shown, { wide: form.kind === 'wide' }));
     }
+    default:
+      ctx.stdout(formatTable(objects, columnsOf(row, options, ctx.now()), { wide: form.kind === 'wide' }));
   }
 }
 
+/** The columns that a form asks for. */
+export function columnsOf(row: KindRow, options: ShowOptions, now: Date): readonly Column<AnyObject>[] {
+  const { form, withNamespace, joined } = options;
+  const own = row.columns(joined, now);
+  if (form.kind !== 'custom-columns') return withNamespace && row.namespaced ? [NAMESPACE, ...own] : own;
+  return form.columns.map(({ head, path }) => {
+    if (path !== undefined) return { head, cell: object => valuesAtPath(object, path) };
+    const same = [NAMESPACE, ...own].find(column => column.head.toLowerCase() === head.toLowerCase());
+    return { head, cell: object => same?.cell(object) };
+  });
+}
+
 /** As people read objects: what it is first, and without the server's own bookkeeping, which kubectl hides too. */
-function readable(object: AnyObject): object {
+function readable(object: AnyObject, bare = false): object {
   const { apiVersion, kind, metadata, spec, status, ...rest } = object;
   const { name, namespace, labels, annotations, ...more } = metadata;
   const { managedFields: _, ...shown } = more as Readonly<Record<string, unknown>>;
+  if (bare) return bareObject(object);
   return {
     ...{ apiVersion, kind },
     metadata: { name, namespace, labels, annotations, ...shown },
     ...{ spec, ...rest, status },
   };
+}
+
+/** An object as another cluster would take it. */
+export function bareObject({ apiVersion, kind, metadata, status: _, ...rest }: AnyObject): object {
+  const { name, namespace, labels, annotations } = metadata;
+  return { apiVersion, kind, metadata: { name, namespace, labels, annotations }, ...rest };
 }
 
 const NAMESPACE: Column<AnyObject> = { head: 'NAMESPACE', cell: object => object.metadata.namespace };

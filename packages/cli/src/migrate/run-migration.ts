@@ -9,15 +9,18 @@ import { ResourceFinder } from '../live/resource-finder.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { readSources, v1Resource } from './calico-sources.ts';
 import { fencedAffinity } from './fence.ts';
+import { BEFORE, finishMigration, isFinished } from './finish.ts';
 import { type Direction, merge, moveNode, put } from './move-node.ts';
+import { operatorInTheWay } from './operator.ts';
 import { type MigrationPlan, NODE_LABEL, ON_MUSLIN, planOf } from './plan.ts';
 
-/** Where the value of before is kept, so that the way back needs no memory. */
-const BEFORE = 'muslin.dev/auto-allocate-blocks-before';
 const SETTINGS = v1Resource(RESOURCES.IPAMConfiguration);
 
-/** `migrate apply` and `migrate back`: what is done already is done again without harm, so both can be broken off. */
-export async function runMigration(ctx: Context, input: Input, direction: Direction): Promise<ExitCode> {
+/** What `migrate` does to a cluster. */
+type Step = Direction | 'finish';
+
+/** `migrate apply`, `back` and `finish`: what is done already is done again without harm, so each can be broken off. */
+export async function runMigration(ctx: Context, input: Input, step: Step): Promise<ExitCode> {
   const client = await connect(ctx, input);
   if (!client.ok) return ctx.fail(1, client.fault);
   try {
@@ -29,9 +32,11 @@ export async function runMigration(ctx: Context, input: Input, direction: Direct
     const strangers = nodes.filter(name => !known.includes(name));
     if (strangers.length > 0) return ctx.fail(2, ...strangers.map(name => `there is no node ${name}`));
     const say = (line: string) => ctx.stdout(`${line}\n`);
-    const done = await (direction === 'to-muslin'
-      ? forth(client.value, plan, nodes, say)
-      : home(client.value, plan, nodes, say));
+    const inTheWay = await operatorInTheWay(client.value);
+    if (inTheWay !== undefined) return ctx.fail(1, inTheWay);
+    if (step !== 'finish' && (await isFinished(client.value))) return ctx.fail(1, FINISHED);
+    const steps = { 'to-muslin': forth, 'to-calico': home, finish };
+    const done = await steps[step](client.value, plan, nodes, say);
     return done.ok ? 0 : ctx.fail(1, done.fault);
   } finally {
     await client.value.close();
@@ -39,6 +44,13 @@ export async function runMigration(ctx: Context, input: Input, direction: Direct
 }
 
 type Say = (line: string) => void;
+
+const FINISHED =
+  'this migration was finished ("migrate finish"): projectcalico.org/v3 leads, and would be overwritten by what Calico had';
+
+function finish(client: KubeClient, plan: MigrationPlan, _: readonly string[], say: Say) {
+  return finishMigration(client, plan, say);
+}
 
 async function forth(
   client: KubeClient,

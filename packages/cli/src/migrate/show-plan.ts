@@ -69,6 +69,6 @@ export function planText({ group, objects, ledger, notes, nodes }: MigrationPlan
       `     on ${name}: mv /etc/cni/net.d/10-calico.conflist /root/ && reboot; when it is Ready: kubectl uncordon ${name}`,
     ]),
     ...nodes.filter(({ on }) => on === 'muslin').map(({ name }) => `  done: ${name}`),
-    '  last: muslinctl doctor; then remove Calico. Until then "muslinctl migrate back" leads back, node by node.',
+    '  last: muslinctl doctor; remove Calico; muslinctl migrate finish. Until then "muslinctl migrate back" leads back, node by node.',
   ].join('\n')}\n`;
 }

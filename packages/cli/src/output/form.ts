@@ -1,15 +1,17 @@
 import { fail, formatJson, ok, type Result } from '@muslin/net';
+import { type JsonPathTemplate, parseJsonPath } from './json-path.ts';
 import { didYouMean } from './suggest.ts';
 
 /** How objects of the cluster are shown. */
 export type OutputForm =
   | { readonly kind: 'table' | 'wide' | 'json' | 'yaml' | 'name' }
-  | { readonly kind: 'custom-columns'; readonly columns: readonly CustomColumn[] };
+  | { readonly kind: 'custom-columns'; readonly columns: readonly CustomColumn[] }
+  | { readonly kind: 'jsonpath'; readonly template: JsonPathTemplate };
 
-/** `HEAD:.spec.cidr`. */
+/** `HEAD:.spec.cidr`; without a path, a column of the kind's own table, as calicoctl has it. */
 interface CustomColumn {
   readonly head: string;
-  readonly path: string;
+  readonly path: string | undefined;
 }
 
 /** `ps` is what calicoctl calls its table. */
@@ -27,19 +29,26 @@ export function parseForm(text: string | undefined): Result<OutputForm, string> 
   if (text === undefined) return ok({ kind: 'table' });
   const word = Object.hasOwn(WORDS, text) ? WORDS[text] : undefined;
   if (word !== undefined) return ok({ kind: word });
+  const path = /^jsonpath=(.*)$/s.exec(text)?.[1];
+  if (path !== undefined) {
+    const template = parseJsonPath(path);
+    return template.ok
+      ? ok({ kind: 'jsonpath', template: template.value })
+      : fail(`-o jsonpath: ${template.fault}`);
+  }
   const custom = /^custom-columns=(.*)$/s.exec(text)?.[1];
   if (custom === undefined)
     return fail(
-      `-o ${text}: choose json, yaml, wide, name or custom-columns=HEAD:.path,….${didYouMean(text, Object.keys(WORDS))}`,
+      `-o ${text}: choose json, yaml, wide, name, jsonpath={.path} or custom-columns=HEAD:.path,….${didYouMean(text, Object.keys(WORDS))}`,
     );
-  const columns = custom.split(',').map(column => /^([^:]+):(.+)$/.exec(column.trim()));
+  const columns = custom.split(',').map(column => /^([^:]+)(?::(.+))?$/.exec(column.trim()));
   if (columns.some(column => column === null))
     return fail(
       `-o custom-columns: write HEAD:.path, as in custom-columns=NAME:.metadata.name,CIDR:.spec.cidr`,
     );
   return ok({
     kind: 'custom-columns',
-    columns: columns.map(column => ({ head: column?.[1] ?? '', path: column?.[2] ?? '' })),
+    columns: columns.map(column => ({ head: column?.[1] ?? '', path: column?.[2] })),
   });
 }
 

@@ -39,6 +39,31 @@ export function formatTable<T>(
   return `${[head, ...cells.map((texts, i) => line(texts, rows[i]))].join('\n')}\n`;
 }
 
+/**
+ * A table whose rows come one after the other: heads once, before the first row, and columns that never get narrower.
+ */
+export class GrowingTable<T> {
+  readonly #columns: readonly Column<T>[];
+  readonly #widths: number[];
+  #headed = false;
+
+  constructor(columns: readonly Column<T>[], options: { readonly wide?: boolean } = {}) {
+    this.#columns = columns.filter(column => options.wide || !column.wide);
+    this.#widths = this.#columns.map(({ head }) => head.length);
+  }
+
+  rows(rows: readonly T[]): string {
+    const cells = rows.map(row => this.#columns.map(column => cellText(column.cell(row))));
+    for (const texts of cells)
+      for (const [i, text] of texts.entries()) this.#widths[i] = Math.max(this.#widths[i] ?? 0, text.length);
+    const head = this.#headed ? [] : [this.#columns.map(column => column.head)];
+    this.#headed = true;
+    const line = (texts: readonly string[]) =>
+      texts.map((text, i) => (i === texts.length - 1 ? text : text.padEnd(this.#widths[i] ?? 0))).join(GAP);
+    return [...head, ...cells].map(texts => `${line(texts)}\n`).join('');
+  }
+}
+
 function cellText(value: string | number | undefined): string {
   return value === undefined || value === '' ? '<none>' : printable(String(value));
 }

@@ -1,15 +1,18 @@
-import { ALL_NAMESPACES, NAMESPACE, OUTPUT, SELECTOR } from '../options.ts';
+import { ALL_NAMESPACES, FILES, NAMESPACE, OUTPUT, SELECTOR } from '../options.ts';
 import type { Verb } from '../verb.ts';
 
 /** Shows objects of the cluster that matter to the network. */
 export const get: Verb = {
   name: 'get',
-  args: '<kind> [names...]',
+  args: '[kind] [names...]',
   options: [
     NAMESPACE,
     ALL_NAMESPACES,
     SELECTOR,
-    { ...OUTPUT, summary: 'json, yaml, wide, name or custom-columns=HEAD:.path,…' },
+    { ...OUTPUT, summary: 'json, yaml, wide, name, jsonpath={.path} or custom-columns=HEAD:.path,…' },
+    { flags: '-w, --watch', summary: 'stay, and show each change as it comes' },
+    { ...FILES, summary: 'objects that files name (repeatable)' },
+    { flags: '--export', summary: 'json and yaml without what this cluster put there, for another one' },
   ],
   summary: 'show nodes, pools, blocks, peers, policies and the like',
   details: `Kinds (and their short names): nodes (no), workloadendpoints (wep), ippools (ipp, pool), ipreservations,
@@ -26,6 +29,8 @@ Exit code: 0 found, 1 a name is not there or the cluster did not answer, 2 bad u
     'muslinctl get blocks',
     'muslinctl get policies -A',
     'muslinctl get ippool default -o yaml',
+    'muslinctl get bgppeers -w',
+    "muslinctl get ippools -o jsonpath='{.items[*].spec.cidr}'",
     'muslinctl get ippools -o custom-columns=NAME:.metadata.name,CIDR:.spec.cidr',
   ],
   async run(ctx, input) {

@@ -55,3 +55,20 @@ export const migrateBack = moving(
   `The other way round: --node for one, else all nodes that were handed over. With the last of them Calico claims blocks
 again.`,
 );
+
+export const migrateFinish: Verb = {
+  name: 'migrate finish',
+  args: '',
+  options: [],
+  summary: 'end a move from Calico: give back its settings, and copy nothing any more',
+  details: `Refuses while a node is with Calico, or its DaemonSet is there. Gives IPAMConfiguration the strictAffinity that Calico
+had, lets muslin-node run on every node, and notes that projectcalico.org/v3 leads, so that a later "migrate apply"
+overwrites nothing. There is no way back after it.
+
+Exit code: 0 done, 1 something is in the way (it says what), 2 bad usage.`,
+  examples: ['muslinctl migrate finish'],
+  async run(ctx, input) {
+    const { runMigration } = await import('../migrate/run-migration.ts');
+    return runMigration(ctx, input, 'finish');
+  },
+};

@@ -9,9 +9,11 @@ import { bgpPeers } from './bgp-peers.ts';
 import { bgpReceived } from './bgp-received.ts';
 import { bgpReplay } from './bgp-replay.ts';
 import { bgpRoutes } from './bgp-routes.ts';
+import { clusterDiags } from './cluster-diags.ts';
 import { completeVerb } from './complete.ts';
 import { completion } from './completion.ts';
 import { create } from './create.ts';
+import { datastoreExport, datastoreImport, datastoreLock, datastoreUnlock } from './datastore.ts';
 import { remove } from './delete.ts';
 import { diff } from './diff.ts';
 import { doctor } from './doctor.ts';
@@ -24,8 +26,9 @@ import { ipamRelease } from './ipam-release.ts';
 import { ipamShow } from './ipam-show.ts';
 import { ipamWhy } from './ipam-why.ts';
 import { label } from './label.ts';
-import { migrateApply, migrateBack, migratePlan } from './migrate.ts';
+import { migrateApply, migrateBack, migrateFinish, migratePlan } from './migrate.ts';
 import { nodeCheckSystem, nodeDiags, nodeStatus } from './node-status.ts';
+import { ipamSplit, nodeRun } from './not-here.ts';
 import { patch } from './patch.ts';
 import { policyStatus } from './policy-status.ts';
 import { reach } from './reach.ts';
@@ -39,10 +42,11 @@ import { why } from './why.ts';
 export const VERBS: readonly Verb[] = [
   ...[why, reach, diff, verdict, validate, policyStatus, flows],
   ...[get],
-  ...[doctor, nodeStatus, nodeDiags, nodeCheckSystem],
+  ...[doctor, nodeStatus, nodeDiags, nodeCheckSystem, nodeRun, clusterDiags],
   ...[bgpPeers, bgpPeer, bgpRoutes, bgpReceived, bgpAdvertised, bgpExplain, bgpDoctor, bgpDump, bgpReplay],
-  ...[ipamShow, ipamWhy, ipamHistory, ipamCheck, ipamRelease, ipamConfigure],
+  ...[ipamShow, ipamWhy, ipamHistory, ipamCheck, ipamRelease, ipamConfigure, ipamSplit],
   ...[create, apply, replace, remove, patch, label],
-  ...[migratePlan, migrateApply, migrateBack],
+  ...[migratePlan, migrateApply, migrateFinish, migrateBack],
+  ...[datastoreExport, datastoreImport, datastoreLock, datastoreUnlock],
   ...[version, completion, completeVerb(() => VERBS)],
 ];

@@ -97,7 +97,7 @@ describe('an output form', () => {
       ok: false,
       fault: expect.stringContaining('Did you mean "table"?'),
     });
-    expect(parseForm('custom-columns=NAME')).toMatchObject({ ok: false });
+    expect(parseForm('custom-columns=:.x')).toMatchObject({ ok: false });
     expect(parseForm('toString')).toMatchObject({ ok: false });
   });
 

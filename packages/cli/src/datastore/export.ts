@@ -1,0 +1,36 @@
+import { KINDS } from '@muslin/api';
+import type { AnyObject } from '@muslin/kube';
+import type { Context } from '../context.ts';
+import { connect } from '../live/connect.ts';
+import { faultText } from '../live/fault-text.ts';
+import { bareObject } from '../live/show-objects.ts';
+import { yamlText } from '../output/data.ts';
+import type { ExitCode, Input } from '../verb.ts';
+
+/** What nodes say of themselves is worth nothing elsewhere. */
+const REPORTS = /NodeStatus$|^BGPQuestion$/;
+
+/** `datastore migrate export`: every object that people wrote, and the ledger of addresses. */
+export async function exportObjects(ctx: Context, input: Input): Promise<ExitCode> {
+  const client = await connect(ctx, input);
+  if (!client.ok) return ctx.fail(1, client.fault);
+  try {
+    let count = 0;
+    for (const { group, version, plural, kind, scope } of KINDS.filter(each => !REPORTS.test(each.kind))) {
+      const resource = { group, version, plural, kind, namespaced: scope === 'Namespaced' };
+      const found = await client.value.listAll<AnyObject>(resource);
+      if (!found.ok && found.fault.code === 'NotFound') continue;
+      if (!found.ok) return ctx.fail(1, faultText(found.fault));
+      for (const item of found.value.items) {
+        ctx.stdout(
+          `---\n${await yamlText(bareObject({ ...item, apiVersion: `${group}/${version}`, kind }))}`,
+        );
+        count++;
+      }
+    }
+    ctx.stderr(`${count} objects\n`);
+    return 0;
+  } finally {
+    await client.value.close();
+  }
+}
