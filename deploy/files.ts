@@ -55,6 +55,6 @@ description: Pod addresses, BGP routes and network policy for Kubernetes
 type: application
 version: ${VERSION}
 appVersion: "${VERSION}"
-# appArmorProfile is a field since 1.30.
-kubeVersion: ">=1.30.0-0"
+# Rules over prefixes in definitions (CEL cidr()) are reckoned with since 1.32; selectable fields are there since 1.31.
+kubeVersion: ">=1.32.0-0"
 `;

@@ -9,7 +9,7 @@ import { ServiceAddresses } from '../../packages/controller/src/load-balancer/se
 import { PoolEnd } from '../../packages/controller/src/pool-end.ts';
 import { Tiers } from '../../packages/controller/src/tiers.ts';
 import { Dice } from '../proof/dice.ts';
-import { faultyClient } from './faulty-client.ts';
+import { faultyClient, laggingClient } from './faulty-client.ts';
 import { Stand } from './stand.ts';
 
 let stand: Stand;
@@ -136,5 +136,49 @@ it('what is repeated until it succeeds comes to the same end, whatever failed on
     ...(first as object),
     calicoVersion: '2',
   });
+  expect((await stand.read('IPPool', 'services'))?.metadata.finalizers).toHaveLength(1);
+});
+
+it('what was done on old reads is put right by the next look, and nothing of others is touched', async () => {
+  const dice = new Dice(11);
+  const { client } = stand;
+  const nodes = new Map<string, AnyObject>();
+  const bad = faultyClient(
+    laggingClient(client, () => dice.next(), 0.5),
+    () => dice.next(),
+    0.3,
+  );
+  const mine = { metadata: { name: 'of-a-person' }, spec: { node: 'p1', interfaceName: 'eth0' } };
+  await stand.make('HostEndpoint', mine);
+  // That of the test before goes with its node.
+  await stand.remove('Node', 'n1');
+  const settings = () => ({ autoCreate: 'Enabled' });
+  const endpoints = new HostEndpoints({ ...quiet, client: bad, settings, nodes });
+  const tiers = new Tiers({ ...quiet, client: bad });
+  const ends = new PoolEnd({ ...quiet, client: bad });
+  for (let step = 0; step < 25; step++) {
+    const name = dice.pick(['p1', 'p2', 'p3']);
+    if (dice.chance(0.4)) nodes.delete(name);
+    else nodes.set(name, { metadata: { name, labels: { rack: String(dice.below(3)) } } } as AnyObject);
+    await endpoints.reconcile();
+    if (dice.chance(0.3)) await stand.client.delete(RESOURCES.Tier, { name: 'kube-admin' });
+    await Promise.all([
+      tiers.reconcile('kube-admin'),
+      tiers.reconcile('kube-baseline'),
+      ends.reconcile('services'),
+    ]);
+  }
+  const fresh = { ...quiet, client };
+  expect(await new HostEndpoints({ ...fresh, settings, nodes }).reconcile()).toBeUndefined();
+  for (const name of ['kube-admin', 'kube-baseline'])
+    expect(await new Tiers(fresh).reconcile(name)).toBeUndefined();
+  expect(await new PoolEnd(fresh).reconcile('services')).toBeUndefined();
+  const found = (await stand.all(RESOURCES.HostEndpoint)).map(
+    ({ metadata }) => `${metadata.name} ${metadata.labels?.['rack']}`,
+  );
+  const wanted = [...nodes].map(([name, { metadata }]) => `${name}-auto-hep ${metadata.labels?.['rack']}`);
+  expect(found.sort()).toEqual([...wanted, 'of-a-person undefined'].sort());
+  for (const name of ['kube-admin', 'kube-baseline'])
+    expect((await stand.read('Tier', name))?.['spec']).toMatchObject({ defaultAction: 'Pass' });
   expect((await stand.read('IPPool', 'services'))?.metadata.finalizers).toHaveLength(1);
 });

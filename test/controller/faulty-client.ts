@@ -26,3 +26,23 @@ export function faultyClient(client: KubeClient, dice: () => number, share: numb
     },
   });
 }
+
+/** A client that now and then reads what it read before, as one does whose watch lags: same question, older answer. */
+export function laggingClient(client: KubeClient, dice: () => number, share: number): KubeClient {
+  const before = new Map<string, unknown>();
+  return new Proxy(client, {
+    get(target, name) {
+      const method: unknown = Reflect.get(target, name, target);
+      if (typeof method !== 'function') return method;
+      const call = method.bind(target) as (...args: unknown[]) => Promise<unknown>;
+      if (name !== 'get' && name !== 'listAll') return call;
+      return async (...args: unknown[]) => {
+        const question = JSON.stringify([name, ...args]);
+        if (before.has(question) && dice() < share) return structuredClone(before.get(question));
+        const answer = await call(...args);
+        before.set(question, structuredClone(answer));
+        return answer;
+      };
+    },
+  });
+}
