@@ -185,6 +185,38 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
         resources: ['policynodestatuses', 'bgpnodestatuses', 'bgpquestions'],
         verbs: ['list', 'delete'],
       },
+      {
+        group: 'policy.networking.k8s.io',
+        resources: ['clusternetworkpolicies', 'adminnetworkpolicies', 'baselineadminnetworkpolicies'],
+        verbs: WATCH,
+      },
+      {
+        group: 'policy.networking.k8s.io',
+        resources: [
+          'clusternetworkpolicies/status',
+          'adminnetworkpolicies/status',
+          'baselineadminnetworkpolicies/status',
+        ],
+        verbs: ['patch'],
+      },
+      {
+        group: CALICO,
+        resources: [
+          'networkpolicies/status',
+          'globalnetworkpolicies/status',
+          'stagednetworkpolicies/status',
+          'stagedglobalnetworkpolicies/status',
+          'stagedkubernetesnetworkpolicies/status',
+        ],
+        verbs: ['patch'],
+      },
+      { group: 'muslin.dev', resources: ['policynodestatuses'], verbs: ['watch'] },
+      {
+        group: 'muslin.dev',
+        resources: ['policystatuses'],
+        verbs: ['get', 'list', 'watch', 'create', 'delete'],
+      },
+      { group: 'muslin.dev', resources: ['policystatuses/status'], verbs: ['patch'] },
     ],
     own: [{ group: 'coordination.k8s.io', resources: ['leases'], verbs: ['get', 'create', 'update'] }],
   },

@@ -267,4 +267,87 @@ describe('the controllers of a cluster', () => {
       ),
     );
   });
+
+  const conditionsOf = async (kind: keyof typeof RESOURCES, name: string, namespace?: string) => {
+    const { conditions = [] } = ((await stand.read(kind, name, namespace))?.['status'] ?? {}) as {
+      conditions?: readonly Record<'type' | 'status' | 'reason' | 'message', string>[];
+    };
+    return conditions.map(({ type, status, reason, message }) => `${type} ${status} ${reason}: ${message}`);
+  };
+
+  it('say on a policy itself that a part of it is refused, such as HTTP, and when no more', async () => {
+    const rule = { action: 'Allow', http: { methods: ['GET'] } };
+    await stand.make('CalicoNetworkPolicy', {
+      metadata: { name: 'http', namespace: 'default' },
+      spec: { ingress: [rule] },
+    });
+    const said = 'Accepted False NotInForce: spec.ingress[0].http is not supported; the rule matches nothing';
+    const is = (text: string) => async () =>
+      (await conditionsOf('CalicoNetworkPolicy', 'http', 'default')).join() === text;
+    await stand.untilTrue('it is refused', is(said));
+    const ingress = [{ action: 'Allow', protocol: 'TCP' }];
+    await stand.patch('CalicoNetworkPolicy', 'http', { spec: { ingress } }, 'default');
+    await stand.untilTrue('it is accepted', is('Accepted True Accepted: all of it is understood'));
+  });
+
+  it('add up for every policy on how many nodes it is enforced, which was the slowest, and when all are there', async () => {
+    const made = await stand.make('GlobalNetworkPolicy', {
+      metadata: { name: 'everywhere' },
+      spec: { selector: 'all()', types: ['Ingress'] },
+    });
+    const { uid = '', generation = 1, resourceVersion = '' } = made.metadata;
+    const at = (ms: number) => new Date(Date.parse('2026-03-01T11:00:00Z') + ms).toISOString();
+    const enforced = (node: string, seen: number, kernel: number) => ({
+      metadata: { name: node },
+      spec: {},
+      status: {
+        policies: [
+          {
+            ...{ policy: 'gnp/everywhere', uid, generation, resourceVersion, pods: 2 },
+            ...{ seenAt: at(seen), enforcedAt: at(kernel) },
+          },
+        ],
+        appliedThrough: [{ kind: 'GlobalNetworkPolicy', resourceVersion }],
+        conditions: [
+          {
+            ...{ type: 'Enforced', status: 'True', reason: 'ReadBack', message: '' },
+            lastTransitionTime: '2026-03-01T11:00:00Z',
+          },
+        ],
+      },
+    });
+    const report = async (node: string, seen: number, kernel: number) => {
+      const { status, ...object } = enforced(node, seen, kernel);
+      await stand.make('PolicyNodeStatus', object);
+      await stand.client.patch(
+        RESOURCES.PolicyNodeStatus,
+        { name: node },
+        { type: 'merge', body: { status } },
+        { subresource: 'status' },
+      );
+    };
+    await stand.make('Node', { metadata: { name: 'n3' }, status: {} });
+    const told = (text: string) => async () =>
+      (await conditionsOf('PolicyStatus', 'gnp.everywhere')).includes(text);
+    await report('n1', 0, 12);
+    await stand.untilTrue(
+      'one node has it',
+      told('Enforced False Pending: enforced on 1 of 2 nodes: n3 has told nothing: is its agent running?'),
+    );
+    await report('n3', 3, 84);
+    await stand.untilTrue(
+      'all have it',
+      told(
+        'Enforced True Enforced: enforced on 2 of 2 nodes; the slowest was n3, 84 ms after the first heard of it',
+      ),
+    );
+    expect((await stand.read('PolicyStatus', 'gnp.everywhere'))?.['status']).toMatchObject({
+      ...{ kind: 'GlobalNetworkPolicy', nodes: '2/2', pods: 4, slowestNode: 'n3', afterMilliseconds: 84 },
+    });
+    await stand.remove('GlobalNetworkPolicy', 'everywhere');
+    await stand.untilTrue(
+      'it goes with the policy',
+      async () => (await stand.read('PolicyStatus', 'gnp.everywhere')) === undefined,
+    );
+  });
 });

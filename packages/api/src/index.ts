@@ -54,6 +54,7 @@ export { bgpFilter } from './kinds/bgp-filter.ts';
 export { bgpNodeStatus } from './kinds/bgp-node-status.ts';
 export { addressNodeStatus } from './kinds/address-node-status.ts';
 export { policyNodeStatus } from './kinds/policy-node-status.ts';
+export { policyStatus } from './kinds/policy-status.ts';
 export { bgpPeer } from './kinds/bgp-peer.ts';
 export { bgpPeerPolicy } from './kinds/bgp-peer-policy.ts';
 export { bgpQuestion } from './kinds/bgp-question.ts';

@@ -27,7 +27,7 @@ const report = (name: string, through: string, policies: readonly object[], more
 const enforced = (resourceVersion: string, seenAt: number, enforcedAt: number) => ({
   policy: 'knp/shop/db',
   uid: 'u-db',
-  generation: 2,
+  generation: Number(resourceVersion) - 38,
   resourceVersion,
   seenAt: at(seenAt),
   enforcedAt: at(enforcedAt),

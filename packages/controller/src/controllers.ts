@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BUILT_IN_TIERS } from '@muslin/api';
 import {
   type AnyObject,
@@ -9,6 +10,8 @@ import {
   ReflectorGroup,
   RESOURCES,
 } from '@muslin/kube';
+import { type NodeReport, nodeReport } from '@muslin/policy';
+import { tellAccepted } from './accepted.ts';
 import { keepClusterInformation } from './cluster-information.ts';
 import {
   comparePeriodMs,
@@ -25,6 +28,7 @@ import { servicesWithHandles } from './load-balancer/held-addresses.ts';
 import { ServiceAddresses } from './load-balancer/service-addresses.ts';
 import { addressChangeNote } from './node-address-change.ts';
 import { NodeLoss } from './node-loss.ts';
+import { POLICY_RESOURCES, PolicySummaries } from './policy-summaries.ts';
 import { PoolEnd } from './pool-end.ts';
 import { PoolStatus } from './pool-status.ts';
 import { Tiers } from './tiers.ts';
@@ -32,6 +36,9 @@ import { type Reconcile, WorkQueue } from './work-queue.ts';
 
 /** The version of this program: that of the release (package.json). */
 const VERSION = '0.1.0';
+
+/** Between what nodes say and the sum of it; ms. */
+const SUMMARY_MS = 1_000;
 
 /** What the controllers need of the program around them. */
 export interface ControllersOptions {
@@ -57,6 +64,9 @@ export class Controllers {
   readonly #services = new Map<string, { readonly uid: string; readonly balanced: boolean }>();
   readonly #tiers = new Map<string, AnyObject>();
   readonly #judged = new Map<string, AnyObject>();
+  readonly #policyReports = new Map<string, NodeReport>();
+  readonly #policyStatuses = new Map<string, AnyObject>();
+  readonly #summaries: PolicySummaries;
   #settings: ControllersSpec = {};
   #timer: NodeJS.Timeout | undefined;
 
@@ -65,6 +75,12 @@ export class Controllers {
     const { client, log, tell, leads, warn } = options;
     this.garbage = new Garbage({
       ...{ client, log, tell, mode: options.garbage, reports: nodeReports(client), now: Date.now },
+    });
+    this.#summaries = new PolicySummaries({
+      client,
+      nodes: () => [...this.#nodes.keys()].toSorted(),
+      reports: this.#policyReports,
+      told: this.#policyStatuses,
     });
     this.watches = new ReflectorGroup(this.#reflectors());
     this.#queue = new WorkQueue({
@@ -97,6 +113,7 @@ export class Controllers {
     add('finding', this.#judged.keys());
     add('once', ['host-endpoints', 'cluster', 'configuration', 'lost-services', 'lost-reports', 'questions']);
     add('garbage', ['addresses']);
+    add('summaries', ['all']);
   }
 
   #again(): void {
@@ -145,10 +162,18 @@ export class Controllers {
       report: name => reports.reconcile(name),
       finding: async key => {
         const [kind, name] = cut(key);
-        findings.look(kind as JudgedKind, name, this.#judged.get(key));
-        return undefined;
+        const object = this.#judged.get(key);
+        findings.look(kind as JudgedKind, name, object);
+        return object && tellAccepted(client, kind as JudgedKind, object);
       },
       garbage: () => this.garbage.reconcile(),
+      // Nodes tell within the same second: what they say is added up once.
+      summaries: async () => {
+        await sleep(SUMMARY_MS);
+        for (const name of this.#summaries.stale()) this.#queue.add('summary', name);
+        return undefined;
+      },
+      summary: name => this.#summaries.reconcile(name),
       once: name => (once[name] as () => ReturnType<Reconcile>)(),
     };
   }
@@ -223,9 +248,40 @@ export class Controllers {
         services();
       }),
       ...JUDGED_KINDS.filter(kind => kind !== 'HostEndpoint').map(kind =>
-        this.#watch(kind, (key, object, gone) => this.#judge(kind, key, object, gone)),
+        this.#watch(
+          kind,
+          (key, object, gone) => {
+            this.#judge(kind, key, object, gone);
+            this.#sum(kind, object, gone);
+          },
+          // Not ours to install.
+          RESOURCES[kind].group === 'policy.networking.k8s.io',
+        ),
+      ),
+      // Without their definitions everything else goes on.
+      this.#watch(
+        'PolicyNodeStatus',
+        (key, object, gone) => {
+          keep(this.#policyReports, key, nodeReport(key, object['status'] as object | undefined), gone);
+          queue('summaries', ['all']);
+        },
+        true,
+      ),
+      this.#watch(
+        'PolicyStatus',
+        (key, object, gone) => {
+          keep(this.#policyStatuses, key, object, gone);
+          if (gone) queue('summaries', ['all']);
+        },
+        true,
       ),
     ];
+  }
+
+  #sum(kind: keyof typeof RESOURCES, object: AnyObject, gone: boolean): void {
+    if (!POLICY_RESOURCES.includes(kind)) return;
+    this.#summaries.saw(kind, object, gone);
+    this.#queue.add('summaries', 'all');
   }
 
   #judge(kind: JudgedKind, key: string, object: AnyObject, gone: boolean): void {
@@ -239,8 +295,10 @@ export class Controllers {
   #watch(
     kind: keyof typeof RESOURCES,
     onObject: (key: string, object: AnyObject, gone: boolean) => void,
+    optional = false,
   ): Reflector<AnyObject> {
     return new Reflector<AnyObject>(this.#options.client, RESOURCES[kind], {
+      optional,
       onEvent: event => {
         if (event.type !== 'synced') onObject(keyOf(event.object), event.object, event.type === 'delete');
       },

@@ -1,4 +1,4 @@
-import { normalise } from '@muslin/api';
+import { type Finding, normalise } from '@muslin/api';
 import { type AnyObject, apiVersionOf, type Note, RESOURCES } from '@muslin/kube';
 
 /** Kinds that people write and whose schema can't say all that may be wrong. */
@@ -9,6 +9,9 @@ export const JUDGED_KINDS = [
   'StagedNetworkPolicy',
   'StagedGlobalNetworkPolicy',
   'StagedKubernetesNetworkPolicy',
+  'ClusterNetworkPolicy',
+  'AdminNetworkPolicy',
+  'BaselineAdminNetworkPolicy',
   'NetworkSet',
   'GlobalNetworkSet',
   'HostEndpoint',
@@ -24,15 +27,21 @@ export type JudgedKind = (typeof JUDGED_KINDS)[number];
 /** Most findings of an object that one Event names. */
 const MOST = 5;
 
+/** What is wrong with an object. */
+export function findingsOf(kind: JudgedKind, object: AnyObject): readonly Finding[] {
+  const resource = RESOURCES[kind];
+  // Lists leave apiVersion and kind out.
+  return normalise({ ...object, apiVersion: apiVersionOf(resource), kind: resource.kind }).findings;
+}
+
 /**
  * What is to be told of an object: that it is not in force, or that parts of it are not, field by field; undefined when
  * all of it is.
  */
 export function findingNote(kind: JudgedKind, object: AnyObject): Note | undefined {
   const resource = RESOURCES[kind];
-  // Lists leave apiVersion and kind out.
   const whole = { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };
-  const { findings } = normalise(whole);
+  const findings = findingsOf(kind, object);
   if (findings.length === 0) return undefined;
   const wrong = findings.some(({ severity }) => severity === 'error');
   const told = findings.slice(0, MOST).map(({ path, message }) => (path ? `${path} ${message}` : message));

@@ -93,6 +93,8 @@ export const RESOURCES = {
   BlockAffinity: inCluster(calico, 'v3', 'blockaffinities', 'BlockAffinity'),
   IPAMBlock: inCluster(calico, 'v3', 'ipamblocks', 'IPAMBlock'),
   IPAMHandle: inCluster(calico, 'v3', 'ipamhandles', 'IPAMHandle'),
+  PolicyStatus: inCluster('muslin.dev', 'v1alpha1', 'policystatuses', 'PolicyStatus'),
+  PolicyNodeStatus: inCluster('muslin.dev', 'v1alpha1', 'policynodestatuses', 'PolicyNodeStatus'),
   BGPPeerPolicy: inCluster('muslin.dev', 'v1alpha1', 'bgppeerpolicies', 'BGPPeerPolicy'),
   BGPQuestion: inCluster('muslin.dev', 'v1alpha1', 'bgpquestions', 'BGPQuestion'),
 } as const satisfies Record<string, Resource>;

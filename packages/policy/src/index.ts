@@ -15,6 +15,17 @@ export {
 } from './decide-host.ts';
 export { DEFAULT_FAILSAFE, failsafeOf, hostPlan } from './host-plan.ts';
 export { applyDelta, EMPTY_NODE_STATE, isEmptyDelta } from './delta.ts';
+export {
+  type EnforcedHere,
+  type NodeReport,
+  nodeReport,
+  POLICY_KINDS,
+  type PolicyRow,
+  type PolicyState,
+  policyRow,
+  selectedPods,
+  type WrittenPolicy,
+} from './enforcement.ts';
 export { explain, formatFlow, formatRef } from './explain.ts';
 export { endpointPlan, isLocal } from './endpoint-plan.ts';
 export { EDIT_KINDS, type Edit, flips } from './flip.ts';

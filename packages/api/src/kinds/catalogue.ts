@@ -18,6 +18,7 @@ import { kubeControllersConfiguration } from './kube-controllers-configuration.t
 import { networkPolicy, stagedNetworkPolicy } from './network-policy.ts';
 import { globalNetworkSet, networkSet } from './network-set.ts';
 import { policyNodeStatus } from './policy-node-status.ts';
+import { policyStatus } from './policy-status.ts';
 import { stagedKubernetesNetworkPolicy } from './staged-kubernetes-network-policy.ts';
 import { tier } from './tier.ts';
 
@@ -28,6 +29,7 @@ export const KINDS: readonly Kind[] = [
   bgpPeerPolicy,
   bgpQuestion,
   policyNodeStatus,
+  policyStatus,
   bgpConfiguration,
   bgpFilter,
   bgpPeer,

@@ -1,3 +1,4 @@
+import { conditionStatus } from './condition.ts';
 import { calicoKind } from './kind.ts';
 import {
   GLOBAL_COLUMNS,
@@ -16,6 +17,7 @@ export const globalNetworkPolicy = calicoKind({
   scope: 'Cluster',
   about: 'Rules for pods of any namespace, asked tier by tier.',
   spec: object({ ...tieredParts, ...globalParts }, 'The policy', globalRules),
+  status: conditionStatus,
   columns: GLOBAL_COLUMNS,
   selectable: SELECTABLE,
 });
@@ -27,6 +29,7 @@ export const stagedGlobalNetworkPolicy = calicoKind({
   scope: 'Cluster',
   about: 'A GlobalNetworkPolicy on trial: evaluated and explained, never enforced.',
   spec: object({ ...stagedParts, ...tieredParts, ...globalParts }, 'The policy', globalRules),
+  status: conditionStatus,
   columns: GLOBAL_COLUMNS,
   selectable: SELECTABLE,
 });

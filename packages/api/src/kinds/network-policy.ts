@@ -1,3 +1,4 @@
+import { conditionStatus } from './condition.ts';
 import { calicoKind } from './kind.ts';
 import { ORDER_COLUMN, SELECTABLE, stagedParts, TIER_COLUMN, tieredParts } from './policy-spec.ts';
 import { object } from './property.ts';
@@ -10,6 +11,7 @@ export const networkPolicy = calicoKind({
   about:
     'Rules for the pods of one namespace, asked tier by tier. Unlike a Kubernetes NetworkPolicy it can deny, log and pass, and it has an order.',
   spec: object(tieredParts, 'The policy'),
+  status: conditionStatus,
   columns: [TIER_COLUMN, ORDER_COLUMN],
   selectable: SELECTABLE,
 });
@@ -21,6 +23,7 @@ export const stagedNetworkPolicy = calicoKind({
   scope: 'Namespaced',
   about: 'A NetworkPolicy on trial: evaluated and explained, never enforced.',
   spec: object({ ...stagedParts, ...tieredParts }, 'The policy'),
+  status: conditionStatus,
   columns: [TIER_COLUMN, ORDER_COLUMN],
   selectable: SELECTABLE,
 });

@@ -1,3 +1,4 @@
+import { conditionStatus } from './condition.ts';
 import * as z from 'zod';
 import { calicoKind } from './kind.ts';
 import { labelSelector } from './label-selector.ts';
@@ -66,4 +67,5 @@ export const stagedKubernetesNetworkPolicy = calicoKind({
     },
     'The policy',
   ),
+  status: conditionStatus,
 });

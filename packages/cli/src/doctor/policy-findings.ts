@@ -1,7 +1,7 @@
 import type { KubeClient } from '@muslin/kube';
 import { formatRef } from '../flow/reason-text.ts';
 import { readNodeReports } from '../policy/node-reports.ts';
-import type { PolicyRow } from '../policy/policy-row.ts';
+import type { PolicyRow } from '@muslin/policy';
 import { readPolicyRows } from '../policy/read-policy-rows.ts';
 import type { Finding } from './finding.ts';
 

@@ -3,26 +3,7 @@ import type { AnyObject, KubeClient } from '@muslin/kube';
 import { ok, type Result } from '@muslin/net';
 import { liveWorld } from '../live/live-world.ts';
 import { readNodeReports } from './node-reports.ts';
-import { type PolicyRow, policyRow, selectedPods, type WrittenPolicy } from './policy-row.ts';
-
-/** Kinds of policies: how nodes begin their keys, and name the kind. */
-const POLICIES: Readonly<Record<string, { readonly prefix: string; readonly watched: string }>> = {
-  'networking.k8s.io/NetworkPolicy': { prefix: 'knp', watched: 'NetworkPolicy' },
-  'projectcalico.org/NetworkPolicy': { prefix: 'np', watched: 'CalicoNetworkPolicy' },
-  'projectcalico.org/GlobalNetworkPolicy': { prefix: 'gnp', watched: 'GlobalNetworkPolicy' },
-  'projectcalico.org/StagedNetworkPolicy': { prefix: 'snp', watched: 'StagedNetworkPolicy' },
-  'projectcalico.org/StagedGlobalNetworkPolicy': { prefix: 'sgnp', watched: 'StagedGlobalNetworkPolicy' },
-  'projectcalico.org/StagedKubernetesNetworkPolicy': {
-    prefix: 'sknp',
-    watched: 'StagedKubernetesNetworkPolicy',
-  },
-  'policy.networking.k8s.io/ClusterNetworkPolicy': { prefix: 'cnp', watched: 'ClusterNetworkPolicy' },
-  'policy.networking.k8s.io/AdminNetworkPolicy': { prefix: 'anp', watched: 'AdminNetworkPolicy' },
-  'policy.networking.k8s.io/BaselineAdminNetworkPolicy': {
-    prefix: 'banp',
-    watched: 'BaselineAdminNetworkPolicy',
-  },
-};
+import { POLICY_KINDS, type PolicyRow, policyRow, selectedPods, type WrittenPolicy } from '@muslin/policy';
 
 /** What all nodes say about every policy of the cluster. */
 export async function readPolicyRows(client: KubeClient): Promise<Result<readonly PolicyRow[], string>> {
@@ -46,13 +27,14 @@ export async function readPolicyRows(client: KubeClient): Promise<Result<readonl
         selectedPods(snapshot, policy.key),
         findings.filter(finding => isAbout(finding, policy)),
         policy.ref.kind.startsWith('Staged'),
+        snapshot.policies.has(policy.key),
       ),
     ),
   );
 }
 
 function writtenPolicy({ apiVersion = '', kind = '', metadata }: AnyObject): WrittenPolicy | undefined {
-  const row = POLICIES[`${apiVersion.split('/')[0]}/${kind}`];
+  const row = POLICY_KINDS[`${apiVersion.split('/')[0]}/${kind}`];
   if (row === undefined) return undefined;
   const { name = '', namespace, uid = '', generation, resourceVersion = '' } = metadata;
   return {

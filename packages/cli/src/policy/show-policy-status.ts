@@ -7,7 +7,7 @@ import type { Paint } from '../output/paint.ts';
 import { didYouMean } from '../output/suggest.ts';
 import { type Column, formatTable } from '../output/table.ts';
 import type { ExitCode, Input } from '../verb.ts';
-import type { PolicyRow } from './policy-row.ts';
+import type { PolicyRow } from '@muslin/policy';
 import { readPolicyRows } from './read-policy-rows.ts';
 
 export async function showPolicyStatus(ctx: Context, input: Input): Promise<ExitCode> {

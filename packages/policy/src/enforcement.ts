@@ -1,5 +1,88 @@
-import { effectiveLabels, type Finding, matchesSelector, type ObjectRef, type Snapshot } from '@muslin/api';
-import type { EnforcedHere, NodeReport } from './node-reports.ts';
+import {
+  effectiveLabels,
+  type Finding,
+  matchesSelector,
+  type ObjectRef,
+  type policyNodeStatus,
+  type Snapshot,
+  type StatusOf,
+} from '@muslin/api';
+
+/** How nodes name a kind of policies, and begin the keys of its policies. */
+export interface PolicyKindNames {
+  readonly watched: string;
+  readonly prefix: string;
+}
+
+/** Every kind of policies, by `group/kind`. */
+export const POLICY_KINDS: Readonly<Record<string, PolicyKindNames>> = {
+  'networking.k8s.io/NetworkPolicy': { prefix: 'knp', watched: 'NetworkPolicy' },
+  'projectcalico.org/NetworkPolicy': { prefix: 'np', watched: 'CalicoNetworkPolicy' },
+  'projectcalico.org/GlobalNetworkPolicy': { prefix: 'gnp', watched: 'GlobalNetworkPolicy' },
+  'projectcalico.org/StagedNetworkPolicy': { prefix: 'snp', watched: 'StagedNetworkPolicy' },
+  'projectcalico.org/StagedGlobalNetworkPolicy': { prefix: 'sgnp', watched: 'StagedGlobalNetworkPolicy' },
+  'projectcalico.org/StagedKubernetesNetworkPolicy': {
+    prefix: 'sknp',
+    watched: 'StagedKubernetesNetworkPolicy',
+  },
+  'policy.networking.k8s.io/ClusterNetworkPolicy': { prefix: 'cnp', watched: 'ClusterNetworkPolicy' },
+  'policy.networking.k8s.io/AdminNetworkPolicy': { prefix: 'anp', watched: 'AdminNetworkPolicy' },
+  'policy.networking.k8s.io/BaselineAdminNetworkPolicy': {
+    prefix: 'banp',
+    watched: 'BaselineAdminNetworkPolicy',
+  },
+};
+
+/** One policy on one node whose pods it selects. */
+export interface EnforcedHere {
+  readonly resourceVersion: string;
+  readonly generation: number | undefined;
+  readonly uid: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly seenAt: number;
+  readonly enforcedAt: number;
+  readonly pods: number;
+}
+
+/** What one node said. */
+export interface NodeReport {
+  readonly node: string;
+  /** By key: `knp/shop/db`. */
+  readonly policies: ReadonlyMap<string, EnforcedHere>;
+  /** Newest version of each kind of policy that the node took into account. */
+  readonly through: ReadonlyMap<string, string>;
+  readonly pods: ReadonlySet<string>;
+  readonly readBackAt: string | undefined;
+  /** Why the node can't show that it enforces what it should; undefined when it can. */
+  readonly trouble: string | undefined;
+}
+
+/** Reads the status of a PolicyNodeStatus; what is not there is not enforced. */
+export function nodeReport(
+  node: string,
+  status: NonNullable<StatusOf<typeof policyNodeStatus>> = {},
+): NodeReport {
+  const policies = (status.policies ?? []).map((entry): [string, EnforcedHere] => [
+    entry.policy,
+    {
+      resourceVersion: entry.resourceVersion,
+      generation: entry.generation,
+      uid: entry.uid,
+      seenAt: Date.parse(entry.seenAt),
+      enforcedAt: Date.parse(entry.enforcedAt),
+      pods: entry.pods,
+    },
+  ]);
+  const condition = status.conditions?.find(({ type }) => type === 'Enforced');
+  return {
+    node,
+    policies: new Map(policies),
+    through: new Map(status.appliedThrough?.map(({ kind, resourceVersion }) => [kind, resourceVersion])),
+    pods: new Set(status.pods),
+    readBackAt: status.readBackAt,
+    trouble: condition?.status === 'True' ? undefined : (condition?.message ?? 'it has told nothing yet'),
+  };
+}
 
 /** A policy object as the API server has it. */
 export interface WrittenPolicy {
@@ -14,10 +97,10 @@ export interface WrittenPolicy {
 }
 
 /**
- * What became of a policy. `Rejected`: it is wrong, so it is not in effect anywhere. `Staged`: asked for the record,
- * enforced nowhere. `Unknown`: no node tells anything.
+ * What became of a policy. `Rejected`: it is wrong, so it is not in effect anywhere. `Partial`: enforced, but for parts that are
+ * refused. `Staged`: asked for the record, enforced nowhere. `Unknown`: no node tells anything.
  */
-export type PolicyState = 'Enforced' | 'Pending' | 'Rejected' | 'Staged' | 'Unknown';
+export type PolicyState = 'Enforced' | 'Partial' | 'Pending' | 'Rejected' | 'Staged' | 'Unknown';
 
 /** One node that does not enforce the newest version of a policy. */
 export interface Straggler {
@@ -40,7 +123,12 @@ export interface PolicyRow {
   readonly findings: readonly Finding[];
 }
 
-/** What all nodes say about one policy. `selected`: pods that it selects, by node. */
+/**
+ * What all nodes say about one policy.
+ *
+ * @param selected pods that it selects, by node.
+ * @param inEffect whether anything of it is: false for one that is wrong as a whole.
+ */
 export function policyRow(
   policy: WrittenPolicy,
   nodes: readonly string[],
@@ -48,8 +136,10 @@ export function policyRow(
   selected: ReadonlyMap<string, readonly string[]>,
   findings: readonly Finding[],
   staged: boolean,
+  inEffect: boolean,
 ): PolicyRow {
-  const rejected = findings.some(({ severity }) => severity === 'error');
+  const refused = findings.some(({ severity }) => severity === 'error');
+  const rejected = refused && !inEffect;
   const behind: Straggler[] = [];
   const there: { readonly node: string; readonly at: EnforcedHere }[] = [];
   let podsDone = 0;
@@ -70,7 +160,9 @@ export function policyRow(
       : reports.size === 0
         ? 'Unknown'
         : done === nodes.length && podsDone === all
-          ? 'Enforced'
+          ? refused
+            ? 'Partial'
+            : 'Enforced'
           : 'Pending';
   return {
     policy,
@@ -90,6 +182,9 @@ function lagOf(policy: WrittenPolicy, report: NodeReport | undefined): string | 
   if (report === undefined) return 'has told nothing: is its agent running?';
   if (report.trouble !== undefined) return report.trouble;
   const here = report.policies.get(policy.key);
+  // A new status or label is a new version of the object, and the same policy.
+  const same = here !== undefined && here.uid === policy.uid && here.generation === policy.generation;
+  if (same && policy.generation !== undefined) return undefined;
   // A policy without pods on the node is in force once the node has come so far with its kind.
   const version = here?.resourceVersion ?? report.through.get(policy.watched) ?? '-1';
   return Number(version) >= Number(policy.resourceVersion)
