@@ -38,15 +38,22 @@ interface Rare {
 }
 const RARE: readonly Rare[] = [
   ...['clusternetworkpolicies', 'adminnetworkpolicies', 'baselineadminnetworkpolicies'].flatMap(resource =>
-    ['list', 'watch'].map(
-      (verb): Rare => ({
+    ['list', 'watch'].flatMap((verb): readonly Rare[] => [
+      {
         program: 'agent',
         grant: `${verb} policy.networking.k8s.io/${resource}`,
         why: 'their CRDs are not ours, and the lab has none',
         file: 'packages/kube/src/cluster-watches.ts',
         call: /optional: true/,
-      }),
-    ),
+      },
+      {
+        program: 'controller',
+        grant: `${verb} policy.networking.k8s.io/${resource}`,
+        why: 'their CRDs are not ours, and the lab has none',
+        file: 'packages/controller/src/controllers.ts',
+        call: /group === 'policy\.networking\.k8s\.io'/,
+      },
+    ]),
   ),
   {
     program: 'agent',

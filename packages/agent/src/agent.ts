@@ -38,7 +38,7 @@ import { Kernel } from './kernel/kernel.ts';
 import { watchNodeRules } from './kernel/node-rules-sight.ts';
 import { RuleProof } from './kernel/rule-proof.ts';
 import { LinkRemover } from './kernel/link-remover.ts';
-import { pickUpNothing, prepareNode } from './kernel/node-settings.ts';
+import { countConnections, pickUpNothing, prepareNode } from './kernel/node-settings.ts';
 import { secondLook } from './kernel/second-look.ts';
 import { agentMetrics } from './metrics.ts';
 import type { AgentOptions } from './options.ts';
@@ -171,6 +171,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       trouble = undefined;
       reporter.poke();
       if (!ready && established() === 'cut') pickUpNothing(log);
+      if (!ready && options.flows === 'on') countConnections(log);
       ready = true;
       metrics.rounds.observe(round.ms / 1000);
       metrics.endpoints.set(round.desired.state.endpoints.size);

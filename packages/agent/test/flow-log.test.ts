@@ -174,6 +174,54 @@ describe('allowed connections', () => {
     expect(log.read(undefined, true).records.filter(one => one.source.port === 3)).toEqual([]);
   });
 
+  test('are told again when they have ended, with what went either way', () => {
+    const counted = (packets: number, seenReply: boolean): Flow => ({
+      ...flow(2),
+      seenReply,
+      sent: { packets, bytes: packets * 100 },
+      received: { packets: packets - 1, bytes: packets * 1000 },
+    });
+    let flows: readonly Flow[] = [];
+    const { log, wait } = logOf(() => flows);
+    let { next } = log.read(undefined, true);
+    const look = (now: readonly Flow[]) => {
+      flows = now;
+      wait(1_000);
+      const page = log.read(next, true);
+      next = page.next;
+      return page.records;
+    };
+    expect(look([counted(1, false)])).toMatchObject([{ answered: false, sent: { packets: 1, bytes: 100 } }]);
+    expect(look([counted(7, true)])).toEqual([]);
+    expect(look([])).toMatchObject([
+      {
+        ...{ verdict: 'allow', ended: true, answered: true, rule: 'spec.ingress[1]' },
+        sent: { packets: 7, bytes: 700 },
+        received: { packets: 6, bytes: 7000 },
+        dialled: { ip: '10.96.0.1', port: 80 },
+      },
+    ]);
+    expect(look([])).toEqual([]);
+  });
+
+  test('of a flood are followed to their end for a bounded number', () => {
+    let flows: readonly Flow[] = [];
+    const { log, wait } = logOf(() => flows);
+    log.read(undefined, true);
+    for (let i = 1; i <= 30; i++) {
+      flows = Array.from({ length: i * 64 }, (_, port) => flow(port + 1));
+      wait(1_000);
+      log.read(undefined, true);
+    }
+    flows = [];
+    wait(1_000);
+    log.read(undefined, true);
+    const ended = [0, 1_000, 2_000, 3_000].flatMap(from =>
+      log.read(from, false).records.filter((record, i) => i < 1_000 && record.ended === true),
+    );
+    expect(ended).toHaveLength(1_024);
+  });
+
   test('are a sample', () => {
     let flows: readonly Flow[] = [];
     const { log, wait } = logOf(() => flows);

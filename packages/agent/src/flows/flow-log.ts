@@ -1,14 +1,12 @@
 import type { NodeState } from '@muslin/api';
 import type { ConntrackDriver, Flow, LoggedPacket } from '@muslin/linux';
-import { formatIp } from '@muslin/net';
 import { FlowJoiner, type FlowRecord } from './flow-record.ts';
+import { FollowedConnections } from './followed-connections.ts';
 import { type FlowPage, FlowRing } from './flow-ring.ts';
 import { readPacketHeader } from './packet-header.ts';
 
 /** Records kept: about a kilobyte each. */
 const KEPT = 4_096;
-/** Allowed connections taken of one look at the table. */
-const SAMPLE = 64;
 /** Allowed connections are looked for as long as somebody asked within this time; ms. */
 const WATCHED_MS = 5_000;
 /** Shortest time between two looks at the table; ms. */
@@ -29,13 +27,13 @@ export interface FlowLogOptions {
 
 /**
  * The latest denied packets, as rules told of them, and while somebody watches a sample of new allowed connections, as
- * connection tracking knows them. Bounded: the kernel limits what rules tell, the ring what is kept.
+ * connection tracking knows them: when they open, and when they have ended with what went either way. Bounded: the kernel limits what rules tell, the ring what is kept.
  */
 export class FlowLog {
   readonly #options: FlowLogOptions;
   readonly #ring = new FlowRing<FlowRecord>(KEPT);
   #joiner: { readonly state: NodeState; readonly joiner: FlowJoiner } | undefined;
-  #known: ReadonlySet<string> | undefined;
+  readonly #connections = new FollowedConnections<readonly FlowRecord[]>();
   #lookedAt = Number.NEGATIVE_INFINITY;
   #askedAt = Number.NEGATIVE_INFINITY;
   #lost = 0;
@@ -75,23 +73,20 @@ export class FlowLog {
   #look(): void {
     const now = this.#options.now();
     // Whoever comes after a pause begins anew: what opened in between is no news.
-    if (now - this.#askedAt > WATCHED_MS) this.#known = undefined;
+    if (now - this.#askedAt > WATCHED_MS) this.#connections.forget();
     this.#askedAt = now;
     if (now - this.#lookedAt < LOOK_MS) return;
     this.#lookedAt = now;
     const read = this.#options.tracker.read();
     if (!read.ok) return;
-    const known = new Set<string>();
-    let taken = 0;
-    for (const flow of read.value) {
-      const key = keyOf(flow);
-      known.add(key);
-      if (this.#known === undefined || this.#known.has(key) || taken >= SAMPLE) continue;
+    const { opened, ended } = this.#connections.look(read.value);
+    for (const flow of opened) {
       const records = this.#join().allowed(headerOf(flow), flow.original, now);
-      if (records.length > 0) taken++;
-      for (const record of records) this.#ring.put(record);
+      if (records.length > 0) this.#connections.follow(flow, records);
+      for (const record of records) this.#ring.put({ ...record, ...countsOf(flow) });
     }
-    this.#known = known;
+    for (const { flow, told } of ended)
+      for (const record of told) this.#ring.put({ ...record, at: now, ended: true, ...countsOf(flow) });
   }
 
   #join(): FlowJoiner {
@@ -101,10 +96,13 @@ export class FlowLog {
   }
 }
 
-function keyOf({
-  original: { source, destination, protocol, sourcePort, destinationPort, icmp },
-}: Flow): string {
-  return `${formatIp(source)} ${formatIp(destination)} ${protocol} ${sourcePort ?? icmp?.id} ${destinationPort}`;
+/** Both ways, as far as the kernel counts them, and whether the other end answered. */
+function countsOf({ seenReply, sent, received }: Flow): Pick<FlowRecord, 'answered' | 'sent' | 'received'> {
+  return {
+    answered: seenReply,
+    ...(sent !== undefined && { sent }),
+    ...(received !== undefined && { received }),
+  };
 }
 
 /** The first packet as policies saw it: after the destination was translated. */

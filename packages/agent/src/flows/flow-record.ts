@@ -22,6 +22,12 @@ export interface FlowRecord {
   readonly policy?: ObjectRef;
   readonly rule?: string;
   readonly tier?: string;
+  /** Of a connection: whether the other end has answered, and what went either way, as far as the kernel counts. */
+  readonly answered?: boolean;
+  readonly sent?: { readonly packets: number; readonly bytes: number };
+  readonly received?: { readonly packets: number; readonly bytes: number };
+  /** It is over; the counts are those that were seen last, at most a second before. */
+  readonly ended?: true;
   /** Staged policies that would have decided otherwise, or the same. */
   readonly staged: readonly { readonly policy: ObjectRef; readonly would: 'Allow' | 'Deny' | 'Pass' }[];
 }

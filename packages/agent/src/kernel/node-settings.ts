@@ -25,3 +25,10 @@ export function pickUpNothing(log: Logger): void {
   const set = sysctl(undefined, key, 0);
   if (!set.ok) log.warn({ key, fault: set.fault.message }, 'a kernel setting could not be made');
 }
+
+/** Tracked connections are counted in packets and bytes from now on. Needs the module that the rules load. */
+export function countConnections(log: Logger): void {
+  const key = 'net/netfilter/nf_conntrack_acct';
+  const set = sysctl(undefined, key, 1);
+  if (!set.ok) log.warn({ key, fault: set.fault.message }, 'a kernel setting could not be made');
+}

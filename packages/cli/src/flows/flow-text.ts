@@ -16,7 +16,7 @@ export function flowText(record: unknown, paint: Paint): string {
       `; would be ${WOULD[textAt(one, 'would') ?? ''] ?? 'judged'} by staged ${refText(valueAt(one, 'policy'))}`,
   );
   return printable(
-    `${time} ${word} ${(textAt(record, 'direction') ?? '').padEnd(7)} ${path}: ${whyText(record, verdict)}${staged.join('')}`,
+    `${time} ${word} ${(textAt(record, 'direction') ?? '').padEnd(7)} ${path}: ${whyText(record, verdict)}${countText(record)}${staged.join('')}`,
   );
 }
 
@@ -30,6 +30,28 @@ function whyText(record: unknown, verdict: string): string {
   return tier === undefined
     ? 'by a rule that is gone by now'
     : `no rule allows it${tier === 'default' ? '' : ` in tier ${tier}`}`;
+}
+
+/** What went either way; nothing of a packet that was denied. */
+function countText(record: unknown): string {
+  const answered = valueAt(record, 'answered');
+  if (answered === undefined) return '';
+  const one = (way: 'sent' | 'received') => {
+    const packets = numberAt(record, way, 'packets') ?? 0;
+    return `${packets} ${packets === 1 ? 'packet' : 'packets'} (${bytesText(numberAt(record, way, 'bytes') ?? 0)})`;
+  };
+  const counted = valueAt(record, 'sent') !== undefined;
+  const over = valueAt(record, 'ended') === true;
+  const silence = answered === true ? '' : over ? '; it was never answered' : '; no answer yet';
+  return over && counted ? `; ended, ${one('sent')} there, ${one('received')} back${silence}` : silence;
+}
+
+const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+
+function bytesText(bytes: number): string {
+  let [value, unit] = [bytes, 0];
+  while (value >= 1000 && unit < UNITS.length - 1) [value, unit] = [value / 1000, unit + 1];
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
 }
 
 function refText(ref: unknown): string {
