@@ -4,7 +4,8 @@
  *
  * @packageDocumentation
  */
-export { Speaker, type SpeakerOptions } from './speaker.ts';
+export { Speaker } from './speaker.ts';
+export type { SpeakerOptions } from './speaker/speaker-options.ts';
 export type { BurstInput, ConnectionId, Input } from './speaker/input.ts';
 export type { BestNextHop, Output } from './speaker/output.ts';
 export type { OwnRoute } from './speaker/own-route.ts';

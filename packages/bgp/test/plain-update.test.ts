@@ -1,7 +1,7 @@
-import { ByteWriter, mustIp, mustPrefix } from '@muslin/net';
+import { ByteWriter, type Ip6, mustIp, mustPrefix } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { encodeMessage, type PathAttributes, packNlri, PLAIN_OPTIONS } from '../src/index.ts';
+import { encodeMessage, type NextHop, type PathAttributes, packNlri, PLAIN_OPTIONS } from '../src/index.ts';
 import { writeAttributes } from '../src/wire/attributes.ts';
 import { PlainUpdate } from '../src/wire/plain-update.ts';
 import { decodeUpdate } from '../src/wire/update.ts';
@@ -12,6 +12,10 @@ const ROUTES = packNlri('ipv4-unicast', [
   { prefix: mustPrefix('10.1.0.0/19'), pathId: 0 },
 ]);
 const NONE = packNlri('ipv4-unicast', []);
+const ROUTES6 = packNlri('ipv6-unicast', [
+  { prefix: mustPrefix('2001:db8:1::/48'), pathId: 0 },
+  { prefix: mustPrefix('2001:db8::/33'), pathId: 0 },
+]);
 
 const word = fc.nat(0xffffffff);
 const attributesOf: fc.Arbitrary<PathAttributes> = fc.record(
@@ -70,6 +74,69 @@ const bodies = fc
     return changes.length > 0 ? body.subarray(0, Math.max(body.length - 2, most)) : body;
   });
 
+const hops6 = fc.constantFrom<NextHop>(
+  ...[
+    { ip: mustIp('2001:db8::9') },
+    { ip: mustIp('fe80::9') },
+    { ip: mustIp('::1') },
+    { ip: mustIp('ff02::1') },
+  ],
+  { ip: mustIp('2001:db8::9'), linkLocal: mustIp('fe80::9') as Ip6 },
+  { ip: mustIp('2001:db8::9'), linkLocal: mustIp('2001:db8::8') as Ip6 },
+);
+
+/** Attributes of the usual kind. */
+const usual = fc.record(
+  {
+    origin: fc.constantFrom('igp', 'incomplete'),
+    asPath: fc.array(
+      fc.record({
+        kind: fc.constantFrom('sequence', 'set'),
+        asNumbers: fc.array(fc.integer({ min: 1, max: 70_000 }), { minLength: 1, maxLength: 5 }),
+      }),
+      { minLength: 1, maxLength: 2 },
+    ),
+    nextHop: fc.constant({ ip: mustIp('10.0.0.9') }),
+    med: word,
+    communities: fc.array(word, { minLength: 1, maxLength: 4 }),
+    largeCommunities: fc.array(fc.tuple(word, word, word), { minLength: 1, maxLength: 3 }),
+  },
+  { requiredKeys: ['origin', 'asPath', 'nextHop'] },
+) as fc.Arbitrary<PathAttributes>;
+
+/** The same for IPv6; `last` puts MP_REACH_NLRI behind the other attributes, as some speakers do. */
+const bodies6 = fc
+  .tuple(
+    fc.oneof(attributesOf, usual),
+    hops6,
+    fc.constantFrom('reach', 'reach', 'reach', 'unreach', 'both'),
+    fc.boolean(),
+    fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { maxLength: 2 }),
+  )
+  .map(([{ nextHop: _, ...attributes }, nextHop, what, last, changes]) => {
+    const reach = what !== 'unreach';
+    const message = encodeMessage(
+      {
+        ...{ kind: 'update', withdrawn: NONE, announced: NONE, faults: [] },
+        attributes: reach ? attributes : {},
+        ...(reach && { mpReach: { nextHop, nlri: ROUTES6 } }),
+        ...(what !== 'reach' && { mpUnreach: ROUTES6 }),
+      },
+      PLAIN_OPTIONS,
+    );
+    const body = message.slice(HEADER);
+    const first =
+      4 +
+      (((body[4] as number) & 0x10) !== 0
+        ? 4 + (((body[6] as number) << 8) | (body[7] as number))
+        : 3 + (body[6] as number));
+    const turned =
+      last && body[5] === 14 ? [...body.slice(0, 4), ...body.slice(first), ...body.slice(4, first)] : body;
+    const result = Uint8Array.from(turned);
+    for (const [at, value] of changes) if (at < result.length) result[at] = value;
+    return result;
+  });
+
 function load(body: Uint8Array, external: boolean): PlainUpdate | undefined {
   const plain = new PlainUpdate();
   // Somewhere inside other octets, as in a read from a socket.
@@ -99,6 +166,37 @@ describe('an UPDATE that needs no thought', () => {
       { numRuns: 4000, seed: 7606 },
     );
     expect(plains).toBeGreaterThan(200);
+  });
+
+  test('of IPv6 says the same to the decoder that thinks', () => {
+    let reaches = 0;
+    let unreaches = 0;
+    fc.assert(
+      fc.property(bodies6, fc.boolean(), (body, external) => {
+        const plain = load(body, external);
+        if (plain === undefined) return;
+        const { bytes, attributeBytes } = plain;
+        const decoded = decodeUpdate(body, { ...PLAIN_OPTIONS, external });
+        if (!decoded.ok) throw new Error('the decoder finds a fault');
+        const { mpReach, mpUnreach, attributes, faults, withdrawn, announced } = decoded.value;
+        expect(faults).toEqual([]);
+        if (plain.family === 'ipv4-unicast') return;
+        expect([withdrawn.bytes.length, announced.bytes.length]).toEqual([0, 0]);
+        const taken = mpUnreach?.bytes ?? new Uint8Array(0);
+        expect(taken).toEqual(bytes.slice(plain.withdrawnStart, plain.withdrawnEnd));
+        const told = mpReach?.nlri.bytes ?? new Uint8Array(0);
+        expect(told).toEqual(bytes.slice(plain.routesStart, plain.routesEnd));
+        const writer = new ByteWriter();
+        if (mpReach?.nextHop !== undefined) {
+          reaches++;
+          writeAttributes(writer, { ...attributes, nextHop: mpReach.nextHop }, PLAIN_OPTIONS);
+        } else unreaches++;
+        expect(writer.finish()).toEqual(attributeBytes.slice(plain.attributesStart, plain.attributesEnd));
+      }),
+      { numRuns: 4000, seed: 4760 },
+    );
+    expect(reaches).toBeGreaterThan(200);
+    expect(unreaches).toBeGreaterThan(200);
   });
 
   const ordinary: PathAttributes = {

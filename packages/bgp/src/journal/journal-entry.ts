@@ -1,5 +1,5 @@
 import type { Ip4, Prefix } from '@muslin/net';
-import type { SpeakerOptions } from '../speaker.ts';
+import type { SpeakerOptions } from '../speaker/speaker-options.ts';
 import type { Input } from '../speaker/input.ts';
 import type { OwnRoute } from '../speaker/own-route.ts';
 import type { PeerConfig, PeerId } from '../speaker/peer-config.ts';

@@ -1,5 +1,6 @@
 import type { Prefix } from '@muslin/net';
-import { Speaker, type SpeakerOptions } from '../speaker.ts';
+import { Speaker } from '../speaker.ts';
+import type { SpeakerOptions } from '../speaker/speaker-options.ts';
 import type { Input } from '../speaker/input.ts';
 import type { Output } from '../speaker/output.ts';
 import type { OwnRoute } from '../speaker/own-route.ts';

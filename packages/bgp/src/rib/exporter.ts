@@ -1,4 +1,6 @@
-import { ip4 } from '@muslin/net';
+import { ByteWriter, ip4 } from '@muslin/net';
+import { type NextHop, writeNextHop } from '../wire/next-hop.ts';
+import { familyRow } from '../wire/route-family.ts';
 import type { AttributeTable } from './attribute-table.ts';
 import { DEFAULT_LOCAL_PREF } from './attribute-table.ts';
 import {
@@ -10,11 +12,18 @@ import {
 } from './export-rules.ts';
 import type { FamilyRib } from './family-rib.ts';
 import type { PeerTable } from './peer-table.ts';
+import { MARK } from './stored-columns.ts';
 import { editStored, isEditable, type StoredEdit } from './stored-edit.ts';
 import type { UpdatePacker } from './update-packer.ts';
 
 /** Room beside the set for what an edit adds. */
 const ADDED = 64;
+
+function hopBytes(hop: NextHop): Uint8Array {
+  const writer = new ByteWriter(32);
+  writeNextHop(hop, writer);
+  return writer.finish();
+}
 
 /**
  * What the peers of one treatment get for a path. Equal to `exportRoute` for every path (property test); where that only
@@ -31,6 +40,8 @@ export class Exporter {
   /** Nothing but edits, whatever the route. */
   readonly #edits: boolean;
   readonly #edit: StoredEdit;
+  /** The mark of sets with a next hop of the routes' own family. */
+  readonly #hopMark: number;
   /** The next hop that routes get, or 0. */
   readonly #hop: number;
   readonly #cache = new Map<number, number | Withheld>();
@@ -52,20 +63,23 @@ export class Exporter {
     this.#packer = packer;
     this.#cacheable = !exportDependsOnPrefix(treatment);
     const { policy, external, nextHop, self } = treatment;
-    const own = self[4]?.ip;
+    const { ip: family } = familyRow(rib.family);
+    const own = self[family]?.ip;
     const replaced = nextHop === 'self' || (nextHop === 'auto' && external);
+    this.#hopMark = family === 6 ? MARK.hop6 : 0;
     this.#edits =
-      rib.family === 'ipv4-unicast' &&
+      !(family === 6 && treatment.sharedSubnets?.length) &&
       policy.rules.length === 0 &&
       policy.otherwise === 'accept' &&
       treatment.role === undefined &&
       !treatment.gracefulShutdown &&
       treatment.behindAs === undefined &&
-      (!replaced || own?.family === 4);
+      (!replaced || own?.family === family);
     this.#hop = replaced && own?.family === 4 ? own.bits : 0;
     this.#edit = {
       prepend: external ? treatment.localAs : 0,
       hop: this.#hop,
+      hop6: replaced && family === 6 && self[6] !== undefined ? hopBytes(self[6]) : undefined,
       localPref: external ? 0 : DEFAULT_LOCAL_PREF,
       originatorId: 0,
       clusterId: 0,
@@ -78,7 +92,8 @@ export class Exporter {
     const slot = this.#rib.paths.slot[path] as number;
     const key = accepted * 65536 + slot;
     if (key === this.#lastKey) return this.#last;
-    const quick = this.#edits && slot !== 0 && isEditable(this.#attributes.marks[accepted] as number);
+    const marks = this.#attributes.marks[accepted] as number;
+    const quick = this.#edits && slot !== 0 && isEditable(marks) && (marks & MARK.hop6) === this.#hopMark;
     const result = quick ? this.#edited(accepted, slot) : -1;
     if (result !== -1) return this.#keep(key, result);
     const cached = this.#cacheable ? this.#cache.get(key) : undefined;

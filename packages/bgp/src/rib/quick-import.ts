@@ -1,7 +1,7 @@
-import { parseIp } from '@muslin/net';
+import { ipToBytes, parseIp } from '@muslin/net';
 import type { AttributeTable } from './attribute-table.ts';
 import { importDependsOnPrefix, type ImportTreatment } from './import-rules.ts';
-import { MARK } from './stored-columns.ts';
+import { MARK, storedHopAt } from './stored-columns.ts';
 
 /**
  * Whether `importRoute` would take a stored set in as it is, told from columns alone. Nearly every route of a full table
@@ -16,6 +16,8 @@ export class QuickImport {
   #plain = false;
   /** Our own IPv4 addresses on the session, as numbers. */
   #ownHops: readonly number[] = [];
+  /** The IPv6 ones as octets. */
+  #ownHops6: readonly Uint8Array[] = [];
 
   constructor(table: AttributeTable) {
     this.#table = table;
@@ -33,10 +35,12 @@ export class QuickImport {
       !treatment.prependLocalAs &&
       !treatment.gracefulShutdown &&
       !(external && role !== undefined);
-    this.#ownHops = [...treatment.ownAddresses].flatMap(text => {
+    const own = [...treatment.ownAddresses].flatMap(text => {
       const ip = parseIp(text);
-      return ip.ok && ip.value.family === 4 ? [ip.value.bits] : [];
+      return ip.ok ? [ip.value] : [];
     });
+    this.#ownHops = own.flatMap(ip => (ip.family === 4 ? [ip.bits] : []));
+    this.#ownHops6 = own.flatMap(ip => (ip.family === 6 ? [ipToBytes(ip)] : []));
   }
 
   /** False means “ask `importRoute`”, so only certainty counts. */
@@ -53,8 +57,23 @@ export class QuickImport {
     if (table.clusterLength[id] !== 0 || table.originatorId[id] === treatment.routerId.bits) return false;
     if (table.pathHolds(id, treatment.localAs)) return false;
     if (treatment.speakerAs !== undefined && table.pathHolds(id, treatment.speakerAs)) return false;
+    if (marks & MARK.hop6) return this.#foreign(id);
     const hop = table.hop[id] as number;
     for (const own of this.#ownHops) if (own === hop) return false;
+    return true;
+  }
+
+  /** Whether an IPv6 next hop is not ours. */
+  #foreign(id: number): boolean {
+    const { arena } = this.#table;
+    const start = this.#table.start(id);
+    const at = storedHopAt(arena, start, start + this.#table.length(id));
+    if (at < 0) return false;
+    for (const own of this.#ownHops6) {
+      let same = 0;
+      while (same < own.length && own[same] === arena[at + same]) same++;
+      if (same === own.length) return false;
+    }
     return true;
   }
 }

@@ -93,7 +93,7 @@ export class Rib {
 
   /** Takes in an UPDATE that needs no thought; the same as `receive` of what it says. */
   receivePlain(slot: number, update: PlainUpdate, treatment: ImportTreatment): void {
-    const rib = this.families['ipv4-unicast'];
+    const rib = this.families[update.family];
     const { bytes, addPath } = update;
     const walk = this.#walk;
     if (update.withdrawnEnd > update.withdrawnStart) {
@@ -101,7 +101,8 @@ export class Rib {
       this.#withdrawAll(slot, rib, walk);
     }
     if (update.routesEnd === update.routesStart) return;
-    const received = this.attributes.internStored(bytes, update.attributesStart, update.attributesEnd);
+    const { attributeBytes, attributesStart, attributesEnd } = update;
+    const received = this.attributes.internStored(attributeBytes, attributesStart, attributesEnd);
     walk.begin(bytes, update.routesStart, update.routesEnd, addPath);
     this.#announceAll(slot, rib, walk, received, treatment);
   }

@@ -8,6 +8,8 @@ export const MARK = {
   extended: 4,
   /** LLGR_STALE: the least of all routes (RFC 9494 §4.3). */
   lastResort: 8,
+  /** The next hop is an IPv6 one. */
+  hop6: 16,
 } as const;
 
 /** What the decision compares, read from a stored attribute set (RFC 4271 §9.1). */
@@ -24,7 +26,7 @@ export class StoredColumns {
   marks = 0;
 
   /**
-   * Reads bytes that `writeAttributes` wrote with `PLAIN_OPTIONS`. Rare is: no ORIGIN, AS_PATH or IPv4 next hop, a length
+   * Reads bytes that `writeAttributes` wrote with `PLAIN_OPTIONS`. Rare is: no ORIGIN, AS_PATH or next hop, a length
    * of two octets, a confederation segment, a non-transitive extended community, any attribute beyond RFC 4271, 1997,
    * 4360, 4456 and 8092.
    */
@@ -59,8 +61,8 @@ export class StoredColumns {
           mandatory++;
           break;
         case 3:
-          if (length !== 4) break;
-          this.hop = word(bytes, value);
+          if (length === 4) this.hop = word(bytes, value);
+          else this.marks |= MARK.hop6;
           mandatory++;
           break;
         case 4:
@@ -113,6 +115,18 @@ export class StoredColumns {
       at += 2 + count * 4;
     }
   }
+}
+
+/** Where the next hop of a stored set begins, one octet behind its length; -1 without one. */
+export function storedHopAt(bytes: Uint8Array, start: number, end: number): number {
+  for (let at = start; at < end; ) {
+    if (bytes[at + 1] === 3) return at + 3;
+    const long = ((bytes[at] as number) & 0x10) !== 0;
+    at += long
+      ? 4 + (((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number))
+      : 3 + (bytes[at + 2] as number);
+  }
+  return -1;
 }
 
 /** Whether an AS number is anywhere in the AS_PATH of a stored set. */

@@ -6,6 +6,8 @@ export interface StoredEdit {
   prepend: number;
   /** IPv4 next hop. */
   hop: number;
+  /** IPv6 next hop: 16 or 32 octets. */
+  hop6?: Uint8Array | undefined;
   /** LOCAL_PREF where there is none. */
   localPref: number;
   /** ORIGINATOR_ID where there is none. */
@@ -48,6 +50,12 @@ export function editStored(
     }
     if (code === 3 && edit.hop !== 0) {
       out = number(to, out, 0x40, 3, edit.hop);
+    } else if (code === 3 && edit.hop6 !== undefined) {
+      to[out] = 0x40;
+      to[out + 1] = 3;
+      to[out + 2] = edit.hop6.length;
+      out += 3;
+      for (const octet of edit.hop6) to[out++] = octet;
     } else if (code === 2 && outside) {
       const joins = length > 0 && from[at + 3] === 2 && (from[at + 4] as number) < 255;
       const longer = length + (joins ? 4 : 6);

@@ -9,6 +9,7 @@ import { familyRow } from '../wire/route-family.ts';
 import type { AttributeTable } from './attribute-table.ts';
 import { grown } from './column.ts';
 import type { PrefixTable } from './prefix-table.ts';
+import { MARK, storedHopAt } from './stored-columns.ts';
 
 /** Octets beside the attributes: header, lengths, MP_REACH_NLRI with a 32-octet next hop, one IPv6 route with identifier. */
 const ROOM = HEADER_LENGTH + 4 + 4 + 37 + 21;
@@ -67,6 +68,11 @@ export class UpdatePacker {
     const stored = this.#options.fourOctetAs && this.#attributes.hop[attributes] !== 0;
     if (stored && this.#prefixes.family === 'ipv4-unicast') {
       this.#announceStored(attributes, entries, ids, start, end);
+      return;
+    }
+    const stored6 = this.#options.fourOctetAs && (this.#attributes.marks[attributes] as number) & MARK.hop6;
+    if (stored6 && this.#prefixes.family === 'ipv6-unicast') {
+      this.#announceStored6(attributes, entries, ids, start, end);
       return;
     }
     const value = this.#attributes.value(attributes);
@@ -200,6 +206,43 @@ export class UpdatePacker {
       for (let i = from; i < from + size; i++) out[at++] = arena[i] as number;
       this.#at = at;
       next = this.#routes(entries, ids, next, end, this.#options.maxLength - (at - message));
+      this.#patch(message + 16, this.#at - message);
+    }
+  }
+
+  /** The same for IPv6 routes: the stored next hop goes into MP_REACH_NLRI, which comes first (RFC 7606 §5.1). */
+  #announceStored6(
+    id: number,
+    entries: ArrayLike<number>,
+    ids: readonly number[] | undefined,
+    start: number,
+    end: number,
+  ): void {
+    const size = this.#attributes.length(id);
+    const from = this.#attributes.start(id);
+    const hop = storedHopAt(this.#attributes.arena, from, from + size);
+    const octets = this.#attributes.arena[hop - 1] as number;
+    const rest = size - 3 - octets;
+    for (let next = start; next < end; ) {
+      const message = this.#begin();
+      const { arena } = this.#attributes;
+      this.#u16(0);
+      const attributesAt = this.#at;
+      this.#u16(0);
+      this.#out[this.#at++] = 0x90;
+      this.#out[this.#at++] = 14;
+      this.#u16(0);
+      const valueAt = this.#at;
+      this.#u16(2);
+      this.#out[this.#at++] = 1;
+      for (let i = hop - 1; i < hop + octets; i++) this.#out[this.#at++] = arena[i] as number;
+      this.#out[this.#at++] = 0;
+      const room = this.#options.maxLength - (this.#at - message) - rest;
+      next = this.#routes(entries, ids, next, end, room);
+      this.#patch(valueAt - 2, this.#at - valueAt);
+      for (let i = from; i < hop - 3; i++) this.#out[this.#at++] = arena[i] as number;
+      for (let i = hop + octets; i < from + size; i++) this.#out[this.#at++] = arena[i] as number;
+      this.#patch(attributesAt, this.#at - attributesAt - 2);
       this.#patch(message + 16, this.#at - message);
     }
   }

@@ -115,7 +115,7 @@ export class RouteExchange {
     if (live === undefined) return undefined;
     this.#rib.receivePlain(peer.slot, update, live.importTreatment);
     if (update.routesEnd === update.routesStart || peer.config.prefixLimit === NO_LIMITS) return undefined;
-    this.#noteFull(peer, 'ipv4-unicast');
+    this.#noteFull(peer, update.family);
     return this.brokenLimit(peer);
   }
 

@@ -24,10 +24,17 @@ for (const [code, flags, size, fixed, internal] of [
 }
 
 /**
- * Whether an attribute list is without fault, complete for IPv4 routes, and byte for byte what `writeAttributes` makes
- * of its value: rising codes, exact flags, no length in two octets.
+ * Whether an attribute list is without fault, complete for unicast routes, and byte for byte what `writeAttributes` makes
+ * of its value: rising codes, exact flags, no length in two octets. `hop`: octets that the next hop must have; one that
+ * is not of IPv4 has been looked at.
  */
-export function plainAttributes(bytes: Uint8Array, start: number, end: number, external: boolean): boolean {
+export function plainAttributes(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  external: boolean,
+  hop: number,
+): boolean {
   let before = 0;
   let mandatory = 0;
   let at = start;
@@ -42,7 +49,7 @@ export function plainAttributes(bytes: Uint8Array, start: number, end: number, e
     const value = at + 3;
     at = value + length;
     if (at > end) return false;
-    if (FIXED[code] === 1 ? length !== size : length % size !== 0) return false;
+    if (FIXED[code] === 1 ? length !== (code === 3 ? hop : size) : length % size !== 0) return false;
     if (code > 3) {
       if (length === 0) return false;
     } else {
@@ -51,7 +58,7 @@ export function plainAttributes(bytes: Uint8Array, start: number, end: number, e
         if ((bytes[value] as number) > 2) return false;
       } else if (code === 2) {
         if (!plainPath(bytes, value, at)) return false;
-      } else {
+      } else if (hop === 4) {
         const top = bytes[value] as number;
         if (top === 0 || top === 127 || top >= 224) return false;
       }
