@@ -88,7 +88,7 @@ function makePeer(slot: number, kind: 'ebgp' | 'ibgp', client: boolean, all: boo
       honourGracefulShutdown: true,
       gracefulShutdown: false,
       role: undefined,
-      ownAddresses: new Set(),
+      ownAddresses: external ? new Set(['10.0.0.243', 'fd00::f3']) : new Set(),
       policy: ACCEPT_ALL,
     },
     exportTreatment: {
