@@ -49,10 +49,9 @@ function lowerChain(chain: Chain, family: Family, limits: Limits): LoweredChain 
   const sets = new Map<SetId, MemberSet>();
 
   const keep = (rules: readonly Rule[]): string => {
-    const head = `${CHAIN_PREFIX}x-_`;
-    const name = head + digest(JSON.stringify(rules, mapsAsLists), CHAIN_NAME_MAX - head.length);
-    if (!extra.has(name)) extra.set(name, { name, rules });
-    return name;
+    const chain = helperChain(rules, family);
+    extra.set(chain.name, chain);
+    return chain.name;
   };
 
   /** Rules from the last to the first, so that `out` (reversed) always is what would be asked next. */
@@ -122,6 +121,24 @@ function lowerChain(chain: Chain, family: Family, limits: Limits): LoweredChain 
   const same =
     rules.length === chain.rules.length && rules.every((rule, i) => sameRule(rule, chain.rules[i]));
   return { chain: same ? chain : { name: chain.name, rules }, extra: [...extra.values()], sets };
+}
+
+/** Helper chains by what they hold. A pod that comes or goes changes a branch of its dispatch; the others stay as rendered. */
+const helpers = { 4: new Map<string, Chain>(), 6: new Map<string, Chain>() } as const;
+const MOST_HELPERS = 20_000;
+
+function helperChain(rules: readonly Rule[], family: Family): Chain {
+  const known = helpers[family];
+  const text = JSON.stringify(rules, mapsAsLists);
+  let chain = known.get(text);
+  if (chain === undefined) {
+    const head = `${CHAIN_PREFIX}x-_`;
+    chain = { name: head + digest(text, CHAIN_NAME_MAX - head.length), rules };
+    // Those that are in use are made anew, and all are the same again afterwards.
+    if (known.size >= MOST_HELPERS) known.clear();
+    known.set(text, chain);
+  }
+  return chain;
 }
 
 /** After these the rules that follow in the chain are not asked. */

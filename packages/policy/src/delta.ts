@@ -3,7 +3,7 @@ import type { MemberSet, NodeDelta, NodeState, SetId } from '@muslin/api';
 /** The state that a node without anything is in. */
 export const EMPTY_NODE_STATE: NodeState = { endpoints: new Map(), policies: new Map(), sets: new Map() };
 
-/** The state after the change; `state` itself stays as it is. */
+/** The state after the change; `state` itself stays as it is. Maps in which nothing changed are the same objects. */
 export function applyDelta(state: NodeState, delta: NodeDelta): NodeState {
   const hosts = delta.hosts === undefined ? state.hosts : delta.hosts;
   return {
@@ -33,6 +33,7 @@ function patched<K, V>(
   upserts: ReadonlyMap<K, V>,
   removals: ReadonlySet<K>,
 ): ReadonlyMap<K, V> {
+  if (upserts.size === 0 && removals.size === 0) return old;
   const result = new Map(old);
   for (const key of removals) result.delete(key);
   for (const [key, value] of upserts) result.set(key, value);

@@ -16,7 +16,7 @@ import {
   type Ruleset,
   workloadRoute,
 } from '@muslin/dataplane';
-import type { Family, Ip, Prefix } from '@muslin/net';
+import { type Family, formatPrefix, type Ip, type Prefix } from '@muslin/net';
 import { applyDelta, type ElsewhereChange, EMPTY_NODE_STATE, Graph, isEmptyDelta } from '@muslin/policy';
 import { familyState } from './family-state.ts';
 import { hostPortsOf, type LocalEndpoint, type OwnBlock } from './local-endpoint.ts';
@@ -77,6 +77,8 @@ export class AgentCore {
   #state: NodeState = EMPTY_NODE_STATE;
   #stateVersion = 0;
   #configs: readonly NodeConfig[] | undefined;
+  /** The latest answer, as long as nothing that it was made of has changed. */
+  #desired: Desired | undefined;
 
   constructor(options: CoreOptions) {
     this.#options = options;
@@ -119,7 +121,9 @@ export class AgentCore {
         this.#unplug(input);
         return;
       case 'blocks':
+        if (blocksText(input.blocks) === blocksText(this.#blocks)) return;
         this.#blocks = input.blocks;
+        this.#desired = undefined;
         return;
       case 'members':
         this.#graph.tellElsewhere(input.id, input.change);
@@ -127,26 +131,33 @@ export class AgentCore {
       case 'links':
         if (textOf(input.links) === textOf(this.#links)) return;
         this.#links = input.links;
-        if (this.needsLinks) this.#configs = undefined;
+        if (this.needsLinks) this.#recompile();
         return;
       case 'tunnels': {
         this.#tunnelRoutes = input.routes;
+        this.#desired = undefined;
         const vxlan = { vxlanPort: input.vxlanPort, vxlanPeers: input.peers };
         if (JSON.stringify(vxlan) === JSON.stringify(this.#vxlan)) return;
         this.#vxlan = vxlan;
-        this.#configs = undefined;
+        this.#recompile();
         return;
       }
     }
   }
 
-  /** What the kernel should hold now. Parts that did not change are the same objects as before. */
+  /** What the kernel should hold now. The same object while nothing changed; else its parts that did not are the same. */
   desired(): Desired {
     const delta = this.#graph.flush();
     if (!isEmptyDelta(delta)) {
       this.#state = applyDelta(this.#state, delta);
       this.#stateVersion++;
+      this.#desired = undefined;
     }
+    this.#desired ??= this.#compiled();
+    return this.#desired;
+  }
+
+  #compiled(): Desired {
     const configs = this.#nodeConfigs();
     const rulesets = configs.map(config => compile(familyState(this.#state, config.family), config));
     return {
@@ -158,6 +169,12 @@ export class AgentCore {
     };
   }
 
+  /** Something changed that rules are compiled with. */
+  #recompile(): void {
+    this.#configs = undefined;
+    this.#desired = undefined;
+  }
+
   /** A newer sandbox of a pod takes everything from the older one. */
   #plug(endpoint: LocalEndpoint): void {
     const { key, containerId, hostInterface } = endpoint;
@@ -165,8 +182,7 @@ export class AgentCore {
       local => local.containerId === containerId && local.hostInterface !== hostInterface,
     );
     this.#locals.set(key, [...others, endpoint]);
-    this.#again(key);
-    this.#mapPorts();
+    this.#moved(key);
   }
 
   /** An older sandbox of the same pod has no say over the newer one. */
@@ -182,8 +198,7 @@ export class AgentCore {
     if (stay.length === known.length) return;
     if (stay.length === 0) this.#locals.delete(key);
     else this.#locals.set(key, stay);
-    this.#again(key);
-    this.#mapPorts();
+    this.#moved(key);
   }
 
   /** The same list as before where no pod has any. */
@@ -224,13 +239,16 @@ export class AgentCore {
 
   #pass(change: FactChange): void {
     const hosts = change.type === 'hostEndpoint' && change.key.startsWith(`host/${this.#options.node}/`);
-    if (change.type === 'pool' || hosts) this.#configs = undefined;
+    if (change.type === 'pool' || hosts) this.#recompile();
     if (change.type === 'endpoint')
       this.#graph.update({ ...change, value: this.#corrected(change.key, change.value) });
     else this.#graph.update(change);
   }
 
-  #again(key: EndpointKey): void {
+  /** The interfaces of a pod are others now. */
+  #moved(key: EndpointKey): void {
+    this.#mapPorts();
+    this.#desired = undefined;
     const value = this.#corrected(key, this.#store.snapshot.endpoints.get(key));
     this.#graph.update({ type: 'endpoint', key, value });
   }
@@ -245,8 +263,11 @@ export class AgentCore {
 
 const NO_VXLAN = { vxlanPort: NODE_CONFIG_DEFAULTS.vxlanPort, vxlanPeers: undefined };
 
+const blocksText = (blocks: readonly OwnBlock[]) =>
+  blocks.map(({ name, cidr }) => `${name} ${formatPrefix(cidr)}`).join();
+
 const textOf = (links: NodeConfig['links']) => JSON.stringify(links);
 
 function destinationOf(route: Route): string {
-  return JSON.stringify(route.destination);
+  return formatPrefix(route.destination);
 }

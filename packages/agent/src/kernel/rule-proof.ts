@@ -26,6 +26,8 @@ export class RuleProof {
   readonly #mode: ProofMode;
   readonly #provers = new Map<Family, Prover>();
   #last: ProofReport = { outcome: 'off', message: undefined, refused: false, ms: 0 };
+  /** What the last report is about. */
+  #of: { readonly desired: Desired; readonly rendered: Rendered } | undefined;
 
   constructor(mode: ProofMode) {
     this.#mode = mode;
@@ -36,13 +38,17 @@ export class RuleProof {
     return this.#last;
   }
 
+  /** Values are immutable: the same ones as the last time were proved the last time. */
   check(desired: Desired, rendered: () => Rendered): ProofReport {
     if (this.#mode === 'off') return this.#last;
     const begun = performance.now();
-    const { outcome, message } = this.#look(desired, rendered());
+    const now = rendered();
+    if (this.#of?.desired === desired && this.#of.rendered === now) return this.#last;
+    const { outcome, message } = this.#look(desired, now);
     const wrong = outcome === 'different' || outcome === 'wrong-member' || outcome === 'unreadable';
     const refused = wrong && this.#mode === 'enforce';
     this.#last = { outcome, message, refused, ms: performance.now() - begun };
+    this.#of = { desired, rendered: now };
     return this.#last;
   }
 

@@ -1,4 +1,4 @@
-import type { EndpointKey, NodeState, SetId } from '@muslin/api';
+import type { EndpointKey, EndpointPlan, NodeState, SetId } from '@muslin/api';
 import type { Family } from '@muslin/net';
 import type { NodeConfig } from '../compile/config.ts';
 import type { HookName, Ruleset } from '../ir/ruleset.ts';
@@ -10,6 +10,7 @@ import { type End, type Intended, Intentions } from './intended.ts';
 import type { KnownSets } from './match-space.ts';
 import { MemberCheck, type MemberFault } from './members.ts';
 import { type Atom, Space } from './space.ts';
+import { type Looked, type Touched, touchedSince } from './touched.ts';
 import { Walker, type Way } from './walk.ts';
 
 /** A packet that rules treat in another way than the policies mean. */
@@ -65,6 +66,8 @@ export class Prover {
   /** By meaning and doing: what had to be known of sets. */
   #proved = new Map<string, readonly Atom[]>();
   readonly #members = new MemberCheck();
+  /** What was found equal last. */
+  #equal: Looked | undefined;
 
   constructor(family: Family, limit = NODE_LIMIT) {
     this.#family = family;
@@ -78,22 +81,31 @@ export class Prover {
     if (fault !== undefined) return { outcome: 'wrong-member', fault };
     // What is remembered fills the diagram in time; what is needed now may well fit a new one.
     const given = new Assumptions(state, this.#family);
+    const now: Looked = { state, config, ruleset, plans: plansOf(state, config) };
+    const before = this.#equal;
+    this.#equal = undefined;
     const full = this.#space.diagram.size * 4 > this.#limit * 3;
     if (full || !this.#space.goesOn(given.isWide)) this.#start(given);
     for (let attempt = 0; attempt < 2; attempt++) {
-      const proof = this.#attempt(state, config, ruleset, given);
-      if (!this.#space.diagram.full) return proof;
+      const proof = this.#attempt(now, given, before);
+      if (!this.#space.diagram.full) {
+        if (proof.outcome === 'equal') this.#equal = now;
+        return proof;
+      }
       this.#start(given);
     }
     return { outcome: 'too-large', nodes: this.#limit };
   }
 
-  #attempt(state: NodeState, config: NodeConfig, ruleset: Ruleset, given: Assumptions): Proof {
+  #attempt(now: Looked, given: Assumptions, before: Looked | undefined): Proof {
+    const { state, config, ruleset } = now;
     const table = ruleset.tables.get('filter') ?? { hooks: new Map(), chains: new Map() };
     const walk = this.#walker.over(table, knownSets(ruleset));
     let proved = 0;
     const hosts = new HostIntentions(this.#space, this.#intentions, state, config);
-    for (const { hook, way, from, to } of waysOf(state, config, hosts.interfaces)) {
+    const ends = endsOf(now, hosts.interfaces);
+    const spare = before === undefined ? NOBODY : sparing(before, now, ends);
+    for (const { hook, way, from, to } of waysOf(ends, spare)) {
       const pods =
         hook === 'OUTPUT'
           ? nodeOwn(to)
@@ -197,28 +209,45 @@ interface Asked {
   readonly to: End;
 }
 
+/** Which ways were proved before: all of an interface, or those from it to the next one alone. */
+interface Spare {
+  readonly all: Touched;
+  readonly pair: (name: string, next: string) => boolean;
+}
+
+const NOBODY: Spare = { all: () => false, pair: () => false };
+
+/** None, where an interface is touched that is no pod's: every pod has ways to it. */
+function sparing(before: Looked, now: Looked, ends: readonly NamedEnd[]): Spare {
+  const touched = touchedSince(before, now);
+  if (touched === undefined || ends.some(({ end, name }) => typeof end === 'string' && touched(name)))
+    return NOBODY;
+  const all = (name: string) => now.plans.has(name) && before.plans.has(name) && !touched(name);
+  const names = [...before.plans.keys()];
+  const next = new Map(names.slice(1).map((name, i) => [names[i], name]));
+  return { all, pair: (name, to) => all(name) && all(to) && next.get(name) === to };
+}
+
+/** The endpoint of each interface of a pod. */
+function plansOf(state: NodeState, config: NodeConfig): ReadonlyMap<string, EndpointPlan> {
+  const plans = new Map<string, EndpointPlan>();
+  for (const plan of state.endpoints.values())
+    for (const name of config.interfacesOf(plan.key)) plans.set(name, plan);
+  return plans;
+}
+
 /** Every kind of way through the filter table: to, from and between pods of the node, known and unknown, and past them. */
-function* waysOf(
-  state: NodeState,
-  config: NodeConfig,
-  [other = '', ...more]: readonly string[],
-): Generator<Asked> {
-  const unknown = unknownInterface(state, config);
-  const ends: { readonly end: End; readonly name: string }[] = [
-    { end: 'other', name: other },
-    { end: 'unknown', name: unknown },
-    ...more.map(name => ({ end: 'other' as const, name })),
-  ];
-  for (const plan of state.endpoints.values()) {
-    for (const name of config.interfacesOf(plan.key)) ends.push({ end: plan, name });
-  }
+function* waysOf(ends: readonly NamedEnd[], spare: Spare): Generator<Asked> {
+  const other = ends[0]?.name ?? '';
   for (const [i, { end, name }] of ends.entries()) {
+    const next = ends[(i + 1) % ends.length] as (typeof ends)[number];
+    // Each way in and each way out once with every kind of other end: a packet between two pods asks one, then the other.
+    if (!spare.pair(name, next.name))
+      yield { hook: 'FORWARD', way: { in: name, out: next.name }, from: end, to: next.end };
+    if (spare.all(name)) continue;
     yield { hook: 'INPUT', way: { in: name, out: '' }, from: end, to: 'other' };
     yield { hook: 'OUTPUT', way: { in: '', out: name }, from: 'other', to: end };
     if (typeof end === 'object') yield { hook: 'FORWARD', way: { in: name, out: name }, from: end, to: end };
-    // Each way in and each way out once with every kind of other end: a packet between two pods asks one, then the other.
-    const next = ends[(i + 1) % ends.length] as (typeof ends)[number];
-    yield { hook: 'FORWARD', way: { in: name, out: next.name }, from: end, to: next.end };
     yield { hook: 'FORWARD', way: { in: name, out: other }, from: end, to: 'other' };
     if (end !== 'other') yield { hook: 'FORWARD', way: { in: other, out: name }, from: 'other', to: end };
   }
@@ -231,10 +260,29 @@ function* waysOf(
     }
 }
 
+interface NamedEnd {
+  readonly end: End;
+  readonly name: string;
+}
+
+/** Every end of a way; the first stands for all interfaces that have no name here. */
+function endsOf(
+  { state, config, plans }: Looked,
+  [other = '', ...more]: readonly string[],
+): readonly NamedEnd[] {
+  const ends: NamedEnd[] = [
+    { end: 'other', name: other },
+    { end: 'unknown', name: unknownInterface(plans, config) },
+    ...more.map(name => ({ end: 'other' as const, name })),
+  ];
+  for (const plan of state.endpoints.values())
+    for (const name of config.interfacesOf(plan.key)) ends.push({ end: plan, name });
+  return ends;
+}
+
 /** A name that begins like a pod's interface and is none. */
-function unknownInterface(state: NodeState, config: NodeConfig): string {
-  const taken = new Set([...state.endpoints.keys()].flatMap(key => config.interfacesOf(key)));
+function unknownInterface(plans: Looked['plans'], config: NodeConfig): string {
   let name = `${config.workloadInterfacePrefix}?`;
-  while (taken.has(name)) name += '?';
+  while (plans.has(name)) name += '?';
   return name;
 }

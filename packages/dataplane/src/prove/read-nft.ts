@@ -71,8 +71,14 @@ function readChain(rendered: NftChain, names: Names): Result<Chain, ReadFault> {
   return ok(chain);
 }
 
+const mapNames = new WeakMap<NftChain, readonly string[]>();
+
 function mapsIn(rendered: NftChain, { maps }: Names): string {
-  const used = rendered.rules.flatMap(({ text }) => / vmap @(\S+)/.exec(text)?.[1] ?? []);
+  let used = mapNames.get(rendered);
+  if (used === undefined) {
+    used = rendered.rules.flatMap(({ text }) => / vmap @(\S+)/.exec(text)?.[1] ?? []);
+    mapNames.set(rendered, used);
+  }
   return used.length === 0 ? '' : JSON.stringify(used.map(name => [...(maps.get(name)?.elements ?? [])]));
 }
 
