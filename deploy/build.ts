@@ -21,7 +21,6 @@ export const PROGRAMS: Readonly<Record<string, string>> = {
 /** Threads that a program starts from a file beside its own. */
 export const THREADS: Readonly<Record<string, string>> = {
   'bfd-worker': 'packages/speaker/src/bfd/bfd-worker.ts',
-  'link-worker': 'packages/agent/src/kernel/link-worker.ts',
 };
 
 /**

@@ -106,7 +106,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   const namespaces = new Map<string, AnyObject>();
   const reservations = new Map<string, readonly Prefix[]>();
   const pods = new PodCache();
-  const links = new LinkRemover();
+  const links = LinkRemover.open();
   let mark = since.mark();
   let ipamConfig = DEFAULT_IPAM_CONFIG;
   let ready = false;
@@ -439,7 +439,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       if (packetLog?.ok) packetLog.value.stop();
       addresses.stop();
       status.close();
-      await Promise.all([enforcer.stop(), source.stop(), links.stop()]);
+      await Promise.all([enforcer.stop(), source.stop()]);
+      links.close();
       tracker.value.close();
       await kernel.close();
       netlink.close();

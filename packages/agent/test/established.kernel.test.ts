@@ -164,7 +164,11 @@ test('the flows of a pod that is deleted are forgotten before its address can be
   await talk('brief', 'db', 4, 'both');
   const flows = () => stand.node.run('conntrack', '-L', '-s', ips[0] as string);
   expect(flows()).toContain('ESTABLISHED');
+  const holds = async () =>
+    [...(await stand.held()).keys()].some(handle => handle.includes(brief.containerId));
+  await until(holds, held => held, 'the address is known to be taken');
   expect((await stand.cni('DEL', brief)).code).toBe(0);
+  await until(holds, held => !held, 'the address is free');
   expect(flows()).not.toContain('ESTABLISHED');
 });
 

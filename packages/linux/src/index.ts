@@ -10,6 +10,7 @@ export {
   type NetlinkRequest,
   NetlinkSocket,
 } from './netlink/netlink-socket.ts';
+export type { WaitingSocket } from './netlink/waiting-socket.ts';
 export type { NetlinkFault } from './netlink/netlink-fault.ts';
 export {
   fileFault,
@@ -25,6 +26,7 @@ export {
   tcpListenIn,
   tcpSocketIn,
   udpSocketIn,
+  waitingNetlinkIn,
 } from './netns/namespace-sockets.ts';
 export { createNamespace, deleteNamespace, listNamespaces } from './netns/named-namespace.ts';
 export { readSysctl, sysctl } from './netns/sysctl.ts';
@@ -43,6 +45,7 @@ export {
   createLinkRequest,
   deleteLink,
   deleteLinkGroup,
+  deleteLinkGroupRequest,
   deleteLinkRequest,
   findLink,
   type IpipDevice,

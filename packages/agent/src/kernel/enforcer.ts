@@ -45,6 +45,8 @@ export class Enforcer {
   #actual: Actual | undefined;
   /** What the last good round brought about. */
   #enforced: Desired | undefined;
+  /** What the kernel holds to the last bit, as of the last plan: it had no step. */
+  #settled: Desired | undefined;
   #readAgain = false;
   #audits: ((found: Result<Plan, DriverFault>) => void)[] = [];
   /** Counts requests; a round covers all that came before it began. */
@@ -132,6 +134,7 @@ export class Enforcer {
         continue;
       }
       this.#actual = undefined;
+      this.#settled = undefined;
       this.#options.onFault(fault, this.#retryMs);
       await this.#pause(this.#retryMs);
       this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
@@ -155,6 +158,7 @@ export class Enforcer {
     this.#audits = [];
     const read = await this.#options.kernel.read(this.#actual);
     if (read.ok) this.#actual = read.value;
+    this.#settled = undefined;
     const found = read.ok ? ok(this.#options.kernel.plan(this.#enforced, read.value)) : read;
     if (!found.ok || found.value.length > 0) this.#asked++;
     for (const resolve of waiting) resolve(found);
@@ -184,6 +188,7 @@ export class Enforcer {
     const started = performance.now();
     if (this.#actual === undefined || this.#readAgain) {
       this.#readAgain = false;
+      this.#settled = undefined;
       const read = await kernel.read(this.#actual);
       if (!read.ok) return read.fault;
       this.#actual = read.value;
@@ -191,6 +196,11 @@ export class Enforcer {
     // Desired is asked for after the read, so that it is as new as can be.
     const desired = core.desired();
     this.#options.onTaken();
+    if (desired === this.#settled) {
+      const { unrouted } = this.#actual;
+      onRound({ desired, steps: 0, unrouted, ms: performance.now() - started });
+      return undefined;
+    }
     const refusal = this.#options.prove?.(desired);
     if (refusal !== undefined) return refusal;
     const plan = kernel.plan(desired, this.#actual);
@@ -198,6 +208,7 @@ export class Enforcer {
     if (!applied.ok) return applied.fault;
     this.#actual = applied.value;
     this.#enforced = desired;
+    this.#settled = plan.length === 0 ? desired : undefined;
     const { unrouted } = applied.value;
     onRound({ desired, steps: plan.length, unrouted, ms: performance.now() - started });
     return undefined;

@@ -14,13 +14,18 @@ export interface Cut {
 
 /** What cutting flows takes. */
 export interface FlowCutterOptions {
-  readonly tracker: Pick<ConntrackDriver, 'read' | 'remove'>;
+  readonly tracker: Pick<ConntrackDriver, 'readAside' | 'remove'>;
   /** Addresses of the node itself, read anew for each look. */
   readonly nodeAddresses: () => readonly Ip[];
   readonly onCut: (cut: Cut) => void;
   readonly onFault: (message: string) => void;
 }
 
+/**
+ * Between looks that only pods' coming and going asks for: the kernel walks its whole table for each. A look for a policy
+ * that changed waits for nothing.
+ */
+const APART_MS = 250;
 /** Longest time that judging keeps the event loop to itself. */
 const SLICE_MS = 3;
 /** Flows after which it rests, so that a full table does not take a core from the pods. */
@@ -39,6 +44,10 @@ export class FlowCutter {
   #doneThrough = -1;
   #running = false;
   #stopped = false;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  /** Ends the pause before the next look. */
+  #hurry: (() => void) | undefined;
+  #forgetting = false;
   #gone: { readonly ips: readonly Ip[]; readonly resolve: () => void }[] = [];
 
   constructor(options: FlowCutterOptions) {
@@ -47,9 +56,14 @@ export class FlowCutter {
 
   /** The kernel enforces this state now: what was established under an older one is looked at. */
   enforced(state: NodeState, version: number): void {
-    if (this.#latest?.version === version) return;
+    const before = this.#latest;
+    if (before?.version === version) return;
     this.#latest = { state, version };
     this.#judge = undefined;
+    if (before?.state.policies !== state.policies || before.state.hosts !== state.hosts) {
+      this.#lookedAt = Number.NEGATIVE_INFINITY;
+      this.#hurry?.();
+    }
     if (this.#running || this.#stopped) return;
     this.#running = true;
     void this.#run().finally(() => {
@@ -64,17 +78,35 @@ export class FlowCutter {
   forget(ips: readonly Ip[]): Promise<void> {
     if (ips.length === 0) return Promise.resolve();
     return new Promise(resolve => {
-      if (this.#gone.push({ ips, resolve }) === 1) setImmediate(() => this.#forgetAll());
+      this.#gone.push({ ips, resolve });
+      if (!this.#forgetting) void this.#forgetAll();
     });
   }
 
   stop(): void {
     this.#stopped = true;
+    this.#hurry?.();
   }
 
   async #run(): Promise<void> {
-    while (!this.#stopped && this.#latest !== undefined && this.#doneThrough < this.#latest.version)
+    // Whoever waits for enforcement goes first.
+    await new Promise(resolve => setImmediate(resolve));
+    while (!this.#stopped && this.#latest !== undefined && this.#doneThrough < this.#latest.version) {
+      await this.#pause(this.#lookedAt + APART_MS - performance.now());
+      if (this.#stopped) return;
+      this.#lookedAt = performance.now();
       if (!(await this.#look())) await rest(RETRY_MS);
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (ms <= 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#hurry = resolve;
+    await promise;
+    this.#hurry = undefined;
+    clearTimeout(timer);
   }
 
   /** One whole look. A state that changes meanwhile is used for the rest of it; then comes another look. */
@@ -86,7 +118,7 @@ export class FlowCutter {
       this.#doneThrough = coversAll;
       return true;
     }
-    const read = tracker.read();
+    const read = await tracker.readAside();
     if (!read.ok) {
       onFault(`tracked flows can't be read: ${read.fault.message}`);
       return false;
@@ -123,12 +155,19 @@ export class FlowCutter {
     return this.#judge;
   }
 
-  #forgetAll(): void {
+  async #forgetAll(): Promise<void> {
+    this.#forgetting = true;
+    await new Promise(resolve => setImmediate(resolve));
+    while (this.#gone.length > 0) await this.#forgetSome();
+    this.#forgetting = false;
+  }
+
+  async #forgetSome(): Promise<void> {
     const gone = this.#gone;
     this.#gone = [];
     const { tracker, onFault } = this.#options;
     const addresses = new Set(gone.flatMap(({ ips }) => ips.map(formatIp)));
-    const read = tracker.read();
+    const read = await tracker.readAside();
     const removed = read.ok
       ? tracker.remove(
           read.value.filter(({ original, reply }) =>

@@ -1,6 +1,17 @@
-import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
-import type { NetlinkFault } from '@muslin/linux';
+import {
+  changeLinkRequest,
+  deleteLinkGroupRequest,
+  deleteLinkRequest,
+  findLink,
+  type KernelEvent,
+  netlinkIn,
+  type NetlinkSocket,
+  openNamespace,
+  type WaitingSocket,
+  waitingNetlinkIn,
+  type Watch,
+  watchLinks,
+} from '@muslin/linux';
 import { fail, ok, type Result } from '@muslin/net';
 
 /** Why a link is still there. */
@@ -10,80 +21,124 @@ export interface LinkFault {
 
 type Done = (done: Result<void, LinkFault>) => void;
 
-/** The thread's file beside this one, as source or as built. */
-const THREAD = new URL(`./link-worker${extname(import.meta.url)}`, import.meta.url);
+/** Links of this group and the next ones are about to go; the number spells "msl". */
+const DOOMED_GROUP = 0x6d736c;
+/** Deletions that wait at the same time: each holds a thread of libuv's pool, which has four. */
+const AT_ONCE = 2;
 
 /**
- * Deletes links on a thread of its own, since the kernel takes 15–25 ms for it; those that are asked for meanwhile go
- * together afterwards, which takes no longer than one.
+ * Deletes links. The kernel takes one out of the namespace, with its routes and neighbours, within 1–5 ms; the
+ * acknowledgement comes an RCU grace period later (15–25 ms), however many links go together, and nothing depends on it.
+ * So what it tells of the link is taken for the end, the acknowledgement is waited for aside, and all that is asked for
+ * meanwhile goes together.
  */
 export class LinkRemover {
-  readonly #namespace: string | undefined;
-  #worker: Worker | undefined;
+  readonly #socket: NetlinkSocket;
+  readonly #lanes: readonly { readonly socket: WaitingSocket; readonly group: number }[];
+  readonly #watch: Watch;
+  readonly #idle: number[];
   #waiting = new Map<string, Done[]>();
-  /** Under way. */
-  #sent: ReadonlyMap<string, readonly Done[]> | undefined;
-  #stopped = false;
+  /** Under way, by index: a new link of the same name is another one. */
+  readonly #going = new Map<number, readonly Done[]>();
+  #due = false;
 
-  /** `namespace`: path or name; absent: the process' own. */
-  constructor(namespace?: string) {
-    this.#namespace = namespace;
-    this.#worker = this.#start();
+  private constructor(socket: NetlinkSocket, lanes: readonly WaitingSocket[], watch: Watch) {
+    this.#socket = socket;
+    this.#lanes = lanes.map((lane, i) => ({ socket: lane, group: DOOMED_GROUP + i }));
+    this.#idle = lanes.map((_, i) => i);
+    this.#watch = watch;
   }
 
-  /** Deletes a link by name. Nothing to delete is fine. */
+  /** `namespace`: path or name; absent: the process' own. Throws when the node gives no sockets. */
+  static open(namespace?: string): LinkRemover {
+    using opened = namespace === undefined ? undefined : must(openNamespace(namespace));
+    const socket = must(netlinkIn(opened));
+    const lanes = Array.from({ length: AT_ONCE }, () => must(waitingNetlinkIn(opened)));
+    const heard: { by?: LinkRemover } = {};
+    const watch = must(watchLinks(events => heard.by?.hear(events), opened));
+    heard.by = new LinkRemover(socket, lanes, watch);
+    return heard.by;
+  }
+
+  /** Deletes a link by name; resolves when the namespace has it no more. Nothing to delete is fine. */
   remove(name: string): Promise<Result<void, LinkFault>> {
     return new Promise(resolve => {
-      if (this.#waiting.size === 0) setImmediate(() => this.#flush());
       this.#waiting.set(name, [...(this.#waiting.get(name) ?? []), resolve]);
+      this.#flushSoon();
     });
   }
 
-  /** Ends the thread; what is under way is finished by the kernel. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#worker?.terminate();
+  /** Gives back what it opened; the kernel finishes what is under way. */
+  close(): void {
+    this.#watch.stop();
+    this.#socket.close();
+    for (const { socket } of this.#lanes) socket.close();
   }
 
-  #start(): Worker {
-    const worker = new Worker(THREAD, {
-      workerData: this.#namespace === undefined ? {} : { namespace: this.#namespace },
+  /** All that is asked for in one turn of the event loop goes together. */
+  #flushSoon(): void {
+    if (this.#due) return;
+    this.#due = true;
+    setImmediate(() => {
+      this.#due = false;
+      this.#flush();
     });
-    // Somebody who waits for an answer keeps the process alive by other means.
-    worker.unref();
-    worker.on('message', (faults: readonly (NetlinkFault | undefined)[]) => this.#answered(faults));
-    worker.on('error', error => this.#died(`the thread that removes interfaces died: ${String(error)}`));
-    worker.on('exit', () => this.#died('the thread that removes interfaces ended'));
-    return worker;
   }
 
   #flush(): void {
-    if (this.#sent !== undefined || this.#waiting.size === 0) return;
-    this.#sent = this.#waiting;
+    const lane = this.#idle.shift();
+    if (lane === undefined) return;
+    const asked = this.#waiting;
     this.#waiting = new Map();
-    this.#worker ??= this.#start();
-    this.#worker.ref();
-    this.#worker.postMessage([...this.#sent.keys()]);
-  }
-
-  #answered(faults: readonly (NetlinkFault | undefined)[]): void {
-    const sent = [...(this.#sent ?? [])];
-    this.#sent = undefined;
-    this.#worker?.unref();
-    sent.forEach(([, dones], i) => {
-      const fault = faults[i];
-      const done = fault === undefined || fault.code === 'ENODEV' ? ok(undefined) : fail(fault);
-      for (const resolve of dones) resolve(done);
+    const doomed: number[] = [];
+    for (const [name, dones] of asked) {
+      const found = findLink(this.#socket, name);
+      if (!found.ok) settle(dones, fail(found.fault));
+      else if (found.value === undefined) settle(dones, ok(undefined));
+      else {
+        const { index } = found.value;
+        doomed.push(index);
+        this.#going.set(index, [...(this.#going.get(index) ?? []), ...dones]);
+      }
+    }
+    void this.#delete(doomed, lane).then(() => {
+      this.#idle.push(lane);
+      if (this.#waiting.size > 0) this.#flush();
     });
-    this.#flush();
   }
 
-  /** The next request starts another one. */
-  #died(message: string): void {
-    this.#worker = undefined;
-    const sent = this.#sent ?? new Map<string, readonly Done[]>();
-    this.#sent = undefined;
-    for (const dones of sent.values()) for (const resolve of dones) resolve(fail({ message }));
-    if (!this.#stopped) this.#flush();
+  async #delete(doomed: readonly number[], at: number): Promise<void> {
+    const [only, ...more] = doomed;
+    const lane = this.#lanes[at];
+    if (only === undefined || lane === undefined) return;
+    const { socket, group } = lane;
+    const faults =
+      more.length === 0 ? [] : this.#socket.askAll(doomed.map(index => changeLinkRequest(index, { group })));
+    const gone = await socket.ask(
+      more.length === 0 ? deleteLinkRequest(only) : deleteLinkGroupRequest(group),
+    );
+    const fault = gone.ok ? undefined : gone.fault;
+    for (const [i, index] of doomed.entries()) this.#ended(index, faults[i] ?? fault);
   }
+
+  /** What the kernel tells of links. */
+  hear(events: readonly KernelEvent[]): void {
+    for (const event of events)
+      if (event.topic === 'link' && event.change === 'gone') this.#ended(event.value.index, undefined);
+  }
+
+  #ended(index: number, fault: { readonly code: string; readonly message: string } | undefined): void {
+    const dones = this.#going.get(index) ?? [];
+    this.#going.delete(index);
+    settle(dones, fault === undefined || fault.code === 'ENODEV' ? ok(undefined) : fail(fault));
+  }
+}
+
+function settle(dones: readonly Done[], result: Result<void, LinkFault>): void {
+  for (const resolve of dones) resolve(result);
+}
+
+function must<T>(result: Result<T, { readonly message: string }>): T {
+  if (!result.ok) throw new Error(result.fault.message);
+  return result.value;
 }

@@ -57,6 +57,8 @@ const CONFIRM_MS = 20_000;
 export class PodNetwork {
   readonly #options: PodNetworkOptions;
   readonly #turns = new Map<string, Promise<unknown>>();
+  /** What is left to do for sandboxes whose DEL was answered, by container. */
+  readonly #leaving = new Map<Sandbox, Promise<void>>();
 
   constructor(options: PodNetworkOptions) {
     this.#options = options;
@@ -126,6 +128,7 @@ export class PodNetwork {
         code: CNI_CODE.tryAgain,
         message: 'the Muslin agent does not know the cluster’s policies yet; try again',
       });
+    await this.#gone(sandbox => sandbox.containerId === containerId || sandbox.netns === netns);
     const mine = sandboxes.ofContainer(containerId);
     if (mine.some(sandbox => sandbox.ifname === ifname))
       return fail({
@@ -179,6 +182,8 @@ export class PodNetwork {
       code: CNI_CODE.tryAgain,
       message: `a newer sandbox of pod ${pod.namespace}/${pod.name} took the place of this one`,
     };
+    // What is asked for comes after what is on its way back: the same address may be wished for.
+    if (taken === undefined) await this.#gone();
     const assigned = taken === undefined ? await addresses.assign(wanted) : ok(taken);
     if (!assigned.ok) {
       const code = assigned.fault.code === 'retry' ? CNI_CODE.tryAgain : CNI_CODE.noAddress;
@@ -241,14 +246,25 @@ export class PodNetwork {
     if (sandbox.madeBy === undefined) this.#options.addresses.release(holderOf(sandbox), sandbox.network);
   }
 
-  /** Removes all that was made for a sandbox, addresses last: nobody may get them while rules still name them. */
+  /**
+   * Removes all that was made for a sandbox, addresses last: nobody may get them while rules still name them, or while
+   * connections of theirs are tracked. Those are looked for after the answer; until then the sandbox is written down as
+   * leaving, so that a restart finishes it.
+   */
   async #takeBack(sandbox: Sandbox): Promise<Result<undefined, CniFault>> {
+    if (this.#leaving.has(sandbox)) return ok(undefined);
     const { sandboxes, core, pods } = this.#options;
-    const { containerId, ifname, hostInterface, pod } = sandbox;
+    const { containerId, hostInterface, pod } = sandbox;
     const key = endpointKeyOf(pod);
-    const ips = (core.locals.get(key) ?? [])
+    const plugged = (core.locals.get(key) ?? [])
       .filter(local => local.containerId === containerId && local.hostInterface === hostInterface)
-      .flatMap(local => local.ips);
+      .flatMap(local => local.ips.map(formatIp));
+    const leaving: Sandbox = {
+      ...sandbox,
+      state: 'leaving',
+      ips: [...new Set([...sandbox.ips, ...plugged])],
+    };
+    sandboxes.put(leaving);
     core.tell({ type: 'not-local', key, containerId, hostInterface });
     const unseen = core.locals.has(key) ? undefined : pods.forget(pod);
     if (unseen !== undefined) core.tell({ type: 'gone', object: unseen });
@@ -265,10 +281,24 @@ export class PodNetwork {
       });
     const free = await this.#unlimit(sandbox);
     if (!free.ok) return fail({ code: CNI_CODE.ioFailure, message: free.fault.message });
-    await this.#options.forgetFlows(ips);
-    this.#release(sandbox);
-    sandboxes.delete(containerId, ifname);
+    const finished = this.#finish(leaving);
+    this.#leaving.set(leaving, finished);
+    void finished.then(() => this.#leaving.delete(leaving));
     return ok(undefined);
+  }
+
+  /** What is left when rules and interface are gone. */
+  async #finish(sandbox: Sandbox): Promise<void> {
+    const { sandboxes, forgetFlows } = this.#options;
+    const { containerId, ifname } = sandbox;
+    await forgetFlows(sandbox.ips.map(mustIp));
+    this.#release(sandbox);
+    if (sandboxes.get(containerId, ifname) === sandbox) sandboxes.delete(containerId, ifname);
+  }
+
+  /** Resolves when those sandboxes that are leaving are gone. */
+  async #gone(which: (sandbox: Sandbox) => boolean = () => true): Promise<void> {
+    await Promise.all([...this.#leaving].filter(([sandbox]) => which(sandbox)).map(([, gone]) => gone));
   }
 
   async #unlimit(sandbox: Sandbox): Promise<Result<void, { readonly message: string }>> {
@@ -367,6 +397,7 @@ export class PodNetwork {
         if (!unplugged.ok) return log(`half-made sandbox ${containerId}: ${unplugged.fault.message}`);
         const free = await this.#unlimit(sandbox);
         if (!free.ok) log(`half-made sandbox ${containerId}: ${free.fault.message}`);
+        if (state === 'leaving') await this.#options.forgetFlows(sandbox.ips.map(mustIp));
         addresses.releaseLater(holderOf(sandbox), network);
         sandboxes.delete(containerId, ifname);
       }),

@@ -33,8 +33,11 @@ export interface Sandbox {
   readonly limits?: PacketLimits;
   /** Who made the interface and its addresses: a plugin before us, whose they stay; absent: we. */
   readonly madeBy?: 'others';
-  /** `adding` until the ADD was answered: a restart finds it and takes it back. */
-  readonly state: 'adding' | 'ready';
+  /**
+   * `adding` until the ADD was answered: a restart finds it and takes it back. `leaving` from the DEL on until all of it is
+   * gone and its addresses are promised back, which may be after the answer.
+   */
+  readonly state: 'adding' | 'ready' | 'leaving';
 }
 
 /**
@@ -121,7 +124,8 @@ function readSandbox(path: string): Sandbox | undefined {
     const value = JSON.parse(readFileSync(path, 'utf8')) as Partial<Sandbox>;
     const { containerId, ifname, network, hostInterface, pod, ips, state } = value;
     const named = containerId && ifname && network && hostInterface && pod?.namespace && pod.name;
-    const whole = named && Array.isArray(ips) && (state === 'ready' || state === 'adding');
+    const whole =
+      named && Array.isArray(ips) && (state === 'ready' || state === 'adding' || state === 'leaving');
     return whole ? (value as Sandbox) : undefined;
   } catch {
     return undefined;

@@ -253,7 +253,8 @@ function* waysOf(ends: readonly NamedEnd[], spare: Spare): Generator<Asked> {
   }
   // Interfaces with a host endpoint of their own: past each, and between it and a pod, which asks one after the other.
   const pod = ends.find(({ end }) => typeof end === 'object');
-  for (const name of more)
+  const own = ends.slice(1).filter(({ end }) => end === 'other');
+  for (const { name } of own)
     for (const far of [{ end: 'other' as const, name: other }, ...(pod === undefined ? [] : [pod])]) {
       yield { hook: 'FORWARD', way: { in: name, out: far.name }, from: 'other', to: far.end };
       yield { hook: 'FORWARD', way: { in: far.name, out: name }, from: far.end, to: 'other' };

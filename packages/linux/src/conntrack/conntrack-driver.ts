@@ -4,8 +4,9 @@ import { readFields, writeFields } from '../netlink/attribute.ts';
 import type { NetlinkMessage } from '../netlink/message-reader.ts';
 import type { NetlinkFault } from '../netlink/netlink-fault.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../netlink/netlink-socket.ts';
+import type { WaitingSocket } from '../netlink/waiting-socket.ts';
 import type { Namespace } from '../netns/namespace.ts';
-import { netlinkIn } from '../netns/namespace-sockets.ts';
+import { netlinkIn, waitingNetlinkIn } from '../netns/namespace-sockets.ts';
 import type { SystemFault } from '../system-calls.ts';
 import { FLOW_ATTRIBUTES, type FlowTuple } from './flow-attributes.ts';
 
@@ -49,32 +50,36 @@ export interface FlowFilter {
 /** The connection tracking table of one network namespace. */
 export class ConntrackDriver implements Disposable {
   readonly #socket: NetlinkSocket;
+  readonly #waiting: WaitingSocket;
 
-  private constructor(socket: NetlinkSocket) {
+  private constructor(socket: NetlinkSocket, waiting: WaitingSocket) {
     this.#socket = socket;
+    this.#waiting = waiting;
   }
 
   /** Opens the driver in a namespace (absent: the calling thread's). */
   static open(namespace?: Namespace): Result<ConntrackDriver, SystemFault> {
     const socket = netlinkIn(namespace, 'netfilter');
-    return socket.ok ? ok(new ConntrackDriver(socket.value)) : socket;
+    if (!socket.ok) return socket;
+    const waiting = waitingNetlinkIn(namespace, 'netfilter');
+    if (!waiting.ok) {
+      socket.value.close();
+      return waiting;
+    }
+    return ok(new ConntrackDriver(socket.value, waiting.value));
   }
 
   /** The tracked flows that match: one dump of the table (about 2 million flows per second), filtered here. */
   read(filter: FlowFilter = {}): Result<Flow[], NetlinkFault> {
-    const family = filter.family ?? filter.address?.family;
-    return this.#socket.dump(
-      {
-        type: SUBSYSTEM | IPCTNL.get,
-        flags: 0,
-        call: () => 'list flows',
-        write: w => w.u32(family === undefined ? FAMILY.unspecified : FAMILY[family]),
-      },
-      message => {
-        const flow = decodeFlow(message);
-        return flow !== undefined && matches(flow, filter) ? flow : undefined;
-      },
-    );
+    return this.#socket.dump(listRequest(filter), decoderOf(filter));
+  }
+
+  /**
+   * The same while the event loop goes on. The kernel walks its whole table, which all namespaces share, even for a few
+   * flows: 10 ms where it has room for 262,144.
+   */
+  readAside(filter: FlowFilter = {}): Promise<Result<Flow[], NetlinkFault>> {
+    return this.#waiting.dump(listRequest(filter), decoderOf(filter));
   }
 
   /**
@@ -95,12 +100,28 @@ export class ConntrackDriver implements Disposable {
 
   close(): void {
     this.#socket.close();
+    this.#waiting.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 }
+
+function listRequest(filter: FlowFilter): NetlinkRequest {
+  const family = filter.family ?? filter.address?.family;
+  return {
+    type: SUBSYSTEM | IPCTNL.get,
+    flags: 0,
+    call: () => 'list flows',
+    write: w => w.u32(family === undefined ? FAMILY.unspecified : FAMILY[family]),
+  };
+}
+
+const decoderOf = (filter: FlowFilter) => (message: NetlinkMessage) => {
+  const flow = decodeFlow(message);
+  return flow !== undefined && matches(flow, filter) ? flow : undefined;
+};
 
 /** Decodes one entry of a dump; undefined for other messages. */
 export function decodeFlow(message: NetlinkMessage): Flow | undefined {

@@ -1,5 +1,6 @@
 import type { Ip, Result } from '@muslin/net';
 import { NETLINK, NetlinkSocket } from '../netlink/netlink-socket.ts';
+import { WaitingSocket } from '../netlink/waiting-socket.ts';
 import { openRouteSocket } from '../rtnetlink/route-socket.ts';
 import { AF, bindToLink, encodeSocketAddress, openSocket, SO, SOCK, SOL } from '../sockets.ts';
 import type { SystemFault } from '../system-calls.ts';
@@ -17,6 +18,14 @@ export function netlinkIn(
   return inNamespace(namespace, () =>
     protocol === 'route' ? openRouteSocket() : NetlinkSocket.open(NETLINK[protocol]),
   );
+}
+
+/** The same, for requests that take long. */
+export function waitingNetlinkIn(
+  namespace: Namespace | undefined,
+  protocol: keyof typeof NETLINK = 'route',
+): Result<WaitingSocket, SystemFault> {
+  return inNamespace(namespace, () => WaitingSocket.open(NETLINK[protocol]));
 }
 
 /** How to listen. */

@@ -168,8 +168,13 @@ export function deleteLink(socket: NetlinkSocket, link: LinkRef): Result<void, N
 
 /** Deletes every link of a group (never 0, the default group) in one grace period. ENODEV when it is empty. */
 export function deleteLinkGroup(socket: NetlinkSocket, group: number): Result<void, NetlinkFault> {
+  return socket.ask(deleteLinkGroupRequest(group));
+}
+
+/** The request of `deleteLinkGroup`. */
+export function deleteLinkGroupRequest(group: number): NetlinkRequest {
   if (group === 0) throw new Error('group 0 holds every link of the namespace');
-  return socket.ask({
+  return {
     type: RTM.delLink,
     flags: 0,
     call: () => `delete links of group ${group}`,
@@ -177,7 +182,7 @@ export function deleteLinkGroup(socket: NetlinkSocket, group: number): Result<vo
       writeHeader(w, 0);
       writeFields(w, LINK_ATTRIBUTES, { group });
     },
-  });
+  };
 }
 
 /** All links of the namespace. */
