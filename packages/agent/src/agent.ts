@@ -375,7 +375,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     },
   });
   const look = secondLook(() => enforcer.lookAgain());
-  const changes = watchNft({ onChange: look.soon });
+  const changes = watchNft({ onChange: look.soon, isOurs: pid => door.value.runs(pid) });
   if (!changes.ok)
     log.warn({ fault: changes.fault.message }, 'foreign changes of rules are only seen from time to time');
   source.start();

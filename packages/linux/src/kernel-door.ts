@@ -22,6 +22,8 @@ export interface KernelDoor {
   readonly routes: RouteDriver;
   /** Performs a plan in order and stops at the first fault; runs of route steps are tried as a whole. */
   apply(plan: Plan): Promise<Result<void, DriverFault>>;
+  /** Whether a process that works for this door has this id: its changes are ours. */
+  runs(pid: number): boolean;
   close(): Promise<void>;
 }
 
@@ -54,6 +56,8 @@ export function openKernel(options: {
   return ok({
     ...door,
     apply: plan => applyPlan(plan, door),
+    runs: pid =>
+      Object.values(variants).some(both => Object.values(both).some(driver => driver.runs(pid))),
     async close() {
       sets.value.close();
       routes.value.close();
@@ -67,7 +71,7 @@ export function openKernel(options: {
 
 async function applyPlan(
   plan: Plan,
-  { sets, tables, variants, nft, routes }: Omit<KernelDoor, 'apply' | 'close'>,
+  { sets, tables, variants, nft, routes }: Omit<KernelDoor, 'apply' | 'close' | 'runs'>,
 ): Promise<Result<void, DriverFault>> {
   for (let i = 0; i < plan.length; ) {
     const op = plan[i] as Op;

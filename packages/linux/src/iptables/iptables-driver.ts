@@ -25,6 +25,8 @@ export interface IptablesDriver {
    * transaction, applied at its COMMIT; when one fails, the tables before it are in and it and the rest are not.
    */
   restore(input: string): Promise<Result<void, IptablesFault>>;
+  /** Whether a process that the driver keeps running has this id. */
+  runs(pid: number): boolean;
   /** Ends what the driver keeps running. */
   close(): Promise<void>;
 }
@@ -79,6 +81,7 @@ export function spawningIptablesDriver(options: IptablesOptions): IptablesDriver
         ? fail(restoreFault(input, ran.fault.stderr))
         : ran;
     },
+    runs: () => false,
     close: () => Promise.resolve(),
   };
 }

@@ -77,6 +77,7 @@ export function keptIptablesDriver(options: IptablesOptions): IptablesDriver {
       last = next;
       return next;
     },
+    runs: pid => kept?.pid === pid,
     async close() {
       await last;
       await kept?.close();

@@ -65,6 +65,11 @@ export class RestoreProcess {
     return ok(process);
   }
 
+  /** stdbuf becomes the program that it starts. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** Whether it takes another input. */
   get alive(): boolean {
     return this.#alive;

@@ -24,18 +24,19 @@ const HOOKS = new Set(['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'
 
 /**
  * Tells when a transaction of another process touched our nftables table, or with iptables-nft our chains or those that
- * jump to them. Our own iptables processes are others, too. It does not keep the process alive.
+ * jump to them. Our own iptables processes are others unless `isOurs` knows their ids. It does not keep the process alive.
  */
 export function watchNft(options: {
   readonly onChange: () => void;
+  readonly isOurs?: (pid: number) => boolean;
   readonly namespace?: Namespace;
 }): Result<Watch, SystemFault> {
-  const { onChange, namespace } = options;
+  const { onChange, isOurs = () => false, namespace } = options;
   const opened = inNamespace(namespace, () =>
     openNetlinkFd(NETLINK.netfilter, { groups: [GROUP], nonBlocking: true }),
   );
   if (!opened.ok) return opened;
-  const seen = foreignChanges(process.pid);
+  const seen = foreignChanges(pid => pid === process.pid || isOurs(pid));
   const { stop } = eventPoller().watch(opened.value, {
     onDatagrams: datagrams => {
       // All of them, since each transaction is told of in several.
@@ -48,16 +49,16 @@ export function watchNft(options: {
 }
 
 /** Takes messages in order; true at the end of a transaction of another process that touched what is ours. */
-export function foreignChanges(own: number): (message: NetlinkMessage) => boolean {
+export function foreignChanges(isOwn: (pid: number) => boolean): (message: NetlinkMessage) => boolean {
   let touched = false;
   return message => {
     if (message.type >> 8 !== SUBSYSTEM) return false;
     if ((message.type & 0xff) !== MSG.newGeneration) {
-      touched ||= isOurs(message);
+      touched ||= touchesOurs(message);
       return false;
     }
     const by = readAttributes(message.payload, NFGEN).get(PROCESS);
-    const foreign = touched && (by === undefined || readBe32(by) !== own);
+    const foreign = touched && (by === undefined || !isOwn(readBe32(by)));
     touched = false;
     return foreign;
   };
@@ -65,7 +66,7 @@ export function foreignChanges(own: number): (message: NetlinkMessage) => boolea
 
 const NOTHING = new Uint8Array();
 
-function isOurs({ type, payload }: NetlinkMessage): boolean {
+function touchesOurs({ type, payload }: NetlinkMessage): boolean {
   const fields = readAttributes(payload, NFGEN);
   if (readText(fields.get(TABLE.name) ?? NOTHING) === NFT_TABLE) return true;
   const kind = type & 0xff;
