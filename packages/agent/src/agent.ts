@@ -40,6 +40,7 @@ import { RuleProof } from './kernel/rule-proof.ts';
 import { LinkRemover } from './kernel/link-remover.ts';
 import { countConnections, pickUpNothing, prepareNode } from './kernel/node-settings.ts';
 import { secondLook } from './kernel/second-look.ts';
+import { whenCalm } from './kernel/when-calm.ts';
 import { agentMetrics } from './metrics.ts';
 import type { AgentOptions } from './options.ts';
 import { PolicyReporter } from './policy-report.ts';
@@ -68,6 +69,9 @@ const READ_BACK_MS = 5_000;
 const STALE_MS = 60_000;
 /** A restore waits up to 10 s for the lock of iptables; one that takes longer than this is killed and tried again. */
 const TOOL_MS = 15_000;
+
+/** When to tell of pods that came or went; of policies it is told at once. */
+const CALM = { quietMs: 1_000, longestMs: 5_000 } as const;
 
 /** What tunnels depend on. */
 const OVERLAY_KINDS = new Set(['Node', 'IPPool', 'IPAMBlock', 'FelixConfiguration']);
@@ -163,13 +167,16 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     },
     onRound: round => {
       const now = performance.timeOrigin + performance.now();
-      for (const policy of since.enforced(mark, now)) {
+      const fresh = since.enforced(mark, now);
+      for (const policy of fresh) {
         // What was there before the agent was not written now.
         if (ready) metrics.inForce.observe((policy.enforcedAt - policy.seenAt) / 1000);
       }
+      const policiesMoved = fresh.length > 0 || round.desired.state.policies !== enforcedState.policies;
       enforcedState = round.desired.state;
       trouble = undefined;
-      reporter.poke();
+      if (policiesMoved || !ready) reporter.poke();
+      else podsMoved.soon();
       if (!ready && established() === 'cut') pickUpNothing(log);
       if (!ready && options.flows === 'on') countConnections(log);
       ready = true;
@@ -241,6 +248,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       return missingParts(audit) ?? { inForce, state, at: Date.now() };
     },
   });
+  // Reading the kernel back keeps an ADD waiting that comes meanwhile.
+  const podsMoved = whenCalm(() => reporter.poke(), CALM);
   const sandboxes = new SandboxStore(`${options.stateDir}/sandboxes`);
   const ledger = new AddressLedger(entry => log.info(entry, `address ${entry.what}`));
   const addresses = clusterAddresses({
@@ -434,6 +443,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       address.stop();
       queue.stop();
       cutter.stop();
+      podsMoved.stop();
       reporter.stop();
       addressReporter.stop();
       if (packetLog?.ok) packetLog.value.stop();

@@ -220,7 +220,7 @@ describe('removing cables', () => {
     const names = Array.from({ length: 12 }, (_, i) => `msl-r${i}`);
     dummies(names);
     expect((await remover.remove('msl-r0')).ok).toBe(true);
-    using watch = must(watchLinks(hear, host.namespace));
+    using _ = must(watchLinks(hear, host.namespace));
     const gone = new Set<string>();
     const groups = new Set<number>();
     function hear(events: readonly KernelEvent[]) {

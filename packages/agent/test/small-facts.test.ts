@@ -1,8 +1,9 @@
 import { formatIp, formatPrefix } from '@muslin/net';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ownBlocks } from '../src/core/own-blocks.ts';
 import { EnforcedSince } from '../src/enforced-since.ts';
 import { readWishes } from '../src/ipam/pod-wishes.ts';
+import { whenCalm } from '../src/kernel/when-calm.ts';
 import { PodCache } from '../src/pod/pod-cache.ts';
 
 describe('what a pod asks of IPAM', () => {
@@ -145,4 +146,28 @@ describe('pods that were read ahead of the watch', () => {
     expect(pods.forget({ ...name, uid: 'u' })).toBeUndefined();
     expect(pods.get(name)?.metadata.uid).toBe('u');
   });
+});
+
+test('what waits for calm comes once nobody asks any more, and not later than its longest wait', () => {
+  vi.useFakeTimers();
+  const acts: number[] = [];
+  const calm = whenCalm(() => acts.push(performance.now()), { quietMs: 100, longestMs: 350 });
+  const begun = performance.now();
+  for (let i = 0; i < 6; i++) {
+    calm.soon();
+    vi.advanceTimersByTime(60);
+  }
+  expect(acts.map(at => at - begun)).toEqual([350]);
+  vi.advanceTimersByTime(1_000);
+  expect(acts).toHaveLength(1);
+  calm.soon();
+  vi.advanceTimersByTime(99);
+  expect(acts).toHaveLength(1);
+  vi.advanceTimersByTime(1);
+  expect(acts).toHaveLength(2);
+  calm.soon();
+  calm.stop();
+  vi.advanceTimersByTime(1_000);
+  expect(acts).toHaveLength(2);
+  vi.useRealTimers();
 });

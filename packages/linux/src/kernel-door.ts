@@ -56,8 +56,7 @@ export function openKernel(options: {
   return ok({
     ...door,
     apply: plan => applyPlan(plan, door),
-    runs: pid =>
-      Object.values(variants).some(both => Object.values(both).some(driver => driver.runs(pid))),
+    runs: pid => Object.values(variants).some(both => Object.values(both).some(driver => driver.runs(pid))),
     async close() {
       sets.value.close();
       routes.value.close();

@@ -44,8 +44,10 @@ export interface ClusterAddresses extends AddressBook {
 }
 
 const RETRY_MS = 2_000;
-/** What is given out within this time is written down in one go. */
-const GATHER_MS = 5;
+/** What is given out within this time is written down in one go: pods come in flocks. */
+const GATHER_MS = 50;
+/** The same, where the hand is nearly empty: soon somebody will wait for it. */
+const GATHER_LESS_MS = 5;
 
 /** Addresses from the cluster's blocks. One allocation of this node at a time: they would only fight for one block. */
 export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddresses {
@@ -102,7 +104,7 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
   let gathering: NodeJS.Timeout | undefined;
   let stopped = false;
   let told = '';
-  const tellSoon = (waitMs = GATHER_MS) => {
+  const tellSoon = (waitMs = kept.inHand * 2 < options.keep ? GATHER_LESS_MS : GATHER_MS) => {
     if (gathering !== undefined || stopped || (!kept.isDue && pending.isEmpty)) return;
     gathering = setTimeout(() => {
       gathering = undefined;

@@ -68,6 +68,8 @@ export class Prover {
   readonly #members = new MemberCheck();
   /** What was found equal last. */
   #equal: Looked | undefined;
+  /** The interfaces whose ways were looked at then, in their order. */
+  #names: readonly string[] = [];
 
   constructor(family: Family, limit = NODE_LIMIT) {
     this.#family = family;
@@ -104,7 +106,7 @@ export class Prover {
     let proved = 0;
     const hosts = new HostIntentions(this.#space, this.#intentions, state, config);
     const ends = endsOf(now, hosts.interfaces);
-    const spare = before === undefined ? NOBODY : sparing(before, now, ends);
+    const spare = before === undefined ? NOBODY : sparing(before, now, ends, this.#names);
     for (const { hook, way, from, to } of waysOf(ends, spare)) {
       const pods =
         hook === 'OUTPUT'
@@ -124,6 +126,7 @@ export class Prover {
       }
       this.#proved.set(key, found.used);
     }
+    this.#names = ends.map(({ name }) => name);
     return { outcome: 'equal', proved };
   }
 
@@ -218,13 +221,13 @@ interface Spare {
 const NOBODY: Spare = { all: () => false, pair: () => false };
 
 /** None, where an interface is touched that is no pod's: every pod has ways to it. */
-function sparing(before: Looked, now: Looked, ends: readonly NamedEnd[]): Spare {
+function sparing(before: Looked, now: Looked, ends: readonly NamedEnd[], names: readonly string[]): Spare {
   const touched = touchedSince(before, now);
   if (touched === undefined || ends.some(({ end, name }) => typeof end === 'string' && touched(name)))
     return NOBODY;
-  const all = (name: string) => now.plans.has(name) && before.plans.has(name) && !touched(name);
-  const names = [...before.plans.keys()];
-  const next = new Map(names.slice(1).map((name, i) => [names[i], name]));
+  const next = new Map(names.map((name, i) => [name, names[(i + 1) % names.length]]));
+  const all = (name: string) =>
+    next.has(name) && now.plans.has(name) === before.plans.has(name) && !touched(name);
   return { all, pair: (name, to) => all(name) && all(to) && next.get(name) === to };
 }
 
