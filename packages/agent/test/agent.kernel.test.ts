@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import type { addressNodeStatus, StatusOf } from '@muslin/api';
 import { type AnyObject, RESOURCES } from '@muslin/kube';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -328,7 +328,11 @@ describe('while the agent is away', () => {
     await nothingLeft();
   });
 
-  test('what it half made is taken back at its return even if the runtime never asks', async () => {
+  test('what it half made, or had not finished removing, is taken back at its return even if the runtime never asks', async () => {
+    const parting = await stand.pod('parting');
+    await stand.add(parting);
+    const file = `${stand.folder}/state/sandboxes/${parting.containerId}:eth0.json`;
+    const sandbox = JSON.parse(readFileSync(file, 'utf8'));
     const pods = await Promise.all(Array.from({ length: 6 }, (_, i) => stand.pod(`half-${i}`)));
     const adds = pods.map(pod => stand.cni('ADD', pod));
     await until(
@@ -336,9 +340,13 @@ describe('while the agent is away', () => {
       count => count > 0,
       'an interface is there',
     );
+    expect(await stand.cni('DEL', parting)).toMatchObject({ code: 0 });
     await stand.kill('agent');
     await Promise.all(adds);
+    // As it is until connections were looked for, however soon after the answer it died.
+    writeFileSync(file, JSON.stringify({ ...sandbox, state: 'leaving' }));
     await stand.startAgent();
+    expect(existsSync(file)).toBe(false);
     const kept = readdirSync(`${stand.folder}/state/sandboxes`);
     const ready = pods.filter(pod => kept.some(name => name.startsWith(`${pod.containerId}:`)));
     await heldBy(ready);
