@@ -304,8 +304,10 @@ export class PodNetwork {
   async #unlimit(sandbox: Sandbox): Promise<Result<void, { readonly message: string }>> {
     const { limits, hostInterface } = sandbox;
     if (limits === undefined) return ok(undefined);
-    const others = this.#options.sandboxes.all().filter(each => each.hostInterface !== hostInterface);
-    return letGo({ hostInterface, limits }, !others.some(each => each.limits !== undefined));
+    const held = this.#options.sandboxes
+      .all()
+      .some(each => each.hostInterface !== hostInterface && each.limits && each.state !== 'leaving');
+    return letGo({ hostInterface, limits }, !held);
   }
 
   async #check(request: CniRequest): Promise<Result<undefined, CniFault>> {
