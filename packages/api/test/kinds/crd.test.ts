@@ -75,6 +75,52 @@ describe.each(KINDS)('the CRD of $kind', kind => {
   });
 });
 
+describe.each(KINDS)('what servers refuse besides: $kind', kind => {
+  const crd = crdOf(kind);
+  const all = [...nodes(schemaIn(crd), '')];
+
+  test('defaults are values that the field takes', () => {
+    for (const [path, { default: value, type, enum: choices, pattern, maxLength }] of all) {
+      if (value === undefined) continue;
+      expect(type === 'integer' ? Number.isInteger(value) : typeof value === type, path).toBe(true);
+      if (choices !== undefined) expect(choices, path).toContain(value);
+      if (pattern !== undefined) expect(String(value), path).toMatch(new RegExp(pattern, 'u'));
+      expect(String(value).length, path).toBeLessThanOrEqual(maxLength ?? Number.POSITIVE_INFINITY);
+    }
+  });
+
+  test('sets hold plain values, and rules about the state before stand where it can be found', () => {
+    for (const [path, node] of all) {
+      if (node['x-kubernetes-list-type'] === 'set')
+        expect(node.items?.type, path).toMatch(/^(string|integer|number|boolean)$/);
+      for (const { rule, message } of node['x-kubernetes-validations'] ?? []) {
+        if (/\boldSelf\b/.test(rule)) expect(path, rule).not.toContain('[]');
+        expect(message, path).toMatch(/^\S[^\n]*$/);
+      }
+    }
+  });
+
+  test('the selectable fields and columns are as many and of such types as are allowed', () => {
+    expect(kind.selectable.length).toBeLessThanOrEqual(8);
+    for (const { jsonPath } of kind.columns) expect(jsonPath).toMatch(/^\.(spec|status|metadata)\./);
+  });
+
+  test('it fits in the annotation that kubectl apply keeps it in', () => {
+    expect(JSON.stringify(crd).length).toBeLessThan(200_000);
+  });
+});
+
+test('no two kinds of a group share a name, singular or short', () => {
+  for (const group of new Set(KINDS.map(kind => kind.group))) {
+    const names = KINDS.filter(kind => kind.group === group).flatMap(kind => {
+      const { plural, singular, shortNames = [] } = crdOf(kind).spec.names;
+      return [plural, singular, ...shortNames];
+    });
+    expect(names).toHaveLength(new Set(names).size);
+    for (const name of names) expect(name).toMatch(/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/);
+  }
+});
+
 test('a printer column shows a field that exists, or how old the object is', () => {
   for (const kind of KINDS) {
     const paths = new Set([...nodes(schemaIn(crdOf(kind)), '')].map(([path]) => path));

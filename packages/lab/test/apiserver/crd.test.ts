@@ -572,6 +572,25 @@ describe('rules', () => {
         .code,
     ).toBe(201);
   });
+  it('about the state before are refused where it cannot be found', async () => {
+    const list = (more: object) => ({
+      type: 'object',
+      properties: {
+        list: {
+          ...{ type: 'array', maxItems: 3, ...more },
+          items: {
+            ...{ type: 'object', required: ['k'], properties: { k: text } },
+            'x-kubernetes-validations': [{ rule: 'self.k == oldSelf.k' }],
+          },
+        },
+      },
+    });
+    const made = (more: object) =>
+      rig.call('POST', `${CRDS}?dryRun=All`, definition('olds', 'Old', list(more)));
+    expect((await made({})).body.message).toContain('oldSelf cannot be used on the uncorrelatable portion');
+    const map = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['k'] };
+    expect((await made(map)).code).toBe(201);
+  });
   it('that would loop for too long are refused at once', async () => {
     const rule = 'self.list.all(a, self.list.all(b, self.list.all(c, a + b + c >= 0)))';
     const properties = { list: { type: 'array', items: { type: 'integer' }, maxItems: 101 } };

@@ -10,7 +10,7 @@ import type { Schema } from './schema.ts';
 export function checkRules(schema: Schema, path: string): readonly Cause[] {
   const causes: Cause[] = [];
   const costs: RuleCost[] = [];
-  walk(schema, path, 1, { causes, costs }, true);
+  walk(schema, { path, bound: 1, lostIn: '' }, { causes, costs }, true);
   const total = costs.reduce((sum, { cost }) => sum + cost, 0);
   if (total > DEFINITION_BUDGET) {
     const what = 'x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema';
@@ -28,7 +28,7 @@ interface RuleCost {
 /** What each rule of a schema may cost, in CEL units. */
 export function ruleCosts(schema: Schema): readonly RuleCost[] {
   const costs: RuleCost[] = [];
-  walk(schema, '', 1, { causes: [], costs }, true);
+  walk(schema, { path: '', bound: 1, lostIn: '' }, { causes: [], costs }, true);
   return costs;
 }
 
@@ -44,8 +44,16 @@ function excess(factor: number): string {
   return `exceeds budget by factor of ${times} (${advice})`;
 }
 
-/** @param bound how many values the schema node can have in one object; undefined when nothing bounds them. */
-function walk(schema: Schema, path: string, bound: number | undefined, found: Found, root = false): void {
+/** Where a node stands. */
+interface Place {
+  readonly path: string;
+  /** How many values it can have in one object; undefined when nothing bounds them. */
+  readonly bound: number | undefined;
+  /** The list above it whose items can't be found in the state before; empty without one. */
+  readonly lostIn: string;
+}
+
+function walk(schema: Schema, { path, bound, lostIn }: Place, found: Found, root = false): void {
   const { causes, costs } = found;
   schema['x-kubernetes-validations']?.forEach((rule, i) => {
     const here = `${path}.x-kubernetes-validations[${i}]`;
@@ -62,6 +70,10 @@ function walk(schema: Schema, path: string, bound: number | undefined, found: Fo
         causes.push(fieldForbidden(`${here}.rule`, `estimated rule cost ${excess(cost / RULE_BUDGET)}`));
       }
     }
+    if (lostIn !== '' && /\boldSelf\b/.test(rule.rule)) {
+      const what = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${lostIn}`;
+      causes.push(fieldInvalid(`${here}.rule`, rule.rule, what));
+    }
     if (rule.message?.includes('\n')) {
       causes.push(fieldInvalid(`${here}.message`, rule.message, 'message must not contain line breaks'));
     }
@@ -75,13 +87,15 @@ function walk(schema: Schema, path: string, bound: number | undefined, found: Fo
     }
   });
   for (const [name, child] of Object.entries(schema.properties ?? {})) {
-    walk(child, `${path}.properties[${name}]`, bound, found);
+    walk(child, { path: `${path}.properties[${name}]`, bound, lostIn }, found);
   }
   const inner = boundInside(schema, bound);
   if (typeof schema.additionalProperties === 'object') {
-    walk(schema.additionalProperties, `${path}.additionalProperties`, inner, found);
+    walk(schema.additionalProperties, { path: `${path}.additionalProperties`, bound: inner, lostIn }, found);
   }
-  if (schema.items !== undefined) walk(schema.items, `${path}.items`, inner, found);
+  if (schema.items === undefined) return;
+  const lost = schema['x-kubernetes-list-type'] === 'map' ? lostIn : lostIn || path;
+  walk(schema.items, { path: `${path}.items`, bound: inner, lostIn: lost }, found);
 }
 
 /** The root of an object has a name and a kind, whatever its schema says of them. */
