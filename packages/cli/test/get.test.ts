@@ -199,6 +199,9 @@ v6        fd00::/48     <none>
       'default=10.1.0.0/16;v6=fd00::/48;\n',
     );
     expect((await get('ippool', 'v6', '-o=jsonpath={.spec.cidr}')).stdout).toBe('fd00::/48\n');
+    const go = '{{range .items}}{{.metadata.name}} {{end}}';
+    expect((await get('ippools', '-o', `go-template=${go}`)).stdout).toBe('default v6 \n');
+    expect((await get('ippools', '-o', 'go-template-file=/nowhere')).code).toBe(2);
     expect((await get('ippools', '-o', 'jsonpath={.items[')).code).toBe(2);
   });
 
@@ -253,7 +256,7 @@ v6        fd00::/48     <none>
     ],
     [
       ['ippools', '-o', 'jsn'],
-      'error: -o jsn: choose json, yaml, wide, name, jsonpath={.path} or custom-columns=HEAD:.path,…. Did you mean "json"?\n',
+      'error: -o jsn: choose json, yaml, wide, name, jsonpath={.path}, go-template={{.path}} or custom-columns=HEAD:.path,…. Did you mean "json"?\n',
     ],
     [['wep', 'x', '-A'], 'error: names and --all-namespaces do not go together\n'],
   ])('ends with 2 for %j', async (argv, stderr) => {

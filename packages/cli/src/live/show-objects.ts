@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import type { KindRow } from '../kinds/kind-row.ts';
 import { yamlText } from '../output/data.ts';
 import { type OutputForm, valuesAtPath } from '../output/form.ts';
+import { renderGoTemplate } from '../output/go-template.ts';
 import { renderJsonPath } from '../output/json-path.ts';
 import { type Column, formatTable } from '../output/table.ts';
 
@@ -38,12 +39,14 @@ export async function showObjects(
     case 'name':
       for (const object of objects) ctx.stdout(`${typedName(object)}\n`);
       return;
+    case 'go-template':
     case 'jsonpath': {
       const items = objects.map(object => readable(object));
-      const text = renderJsonPath(
-        form.template,
-        single ? items[0] : { apiVersion: 'v1', kind: 'List', items },
-      );
+      const value = single ? items[0] : { apiVersion: 'v1', kind: 'List', items };
+      const text =
+        form.kind === 'jsonpath'
+          ? renderJsonPath(form.template, value)
+          : renderGoTemplate(form.template, value);
       ctx.stdout(text.endsWith('\n') || text === '' ? text : `${text}\n`);
       return;
     }

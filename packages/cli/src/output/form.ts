@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { fail, formatJson, ok, type Result } from '@muslin/net';
+import { reasonOf } from '../files/walk.ts';
+import { type GoTemplate, parseGoTemplate } from './go-template.ts';
 import { type JsonPathTemplate, parseJsonPath } from './json-path.ts';
 import { didYouMean } from './suggest.ts';
 
@@ -6,7 +9,8 @@ import { didYouMean } from './suggest.ts';
 export type OutputForm =
   | { readonly kind: 'table' | 'wide' | 'json' | 'yaml' | 'name' }
   | { readonly kind: 'custom-columns'; readonly columns: readonly CustomColumn[] }
-  | { readonly kind: 'jsonpath'; readonly template: JsonPathTemplate };
+  | { readonly kind: 'jsonpath'; readonly template: JsonPathTemplate }
+  | { readonly kind: 'go-template'; readonly template: GoTemplate };
 
 /** `HEAD:.spec.cidr`; without a path, a column of the kind's own table, as calicoctl has it. */
 interface CustomColumn {
@@ -36,10 +40,17 @@ export function parseForm(text: string | undefined): Result<OutputForm, string> 
       ? ok({ kind: 'jsonpath', template: template.value })
       : fail(`-o jsonpath: ${template.fault}`);
   }
+  const [, inFile, go] = /^(?:go-)?template(-file)?=(.*)$/s.exec(text) ?? [];
+  if (go !== undefined) {
+    const template = readTemplate(go, inFile !== undefined);
+    return template.ok
+      ? ok({ kind: 'go-template', template: template.value })
+      : fail(`-o go-template: ${template.fault}`);
+  }
   const custom = /^custom-columns=(.*)$/s.exec(text)?.[1];
   if (custom === undefined)
     return fail(
-      `-o ${text}: choose json, yaml, wide, name, jsonpath={.path} or custom-columns=HEAD:.path,….${didYouMean(text, Object.keys(WORDS))}`,
+      `-o ${text}: choose json, yaml, wide, name, jsonpath={.path}, go-template={{.path}} or custom-columns=HEAD:.path,….${didYouMean(text, Object.keys(WORDS))}`,
     );
   const columns = custom.split(',').map(column => /^([^:]+)(?::(.+))?$/.exec(column.trim()));
   if (columns.some(column => column === null))
@@ -50,6 +61,14 @@ export function parseForm(text: string | undefined): Result<OutputForm, string> 
     kind: 'custom-columns',
     columns: columns.map(column => ({ head: column?.[1] ?? '', path: column?.[2] })),
   });
+}
+
+function readTemplate(text: string, inFile: boolean): Result<GoTemplate, string> {
+  try {
+    return parseGoTemplate(inFile ? readFileSync(text, 'utf8') : text);
+  } catch (cause) {
+    return fail(`${text}: ${reasonOf(cause)}`);
+  }
 }
 
 /**

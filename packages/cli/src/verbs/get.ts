@@ -9,7 +9,11 @@ export const get: Verb = {
     NAMESPACE,
     ALL_NAMESPACES,
     SELECTOR,
-    { ...OUTPUT, summary: 'json, yaml, wide, name, jsonpath={.path} or custom-columns=HEAD:.path,…' },
+    {
+      ...OUTPUT,
+      summary:
+        'json, yaml, wide, name, jsonpath={.path}, go-template={{.path}} or custom-columns=HEAD:.path,…',
+    },
     { flags: '-w, --watch', summary: 'stay, and show each change as it comes' },
     { ...FILES, summary: 'objects that files name (repeatable)' },
     { flags: '--export', summary: 'json and yaml without what this cluster put there, for another one' },
