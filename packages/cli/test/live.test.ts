@@ -69,9 +69,9 @@ describe('habits of calicoctl', () => {
   });
 
   it('what is not here says what to do instead', async () => {
-    expect(await muslinctl(['ipam', 'split', '4', '--cidr=10.1.0.0/16'])).toMatchObject({
+    expect(await muslinctl(['node', 'run'])).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('make another IPPool'),
+      stderr: expect.stringContaining('DaemonSet muslin-node'),
     });
   });
 });

@@ -11,16 +11,6 @@ const notHere = (name: string, args: string, options: readonly VerbOption[], ins
   run: async ctx => ctx.fail(2, `muslinctl has no "${name}": ${instead}`),
 });
 
-export const ipamSplit = notHere(
-  'ipam split',
-  '[number]',
-  [
-    { flags: '--cidr <cidr>', summary: 'the pool' },
-    { flags: '--name <name>', summary: 'the pool' },
-  ],
-  'make another IPPool beside the old one, disable the old one, and let its pods be replaced (docs/ipam.md)',
-);
-
 export const nodeRun = notHere(
   'node run',
   '[args...]',

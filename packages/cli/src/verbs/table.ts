@@ -21,6 +21,7 @@ import { flows } from './flows.ts';
 import { get } from './get.ts';
 import { ipamCheck } from './ipam-check.ts';
 import { ipamConfigure } from './ipam-configure.ts';
+import { ipamSplit } from './ipam-split.ts';
 import { ipamHistory } from './ipam-history.ts';
 import { ipamRelease } from './ipam-release.ts';
 import { ipamShow } from './ipam-show.ts';
@@ -28,7 +29,7 @@ import { ipamWhy } from './ipam-why.ts';
 import { label } from './label.ts';
 import { migrateApply, migrateBack, migrateFinish, migratePlan } from './migrate.ts';
 import { nodeCheckSystem, nodeDiags, nodeStatus } from './node-status.ts';
-import { ipamSplit, nodeRun } from './not-here.ts';
+import { nodeRun } from './not-here.ts';
 import { patch } from './patch.ts';
 import { policyStatus } from './policy-status.ts';
 import { reach } from './reach.ts';
@@ -44,7 +45,7 @@ export const VERBS: readonly Verb[] = [
   ...[get],
   ...[doctor, nodeStatus, nodeDiags, nodeCheckSystem, nodeRun, clusterDiags],
   ...[bgpPeers, bgpPeer, bgpRoutes, bgpReceived, bgpAdvertised, bgpExplain, bgpDoctor, bgpDump, bgpReplay],
-  ...[ipamShow, ipamWhy, ipamHistory, ipamCheck, ipamRelease, ipamConfigure, ipamSplit],
+  ...[ipamShow, ipamWhy, ipamHistory, ipamCheck, ipamRelease, ipamSplit, ipamConfigure],
   ...[create, apply, replace, remove, patch, label],
   ...[migratePlan, migrateApply, migrateFinish, migrateBack],
   ...[datastoreExport, datastoreImport, datastoreLock, datastoreUnlock],

@@ -429,3 +429,52 @@ describe('muslinctl ipam configure', () => {
     expect(await ipam('configure', ...argv)).toEqual({ code: 2, stdout: '', stderr: `error: ${text}\n` });
   });
 });
+
+describe('muslinctl ipam split', () => {
+  const split = async (spec: object, ...argv: string[]) => {
+    const server = await fakeApi({
+      ...CLUSTER,
+      [`${CALICO}/ippools`]: [
+        {
+          metadata: { name: 'p', labels: { rack: 'a' } },
+          spec: { cidr: '10.1.0.0/26', blockSize: 28, ...spec },
+        },
+        { metadata: { name: 'six' }, spec: { cidr: 'fd00::/48', disabled: true } },
+      ],
+    });
+    const ran = await muslinctl(['ipam', 'split', ...argv, '--kubeconfig', server.kubeconfig]);
+    const bodies = server.writes.map(({ method, path, body }) => ({
+      ...{ call: `${method} ${path.slice(CALICO.length)}` },
+      ...{ spec: (body as { spec?: { cidr?: string } } | undefined)?.spec },
+    }));
+    await server.close();
+    return { ...ran, bodies };
+  };
+
+  it('makes the parts as the pool was, and deletes it last', async () => {
+    const ran = await split({ disabled: true, natOutgoing: true }, '2', '--cidr', '10.1.0.0/26');
+    expect(ran.code).toBe(0);
+    const common = { blockSize: 28, disabled: true, natOutgoing: true };
+    expect(ran.bodies).toEqual([
+      { call: 'POST /ippools', spec: { ...common, cidr: '10.1.0.0/27' } },
+      { call: 'POST /ippools', spec: { ...common, cidr: '10.1.0.32/27' } },
+      { call: 'DELETE /ippools/p', spec: undefined },
+    ]);
+    const six = await split({}, '4', '--name', 'six');
+    expect(six.bodies.map(({ spec }) => spec?.cidr)).toEqual([
+      ...['fd00::/50', 'fd00:0:0:4000::/50', 'fd00:0:0:8000::/50', 'fd00:0:0:c000::/50', undefined],
+    ]);
+  });
+
+  it.each([
+    [{}, ['2', '--name', 'p'], 1, 'IPPool p is not disabled'],
+    [{ disabled: true }, ['8', '--name', 'p'], 1, 'smaller than its blocks of /28: choose at most 4'],
+    [{ disabled: true }, ['3', '--name', 'p'], 2, '3: choose 2, 4, 8'],
+    [{ disabled: true }, ['2', '--name', 'q'], 1, 'there is no IPPool q'],
+    [{ disabled: true }, ['2'], 2, 'name the pool with --name or --cidr'],
+  ])('changes nothing of %j with %j', async (spec, argv, code, message) => {
+    const ran = await split(spec, ...argv);
+    expect([ran.code, ran.bodies]).toEqual([code, []]);
+    expect(ran.stderr).toContain(message);
+  });
+});
