@@ -1,5 +1,5 @@
 import type { RouteView, RouteWindow } from '@muslin/bgp';
-import { formatPrefix, type Ip4, mustIp, mustPrefix } from '@muslin/net';
+import { formatPrefix, type Ip4, type Ip6, mustIp, mustPrefix } from '@muslin/net';
 import { describe, expect, test } from 'vitest';
 import { VirtualNet } from './virtual-net.ts';
 
@@ -52,7 +52,8 @@ describe('two speakers', () => {
 
   test('tell their lists in windows that fit together, whatever the order of arrival', () => {
     const { net, a, b } = pair();
-    net.link(a, b);
+    // The session itself is one of IPv4.
+    net.link(a, b, { nextHopSelf: { ipv6: mustIp('fd00::a') as Ip6 } });
     const all = [7, 3, 200, 12, 90, 1].map(n => `10.${n}.0.0/16`).concat('fd00:2::/64', 'fd00:1::/64');
     for (const text of all) net.perform(a, a.speaker.originate(mustPrefix(text)));
     net.run(5000);
