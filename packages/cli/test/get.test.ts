@@ -29,6 +29,8 @@ beforeAll(async () => {
         { type: 'InternalIP', address: '2001:db8::2' },
       ]),
     ],
+    '/api/v1/namespaces': [{ metadata: { name: 'shop', labels: { team: 'sales' } } }],
+    '/api/v1/serviceaccounts': [{ metadata: { name: 'api', namespace: 'shop' } }],
     '/api/v1/pods': [
       {
         metadata: { name: 'web-1', namespace: 'shop', labels: { app: 'web' } },
@@ -203,6 +205,16 @@ v6        fd00::/48     <none>
     expect((await get('ippools', '-o', `go-template=${go}`)).stdout).toBe('default v6 \n');
     expect((await get('ippools', '-o', 'go-template-file=/nowhere')).code).toBe(2);
     expect((await get('ippools', '-o', 'jsonpath={.items[')).code).toBe(2);
+  });
+
+  it("shows namespaces and service accounts as Calico's profiles", async () => {
+    expect((await get('profiles')).stdout).toBe('NAME\nkns.shop\nksa.shop.api\n');
+    const [one] = JSON.parse((await get('pro', '-o', 'json')).stdout).items;
+    expect(one.spec).toEqual({
+      ingress: [{ action: 'Allow' }],
+      egress: [{ action: 'Allow' }],
+      labelsToApply: { 'pcns.team': 'sales', 'pcns.projectcalico.org/name': 'shop' },
+    });
   });
 
   it('exports without what the cluster put there', async () => {

@@ -1,8 +1,9 @@
 import type { AnyObject } from '@muslin/kube';
-import { listAt, textAt, valueAt } from '../files/json.ts';
+import { listAt, recordAt, textAt, valueAt } from '../files/json.ts';
 import { formatAge } from '../output/age.ts';
 import { shown } from './address-kinds.ts';
 import { type KindRow, NAME } from './kind-row.ts';
+import { profileOf } from './profile.ts';
 import { workloadEndpointOf } from './workload-endpoint.ts';
 
 const annotation = (node: AnyObject, key: string) =>
@@ -54,6 +55,20 @@ export const CLUSTER_KINDS: readonly KindRow[] = [
       { head: 'NODE', cell: endpoint => textAt(endpoint, 'spec', 'node') },
       { head: 'NETWORKS', cell: endpoint => listAt(endpoint, 'spec', 'ipNetworks').join(',') },
       { head: 'PROFILES', wide: true, cell: endpoint => listAt(endpoint, 'spec', 'profiles').join(',') },
+    ],
+  },
+  {
+    names: ['profiles', 'profile', 'pro'],
+    resources: ['Namespace', 'ServiceAccount'],
+    namespaced: false,
+    derive: profileOf,
+    columns: () => [
+      NAME,
+      {
+        head: 'LABELS',
+        wide: true,
+        cell: profile => Object.keys(recordAt(profile, 'spec', 'labelsToApply')).join(','),
+      },
     ],
   },
   {

@@ -19,7 +19,7 @@ export const get: Verb = {
     { flags: '--export', summary: 'json and yaml without what this cluster put there, for another one' },
   ],
   summary: 'show nodes, pools, blocks, peers, policies and the like',
-  details: `Kinds (and their short names): nodes (no), workloadendpoints (wep), ippools (ipp, pool), ipreservations,
+  details: `Kinds (and their short names): nodes (no), workloadendpoints (wep), profiles (pro), ippools (ipp, pool), ipreservations,
 blocks, blockaffinities, ipamhandles, ipamconfigurations, bgppeers (bp), bgpconfigurations (bgpconfig),
 bgpfilters (bf), bgppeerpolicies (bgppp), bgpnodestatuses (bgpns), networkpolicies (np, pol; of Kubernetes
 and of Calico), globalnetworkpolicies (gnp), clusternetworkpolicies (cnp), tiers, stagednetworkpolicies (snp),
