@@ -236,12 +236,14 @@ describe.each(['nftables', 'iptables'])('what a caller asks for one interface, i
     for (const ifname of ['eth0', 'net1', 'net2'])
       expect(await stand.cni('CHECK', pod, { CNI_IFNAME: ifname })).toMatchObject({ code: 0 });
     // The node may, other pods may not.
-    for (const ip of [...second.ips, ...third.ips]) {
-      const end = await serveWord(pod.space.namespace, ip, 80, 'secret');
-      expect(await hear(stand.node.namespace, ip, 80)).toMatch(/^secret /);
-      expect(await hear(client.space.namespace, ip, 80)).toBeUndefined();
-      await end();
-    }
+    await Promise.all(
+      [...second.ips, ...third.ips].map(async ip => {
+        const end = await serveWord(pod.space.namespace, ip, 80, 'secret');
+        expect(await hear(stand.node.namespace, ip, 80)).toMatch(/^secret /);
+        expect(await hear(client.space.namespace, ip, 80)).toBeUndefined();
+        await end();
+      }),
+    );
     // The end of one leaves the others, over a restart too.
     await stand.kill('agent');
     await stand.startAgent('--dataplane', backEnd);
