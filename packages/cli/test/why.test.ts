@@ -42,7 +42,7 @@ Any one of these alone would allow it:
       'allow  shop/web-1 -> shop/db-1:5432/TCP  (ingress: NetworkPolicy shop/db allows it in spec.ingress[0].from[1])\n',
     );
     expect(shown(ran.stdout)).toContain(
-      '      * spec.ingress[0].from[1] [shop.yaml:20]: Allow, as source 251.64.0.1 is in app == "web" && projectcalico.org/namespace == "shop"\n',
+      '      * spec.ingress[0].from[1] [shop.yaml:20]: Allow, as source shop/web-1 (251.64.0.1) is app == "web" in namespace shop\n',
     );
   });
 

@@ -2,6 +2,7 @@ import type { ActiveRule } from '@muslin/api';
 import { formatIp, formatPortRange, formatPrefix } from '@muslin/net';
 import type { Packet, RuleTrace, Side } from '@muslin/policy';
 import { protocolName } from './protocol.ts';
+import { selectorWords } from './selector-words.ts';
 
 /** Why a rule did not match a packet, in words about the packet. */
 export function mismatchText(trace: RuleTrace, packet: Packet): string {
@@ -56,8 +57,7 @@ export function setText(id: string): string {
   const text = rest.join(':');
   if (kind === 'named-port') return `a port named ${rest[1]}`;
   if (kind === 'service' || kind === 'service-addresses') return `a backend of Service ${text}`;
-  // Every pod has this label; only the machine needs to be told.
-  return kind === 'selector' ? text.replace(' && projectcalico.org/orchestrator == "k8s"', '') : id;
+  return kind === 'selector' ? selectorWords(text) : id;
 }
 
 function few(texts: readonly string[]): string {

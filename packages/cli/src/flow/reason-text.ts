@@ -21,10 +21,7 @@ export function reasonText(decision: Decision): string {
       return `${formatRef(because.source)} ${decision.answer === 'allow' ? 'allows' : 'denies'} it in ${because.path}`;
     case 'tier-default': {
       const names = isolating(decision).map(formatRef);
-      const policies =
-        names.length > 3
-          ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`
-          : names.join(' and ');
+      const policies = listed(names.length > 3 ? [...names.slice(0, 3), `${names.length - 3} more`] : names);
       const tier = because.tier === 'default' ? '' : ` of tier ${because.tier}`;
       return `${policies}${tier} ${names.length === 1 ? 'isolates' : 'isolate'} ${who}, and no rule allows it`;
     }
@@ -53,6 +50,11 @@ export function reasonText(decision: Decision): string {
     default:
       return because satisfies never;
   }
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
 /** The enforced policies of the tier that decided by default. */

@@ -106,18 +106,20 @@ function ruleLine(trace: RuleTrace, policy: PolicyTrace, path: PathExplanation, 
   const { rule, matched, members } = trace;
   const mark = matched ? frame.paint.bold('*') : '-';
   const why = matched
-    ? `${rule.action}${members.length === 0 ? '' : `, as ${members.map(memberText).join(' and ')}`}`
+    ? `${rule.action}${members.length === 0 ? '' : `, as ${members.map(one => memberText(one, path)).join(' and ')}`}`
     : frame.paint.dim(printable(mismatchText(trace, path.packet)));
   return `${mark} ${rule.path}${at(frame.placeOf(policy.source, rule.path, policy.policy), frame)}: ${why}`;
 }
 
-/** `source 10.0.0.1 is in app == "web"`; the member is what the kernel's set holds. */
-function memberText({ part, set, member }: RuleTrace['members'][number]): string {
+/** `source shop/web-1 (10.0.0.1) is app == "web" in namespace shop`; the member is what the kernel's set holds. */
+function memberText({ part, set, member }: RuleTrace['members'][number], path: PathExplanation): string {
   const text = printable(setText(set));
   const address = member.replace(/\/(32|128)$/, '');
-  return part.endsWith('ortSets')
-    ? `${address} is ${text}`
-    : `${part.split('.')[0]} ${address} is in ${text}`;
+  const [side] = part.split('.');
+  if (part.endsWith('ortSets')) return `${address} is ${text}`;
+  const end = side === 'source' ? path.from : path.to;
+  const pod = end.kind === 'pod' ? endpointName(end.endpoint) : undefined;
+  return pod === undefined ? `${side} ${address} is in ${text}` : `${side} ${pod} (${address}) is ${text}`;
 }
 
 function at(place: ReturnType<World['placeOf']>, { paint }: WhyFrame): string {

@@ -44,7 +44,7 @@ function summaryText(rows: readonly ChangeRow[]): string {
 
 export function diffText(rows: readonly ChangeRow[], paint: Paint): string {
   if (rows.length === 0) return `${summaryText(rows)}\n`;
-  const columns: readonly Column<ChangeRow>[] = [
+  const columns: readonly Column<ShownRow>[] = [
     {
       head: 'CHANGE',
       cell: row => row.change,
@@ -54,7 +54,7 @@ export function diffText(rows: readonly ChangeRow[], paint: Paint): string {
     { head: 'FROM', cell: row => names(row.from) },
     { head: 'TO', cell: row => names(row.to) },
   ];
-  return `${formatTable(rows, columns)}\n${summaryText(rows)}\n`;
+  return `${formatTable(shortened(rows), columns)}\n${summaryText(rows)}\n`;
 }
 
 /** A comment for a pull request (GitHub Flavored Markdown tables). */
@@ -62,7 +62,9 @@ export function diffMarkdown(rows: readonly ChangeRow[]): string {
   const title = '### Connectivity';
   if (rows.length === 0) return `${title}\n\n${summaryText(rows)}\n`;
   const code = (ends: readonly string[]) => names(ends.map(end => `\`${end.replace(/[`|]/g, '')}\``));
-  const lines = rows.map(row => `| ${row.change} | ${portText(row)} | ${code(row.from)} | ${code(row.to)} |`);
+  const lines = shortened(rows).map(
+    row => `| ${row.change} | ${portText(row)} | ${code(row.from)} | ${code(row.to)} |`,
+  );
   return [
     title,
     '',
@@ -75,8 +77,26 @@ export function diffMarkdown(rows: readonly ChangeRow[]): string {
   ].join('\n');
 }
 
-function portText(row: ChangeRow): string {
-  return `${formatDialled(row)}${row.family === undefined ? '' : ` IPv${row.family}`}`;
+/** A row as it is shown: it stands for all ports with the same ends. */
+interface ShownRow extends ChangeRow {
+  readonly ports: readonly number[];
+}
+
+/** One row for ports that the same ends gained or lost. */
+function shortened(rows: readonly ChangeRow[]): readonly ShownRow[] {
+  const byEnds = Map.groupBy(rows, ({ change, protocol, family, from, to }) =>
+    JSON.stringify([change, protocol, family, from, to]),
+  );
+  return [...byEnds.values()].flatMap(same => {
+    const [first] = same;
+    return first === undefined ? [] : [{ ...first, ports: same.map(({ port }) => port) }];
+  });
+}
+
+function portText(row: ShownRow): string {
+  const others = row.ports.slice(0, -1).map(port => `${port}, `);
+  const last = { ...row, port: row.ports.at(-1) ?? row.port };
+  return `${others.join('')}${formatDialled(last)}${row.family === undefined ? '' : ` IPv${row.family}`}`;
 }
 
 function names(ends: readonly string[]): string {
