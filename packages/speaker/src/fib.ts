@@ -83,9 +83,16 @@ export class Fib {
     this.sync();
   }
 
-  /** From now on the kernel's table stays as it is: the program ends, forwarding goes on. */
+  /** From now on the kernel's table stays as it is: the program ends, or is out of the network; forwarding goes on. */
   freeze(): void {
     this.#frozen = true;
+  }
+
+  /** Keeps the table again. What is in it now is of an earlier life: it stays until `settle`. */
+  thaw(): void {
+    this.#frozen = false;
+    this.#settled = false;
+    this.sync();
   }
 
   /** Compares with the kernel and puts right what differs. */

@@ -93,6 +93,7 @@ function status() {
   const { desired, fib } = program;
   const view = {
     ...{ desired, peers: program.peers(), routesLearned: fib.size, problems: problems(), timeOf },
+    unconfirmed: program.unconfirmed,
     ...{ now: performance.now(), witness: drops.lately(performance.now()) },
   };
   const now = nodeStatus(view, conditions, timeOf(performance.now()));

@@ -9,25 +9,22 @@ import {
 import { type Route, ROUTE_PROTOCOL_BGP } from '@muslin/dataplane';
 import type { NetlinkSocket, RouteDriver } from '@muslin/linux';
 import { formatIp, formatPrefix, type Ip } from '@muslin/net';
-import type { PeerKey } from './connections.ts';
 import { isAwaited, type Returners, STRANGERS_WAIT_MS } from './core/awaited-route.ts';
 import type { ClusterFacts } from './core/cluster-facts.ts';
 import type { DesiredPeer } from './core/desired-peer.ts';
-import {
-  type Advertisement,
-  type DesiredSpeaker,
-  desiredSpeaker,
-  podRoutes,
-} from './core/desired-speaker.ts';
+import { type DesiredSpeaker, desiredSpeaker, podRoutes } from './core/desired-speaker.ts';
 import { asksForInterfaces } from './core/export-policy.ts';
 import { peerIdOf } from './core/heard.ts';
 import { keepLastGood } from './core/last-good.ts';
 import type { PeerReport } from './core/peer-report.ts';
+import { peerReports } from './core/peer-reports.ts';
 import type { Problem } from './core/problem.ts';
 import { type Arrival, Convergence } from './convergence.ts';
 import { Fib } from './fib.ts';
 import { Links } from './links.ts';
+import { OwnRoutes } from './own-routes.ts';
 import { PeerBfd } from './peer-bfd.ts';
+import { peerKeys } from './peer-keys.ts';
 import { Routers } from './routers.ts';
 import { SharedSubnets } from './shared-subnets.ts';
 import { type ShellObserver, SpeakerShell, type Told } from './speaker-shell.ts';
@@ -63,7 +60,7 @@ export class SpeakerProgram {
   readonly #subnets: SharedSubnets;
   readonly #links: Links;
   readonly #convergence: Convergence;
-  readonly #told = new Map<string, Advertisement>();
+  readonly #ownRoutes = new OwnRoutes(outputs => this.#shell.perform(outputs));
   readonly #falls = new Map<string, number>();
   readonly #converged = new Set<string>();
   #desired: DesiredSpeaker | undefined;
@@ -74,6 +71,7 @@ export class SpeakerProgram {
   #idle: NodeJS.Timeout | undefined;
   #changedAt: number | undefined;
   #left = false;
+  #unconfirmed: number | undefined;
 
   constructor(options: ProgramOptions) {
     this.#options = options;
@@ -152,16 +150,7 @@ export class SpeakerProgram {
   }
 
   peers(): readonly PeerReport[] {
-    return (this.#shell.speaker?.peers() ?? []).map(view => {
-      const desired = this.#peers.get(view.id);
-      return {
-        ...view,
-        type: desired?.type ?? 'NodePeer',
-        asNumber: desired?.asNumber ?? 0,
-        held: desired?.held,
-        bfd: this.#bfd.states.get(view.id),
-      };
-    });
+    return peerReports(this.#shell.speaker?.peers() ?? [], this.#peers, this.#bfd.states);
   }
 
   /** Begins to follow the facts. Before this the kernel's routes are left alone. */
@@ -194,13 +183,15 @@ export class SpeakerProgram {
     }
     const before = this.#desired;
     this.#desired = desired;
+    if (desired.service === 'left') this.#fib.freeze();
+    else if (before?.service === 'left') this.#return();
     const identity = (d: DesiredSpeaker) => `${d.asNumber} ${formatIp(d.routerId)}`;
-    if (this.#shell.speaker === undefined || before === undefined || identity(before) !== identity(desired))
-      this.#renew(desired);
+    const returned = before?.service === 'left' && desired.service !== 'left';
+    if (before === undefined || identity(before) !== identity(desired) || returned) this.#renew(desired);
     const speaker = this.#shell.speaker as Speaker;
     const earlier = this.#peers;
     this.#peers = keepLastGood(desired.peers, earlier);
-    this.#shell.connections.setKeys(this.#keys());
+    this.#shell.connections.setKeys(peerKeys(this.#peers.values(), desired.ranges, this.#options.passwordOf));
     void this.#shell.connections.listeners.follow(desired.listen).then(() => this.#options.onChange());
     for (const id of earlier.keys())
       if (!this.#peers.has(id)) {
@@ -208,13 +199,36 @@ export class SpeakerProgram {
         this.#shell.perform(speaker.removePeer(id, undefined, performance.now()));
       }
     // Routes first: a new peer then hears of all of them at once.
-    this.#reviewRoutes(desired, speaker);
+    this.#ownRoutes.follow(desired.advertisements, speaker);
     this.#setPeers(speaker);
     this.#bfd.follow(this.#peers.values());
     this.#routers.follow(desired.unnumbered);
+    if (desired.service === 'left' && before?.service !== 'left') void this.#depart();
     this.#fib.sync();
     this.#changedAt = performance.now();
     this.#options.onChange();
+  }
+
+  /** How many peers did not confirm in time that this node left; undefined while it has not. */
+  get unconfirmed(): number | undefined {
+    return this.#unconfirmed;
+  }
+
+  /** The peers have been told; waits until they have read it. */
+  async #depart(): Promise<void> {
+    const silent = await this.#shell.connections.parted();
+    if (this.#desired?.service !== 'left') return;
+    this.#unconfirmed = silent;
+    this.#options.log('this node is out of the network, as its annotation muslin.dev/drain says');
+    this.#options.onChange();
+  }
+
+  /** Begins as after a restart: the kernel's routes stay until peers have told theirs (RFC 4724 §4.1). */
+  #return(): void {
+    this.#unconfirmed = undefined;
+    this.#restarting = true;
+    this.#converged.clear();
+    this.#fib.thaw();
   }
 
   /**
@@ -259,7 +273,7 @@ export class SpeakerProgram {
     this.#fib.freeze();
     this.#routers.stop();
     await Promise.all([connections.listeners.stop(), this.#bfd.stop()]);
-    this.#withdrawOthers(new Set(), speaker);
+    this.#ownRoutes.keepOnly(new Set(), speaker);
     this.#shell.perform(speaker.shutDown(text === undefined ? {} : { text }));
     timers.stop();
     const silent = await connections.parted();
@@ -272,21 +286,6 @@ export class SpeakerProgram {
   /** Whether it left the network. */
   get left(): boolean {
     return this.#left;
-  }
-
-  #keys(): readonly PeerKey[] {
-    const named = [...this.#peers.values()].map(({ config }) => ({
-      peer: config.remoteIp,
-      name: config.transport?.passwordKey,
-      auth: config.transport?.auth,
-    }));
-    const ranges = this.#desired?.ranges.map(({ cidr, passwordKey, auth }) => ({
-      ...{ peer: cidr, name: passwordKey, auth },
-    }));
-    return [...named, ...(ranges ?? [])].flatMap(({ peer, name, auth }) => {
-      const key = name === undefined ? undefined : this.#options.passwordOf(name);
-      return key === undefined ? [] : [{ peer, key, ...(auth && { auth }) }];
-    });
   }
 
   /** How a call is to be protected; a stranger from a listen range becomes a peer by it. */
@@ -333,7 +332,7 @@ export class SpeakerProgram {
     if (this.#shell.speaker !== undefined)
       this.#shell.perform(this.#shell.speaker.shutDown({ text: 'AS number or router ID changed' }));
     this.#peers = new Map();
-    this.#told.clear();
+    this.#ownRoutes.clear();
     this.#shell.timers.stop();
     const { journal } = this.#options;
     const options: SpeakerOptions = {
@@ -355,26 +354,8 @@ export class SpeakerProgram {
   #leaveRoutes(): void {
     const { facts, node } = this.#options;
     if (this.#shell.speaker === undefined || facts.nodes.has(node)) return;
-    this.#withdrawOthers(new Set(podRoutes(facts, node).map(formatPrefix)), this.#shell.speaker);
+    this.#ownRoutes.keepOnly(new Set(podRoutes(facts, node).map(formatPrefix)), this.#shell.speaker);
     this.#options.onChange();
-  }
-
-  #withdrawOthers(kept: ReadonlySet<string>, speaker: Speaker): void {
-    for (const [key, { prefix }] of this.#told)
-      if (!kept.has(key)) {
-        this.#told.delete(key);
-        this.#shell.perform(speaker.withdraw(prefix));
-      }
-  }
-
-  #reviewRoutes(desired: DesiredSpeaker, speaker: Speaker): void {
-    const wanted = new Map(desired.advertisements.map(route => [formatPrefix(route.prefix), route]));
-    this.#withdrawOthers(new Set(wanted.keys()), speaker);
-    for (const [key, route] of wanted) {
-      if (this.#told.get(key)?.localPref === route.localPref) continue;
-      this.#told.set(key, route);
-      this.#shell.perform(speaker.originate(route.prefix, { localPref: route.localPref }));
-    }
   }
 
   #take(told: Told): void {

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { RESOURCES } from '@muslin/kube';
+import { muslinctl as runMuslinctl } from '../../cli/test/test-context.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { end, eventually, must, Stage } from './stage.ts';
 
@@ -125,6 +126,39 @@ test('BIRD keeps our routes as last resort when we are gone for longer than our 
     expect(route('192.0.2.0/24', 'protocol', 'n2')).toContain('via 10.78.0.2');
     expect(route('192.0.2.0/24', 'protocol', 'n2')).not.toContain('(65535,6)');
   }, 30_000);
+});
+
+test('muslinctl takes a node out of the network and back: its peers are told why, its kernel keeps all, also over a restart', async () => {
+  const muslinctl = (...argv: string[]) =>
+    runMuslinctl(['bgp', ...argv, '--kubeconfig', stage.adminKubeconfig, '--timeout', '20']);
+  expect(await muslinctl('drain', 'n2')).toEqual({
+    ...{ code: 0, stderr: '', stdout: 'n2: its routes are second choice; sessions stay up\n' },
+  });
+  await eventually(() => expect(route('192.0.2.0/24', 'protocol', 'n2')).toContain('(65535,0)'));
+  const left = await muslinctl('leave', 'n2', '--message', 'new power supply', '--grace', '0');
+  expect(left).toMatchObject({ code: 0, stderr: '' });
+  expect(left.stdout).toContain('n2: its routes are withdrawn and its sessions are down\n');
+  expect(bird.ask('show', 'route')).not.toContain('via 10.78.0.2');
+  expect(stage.logOf('tor.log')).toContain('new power supply');
+  expect(stage.learned('n2')).toEqual([`203.0.113.0/24 via ${TOR}`]);
+  await end(second, 'SIGKILL');
+  second = stage.startSpeaker('n2');
+  await eventually(async () =>
+    expect(await stage.json('n2', '/v1/status')).toMatchObject({ service: 'Left' }),
+  );
+  expect(bird.ask('show', 'route')).not.toContain('via 10.78.0.2');
+  expect(stage.learned('n2')).toEqual([`203.0.113.0/24 via ${TOR}`]);
+  expect(await muslinctl('undrain', 'n2')).toMatchObject({ code: 0, stdout: 'n2: in service\n' });
+  await eventually(() => {
+    expect(route('192.0.2.0/24', 'protocol', 'n2')).toContain('via 10.78.0.2');
+    expect(route('192.0.2.0/24', 'protocol', 'n2')).not.toContain('(65535,0)');
+  }, 30_000);
+  expect(stage.learned('n2')).toEqual([`203.0.113.0/24 via ${TOR}`]);
+  expect(await muslinctl('drain', 'n9')).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: 'error: there is no node n9\n',
+  });
 });
 
 test('a node that leaves withdraws its routes and says why; the peers have it when it is done, its kernel keeps all', async () => {

@@ -1,8 +1,9 @@
 import { mustIp } from '@muslin/net';
 import { describe, expect, test } from 'vitest';
+import { desiredSpeaker } from '../src/core/desired-speaker.ts';
 import { type Heard, NOTHING_HEARD } from '../src/core/heard.ts';
 import { peersOf } from '../src/core/peers-of.ts';
-import { filter, node, object, peer, storeOf } from './facts.ts';
+import { claim, filter, node, object, peer, storeOf } from './facts.ts';
 
 const policy = (name: string, spec: object) => object('BGPPeerPolicy', name, spec);
 const n1 = node('n1', ['10.0.0.1'], { labels: { rack: 'a' } });
@@ -253,6 +254,19 @@ describe('peers that nobody named', () => {
       transport: { interface: 'eth0' },
     });
   });
+});
+
+test('a node that leaves has no route to tell, and its sessions are down with the words that it was given', () => {
+  const annotations = { 'muslin.dev/drain': 'leave', 'muslin.dev/drain-message': 'rack moves' };
+  const facts = storeOf([
+    { ...n1, metadata: { name: 'n1', annotations } as never },
+    tor,
+    claim('n1', '10.244.1.0/26'),
+  ]).facts;
+  const desired = desiredSpeaker(facts, 'n1');
+  expect(desired?.advertisements).toEqual([]);
+  const configs = [...(desired?.peers.values() ?? [])].map(({ config }) => config);
+  expect(configs).toMatchObject([{ enabled: false, shutdownText: 'rack moves' }]);
 });
 
 test('a node that is drained tells all its sessions that it is about to go', () => {

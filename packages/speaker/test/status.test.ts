@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { Convergence } from '../src/convergence.ts';
 import { calicoStatus, type NodeAnswerView, readQuestion } from '../src/core/calico-node-status.ts';
 import { desiredSpeaker } from '../src/core/desired-speaker.ts';
-import { nodeStatus, type SpeakerView } from '../src/core/node-status.ts';
+import { type NodeStatus, nodeStatus, type SpeakerView } from '../src/core/node-status.ts';
 import type { PeerReport } from '../src/core/peer-report.ts';
 import type { Problem } from '../src/core/problem.ts';
 import { metrics } from '../src/metrics.ts';
@@ -83,10 +83,33 @@ const down = (about: Partial<PeerReport>) => report('192.0.2.2', { state: 'Activ
 describe('BGPNodeStatus', () => {
   const view = (about: Partial<SpeakerView> = {}): SpeakerView => ({
     ...{ desired, peers: [report('192.0.2.1')], routesLearned: 7, problems: [], timeOf },
+    unconfirmed: undefined,
     ...{ now: 2000, witness: NO_WITNESS },
     ...about,
   });
   const now = '2026-01-02T03:04:05Z';
+
+  test('tells whether the node is in service, all peers know that it is drained, or it has left', () => {
+    const on = (drain: string | undefined, about: Partial<SpeakerView> = {}) => {
+      const annotations = drain === undefined ? {} : { 'muslin.dev/drain': drain };
+      const plain = node('n1', ['10.0.0.1']);
+      const facts = factsOf({ ...plain, metadata: { name: 'n1', annotations } as never });
+      const { service, unconfirmed } = nodeStatus(
+        view({ desired: desiredSpeaker(facts, 'n1'), ...about }),
+        [],
+        now,
+      ) as NodeStatus;
+      return [service, unconfirmed];
+    };
+    const behind = report('192.0.2.1');
+    const families = behind.families.map(family => ({ ...family, queued: 1 }));
+    expect(on(undefined)).toEqual(['InService', undefined]);
+    expect(on('perhaps')).toEqual(['InService', undefined]);
+    expect(on('true')).toEqual(['Drained', undefined]);
+    expect(on('true', { peers: [{ ...behind, families }] })).toEqual(['InService', undefined]);
+    expect(on('leave')).toEqual(['Leaving', undefined]);
+    expect(on('leave', { unconfirmed: 1 })).toEqual(['Left', 1]);
+  });
 
   test('tells sessions, how many are up, and that all is in effect', () => {
     const status = nodeStatus(view({ peers: [down({}), report('192.0.2.1')] }), [], now);

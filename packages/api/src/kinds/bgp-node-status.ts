@@ -44,6 +44,14 @@ const status = object(
     peers: list(peer, 'The sessions', { mapKeys: ['address'] }).optional(),
     peersEstablished: integer('How many sessions are up', { least: 0, format: 'int32' }).optional(),
     routesLearned: count('Routes learned by BGP that the kernel uses'),
+    service: choice(
+      ['InService', 'Drained', 'Leaving', 'Left'],
+      'What the peers were told of the node: as usual; that its routes are second choice (RFC 8326); nothing any more',
+    ).optional(),
+    unconfirmed: integer('When it left: peers that did not confirm in time', {
+      least: 0,
+      format: 'int32',
+    }).optional(),
     conditions: conditions('PeersConfigured: whether all that is written down about BGP is in effect here'),
     lastUpdated: at('When the node last wrote this'),
   },
@@ -66,6 +74,7 @@ export const bgpNodeStatus: Kind<typeof spec, typeof status> = {
     column('ASN', '.status.asNumber', 'AS number of the node', 'integer'),
     column('Established', '.status.peersEstablished', 'How many sessions are up', 'integer'),
     column('Routes', '.status.routesLearned', 'Routes learned by BGP', 'integer'),
+    column('Service', '.status.service', 'Whether it is in service, drained, or has left'),
     column(
       'Configured',
       ".status.conditions[?(@.type=='PeersConfigured')].status",

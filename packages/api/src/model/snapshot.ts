@@ -105,6 +105,8 @@ export interface NodeFacts {
   readonly routeReflectorClusterId: string | undefined;
   /** `muslin.dev/drain: "true"`: traffic is to leave the node. */
   readonly draining?: true;
+  /** `muslin.dev/drain: leave`: it is to be out of the network; what its peers are told is in `muslin.dev/drain-message`. */
+  readonly leaving?: { readonly message: string | undefined };
   /** Its ends of tunnels, as it told; absent parts: it has none (yet). */
   readonly tunnels?: NodeTunnels;
 }

@@ -24,7 +24,7 @@ export function readNode(object: unknown): Read<NodeFacts> {
     podCidrs,
     asNumber: readAsNumber(header),
     routeReflectorClusterId: header.annotations.get(`${PREFIX}RouteReflectorClusterID`) || undefined,
-    ...(isDraining(header) ? { draining: true } : {}),
+    ...readDrain(header),
     ...tunnelsOf(header),
   });
 }
@@ -76,11 +76,22 @@ function readAsNumber(header: Header): number | undefined {
 
 const DRAIN = 'muslin.dev/drain';
 
-function isDraining(header: Header): boolean {
+const MESSAGE = 'muslin.dev/drain-message';
+
+function readDrain(header: Header): Pick<NodeFacts, 'draining' | 'leaving'> {
   const text = header.annotations.get(DRAIN);
-  if (text !== undefined && text !== 'true' && text !== 'false')
-    annotation(header, DRAIN).unhonoured('must be "true" or "false"');
-  return text === 'true';
+  switch (text) {
+    case undefined:
+    case 'false':
+      return {};
+    case 'true':
+      return { draining: true };
+    case 'leave':
+      return { leaving: { message: header.annotations.get(MESSAGE) || undefined } };
+    default:
+      annotation(header, DRAIN).unhonoured('must be "true", "leave" or "false"');
+      return {};
+  }
 }
 
 /** An AS number in plain (`64512`) or dotted (`1.10`) writing (RFC 5396); 1 to 4294967295. */

@@ -43,7 +43,8 @@ export async function namesFor(
 /** Nodes, or the peers of this node. */
 async function namesOfBgp(ctx: Pick<Context, 'env'>, input: Input, verb: string): Promise<readonly string[]> {
   const local = ['bgp peer', 'bgp received', 'bgp advertised'].includes(verb);
-  if (!local && !['bgp peers', 'bgp doctor'].includes(verb)) return [];
+  const nodes = ['bgp peers', 'bgp doctor', 'bgp drain', 'bgp undrain', 'bgp leave'];
+  if (!local && !nodes.includes(verb)) return [];
   const [{ nodeReports, reportOfSocket }, { peersOfStatus }, { localSocket }] = await Promise.all([
     import('../bgp/node-reports.ts'),
     import('../bgp/node-status.ts'),

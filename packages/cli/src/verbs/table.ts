@@ -2,6 +2,7 @@ import type { Verb } from '../verb.ts';
 import { apply } from './apply.ts';
 import { bgpAdvertised } from './bgp-advertised.ts';
 import { bgpDoctor } from './bgp-doctor.ts';
+import { bgpDrain, bgpLeave, bgpUndrain } from './bgp-drain.ts';
 import { bgpDump } from './bgp-dump.ts';
 import { bgpExplain } from './bgp-explain.ts';
 import { bgpPeer } from './bgp-peer.ts';
@@ -45,6 +46,7 @@ export const VERBS: readonly Verb[] = [
   ...[get],
   ...[doctor, nodeStatus, nodeDiags, nodeCheckSystem, nodeRun, clusterDiags],
   ...[bgpPeers, bgpPeer, bgpRoutes, bgpReceived, bgpAdvertised, bgpExplain, bgpDoctor, bgpDump, bgpReplay],
+  ...[bgpDrain, bgpUndrain, bgpLeave],
   ...[ipamShow, ipamWhy, ipamHistory, ipamCheck, ipamRelease, ipamSplit, ipamConfigure],
   ...[create, apply, replace, remove, patch, label],
   ...[migratePlan, migrateApply, migrateFinish, migrateBack],

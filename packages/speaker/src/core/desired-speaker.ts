@@ -28,6 +28,8 @@ export interface DesiredSpeaker {
   readonly asNumber: number;
   readonly routerId: Ip4;
   readonly listen: ListenAt;
+  /** What the node is to be for others. */
+  readonly service: 'in' | 'drained' | 'left';
   /** By id. */
   readonly peers: ReadonlyMap<string, DesiredPeer>;
   /** Where peers may call from that nobody named; the narrowest first. */
@@ -59,10 +61,12 @@ export function desiredSpeaker(
   const first = node?.ips[0];
   if (node === undefined || first === undefined) return undefined;
   const configuration = configurationOf(facts, nodeName);
-  const { peers, ranges, problems } = peersOf(facts, nodeName, heard);
+  const { peers: sessions, ranges, problems } = peersOf(facts, nodeName, heard);
+  const peers = node.leaving === undefined ? sessions : closed(sessions, node.leaving.message);
   const priority = { 4: configuration.ipv4NormalRoutePriority, 6: configuration.ipv6NormalRoutePriority };
   const advertisements = new Map<string, Advertisement>();
-  for (const prefix of [...podRoutes(facts, nodeName), ...serviceRoutes(facts, nodeName)])
+  const told = node.leaving === undefined;
+  for (const prefix of told ? [...podRoutes(facts, nodeName), ...serviceRoutes(facts, nodeName)] : [])
     advertisements.set(formatPrefix(prefix), { prefix, localPref: localPrefOf(priority[prefix.ip.family]) });
   return {
     asNumber: asNumberOf(facts, node),
@@ -71,6 +75,7 @@ export function desiredSpeaker(
       ips: configuration.bindMode === 'NodeIP' ? node.ips : EVERYWHERE,
       port: configuration.listenPort,
     },
+    service: node.leaving !== undefined ? 'left' : node.draining ? 'drained' : 'in',
     peers,
     ranges,
     unnumbered: policiesFor(facts, node).flatMap(({ interfaces }) =>
@@ -87,6 +92,19 @@ export function desiredSpeaker(
     passwords: passwordsFor(facts, nodeName),
     problems,
   };
+}
+
+/** Sessions of a node that is to be out of the network: down, and the peers know why (RFC 9003). */
+function closed(
+  peers: ReadonlyMap<string, DesiredPeer>,
+  message: string | undefined,
+): ReadonlyMap<string, DesiredPeer> {
+  const text = message === undefined ? {} : { shutdownText: message };
+  const close = ({ config, ...peer }: DesiredPeer) => ({
+    ...peer,
+    config: { ...config, enabled: false, ...text },
+  });
+  return new Map([...peers].map(([id, peer]) => [id, close(peer)]));
 }
 
 /** Routes of VXLAN are the agent's, and nothing sends by IP in IP, so both words that speak of no encapsulation leave all pools to BGP. */

@@ -14,6 +14,8 @@ export interface SpeakerView {
   readonly desired: DesiredSpeaker | undefined;
   readonly peers: readonly PeerReport[];
   readonly routesLearned: number;
+  /** Since the node left: how many peers did not confirm in time. */
+  readonly unconfirmed: number | undefined;
   readonly problems: readonly Problem[];
   /** When it is, on the speaker's clock, in milliseconds. */
   readonly now: number;
@@ -30,8 +32,27 @@ export function nodeStatus(view: SpeakerView, before: readonly Condition[], now:
     peers: [...peers].sort((a, b) => (a.id < b.id ? -1 : 1)).map(peer => peerStatus(peer, view)),
     peersEstablished: peers.filter(peer => peer.state === 'Established').length,
     routesLearned: view.routesLearned,
+    ...service(view),
     conditions: [condition(problems, before, now)],
   } satisfies NodeStatus;
+}
+
+/** A node is drained when all peers that are up have been told. */
+function service({ desired, peers, unconfirmed }: SpeakerView): Pick<NodeStatus, 'service' | 'unconfirmed'> {
+  switch (desired?.service) {
+    case undefined:
+      return {};
+    case 'left':
+      return unconfirmed === undefined ? { service: 'Leaving' } : { service: 'Left', unconfirmed };
+    case 'drained':
+      return { service: peers.every(isTold) ? 'Drained' : 'InService' };
+    case 'in':
+      return { service: 'InService' };
+  }
+}
+
+function isTold({ state, families }: PeerReport): boolean {
+  return state !== 'Established' || families.every(({ queued }) => queued === 0);
 }
 
 function peerStatus(peer: PeerReport, { timeOf, now, witness }: SpeakerView) {

@@ -1,0 +1,21 @@
+import type { PeerView } from '@muslin/bgp';
+import type { DesiredPeer } from './desired-peer.ts';
+import type { PeerReport } from './peer-report.ts';
+
+/** Sessions as the speaker sees them, with where they come from and what BFD says. */
+export function peerReports(
+  views: readonly PeerView[],
+  wanted: ReadonlyMap<string, DesiredPeer>,
+  bfd: ReadonlyMap<string, PeerReport['bfd']>,
+): readonly PeerReport[] {
+  return views.map(view => {
+    const desired = wanted.get(view.id);
+    return {
+      ...view,
+      type: desired?.type ?? 'NodePeer',
+      asNumber: desired?.asNumber ?? 0,
+      held: desired?.held,
+      bfd: bfd.get(view.id),
+    };
+  });
+}
