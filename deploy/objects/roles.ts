@@ -41,6 +41,7 @@ const SEEN_BY_NODES: readonly Grant[] = [
       'ipamblocks',
       'ipreservations',
       'felixconfigurations',
+      'bgpconfigurations',
     ],
     verbs: WATCH,
   },

@@ -126,6 +126,7 @@ export class NodeProof {
         rulesets: this.#configs.map(config => compile(state, config)),
         configs: this.#configs,
         routes: [],
+        aloneOn: new Set<string>(),
       },
       backEnd,
     );

@@ -10,6 +10,7 @@ import {
   openRouteSocket,
   serveStatus,
   watchNft,
+  WireguardKernel,
 } from '@muslin/linux';
 import type { Family, Prefix } from '@muslin/net';
 import type { Logger } from 'pino';
@@ -18,11 +19,13 @@ import { nodeInterfaces, sourceOf } from './address/node-interfaces.ts';
 import { answerTo, serveCni } from './cni/cni-server.ts';
 import { DelQueue } from './cni/del-queue.ts';
 import { AgentCore } from './core/agent-core.ts';
+import { advertisedServices } from './core/advertised-services.ts';
 import { ownBlocks } from './core/own-blocks.ts';
 import { EnforcedSince } from './enforced-since.ts';
 import { ClusterSource } from './fanout/cluster-source.ts';
 import { streamOf } from './fanout/fanout-options.ts';
-import { felixSettings } from './felix-settings.ts';
+import { felixSettings, rulesIn } from './felix-settings.ts';
+import { felixFor } from './felix-spec.ts';
 import { FlowLog } from './flows/flow-log.ts';
 import { deniedLabels } from './flows/denied-labels.ts';
 import { AddressLedger } from './ipam/address-ledger.ts';
@@ -38,7 +41,7 @@ import { Kernel } from './kernel/kernel.ts';
 import { watchNodeRules } from './kernel/node-rules-sight.ts';
 import { RuleProof } from './kernel/rule-proof.ts';
 import { LinkRemover } from './kernel/link-remover.ts';
-import { countConnections, pickUpNothing, prepareNode } from './kernel/node-settings.ts';
+import { countConnections, forwardPackets, pickUpNothing, prepareNode } from './kernel/node-settings.ts';
 import { secondLook } from './kernel/second-look.ts';
 import { whenCalm } from './kernel/when-calm.ts';
 import { agentMetrics } from './metrics.ts';
@@ -49,8 +52,9 @@ import { PodCache } from './pod/pod-cache.ts';
 import { PodNetwork } from './pod/pod-network.ts';
 import { SandboxStore } from './pod/sandbox-store.ts';
 import { mtuStatus, sizedLinks } from './tunnel/mtu.ts';
-import { nodePrefixes } from './tunnel/node-prefixes.ts';
+import { nodePrefixes, workloadPrefixes } from './tunnel/node-prefixes.ts';
 import { TunnelAddresses } from './tunnel/tunnel-addresses.ts';
+import { WireguardKeeper } from './tunnel/wireguard-keeper.ts';
 import { TunnelKeeper } from './tunnel/tunnel-keeper.ts';
 import { tunnelSettings } from './tunnel/tunnel-settings.ts';
 
@@ -83,10 +87,13 @@ const LINKS_MS = 2_000;
 export async function startAgent(options: AgentOptions, client: KubeClient, log: Logger): Promise<Agent> {
   mkdirSync(options.runDir, { recursive: true, mode: 0o755 });
   const families: readonly Family[] = existsSync('/proc/sys/net/ipv6') ? [4, 6] : [4];
-  prepareNode(families, log);
+  prepareNode(log);
   let seen = await seeNodeRules();
   const felix = new Map<string, AnyObject>();
-  let settings = felixSettings([], options.node);
+  const bgp = new Map<string, AnyObject>();
+  let word = felixFor([], options.node, undefined);
+  let settings = felixSettings(word);
+  let overlaySettings = tunnelSettings(word);
   let choice = chooseBackEnd(options, settings, seen);
   const door = openKernel({ backend: seen.iptables.backend, timeoutMs: TOOL_MS });
   if (!door.ok) throw new Error(door.fault.message);
@@ -122,8 +129,18 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   let lastFault = 'nothing was enforced yet';
   let trouble: string | undefined;
   const established = () => settings.established ?? options.established;
+  const heed = () => {
+    word = felixFor(felix.values(), options.node, core.snapshot.nodes.get(options.node)?.labels);
+    settings = felixSettings(word);
+    overlaySettings = tunnelSettings(word);
+    log.level = settings.logLevel;
+    const { routeSources: sources, removeExternalRoutes: alone } = settings;
+    core.tell({ type: 'settings', rules: rulesIn(settings), routes: { sources, alone } });
+    if (!enforcer.started) return;
+    if (settings.ipForwarding) forwardPackets(families, log);
+    configure();
+  };
   const configure = () => {
-    settings = felixSettings(felix.values(), options.node);
     const next = chooseBackEnd(options, settings, seen);
     if (next.backEnd !== choice.backEnd || !enforcer.started)
       log.info(next, enforcer.started ? 'rules move to another back end' : 'back end chosen');
@@ -275,14 +292,20 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     sourceOf: (destination, family) => sourceOf(netlink, destination, family),
     log,
   });
-  let overlaySettings = tunnelSettings([], options.node);
+  const wireguard = WireguardKernel.open();
+  if (!wireguard.ok) throw new Error(wireguard.fault.message);
   const tunnels = TunnelKeeper.open({
     node: options.node,
     netlink,
     snapshot: () => core.snapshot,
-    prefixes: () => nodePrefixes(blocks.values()),
+    prefixes: () =>
+      settings.routeSource === 'WorkloadIPs'
+        ? workloadPrefixes(core.snapshot)
+        : nodePrefixes(blocks.values()),
     settings: () => overlaySettings,
     links: () => sizedLinks(netlink),
+    mtuPattern: () => settings.mtuPattern,
+    wireguard: new WireguardKeeper({ client, node: options.node, kernel: wireguard.value, log }),
     addresses: new TunnelAddresses({
       client,
       node: options.node,
@@ -290,10 +313,10 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       config: () => ipamConfig,
       reservations: () => [...reservations.values()].flat(),
     }),
-    onOverlay: ({ routes, peers, devices }, touched) => {
+    onOverlay: ({ routes, peers, ipipPeers, devices }, touched) => {
       const vxlan = devices.some(device => device.kind === 'vxlan');
       const { vxlanPort } = overlaySettings;
-      core.tell({ type: 'tunnels', routes, vxlanPort, peers: vxlan ? peers : undefined });
+      core.tell({ type: 'tunnels', routes, vxlanPort, peers: vxlan ? peers : undefined, ipipPeers });
       if (!enforcer.started) return;
       if (touched) enforcer.lookAgain();
       else enforcer.poke();
@@ -363,8 +386,14 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
         case 'FelixConfiguration':
           if (gone) felix.delete(name);
           else felix.set(name, object);
-          if (enforcer.started) configure();
-          overlaySettings = tunnelSettings(felix.values(), options.node);
+          // Its failsafe ports are facts like others.
+          core.tell(gone ? { type: 'gone', object } : { type: 'object', object });
+          heed();
+          break;
+        case 'BGPConfiguration':
+          if (gone) bgp.delete(name);
+          else bgp.set(name, object);
+          core.tell({ type: 'services', cidrs: advertisedServices(bgp, options.node) });
           break;
         case 'IPReservation':
           if (gone) reservations.delete(name);
@@ -378,9 +407,12 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
             else namespaces.set(name, object);
           }
           core.tell(gone ? { type: 'gone', object } : { type: 'object', object });
+          // Its labels decide which FelixConfigurations concern it.
+          if (kind === 'Node' && name === options.node && felix.size > 0) heed();
       }
       if (kind === 'Node' && name === options.node) address.poke();
-      if (OVERLAY_KINDS.has(kind)) keeper.poke();
+      const routed = kind === 'Pod' && settings.routeSource === 'WorkloadIPs';
+      if (routed || OVERLAY_KINDS.has(kind)) keeper.poke();
     },
   });
   const look = secondLook(() => enforcer.lookAgain());
@@ -390,6 +422,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   source.start();
   void source.whenSynced().then(() => {
     log.info({ source: source.source }, 'the view of the cluster is complete: enforcing');
+    heed();
+    if (settings.ipForwarding) forwardPackets(families, log);
     configure();
     // Its routes are wanted from the first round on, or that would take them away.
     keeper.start();
@@ -453,6 +487,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       links.close();
       tracker.value.close();
       await kernel.close();
+      wireguard.value.close();
       netlink.close();
     },
   };

@@ -1,37 +1,82 @@
-import type { AnyObject } from '@muslin/kube';
+import { type Family, type Ip, parseIp } from '@muslin/net';
+import type { RuleSettings } from './core/node-rules.ts';
+import { type FelixWord, wordOf } from './felix-spec.ts';
 
-/** What FelixConfigurations ask of this node, as far as it can be changed while it runs. */
-export interface FelixSettings {
+/** Where rules go; absent: the agent's own choice holds. */
+export interface BackEndWish {
   readonly nftables?: 'enabled' | 'disabled';
   readonly iptables?: 'nft' | 'legacy';
+}
+
+/** What FelixConfigurations ask of this node besides tunnels; absent: nothing, so the agent's own choice holds. */
+export interface FelixSettings extends BackEndWish {
   readonly established?: 'cut' | 'keep';
+  readonly serviceLoopPrevention: 'Drop' | 'Reject' | 'Disabled';
+  readonly endpointToHostAction: 'Accept' | 'Drop' | 'Return';
+  readonly allowIpipFromPods: boolean;
+  readonly allowVxlanFromPods: boolean;
+  readonly logPrefix?: string;
+  /** An interface, or how several begin. */
+  readonly natOutgoingInterface?: { readonly name: string; readonly wildcard: boolean };
+  /** Whether natOutgoing leaves packets to nodes alone. */
+  readonly natExcludesNodes: boolean;
+  readonly ipForwarding: boolean;
+  readonly mtuPattern?: RegExp;
+  readonly routeSource: 'WorkloadIPs' | 'CalicoIPAM';
+  readonly routeSources: Partial<Readonly<Record<Family, Ip>>>;
+  readonly removeExternalRoutes: boolean;
+  /** As pino calls it. */
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+}
+
+/** The part that rules are made from. */
+export function rulesIn(settings: FelixSettings): RuleSettings {
+  const { endpointToHostAction, serviceLoopPrevention, natExcludesNodes, logPrefix } = settings;
+  const { allowIpipFromPods, allowVxlanFromPods, natOutgoingInterface } = settings;
+  return {
+    ...{
+      endpointToHostAction,
+      serviceLoopPrevention,
+      allowIpipFromPods,
+      allowVxlanFromPods,
+      natExcludesNodes,
+    },
+    ...(logPrefix === undefined ? {} : { logPrefix }),
+    ...(natOutgoingInterface === undefined ? {} : { natOutgoingInterface }),
+  };
 }
 
 /** Calico has no field for it: `muslin.dev/established: keep` on a FelixConfiguration. */
 export const ESTABLISHED_ANNOTATION = 'muslin.dev/established';
 
-/**
- * Joins `default` with `node.<name>`, whose fields win. `Auto`, which the API server fills in, is no wish, and
- * neither is a value that nobody knows.
- */
-export function felixSettings(configurations: Iterable<AnyObject>, node: string): FelixSettings {
-  const byName = new Map([...configurations].map(object => [object.metadata.name, object]));
-  const found = ['default', `node.${node}`].map(name => settingsOf(byName.get(name)));
-  return Object.assign({}, ...found) as FelixSettings;
-}
-
-function settingsOf(object: AnyObject | undefined): FelixSettings {
-  if (object === undefined) return {};
-  const { nftablesMode, iptablesBackend } = (object['spec'] ?? {}) as {
-    readonly [field: string]: unknown;
-  };
-  const nftables = MODES.get(nftablesMode);
-  const iptables = BACKENDS.get(iptablesBackend);
-  const established = object.metadata.annotations?.[ESTABLISHED_ANNOTATION]?.toLowerCase();
+/** Reads what concerns this node. `Auto`, which the API server fills in, is no wish, nor is a value that nobody knows. */
+export function felixSettings({ spec, annotations }: FelixWord): FelixSettings {
+  const nftables = MODES.get(spec['nftablesMode']);
+  const iptables = BACKENDS.get(wordOf(spec['iptablesBackend'], ['NFT', 'Legacy']));
+  const established = annotations[ESTABLISHED_ANNOTATION]?.toLowerCase();
+  const logPrefix = spec['logPrefix'];
+  const natOutgoingInterface = interfaceOf(spec['iptablesNATOutgoingInterfaceFilter']);
+  const mtuPattern = patternOf(spec['mtuIfacePattern']);
   return {
     ...(nftables === undefined ? {} : { nftables }),
     ...(iptables === undefined ? {} : { iptables }),
     ...(established === 'cut' || established === 'keep' ? { established } : {}),
+    serviceLoopPrevention: wordOf(spec['serviceLoopPrevention'], ['Reject', 'Disabled']) ?? 'Drop',
+    endpointToHostAction: wordOf(spec['defaultEndpointToHostAction'], ['Drop', 'Return']) ?? 'Accept',
+    allowIpipFromPods: spec['allowIPIPPacketsFromWorkloads'] === true,
+    allowVxlanFromPods: spec['allowVXLANPacketsFromWorkloads'] === true,
+    ...(typeof logPrefix === 'string' && logPrefix !== '' ? { logPrefix } : {}),
+    ...(natOutgoingInterface === undefined ? {} : { natOutgoingInterface }),
+    natExcludesNodes: spec['natOutgoingExclusions'] === 'IPPoolsAndHostIPs',
+    ipForwarding: spec['ipForwarding'] !== 'Disabled',
+    ...(mtuPattern === undefined ? {} : { mtuPattern }),
+    routeSource: wordOf(spec['routeSource'], ['WorkloadIPs']) ?? 'CalicoIPAM',
+    routeSources: {
+      ...addressOf(spec['deviceRouteSourceAddress'], 4),
+      ...addressOf(spec['deviceRouteSourceAddressIPv6'], 6),
+    },
+    removeExternalRoutes: spec['removeExternalRoutes'] === true,
+    logLevel: LEVELS.get(String(spec['logSeverityScreen']).toLowerCase()) ?? 'info',
   };
 }
 
@@ -43,3 +88,30 @@ const BACKENDS = new Map<unknown, 'nft' | 'legacy'>([
   ['NFT', 'nft'],
   ['Legacy', 'legacy'],
 ]);
+const LEVELS = new Map<string, FelixSettings['logLevel']>([
+  ['trace', 'trace'],
+  ['debug', 'debug'],
+  ['warning', 'warn'],
+  ['error', 'error'],
+  ['fatal', 'fatal'],
+]);
+
+/** IFNAMSIZ leaves 15 letters; iptables' `+` at the end stands for any. */
+function interfaceOf(value: unknown): FelixSettings['natOutgoingInterface'] {
+  const [, name, plus] = /^([A-Za-z0-9_.-]{1,15})(\+?)$/.exec(typeof value === 'string' ? value : '') ?? [];
+  return name === undefined ? undefined : { name, wildcard: plus === '+' };
+}
+
+function patternOf(value: unknown): RegExp | undefined {
+  if (typeof value !== 'string' || value === '' || value.length > 512) return undefined;
+  try {
+    return new RegExp(value);
+  } catch {
+    return undefined;
+  }
+}
+
+function addressOf(value: unknown, family: Family): Partial<Readonly<Record<Family, Ip>>> {
+  const ip = parseIp(typeof value === 'string' ? value : '');
+  return ip.ok && ip.value.family === family ? { [family]: ip.value } : {};
+}

@@ -1,6 +1,7 @@
 import type { AnyObject } from '@muslin/kube';
 import { expect, test } from 'vitest';
 import { felixSettings } from '../src/felix-settings.ts';
+import { felixFor } from '../src/felix-spec.ts';
 import { chooseBackEnd, type NodeRules } from '../src/kernel/choose-back-end.ts';
 import { NodeRulesSight } from '../src/kernel/node-rules-sight.ts';
 
@@ -10,6 +11,11 @@ const felix = (name: string, spec: object, annotations: Record<string, string> =
   metadata: { name, annotations },
   spec,
 });
+
+const wishes = (configurations: readonly AnyObject[], node: string, labels = new Map<string, string>()) => {
+  const { nftables, iptables, established } = felixSettings(felixFor(configurations, node, labels));
+  return { nftables, iptables, established };
+};
 
 test('a node’s own FelixConfiguration wins over default; Auto is no wish', () => {
   const all = [
@@ -22,14 +28,14 @@ test('a node’s own FelixConfiguration wins over default; Auto is no wish', () 
     felix('node.n2', { nftablesMode: 'Disabled' }, { 'muslin.dev/established': 'cut' }),
     felix('elsewhere', { nftablesMode: 'Disabled' }),
   ];
-  expect(felixSettings(all, 'n1')).toEqual({ nftables: 'enabled', iptables: 'legacy', established: 'keep' });
-  expect(felixSettings(all, 'n2')).toEqual({ nftables: 'disabled', iptables: 'nft', established: 'cut' });
-  expect(felixSettings(all.toReversed(), 'n3')).toEqual({
+  expect(wishes(all, 'n1')).toEqual({ nftables: 'enabled', iptables: 'legacy', established: 'keep' });
+  expect(wishes(all, 'n2')).toEqual({ nftables: 'disabled', iptables: 'nft', established: 'cut' });
+  expect(wishes(all.toReversed(), 'n3')).toEqual({
     nftables: 'enabled',
     iptables: 'nft',
     established: 'keep',
   });
-  expect(felixSettings([felix('default', { nftablesMode: 'yes' })], 'n1')).toEqual({});
+  expect(wishes([felix('default', { nftablesMode: 'yes' })], 'n1')).toEqual({});
 });
 
 const PROXY: NodeRules = {

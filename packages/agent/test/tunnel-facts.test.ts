@@ -3,23 +3,24 @@ import { emptyBlock, blockToSpec } from '@muslin/ipam';
 import type { AnyObject } from '@muslin/kube';
 import { formatPrefix, mustPrefix } from '@muslin/net';
 import { expect, test } from 'vitest';
+import { felixFor } from '../src/felix-spec.ts';
 import { nodePrefixes } from '../src/tunnel/node-prefixes.ts';
 import { tunnelSettings } from '../src/tunnel/tunnel-settings.ts';
 
 const felix = (name: string, spec: object) => ({ metadata: { name }, spec }) as unknown as AnyObject;
 
 test('a node’s own FelixConfiguration wins over default, and what makes no sense is as if it were not there', () => {
-  expect(tunnelSettings([], 'n1')).toEqual(TUNNEL_DEFAULTS);
+  expect(tunnelSettings(felixFor([], 'n1', undefined))).toEqual(TUNNEL_DEFAULTS);
   const configurations = [
     felix('default', { vxlanVNI: 5, vxlanPort: 8472, vxlanEnabled: true, vxlanMTU: 1400, ipipMTU: 0 }),
     felix('node.n1', { vxlanVNI: 6, vxlanPort: 70_000, wireguardEnabled: true, wireguardListeningPort: 7 }),
     felix('node.n2', { vxlanEnabled: false }),
   ];
-  expect(tunnelSettings(configurations, 'n1')).toMatchObject({
+  expect(tunnelSettings(felixFor(configurations, 'n1', undefined))).toMatchObject({
     ...{ vni: 6, vxlanPort: 4789, vxlan: true, ipip: undefined, mtu: { vxlan4: 1400 } },
     wireguard: { enabled: { 4: true, 6: false }, port: { 4: 7, 6: 51_821 } },
   });
-  expect(tunnelSettings(configurations, 'n2').vxlan).toBe(false);
+  expect(tunnelSettings(felixFor(configurations, 'n2', undefined)).vxlan).toBe(false);
 });
 
 test('a node has its blocks, and the addresses that it borrowed from others’', () => {

@@ -46,7 +46,7 @@ export {
 } from './normalise/snapshot-store.ts';
 export { BUILT_IN_TIERS } from './normalise/tier.ts';
 export { type Crd, crdOf, schemaOf } from './crd/crd.ts';
-export { pageName, referenceIndex, referencePage } from './crd/reference-page.ts';
+export { felixSupportPage, pageName, referenceIndex, referencePage } from './crd/reference-page.ts';
 export { type SchemaNode, structuralOf } from './crd/structural.ts';
 export { writeYaml } from './crd/yaml.ts';
 export { bgpConfiguration } from './kinds/bgp-configuration.ts';

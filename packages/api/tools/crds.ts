@@ -7,7 +7,16 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { crdOf, KINDS, type Kind, pageName, referenceIndex, referencePage, writeYaml } from '@muslin/api';
+import {
+  crdOf,
+  felixSupportPage,
+  KINDS,
+  type Kind,
+  pageName,
+  referenceIndex,
+  referencePage,
+  writeYaml,
+} from '@muslin/api';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -20,6 +29,7 @@ const wanted = new Map<string, string>([
   ),
   ...KINDS.map(kind => [`docs/reference/${pageName(kind)}`, referencePage(kind)] as const),
   ['docs/reference/README.md', referenceIndex(KINDS)],
+  ['docs/reference/felixconfiguration-support.md', felixSupportPage()],
 ]);
 
 function present(folder: string, suffix: string): readonly string[] {

@@ -143,6 +143,12 @@ export {
 } from './tunnels/tunnel-settings.ts';
 export { vtepMac } from './tunnels/vtep-mac.ts';
 export {
+  type ActualWireguard,
+  planWireguard,
+  type WireguardOp,
+  type WireguardRule,
+} from './tunnels/plan-wireguard.ts';
+export {
   planPeers,
   WIREGUARD_MARK,
   WIREGUARD_TABLES,

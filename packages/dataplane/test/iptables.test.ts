@@ -82,6 +82,8 @@ describe('rules as iptables reads them', () => {
     [{ kind: 'dnat', ip: mustIp('10.0.0.1'), port: 80 }, '-j DNAT --to-destination 10.0.0.1:80'],
     [{ kind: 'dnat', ip: mustIp('fd00::1'), port: 80 }, '-j DNAT --to-destination [fd00::1]:80'],
     [{ kind: 'notrack' }, '-j CT --notrack'],
+    [{ kind: 'reject', family: 4 }, '-j REJECT --reject-with icmp-port-unreachable'],
+    [{ kind: 'reject', family: 6 }, '-j REJECT --reject-with icmp6-port-unreachable'],
     [{ kind: 'log', prefix: 'a "b" ' }, '-j LOG --log-prefix "a _b_ "'],
     [{ kind: 'nflog', group: 7, prefix: 'D|x' }, '-j NFLOG --nflog-group 7 --nflog-prefix "D_x"'],
   ])('%j is %s', (action, expected) => {

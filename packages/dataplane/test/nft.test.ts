@@ -82,6 +82,8 @@ describe('rules as nft reads them', () => {
       'meta mark set meta mark & 0xcfffffff | 0x10000000',
     ],
     [{ kind: 'masquerade' }, 'masquerade fully-random'],
+    [{ kind: 'reject', family: 4 }, 'reject with icmp port-unreachable'],
+    [{ kind: 'reject', family: 6 }, 'reject with icmpv6 port-unreachable'],
     [{ kind: 'dnat', ip: mustIp('10.0.0.1'), port: 80 }, 'dnat to 10.0.0.1:80'],
     [{ kind: 'dnat', ip: mustIp('fd00::1'), port: 80 }, 'dnat to [fd00::1]:80'],
     [{ kind: 'log', prefix: 'a "b" ' }, 'log prefix "a _b_ "'],

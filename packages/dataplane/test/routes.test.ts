@@ -76,6 +76,20 @@ describe('planRoutes', () => {
       '10.0.0.1/32 (table 254, metric 0) is held by a route of protocol 4; remove that route or change its metric',
     );
   });
+  it('removes routes of others by interfaces where nobody else may have any, but the kernel’s own', () => {
+    const route = (text: string, interfaceName: string, protocol: number): Route => ({
+      ...workloadRoute(mustIp('10.0.0.1'), interfaceName),
+      ...{ destination: mustPrefix(text), protocol },
+    });
+    const there = [
+      route('10.1.0.0/24', 'msl1', 3),
+      route('10.2.0.0/24', 'msl1', 2),
+      route('10.3.0.0/24', 'eth0', 3),
+    ];
+    const remove = (alone?: ReadonlySet<string>) => planRoutes([], there, OWNER, alone).remove;
+    expect(remove(new Set(['msl1']))).toEqual([there[0]]);
+    expect(remove()).toEqual([]);
+  });
   it('leads from any routes to any others', () => {
     const route = fc
       .record({

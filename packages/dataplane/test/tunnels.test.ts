@@ -113,14 +113,47 @@ describe('an overlay', () => {
     ]);
   });
 
-  it('leaves routes of IP in IP to BGP, and stands as tunl0 with the node’s own address', () => {
+  it('sends through tunl0 with the node’s own address, or leaves routes of IP in IP to BGP if told to', () => {
     const pools = [pool('10.0.0.0/16', { ipipMode: 'CrossSubnet' })];
     const { devices, routes, choices } = overlayOf(world({ pools }));
     expect(devices).toEqual([
       { kind: 'ipip', name: 'tunl0', mtu: 1480, addresses: [mustIp('10.0.1.1')], up: true },
     ]);
-    expect(routes).toEqual([]);
+    expect(routes.map(routeText)).toEqual([
+      'unicast 10.0.2.0/24 via 192.0.2.2 dev eth0 table 254 proto 109 scope universe metric 256',
+      'unicast 10.0.3.0/24 via 192.0.2.3 dev eth0 table 254 proto 109 scope universe metric 256',
+    ]);
     expect(choices.map(choice => choice.by)).toEqual(['direct', 'direct']);
+    const always = overlayOf(world({ pools: [pool('10.0.0.0/16', { ipipMode: 'Always' })] }));
+    expect(always.routes.map(routeText)).toEqual([
+      'unicast 10.0.2.0/24 via 192.0.2.2 dev tunl0 onlink table 254 proto 109 scope universe metric 256',
+      'unicast 10.0.3.0/24 via 192.0.2.3 dev tunl0 onlink table 254 proto 109 scope universe metric 256',
+    ]);
+    expect(always.ipipPeers?.map(formatIp)).toEqual(['192.0.2.2', '192.0.2.3']);
+    const settings = { ...TUNNEL_DEFAULTS, programs: { ipip: false, direct: false } };
+    expect(overlayOf(world({ pools, settings })).routes).toEqual([]);
+  });
+
+  it('has no route through tunl0 while this node has no address for it', () => {
+    const nodes = new Map(world().nodes);
+    nodes.set('n1', node(1, { tunnels: {} }));
+    const { routes, missing, ipipPeers } = overlayOf(
+      world({ nodes, pools: [pool('10.0.0.0/16', { ipipMode: 'Always' })] }),
+    );
+    expect({ routes, missing, ipipPeers }).toEqual({
+      ...{ routes: [], ipipPeers: undefined },
+      missing: ['node n1 has no IP in IP address yet'],
+    });
+  });
+
+  it('goes straight to neighbours of plain pools where programClusterRoutes asks for it', () => {
+    const pools = [pool('10.0.0.0/16', {})];
+    expect(overlayOf(world({ pools })).routes).toEqual([]);
+    const settings = { ...TUNNEL_DEFAULTS, programs: { ipip: false, direct: true } };
+    expect(overlayOf(world({ pools, settings })).routes.map(routeText)).toEqual([
+      'unicast 10.0.2.0/24 via 192.0.2.2 dev eth0 table 254 proto 109 scope universe metric 256',
+      'unicast 10.0.3.0/24 via 192.0.2.3 dev eth0 table 254 proto 109 scope universe metric 256',
+    ]);
   });
 
   it('sends a borrowed address to its borrower, who may not be the owner of the block', () => {
@@ -363,5 +396,14 @@ describe('foreign VXLAN', () => {
   it('is nobody’s business on a node that decapsulates nothing, and all of it is where no peer is known', () => {
     expect(fate(config({}), { src: mustIp('198.51.100.9') })).not.toBe('drop');
     expect(fate(config({ vxlanPeers: [] }), {})).toBe('drop');
+  });
+
+  it('has a brother in IP in IP from outside the cluster', () => {
+    const inIp = { protocol: 4, dport: undefined as never, sport: undefined as never };
+    const stranger = { ...inIp, src: mustIp('198.51.100.9') };
+    const node = config({ ipipPeers: [mustIp('192.0.2.2')] });
+    expect(fate(node, stranger)).toBe('drop');
+    expect(fate(node, inIp)).not.toBe('drop');
+    expect(fate(config({}), stranger)).not.toBe('drop');
   });
 });

@@ -14,6 +14,7 @@ import {
   formatPrefix,
   type Ip,
   mustIp,
+  mustPrefix,
   type PortSet,
   portSet,
   prefix,
@@ -280,6 +281,8 @@ export function configOf(
       cidr: prefix(mustIp(text.split('/')[0] as string), Number(text.split('/')[1])),
       natOutgoing: true,
     })),
+    // One address of packets each.
+    serviceLoop: { action: 'Reject', cidrs: ['203.0.113.192/26', 'fd00:9::/64'].map(mustPrefix) },
     hostPorts: () => HOST_PORTS[f],
     interfacesOf: key => INTERFACES_OF[ENDPOINTS.indexOf(key)] ?? [],
   };

@@ -9,7 +9,8 @@ export type Owner =
         | 'ipipTunnelAddress'
         | 'vxlanTunnelAddress'
         | 'vxlanV6TunnelAddress'
-        | 'wireguardTunnelAddress';
+        | 'wireguardTunnelAddress'
+        | 'wireguardV6TunnelAddress';
     }
   | { readonly type: 'service'; readonly namespace: string; readonly name: string; readonly uid: string };
 
@@ -59,6 +60,7 @@ const TUNNEL_PREFIX = {
   vxlanTunnelAddress: 'vxlan-tunnel-addr-',
   vxlanV6TunnelAddress: 'vxlan-v6-tunnel-addr-',
   wireguardTunnelAddress: 'wireguard-tunnel-addr-',
+  wireguardV6TunnelAddress: 'wireguard-v6-tunnel-addr-',
 } as const;
 
 /** Handle of a tunnel address of a node. */

@@ -45,6 +45,7 @@ const WATCHED: Readonly<Record<string, Watched>> = {
   IPAMConfiguration: { resource: RESOURCES.IPAMConfiguration },
   IPAMBlock: { resource: RESOURCES.IPAMBlock },
   FelixConfiguration: { resource: RESOURCES.FelixConfiguration },
+  BGPConfiguration: { resource: RESOURCES.BGPConfiguration },
   IPReservation: { resource: RESOURCES.IPReservation },
 };
 

@@ -130,4 +130,5 @@ export { serveStatus, type StatusPages } from './status-server.ts';
 export { type LoggedPacket, type PacketLogOptions, watchPacketLog } from './nflog/packet-log.ts';
 export { LinkFeatures } from './genetlink/link-features.ts';
 export { type WireguardChange, type WireguardDevice, WireguardDriver } from './genetlink/wireguard.ts';
+export { WireguardKernel } from './tunnels/wireguard-kernel.ts';
 export { TunnelDriver, type TunnelFault } from './tunnels/tunnel-driver.ts';

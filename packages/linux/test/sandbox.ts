@@ -40,6 +40,7 @@ let count = 0;
 /** Makes namespaces with fresh names. Call the second value in `afterAll`. */
 export function rooms(amount: 1): readonly [readonly [Room], () => void];
 export function rooms(amount: 2): readonly [readonly [Room, Room], () => void];
+export function rooms(amount: 4): readonly [readonly [Room, Room, Room, Room], () => void];
 export function rooms(amount: number): readonly [readonly Room[], () => void] {
   const made: Room[] = [];
   for (let i = 0; i < amount; i++) {

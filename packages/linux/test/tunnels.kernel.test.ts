@@ -1,10 +1,28 @@
-import { type Overlay, planTunnels, type TunnelDevice, type TunnelEntry, vtepMac } from '@muslin/dataplane';
-import { LinkFeatures, netlinkIn, TunnelDriver, WireguardDriver } from '@muslin/linux';
-import { mustIp } from '@muslin/net';
+import type { NodeFacts, Pool } from '@muslin/api';
+import {
+  type Overlay,
+  overlayOf,
+  planTunnels,
+  type Route,
+  TUNNEL_DEFAULTS,
+  type TunnelDevice,
+  type TunnelEntry,
+  vtepMac,
+  WIREGUARD_NAMES,
+} from '@muslin/dataplane';
+import {
+  LinkFeatures,
+  netlinkIn,
+  RouteDriver,
+  TunnelDriver,
+  WireguardDriver,
+  WireguardKernel,
+} from '@muslin/linux';
+import { mustIp, mustPrefix } from '@muslin/net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { join, must, type Room, rooms } from './sandbox.ts';
+import { join, must, type Room, rooms, until } from './sandbox.ts';
 
-const [[left, right], close] = rooms(2);
+const [[left, right, leftPod, rightPod], close] = rooms(4);
 const drivers = [left, right].map(room => must(TunnelDriver.open(room.namespace)));
 beforeAll(() => join(left, right));
 afterAll(() => {
@@ -99,6 +117,49 @@ describe('VXLAN', () => {
     expect(reach(left, '10.9.0.2')).toContain('refused');
   });
 
+  test('carries pods of two nodes over IPv6, by the devices, entries and routes that a pool of IPv6 asks for', async () => {
+    const node = (n: number): NodeFacts => ({
+      ...{ name: `n${n - 1}`, labels: new Map(), ips: [mustIp(`fd00::${n}`)], podCidrs: [] },
+      ...{ asNumber: undefined, routeReflectorClusterId: undefined },
+      tunnels: { vxlan6: { ip: mustIp(`fd10:${n}::`), mac: vtepMac(`n${n - 1}`, 6) } },
+    });
+    const nodes = new Map([1, 2].map(n => [`n${n - 1}`, node(n)]));
+    const pool = { cidr: mustPrefix('fd10::/16'), vxlanMode: 'Always', ipipMode: 'Never' } as Pool;
+    const prefixes = [1, 2].map(n => ({ prefix: mustPrefix(`fd10:${n}::/64`), node: `n${n - 1}` }));
+    for (const [i, room, pod] of [
+      [0, left, leftPod],
+      [1, right, rightPod],
+    ] as const) {
+      const overlay = overlayOf({
+        ...{ node: `n${i}`, nodes, pools: [pool], prefixes, onLink: [], underlayMtu: 1500 },
+        settings: TUNNEL_DEFAULTS,
+      });
+      expect(overlay.missing).toEqual([]);
+      bring(i, overlay);
+      const routes = must(RouteDriver.open(room.namespace));
+      const steps = overlay.routes.map((route: Route) => ({ kind: 'route', action: 'add', route }) as const);
+      const done = await routes.apply(steps);
+      routes.close();
+      expect(done.ok ? '' : done.fault.message).toBe('');
+      room.run('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1');
+      room.run('ip', 'link', 'add', 'pod', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', pod.name);
+      room.run('ip', 'link', 'set', 'pod', 'up');
+      room.run('ip', 'addr', 'add', 'fd99::1/64', 'dev', 'pod', 'nodad');
+      pod.run('ip', 'link', 'set', 'lo', 'up');
+      pod.run('ip', 'link', 'set', 'eth0', 'up');
+      pod.run('ip', 'addr', 'add', 'fd99::2/64', 'dev', 'eth0', 'nodad');
+      pod.run('ip', 'addr', 'add', `fd10:${i + 1}::5/128`, 'dev', 'eth0', 'nodad');
+      pod.run('ip', '-6', 'route', 'add', 'default', 'via', 'fd99::1');
+      room.run('ip', '-6', 'route', 'add', `fd10:${i + 1}::5`, 'via', 'fd99::2', 'dev', 'pod');
+    }
+    // From the pods' own addresses, which are nearest to the others'.
+    // The first packets may be lost while links find out whether their own addresses are free (RFC 4862 §5.4).
+    await until(() => reach(leftPod, 'fd10:2::5').includes('refused'));
+    expect(reach(rightPod, 'fd10:1::5')).toContain('refused');
+    const sent = left.ip('-s', 'link', 'show', 'vxlan-v6.muslin')[0].stats64.tx.packets;
+    expect(sent).toBeGreaterThan(1);
+  });
+
   test('goes without a trace, and leaves devices of others alone', () => {
     left.run('ip', 'link', 'add', 'vxlan.calico', 'type', 'vxlan', 'id', '9', 'dstport', '4790');
     bring(0, { devices: [], entries: [] });
@@ -133,5 +194,25 @@ describe('what this kernel lacks', () => {
     const driver = WireguardDriver.of(generic);
     if (has(right, 'wireguard', 'wg9')) expect(driver.ok).toBe(true);
     else expect(!driver.ok && driver.fault.message).toMatch(/this kernel has no WireGuard: load the module/);
+  });
+
+  test('WireGuard’s device, rules and routes are read where there are none, and a device is refused in the same words', async () => {
+    using kernel = must(WireguardKernel.open(left.namespace));
+    expect(must(await kernel.read(4))).toEqual({ device: undefined, rules: [], routes: [] });
+    const rule = { family: 4, priority: 99, table: 241, mark: 0x0800_0000, mask: 0x0800_0000 } as const;
+    must(await kernel.apply([{ kind: 'add-rule', rule }]));
+    expect(left.run('ip', 'rule')).toContain('not from all fwmark 0x8000000/0x8000000 lookup 241');
+    must(await kernel.apply([{ kind: 'add-rule', rule }]));
+    expect(must(await kernel.read(4)).rules).toEqual([rule]);
+    must(
+      await kernel.apply([
+        { kind: 'remove-rule', rule },
+        { kind: 'remove-rule', rule },
+      ]),
+    );
+    expect(must(await kernel.read(4)).rules).toEqual([]);
+    const made = await kernel.apply([{ kind: 'create', name: WIREGUARD_NAMES[4], mtu: 1440 }]);
+    if (has(right, 'wireguard', 'wg8')) expect(made.ok).toBe(true);
+    else expect(!made.ok && made.fault.message).toMatch(/this kernel has no WireGuard: load the module/);
   });
 });

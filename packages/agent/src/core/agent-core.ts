@@ -18,6 +18,7 @@ import {
 } from '@muslin/dataplane';
 import { type Family, formatPrefix, type Ip, type Prefix } from '@muslin/net';
 import { applyDelta, type ElsewhereChange, EMPTY_NODE_STATE, Graph, isEmptyDelta } from '@muslin/policy';
+import { DEFAULT_RULES, nodeRules, type RuleSettings } from './node-rules.ts';
 import { familyState } from './family-state.ts';
 import { hostPortsOf, type LocalEndpoint, type OwnBlock } from './local-endpoint.ts';
 
@@ -30,6 +31,10 @@ export type AgentInput =
   | { readonly type: 'blocks'; readonly blocks: readonly OwnBlock[] }
   /** Members of a set that only others see, when this node is told no more than concerns it. */
   | { readonly type: 'members'; readonly id: SetId; readonly change: ElsewhereChange }
+  /** What FelixConfigurations say of rules and of routes to pods. */
+  | { readonly type: 'settings'; readonly rules: RuleSettings; readonly routes?: PodRoutes }
+  /** Addresses of Services that BGP advertises. */
+  | { readonly type: 'services'; readonly cidrs: readonly Prefix[] }
   /** Interfaces of the node that are no pod's. */
   | { readonly type: 'links'; readonly links: NodeConfig['links'] }
   /** Routes of tunnels, and the nodes that may send encapsulated packets; undefined: nothing is decapsulated here. */
@@ -38,7 +43,16 @@ export type AgentInput =
       readonly routes: readonly Route[];
       readonly vxlanPort: number;
       readonly peers: readonly Ip[] | undefined;
+      readonly ipipPeers?: readonly Ip[] | undefined;
     };
+
+/** How routes to pods of this node look. */
+export interface PodRoutes {
+  /** Preferred sources. */
+  readonly sources: Partial<Readonly<Record<Family, Ip>>>;
+  /** Whether routes by pods' interfaces that others made are removed. */
+  readonly alone: boolean;
+}
 
 /** All that the kernel of this node should hold for us: a value. */
 export interface Desired {
@@ -50,6 +64,8 @@ export interface Desired {
   /** What each ruleset was compiled with. */
   readonly configs: readonly NodeConfig[];
   readonly routes: readonly Route[];
+  /** Interfaces by which nobody else may have routes. */
+  readonly aloneOn: ReadonlySet<string>;
 }
 
 /** What the core must know once. */
@@ -73,7 +89,10 @@ export class AgentCore {
   #hostPorts: readonly HostPort[] = [];
   #links: NodeConfig['links'] = [];
   #tunnelRoutes: readonly Route[] = [];
-  #vxlan: Pick<NodeConfig, 'vxlanPort' | 'vxlanPeers'> = NO_VXLAN;
+  #vxlan: Pick<NodeConfig, 'vxlanPort' | 'vxlanPeers' | 'ipipPeers'> = NO_VXLAN;
+  #rules: RuleSettings;
+  #podRoutes: PodRoutes = { sources: {}, alone: false };
+  #services: readonly Prefix[] = [];
   #state: NodeState = EMPTY_NODE_STATE;
   #stateVersion = 0;
   #configs: readonly NodeConfig[] | undefined;
@@ -82,6 +101,7 @@ export class AgentCore {
 
   constructor(options: CoreOptions) {
     this.#options = options;
+    this.#rules = { ...DEFAULT_RULES, endpointToHostAction: options.endpointToHostAction };
     this.#graph = new Graph(options.node);
     for (const [key, value] of this.#store.snapshot.tiers) this.#graph.update({ type: 'tier', key, value });
   }
@@ -128,6 +148,20 @@ export class AgentCore {
       case 'members':
         this.#graph.tellElsewhere(input.id, input.change);
         return;
+      case 'settings':
+        if (input.routes !== undefined && JSON.stringify(input.routes) !== JSON.stringify(this.#podRoutes)) {
+          this.#podRoutes = input.routes;
+          this.#desired = undefined;
+        }
+        if (JSON.stringify(input.rules) === JSON.stringify(this.#rules)) return;
+        this.#rules = input.rules;
+        this.#recompile();
+        return;
+      case 'services':
+        if (JSON.stringify(input.cidrs) === JSON.stringify(this.#services)) return;
+        this.#services = input.cidrs;
+        this.#recompile();
+        return;
       case 'links':
         if (textOf(input.links) === textOf(this.#links)) return;
         this.#links = input.links;
@@ -136,7 +170,7 @@ export class AgentCore {
       case 'tunnels': {
         this.#tunnelRoutes = input.routes;
         this.#desired = undefined;
-        const vxlan = { vxlanPort: input.vxlanPort, vxlanPeers: input.peers };
+        const vxlan = { vxlanPort: input.vxlanPort, vxlanPeers: input.peers, ipipPeers: input.ipipPeers };
         if (JSON.stringify(vxlan) === JSON.stringify(this.#vxlan)) return;
         this.#vxlan = vxlan;
         this.#recompile();
@@ -166,6 +200,7 @@ export class AgentCore {
       rulesets,
       configs,
       routes: this.#routes(),
+      aloneOn: this.#aloneOn(),
     };
   }
 
@@ -213,13 +248,21 @@ export class AgentCore {
     const has = (prefix: Prefix) => this.#options.families.includes(prefix.ip.family);
     const routes = this.#blocks.filter(({ cidr }) => has(cidr)).map(({ cidr }) => blackholeRoute(cidr));
     for (const { ips, hostInterface, routedBy } of [...this.#locals.values()].flat())
-      if (routedBy === 'us') for (const ip of ips) routes.push(workloadRoute(ip, hostInterface));
+      if (routedBy === 'us')
+        for (const ip of ips)
+          routes.push(workloadRoute(ip, hostInterface, this.#podRoutes.sources[ip.family]));
     // A block of one address has no room for a blackhole beside its pod.
     const pods = new Set(routes.filter(r => r.kind === 'unicast').map(r => destinationOf(r)));
     return [
       ...routes.filter(r => r.kind === 'unicast' || !pods.has(destinationOf(r))),
       ...this.#tunnelRoutes,
     ];
+  }
+
+  #aloneOn(): ReadonlySet<string> {
+    if (!this.#podRoutes.alone) return NOWHERE;
+    const ours = [...this.#locals.values()].flat().filter(({ routedBy }) => routedBy === 'us');
+    return new Set(ours.map(({ hostInterface }) => hostInterface));
   }
 
   #nodeConfigs(): readonly NodeConfig[] {
@@ -229,7 +272,11 @@ export class AgentCore {
       deniedLog: this.#options.deniedLog,
       family,
       pools: [...this.#store.snapshot.pools.values()],
-      endpointToHostAction: this.#options.endpointToHostAction,
+      ...nodeRules(this.#rules, {
+        pools: this.#store.snapshot.pools,
+        nodes: this.#store.snapshot.nodes,
+        services: this.#services,
+      }),
       hostPorts: () => this.#hostPorts,
       interfacesOf: key => (this.#locals.get(key) ?? []).map(local => local.hostInterface),
       links: this.#links,
@@ -239,7 +286,8 @@ export class AgentCore {
 
   #pass(change: FactChange): void {
     const hosts = change.type === 'hostEndpoint' && change.key.startsWith(`host/${this.#options.node}/`);
-    if (change.type === 'pool' || hosts) this.#recompile();
+    const nodes = change.type === 'node' && this.#rules.natExcludesNodes;
+    if (change.type === 'pool' || hosts || nodes) this.#recompile();
     if (change.type === 'endpoint')
       this.#graph.update({ ...change, value: this.#corrected(change.key, change.value) });
     else this.#graph.update(change);
@@ -261,7 +309,8 @@ export class AgentCore {
   }
 }
 
-const NO_VXLAN = { vxlanPort: NODE_CONFIG_DEFAULTS.vxlanPort, vxlanPeers: undefined };
+const NOWHERE: ReadonlySet<string> = new Set();
+const NO_VXLAN = { vxlanPort: NODE_CONFIG_DEFAULTS.vxlanPort, vxlanPeers: undefined, ipipPeers: undefined };
 
 const blocksText = (blocks: readonly OwnBlock[]) =>
   blocks.map(({ name, cidr }) => `${name} ${formatPrefix(cidr)}`).join();

@@ -1,5 +1,5 @@
 import { type BackendChoice, detectBackend, runCommand } from '@muslin/linux';
-import type { FelixSettings } from '../felix-settings.ts';
+import type { BackEndWish } from '../felix-settings.ts';
 import type { AgentOptions } from '../options.ts';
 import type { BackEnd } from './back-end.ts';
 
@@ -42,7 +42,7 @@ const inNftables = ({ because }: BackendChoice, tables: string) =>
  */
 export function chooseBackEnd(
   wish: Pick<AgentOptions, 'dataplane' | 'iptables'>,
-  felix: FelixSettings,
+  felix: BackEndWish,
   seen: NodeRules,
 ): BackEndChoice {
   const iptables = (): BackEndChoice => {

@@ -122,7 +122,7 @@ export class Kernel {
       sets: iptables?.setPlan ?? planSets(new Map(), actual.sets),
       ...(own === undefined ? {} : { variant: own, tables: iptables?.tablePlans ?? [] }),
       nft: nft.map(table => planNft(table, actual.nft.get(table.family))),
-      routes: planRoutes(desired.routes, actual.routes, ROUTE_PROTOCOL_MUSLIN),
+      routes: planRoutes(desired.routes, actual.routes, ROUTE_PROTOCOL_MUSLIN, desired.aloneOn),
       farewell: {
         tables: VARIANTS.filter(variant => variant !== own).flatMap(variant =>
           this.#families.flatMap(family =>
@@ -251,14 +251,21 @@ export class Kernel {
     desired: Desired,
     actual: Actual,
   ): Promise<Result<Pick<Actual, 'routes' | 'unrouted'>, DriverFault>> {
-    const { conflicts } = planRoutes(desired.routes, actual.routes, ROUTE_PROTOCOL_MUSLIN);
+    const { conflicts, remove } = planRoutes(
+      desired.routes,
+      actual.routes,
+      ROUTE_PROTOCOL_MUSLIN,
+      desired.aloneOn,
+    );
     const unrouted = new Map(conflicts.map(({ wanted, message }) => [placeOf(wanted), message]));
     const ops = plan.filter(op => op.kind === 'route');
     if (ops.length === 0) return ok({ routes: actual.routes, unrouted });
     const applied = await this.#door.routes.apply(ops);
     if (applied.ok) {
       const blocked = new Set(conflicts.map(({ wanted }) => wanted));
-      const others = actual.routes.filter(route => route.protocol !== ROUTE_PROTOCOL_MUSLIN);
+      const others = actual.routes.filter(
+        route => route.protocol !== ROUTE_PROTOCOL_MUSLIN && !remove.includes(route),
+      );
       return ok({ routes: [...others, ...desired.routes.filter(route => !blocked.has(route))], unrouted });
     }
     for (const { op, fault } of applied.fault.refused) unrouted.set(placeOf(op.route), fault.message);

@@ -175,14 +175,20 @@ function configure(
   return ok({ podMac: podLink.mac, hostIndex: hostLink.index });
 }
 
-/** Settings of the host end, `IF` being its name: a router's, with strict source checking. */
+/**
+ * Settings of the host end, `IF` being its name: a router's, with strict source checking. A pod knows its gateway's MAC from
+ * birth; one that forgets its neighbours is answered, and at once (Calico has the same).
+ */
 const HOST_SETTINGS = [
   ['net/ipv4/conf/IF/forwarding', 1],
   ['net/ipv4/conf/IF/rp_filter', 1],
   ['net/ipv4/conf/IF/route_localnet', 1],
+  ['net/ipv4/conf/IF/proxy_arp', 1],
+  ['net/ipv4/neigh/IF/proxy_delay', 0],
   ['net/ipv6/conf/IF/accept_ra', 0],
   ['net/ipv6/conf/IF/accept_dad', 0],
   ['net/ipv6/conf/IF/forwarding', 1],
+  ['net/ipv6/conf/IF/proxy_ndp', 1],
 ] as const;
 
 const known = (link: number, ip: Ip, mac: string) =>

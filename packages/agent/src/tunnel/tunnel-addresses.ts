@@ -21,9 +21,14 @@ export interface TunnelAddressesOptions {
 
 /** One end of a tunnel that takes an address, and where the Node says so. */
 interface End {
-  readonly tunnel: 'vxlanTunnelAddress' | 'vxlanV6TunnelAddress' | 'ipipTunnelAddress';
+  readonly tunnel:
+    | 'vxlanTunnelAddress'
+    | 'vxlanV6TunnelAddress'
+    | 'ipipTunnelAddress'
+    | 'wireguardTunnelAddress'
+    | 'wireguardV6TunnelAddress';
   readonly family: Family;
-  readonly encapsulation: Encapsulation;
+  readonly encapsulation: Encapsulation | 'wireguard';
   readonly told: (tunnels: NodeTunnels) => Ip | undefined;
   /** null takes an annotation away. */
   readonly annotations: (node: string, ip: Ip | undefined) => Readonly<Record<string, string | null>>;
@@ -40,7 +45,19 @@ const vxlanEnd = (family: Family): End => ({
   }),
 });
 
+const wireguardEnd = (family: Family): End => ({
+  tunnel: family === 4 ? 'wireguardTunnelAddress' : 'wireguardV6TunnelAddress',
+  family,
+  encapsulation: 'wireguard',
+  told: tunnels => tunnels[`wireguard${family}`]?.ip,
+  annotations: (_, ip) => ({
+    [TUNNEL_ANNOTATIONS[`wireguard${family}`]]: ip === undefined ? null : formatIp(ip),
+  }),
+});
+
 const ENDS: readonly End[] = [
+  wireguardEnd(4),
+  wireguardEnd(6),
   vxlanEnd(4),
   vxlanEnd(6),
   {
@@ -76,7 +93,7 @@ export class TunnelAddresses {
     for (const end of ENDS) {
       const aim = this.#aim(end, settings);
       if (this.#settled.get(end) === aim) continue;
-      const done = await this.#bring(end, isNeeded(end, this.#pools(), settings));
+      const done = await this.#bring(end, this.#isNeeded(end, settings));
       if (done.ok) this.#settled.set(end, this.#aim(end, settings, done.value));
       else faults.push(`${end.tunnel}: ${done.fault}`);
     }
@@ -87,6 +104,13 @@ export class TunnelAddresses {
     return [...this.#options.snapshot().pools.values()];
   }
 
+  /** WireGuard's comes after its key: a kernel without WireGuard has no use for an address. */
+  #isNeeded(end: End, settings: TunnelSettings): boolean {
+    if (end.encapsulation !== 'wireguard') return isNeeded(end, this.#pools(), settings);
+    const { tunnels } = this.#options.snapshot().nodes.get(this.#options.node) ?? {};
+    return settings.wireguard.enabled[end.family] && tunnels?.[`wireguard${end.family}`] !== undefined;
+  }
+
   #told(end: End): Ip | undefined {
     const { tunnels } = this.#options.snapshot().nodes.get(this.#options.node) ?? {};
     return tunnels === undefined ? undefined : end.told(tunnels);
@@ -94,7 +118,7 @@ export class TunnelAddresses {
 
   /** What the answer depends on: the pools that may be used, and what the Node tells. */
   #aim(end: End, settings: TunnelSettings, told = this.#told(end)): string {
-    if (!isNeeded(end, this.#pools(), settings)) return told === undefined ? 'none' : `not ${formatIp(told)}`;
+    if (!this.#isNeeded(end, settings)) return told === undefined ? 'none' : `not ${formatIp(told)}`;
     const usable = poolsFor(end, this.#pools()).map(pool => `${pool.name} ${pool.disabled}`);
     return `${told === undefined ? '' : formatIp(told)} of ${usable.toSorted().join()}`;
   }
@@ -149,6 +173,8 @@ function isNeeded(end: End, pools: readonly Pool[], settings: TunnelSettings): b
 /** A tunnel's address comes from a pool that it serves. */
 function poolsFor(end: End, pools: readonly Pool[]): readonly Pool[] {
   return pools.filter(
-    pool => pool.cidr.ip.family === end.family && encapsulationOf(pool)?.by === end.encapsulation,
+    pool =>
+      pool.cidr.ip.family === end.family &&
+      (end.encapsulation === 'wireguard' || encapsulationOf(pool)?.by === end.encapsulation),
   );
 }

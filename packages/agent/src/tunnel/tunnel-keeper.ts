@@ -22,6 +22,7 @@ import { formatIp, ok, type Result, sameIp } from '@muslin/net';
 import type { Logger } from 'pino';
 import { chooseMtu, type MtuChoice, type SizedLink } from './mtu.ts';
 import type { TunnelAddresses } from './tunnel-addresses.ts';
+import { WireguardKeeper } from './wireguard-keeper.ts';
 
 /** What keeping a node's tunnels takes. */
 export interface TunnelKeeperOptions {
@@ -34,6 +35,7 @@ export interface TunnelKeeperOptions {
   readonly links: () => readonly SizedLink[] | undefined;
   /** FelixConfiguration `mtuIfacePattern`. */
   readonly mtuPattern?: () => RegExp | undefined;
+  readonly wireguard: Pick<WireguardKeeper, 'look' | 'status'>;
   readonly addresses: Pick<TunnelAddresses, 'isDue' | 'settle'>;
   /** Called when the overlay may have changed, or a device was touched: routes go with devices. */
   readonly onOverlay: (overlay: Overlay, touched: boolean) => void;
@@ -130,7 +132,7 @@ export class TunnelKeeper {
       routes: choices.map(choiceText),
       missing: [...missing, ...this.#unaddressed],
       faults: this.#faults,
-      ...(this.#wireguard() ? { wireguard: NO_WIREGUARD } : {}),
+      wireguard: this.#options.wireguard.status,
     };
   }
 
@@ -139,11 +141,6 @@ export class TunnelKeeper {
     clearTimeout(this.#soon);
     for (const stop of this.#stops) stop();
     this.#driver.close();
-  }
-
-  #wireguard(): boolean {
-    const { enabled } = this.#options.settings().wireguard;
-    return enabled[4] || enabled[6];
   }
 
   #concerns(event: KernelEvent): boolean {
@@ -170,12 +167,16 @@ export class TunnelKeeper {
     const { underlay } = this.mtu();
     // Most clusters have no overlay: there a change of a block costs nothing.
     const { vxlan, ipip } = neededTunnels([...pools.values()], settings());
-    const idle = vxlan.length === 0 && !ipip && this.#bare;
+    const plain = vxlan.length === 0 && !ipip && !settings().programs.direct;
+    const asked = WireguardKeeper.isAsked({ settings: settings() });
+    const idle = plain && this.#bare && !asked && this.#options.wireguard.status === undefined;
     if (idle && !this.#options.addresses.isDue(settings())) return;
-    const overlay = overlayOf({
+    const input = {
       ...{ node, nodes, pools: [...pools.values()], prefixes: prefixes() },
       ...{ onLink: this.#onLink(), settings: settings(), underlayMtu: underlay },
-    });
+    };
+    this.#options.wireguard.look(input);
+    const overlay = overlayOf(input);
     this.#overlay = overlay;
     const touched = this.#bring(overlay);
     this.#options.onOverlay(overlay, touched);
@@ -242,5 +243,3 @@ export class TunnelKeeper {
 }
 
 const LINK_SCOPE = 253;
-const NO_WIREGUARD =
-  'wireguardEnabled is set, and this agent does not set up WireGuard yet: pods are not encrypted';

@@ -1,18 +1,8 @@
 import { TUNNEL_DEFAULTS, type TunnelSettings } from '@muslin/dataplane';
-import type { AnyObject } from '@muslin/kube';
+import { type FelixWord, wordOf } from '../felix-spec.ts';
 
-type Spec = { readonly [field: string]: unknown };
-
-/**
- * What FelixConfigurations say of tunnels: `default`, then `node.<name>`, whose fields win. A value that makes no sense, and
- * an MTU of 0, are as if they were not there.
- */
-export function tunnelSettings(configurations: Iterable<AnyObject>, node: string): TunnelSettings {
-  const byName = new Map([...configurations].map(object => [object.metadata.name, object]));
-  const spec: Spec = Object.assign(
-    {},
-    ...['default', `node.${node}`].map(name => byName.get(name)?.['spec'] as Spec | undefined),
-  );
+/** What FelixConfigurations say of tunnels. A value that makes no sense, and an MTU of 0, are as if they were not there. */
+export function tunnelSettings({ spec }: Pick<FelixWord, 'spec'>): TunnelSettings {
   const flag = (field: string) => (typeof spec[field] === 'boolean' ? spec[field] : undefined);
   const whole = (field: string, min: number, max: number) => {
     const value = spec[field];
@@ -25,12 +15,18 @@ export function tunnelSettings(configurations: Iterable<AnyObject>, node: string
     return value === undefined ? {} : { [name]: value };
   };
   const { wireguard } = TUNNEL_DEFAULTS;
+  const programs =
+    wordOf(spec['programClusterRoutes'], ['Enabled', 'Disabled', 'EnabledNoEncapOnly']) ?? 'EnabledIPIPOnly';
   return {
     vni: whole('vxlanVNI', 1, 0xff_ffff) ?? TUNNEL_DEFAULTS.vni,
     vxlanPort: whole('vxlanPort', 1, 65_535) ?? TUNNEL_DEFAULTS.vxlanPort,
     vxlan: flag('vxlanEnabled'),
     ipip: flag('ipipEnabled'),
     mtu: { ...mtu('vxlan4', 'vxlanMTU'), ...mtu('vxlan6', 'vxlanMTUV6'), ...mtu('ipip', 'ipipMTU') },
+    programs: {
+      ipip: programs === 'Enabled' || programs === 'EnabledIPIPOnly',
+      direct: programs === 'Enabled' || programs === 'EnabledNoEncapOnly',
+    },
     wireguard: {
       enabled: { 4: flag('wireguardEnabled') ?? false, 6: flag('wireguardEnabledV6') ?? false },
       port: {
@@ -39,10 +35,20 @@ export function tunnelSettings(configurations: Iterable<AnyObject>, node: string
       },
       mtu: { ...mtu('4', 'wireguardMTU'), ...mtu('6', 'wireguardMTUV6') },
       rulePriority: whole('wireguardRoutingRulePriority', 1, 32_765) ?? wireguard.rulePriority,
-      keepAlive: wireguard.keepAlive,
+      keepAlive: secondsOf(spec['wireguardKeepAlive']) ?? wireguard.keepAlive,
     },
   };
 }
 
 /** Every IPv4 link carries this much (RFC 791). */
 const SMALLEST_MTU = 68;
+
+const UNITS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3_600 };
+
+/** `1m30s` in whole seconds, 65,535 at most (WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL is 16 bits wide). */
+function secondsOf(value: unknown): number | undefined {
+  if (typeof value !== 'string' || !/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(value)) return undefined;
+  const parts = [...value.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
+  const sum = parts.reduce((all, [, number, unit = '']) => all + Number(number) * (UNITS[unit] ?? 0), 0);
+  return Math.min(65_535, Math.ceil(sum));
+}

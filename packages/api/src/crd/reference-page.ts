@@ -1,3 +1,4 @@
+import { FELIX_SUPPORT } from '../kinds/felix/support.ts';
 import type { Kind } from '../kinds/kind.ts';
 import { schemaOf } from './crd.ts';
 import type { SchemaNode } from './structural.ts';
@@ -39,6 +40,42 @@ export function referencePage(kind: Kind): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Which fields of a FelixConfiguration are acted on, and why the others are not, in Markdown. */
+export function felixSupportPage(): string {
+  const rows = Object.entries(FELIX_SUPPORT).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const usual = (value: unknown) => `\`${String(value) === '' ? '""' : String(value)}\``;
+  const honoured = rows.flatMap(([field, support]) =>
+    support.is === 'honoured' ? [`| \`${field}\` | ${cell(support.what)} |`] : [],
+  );
+  const kept = rows.flatMap(([field, support]) =>
+    support.is === 'kept'
+      ? [`| \`${field}\` | ${cell(support.why)} | ${support.harmless.map(usual).join(', ')} |`]
+      : [],
+  );
+  return [
+    '# FelixConfiguration: what is acted on',
+    '',
+    'Of all configurations that concern a node, field by field the narrowest wins: `node.NAME`, then those whose',
+    '`nodeSelector` picks it, in the order of their names, then `default`.',
+    '',
+    `## ${honoured.length} fields that are acted on`,
+    '',
+    '| field | what it does |',
+    '|---|---|',
+    ...honoured,
+    '',
+    `## ${kept.length} fields that are kept and change nothing`,
+    '',
+    'Each that is written with another value than those to the right is told: as an Event `PartlyInForce` about the',
+    'object, by `muslinctl migrate` and by `muslinctl validate`.',
+    '',
+    '| field | why | no news |',
+    '|---|---|---|',
+    ...kept,
+    '',
+  ].join('\n');
+}
+
 /** The list of all reference pages in Markdown. */
 export function referenceIndex(kinds: readonly Kind[]): string {
   const rows = kinds.map(
@@ -53,7 +90,8 @@ export function referenceIndex(kinds: readonly Kind[]): string {
     '| kind | API | what it is |',
     '|---|---|---|',
   ];
-  return `${[...head, ...rows].join('\n')}\n`;
+  const more = ['', '[What is acted on of a FelixConfiguration](felixconfiguration-support.md)'];
+  return `${[...head, ...rows, ...more].join('\n')}\n`;
 }
 
 /** File name of a kind's page. */

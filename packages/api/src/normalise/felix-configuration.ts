@@ -1,3 +1,4 @@
+import { felixFault } from '../kinds/felix/support.ts';
 import type { FailsafePort, FelixFacts } from '../model/snapshot.ts';
 import { readPrefix } from './address-field.ts';
 import { finish, type Read } from './fact.ts';
@@ -6,9 +7,16 @@ import { readHeader } from './header.ts';
 import { portProtocol } from './protocol-field.ts';
 import { readSelector } from './selector-field.ts';
 
-/** The part of a FelixConfiguration (projectcalico.org/v3) that decides about connections: failsafe ports. */
+/**
+ * The part of a FelixConfiguration (projectcalico.org/v3) that decides about connections: failsafe ports. Fields that change
+ * nothing are told, each with the reason.
+ */
 export function readFelixConfiguration(object: unknown): Read<FelixFacts> {
   const { report, spec, name } = readHeader(object, 'Cluster');
+  for (const field of spec.keys()) {
+    const fault = felixFault(field, spec.at(field).value);
+    if (fault !== undefined) spec.at(field).warn(fault);
+  }
   return finish(report, {
     name,
     nodeSelector: readSelector(spec.at('nodeSelector')),

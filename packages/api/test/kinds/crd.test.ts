@@ -5,6 +5,7 @@ import {
   type Crd,
   crdOf,
   felixConfiguration,
+  felixSupportPage,
   globalNetworkPolicy,
   ipPool,
   KINDS,
@@ -161,7 +162,11 @@ test('crds/ and docs/reference/ hold what the kinds say: otherwise run npm run c
       .filter(name => name.endsWith(suffix))
       .sort();
   expect(files('crds/', '.yaml')).toEqual(KINDS.map(({ group, plural }) => `${group}_${plural}.yaml`).sort());
-  expect(files('docs/reference/', '.md')).toEqual([...KINDS.map(pageName), 'README.md'].sort());
+  expect(files('docs/reference/', '.md')).toEqual(
+    [...KINDS.map(pageName), 'README.md', 'felixconfiguration-support.md'].sort(),
+  );
+  const support = new URL('docs/reference/felixconfiguration-support.md', root);
+  expect(readFileSync(support, 'utf8')).toBe(felixSupportPage());
   for (const kind of KINDS) {
     const yaml = readFileSync(new URL(`crds/${kind.group}_${kind.plural}.yaml`, root), 'utf8');
     expect(parse(yaml)).toEqual(crdOf(kind));

@@ -34,6 +34,8 @@ const ROWS: Readonly<Record<string, Row>> = {
   IPPool: everybody,
   IPAMConfiguration: everybody,
   FelixConfiguration: everybody,
+  // Addresses of Services that nodes advertise.
+  BGPConfiguration: everybody,
   IPReservation: everybody,
 };
 

@@ -6,7 +6,8 @@ import type { HookChains } from './hooks.ts';
 import { type HostCache, type HostRules, hostFixedChains } from './hosts.ts';
 import type { HostPort } from './host-ports.ts';
 import { poolSets } from './nat.ts';
-import { vxlanPeerSet } from './raw.ts';
+import { tunnelPeerSets } from './raw.ts';
+import { serviceLoopSet } from './service-loop.ts';
 import { verdictChains } from './policy-chains.ts';
 import type { SegmentCache } from './segments.ts';
 import type { TierChain } from './tier-chain.ts';
@@ -62,7 +63,7 @@ export function cacheOf(config: NodeConfig): ConfigCache {
       host: { of: [], rules: undefined },
       hooks: undefined,
       nat: undefined,
-      sets: new Map([...poolSets(config), ...vxlanPeerSet(config)]),
+      sets: new Map([...poolSets(config), ...tunnelPeerSets(config), ...serviceLoopSet(config)]),
       lookups: new LookupChooser(),
       directions: { ingress: directionCache(), egress: directionCache() },
     };

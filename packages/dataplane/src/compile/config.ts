@@ -8,6 +8,12 @@ export interface NodeConfig {
   readonly family: Family;
   /** All pools of the cluster; the other family's are ignored. */
   readonly pools: readonly { readonly cidr: Prefix; readonly natOutgoing: boolean }[];
+  /** natOutgoing translates what leaves by this interface only; undefined: by any. */
+  readonly natOutgoingInterface: { readonly name: string; readonly wildcard: boolean } | undefined;
+  /** Destinations outside the pools that natOutgoing leaves alone; the other family's are ignored. */
+  readonly natExcludes: readonly Ip[];
+  /** Addresses of Services that come here only to be sent to pods: what nothing serves goes no further. */
+  readonly serviceLoop: { readonly cidrs: readonly Prefix[]; readonly action: 'Drop' | 'Reject' } | undefined;
   /** Every interface whose name begins so belongs to a pod. No other device of the node may. */
   readonly workloadInterfacePrefix: string;
   /** What happens to a pod's traffic to its own node after its egress policy allowed it. */
@@ -26,7 +32,10 @@ export interface NodeConfig {
   readonly vxlanPort: number | undefined;
   /** The nodes, of both families, from which this one takes VXLAN packets; undefined: it decapsulates none, and drops none. */
   readonly vxlanPeers: readonly Ip[] | undefined;
-  /** Whether pods may send IP in IP. */
+  /** The same for IP in IP, which is IPv4's alone. */
+  readonly ipipPeers: readonly Ip[] | undefined;
+  /** Whether pods may send VXLAN, and IP in IP. */
+  readonly allowVxlanFromPods: boolean;
   readonly allowIpipFromPods: boolean;
   /** Where packets that policies deny are told of; undefined: nowhere. */
   readonly deniedLog: DeniedLog | undefined;
@@ -54,7 +63,12 @@ export const NODE_CONFIG_DEFAULTS = {
   /** RFC 7348 §8. */
   vxlanPort: 4789,
   vxlanPeers: undefined,
+  ipipPeers: undefined,
+  allowVxlanFromPods: false,
   allowIpipFromPods: false,
+  natOutgoingInterface: undefined,
+  natExcludes: [],
+  serviceLoop: undefined,
   deniedLog: undefined,
   setLookups: LOOKUP_LIMITS,
 } as const satisfies Partial<NodeConfig>;

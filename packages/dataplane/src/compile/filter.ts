@@ -3,6 +3,7 @@ import type { Match } from '../ir/match.ts';
 import type { Chain, HookName, Rule } from '../ir/ruleset.ts';
 import type { NodeConfig } from './config.ts';
 import type { HostRules } from './hosts.ts';
+import { serviceLoopRules } from './service-loop.ts';
 
 /** Chains that every node has. */
 const FROM_CHAIN = 'msl-from';
@@ -42,14 +43,15 @@ export function filterChains(config: NodeConfig, hosts: HostRules | undefined): 
   const established = (pods: Match) => when([pods, known], { kind: 'accept' });
   const ask = (pods: Match) => when([pods], { kind: 'goto', chain: POD_CHAIN });
   const host: Action = { kind: config.endpointToHostAction === 'Drop' ? 'drop' : 'accept' };
+  const between = [...(hosts?.forward ?? []), ...serviceLoopRules(config)];
   return [
     {
       name: 'msl-FORWARD',
       // Most packets are of established connections: they meet the fewest rules.
       rules:
-        hosts === undefined || hosts.forward.length === 0
+        between.length === 0
           ? [fromPod, toPod].flatMap(pods => [established(pods), ask(pods)])
-          : [established(fromPod), established(toPod), ...hosts.forward, ask(fromPod), ask(toPod)],
+          : [established(fromPod), established(toPod), ...between, ask(fromPod), ask(toPod)],
     },
     {
       name: POD_CHAIN,
@@ -88,7 +90,7 @@ export function filterChains(config: NodeConfig, hosts: HostRules | undefined): 
 function tunnelRules(config: NodeConfig): readonly Rule[] {
   const rules: Rule[] = [];
   const { vxlanPort: port } = config;
-  if (port !== undefined) {
+  if (port !== undefined && !config.allowVxlanFromPods) {
     const toVtep: Match = { kind: 'destination-ports', ports: [{ first: port, last: port }] };
     rules.push(when([{ kind: 'protocol', protocol: 17 }, toVtep], { kind: 'drop' }, 'VXLAN from a pod'));
   }

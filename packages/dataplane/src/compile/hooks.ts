@@ -2,7 +2,7 @@ import type { Chain, HookName, Rule, TableRules } from '../ir/ruleset.ts';
 import type { NodeConfig } from './config.ts';
 import { filterChains } from './filter.ts';
 import type { HostRules } from './hosts.ts';
-import { foreignVxlan, forgedSource } from './raw.ts';
+import { foreignIpip, foreignVxlan, forgedSource } from './raw.ts';
 
 /** What the hooks of the tables begin with. */
 export interface HookChains {
@@ -20,7 +20,7 @@ export function hookChains(config: NodeConfig, hosts: HostRules | undefined): Ho
       [
         'PREROUTING',
         'msl-PREROUTING',
-        [forgedSource(config), ...foreignVxlan(config), ...(hosts?.prerouting ?? [])],
+        [forgedSource(config), ...foreignVxlan(config), ...foreignIpip(config), ...(hosts?.prerouting ?? [])],
       ],
       ['OUTPUT', 'msl-raw-OUTPUT', hosts?.rawOutput ?? []],
     ]),

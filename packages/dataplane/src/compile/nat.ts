@@ -1,5 +1,6 @@
 import type { MemberSet, SetId } from '@muslin/api';
-import { familyOf, formatPrefix } from '@muslin/net';
+import { familyOf, formatPrefix, hostPrefix } from '@muslin/net';
+import type { Match } from '../ir/match.ts';
 import type { Chain, Rule, TableRules } from '../ir/ruleset.ts';
 import type { NodeConfig } from './config.ts';
 import { type HostPort, hostPortRules } from './host-ports.ts';
@@ -22,7 +23,7 @@ export function natRules(config: NodeConfig, ports: readonly HostPort[]): TableR
       [
         'POSTROUTING',
         'msl-POSTROUTING',
-        [...(hostPorts?.postrouting ?? []), ...(wanted ? [NAT_OUTGOING] : [])],
+        [...(hostPorts?.postrouting ?? []), ...(wanted ? [natOutgoing(config)] : [])],
       ],
     ] as const
   ).filter(([, , rules]) => rules.length > 0);
@@ -33,14 +34,15 @@ export function natRules(config: NodeConfig, ports: readonly HostPort[]): TableR
   };
 }
 
-const NAT_OUTGOING: Rule = {
-  matches: [
+function natOutgoing({ natOutgoingInterface: by }: NodeConfig): Rule {
+  const matches: Match[] = [
     { kind: 'set', set: MASQUERADE_POOLS, key: 'src' },
     { kind: 'set', set: ALL_POOLS, key: 'dst', not: true },
-  ],
-  action: { kind: 'masquerade' },
-  comment: 'natOutgoing',
-};
+  ];
+  if (by !== undefined)
+    matches.push({ kind: 'out-interface', name: by.name, ...(by.wildcard ? { wildcard: true } : {}) });
+  return { matches, action: { kind: 'masquerade' }, comment: 'natOutgoing' };
+}
 
 /** The sets that `natRules` looks into. */
 export function poolSets(config: NodeConfig): ReadonlyMap<SetId, MemberSet> {
@@ -48,8 +50,11 @@ export function poolSets(config: NodeConfig): ReadonlyMap<SetId, MemberSet> {
     kind: 'net',
     members: new Set(config.pools.filter(keep).map(pool => formatPrefix(pool.cidr))),
   });
+  const excluded = config.natExcludes
+    .filter(ip => ip.family === config.family)
+    .map(ip => formatPrefix(hostPrefix(ip)));
   return new Map([
     [MASQUERADE_POOLS, members(pool => pool.natOutgoing)],
-    [ALL_POOLS, members(() => true)],
+    [ALL_POOLS, { kind: 'net', members: new Set([...members(() => true).members, ...excluded]) }],
   ]);
 }

@@ -1,5 +1,5 @@
 import type { MemberSet, SetId } from '@muslin/api';
-import { formatPrefix, hostPrefix } from '@muslin/net';
+import { formatPrefix, hostPrefix, type Ip } from '@muslin/net';
 import type { Rule } from '../ir/ruleset.ts';
 import type { NodeConfig } from './config.ts';
 
@@ -43,9 +43,33 @@ export function foreignVxlan(config: NodeConfig): readonly Rule[] {
   ];
 }
 
-/** The set that `foreignVxlan` looks into. */
-export function vxlanPeerSet({ vxlanPeers, family }: NodeConfig): ReadonlyMap<SetId, MemberSet> {
-  if (vxlanPeers === undefined) return new Map();
-  const members = vxlanPeers.filter(ip => ip.family === family).map(ip => formatPrefix(hostPrefix(ip)));
-  return new Map([[VXLAN_PEERS, { kind: 'net', members: new Set(members) }]]);
+const IPIP_PEERS: SetId = 'muslin:ipip-peers';
+
+/** Nor has IP in IP (RFC 2003 §6.1): `tunl0` takes from anybody. */
+export function foreignIpip({ family, ipipPeers }: NodeConfig): readonly Rule[] {
+  if (family !== 4 || ipipPeers === undefined) return [];
+  return [
+    {
+      matches: [
+        { kind: 'protocol', protocol: 4 },
+        { kind: 'local-address', side: 'dst' },
+        { kind: 'set', set: IPIP_PEERS, key: 'src', not: true },
+      ],
+      action: { kind: 'drop' },
+      comment: 'IP in IP from outside the cluster',
+    },
+  ];
+}
+
+/** The sets that `foreignVxlan` and `foreignIpip` look into. */
+export function tunnelPeerSets(config: NodeConfig): ReadonlyMap<SetId, MemberSet> {
+  const { vxlanPeers, ipipPeers, family } = config;
+  const sets = new Map<SetId, MemberSet>();
+  const put = (id: SetId, ips: readonly Ip[]) => {
+    const members = ips.filter(ip => ip.family === family).map(ip => formatPrefix(hostPrefix(ip)));
+    sets.set(id, { kind: 'net', members: new Set(members) });
+  };
+  if (vxlanPeers !== undefined) put(VXLAN_PEERS, vxlanPeers);
+  if (ipipPeers !== undefined && family === 4) put(IPIP_PEERS, ipipPeers);
+  return sets;
 }

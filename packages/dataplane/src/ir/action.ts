@@ -1,4 +1,4 @@
-import { formatIp, type Ip } from '@muslin/net';
+import { type Family, formatIp, type Ip } from '@muslin/net';
 import { word } from './match-row.ts';
 import { hex32 } from './matches/mark.ts';
 
@@ -6,6 +6,8 @@ import { hex32 } from './matches/mark.ts';
 export type Action =
   | { readonly kind: 'accept' }
   | { readonly kind: 'drop' }
+  /** Drops it, and tells its sender that the port is not reached (RFC 1812 §5.2.7.1, RFC 4443 §3.1). */
+  | { readonly kind: 'reject'; readonly family: Family }
   /** Back to the rule after the `jump` that led here; out of our chains when there is none. */
   | { readonly kind: 'return' }
   | { readonly kind: 'jump'; readonly chain: string }
@@ -55,6 +57,11 @@ const prefixWord = (text: string, max: number) =>
 const socketText = (ip: Ip, port: number) =>
   ip.family === 6 ? `[${formatIp(ip)}]:${port}` : `${formatIp(ip)}:${port}`;
 
+const REJECTION = {
+  4: { iptables: 'icmp-port-unreachable', nft: 'icmp port-unreachable' },
+  6: { iptables: 'icmp6-port-unreachable', nft: 'icmpv6 port-unreachable' },
+} as const;
+
 const NEXT: Step = { to: 'next' };
 
 /** One row per kind of action. The longest log prefixes: 29 characters for LOG, 63 for NFLOG. */
@@ -67,6 +74,11 @@ const ACTIONS: { readonly [K in Action['kind']]: ActionRow<Extract<Action, { kin
   drop: {
     iptables: () => ['-j', 'DROP'],
     nft: () => 'drop',
+    step: () => ({ to: 'verdict', verdict: 'drop' }),
+  },
+  reject: {
+    iptables: a => ['-j', 'REJECT', '--reject-with', REJECTION[a.family].iptables],
+    nft: a => `reject with ${REJECTION[a.family].nft}`,
     step: () => ({ to: 'verdict', verdict: 'drop' }),
   },
   return: { iptables: () => ['-j', 'RETURN'], nft: () => 'return', step: () => ({ to: 'return' }) },

@@ -187,6 +187,8 @@ const ACTIONS: {
 } = {
   accept: () => [{ kind: 'verdict', verdict: 'accept' }],
   drop: () => [{ kind: 'verdict', verdict: 'drop' }],
+  // Port unreachable: RFC 792, RFC 4443 §3.1.
+  reject: a => [{ kind: 'reject', code: a.family === 4 ? 3 : 4 }],
   return: () => [{ kind: 'verdict', verdict: 'return' }],
   jump: a => [{ kind: 'verdict', verdict: 'jump', chain: a.chain }],
   goto: a => [{ kind: 'verdict', verdict: 'goto', chain: a.chain }],

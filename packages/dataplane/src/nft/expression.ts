@@ -31,6 +31,8 @@ export type NftExpression =
   | { readonly kind: 'masquerade' }
   | { readonly kind: 'dnat'; readonly address: Uint8Array; readonly port: Uint8Array }
   | { readonly kind: 'notrack' }
+  /** Answers with an ICMP error of this code, type unreachable. */
+  | { readonly kind: 'reject'; readonly code: number }
   | { readonly kind: 'log'; readonly prefix: string; readonly group?: number };
 
 /** Values that stand in the rule itself: an anonymous set. */

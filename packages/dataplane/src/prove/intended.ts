@@ -86,7 +86,8 @@ export class Intentions {
     if (own === undefined) this.#own.set(from, (own = this.#space.nets('src', from.ips.map(hostPrefix))));
     let some = diagram.and(own, this.#allowed(state, from, 'egress'));
     const { vxlanPort: port } = config;
-    if (port !== undefined) some = diagram.without(some, this.#space.exactPort('dst', 17, port));
+    if (port !== undefined && !config.allowVxlanFromPods)
+      some = diagram.without(some, this.#space.exactPort('dst', 17, port));
     if (config.family === 4 && !config.allowIpipFromPods)
       some = diagram.without(some, this.#space.protocol(4));
     return some;

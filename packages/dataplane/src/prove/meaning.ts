@@ -15,8 +15,11 @@ export function meaning(
   const endpointAt = (name: string | undefined) =>
     [...state.endpoints.values()].find(e => name !== undefined && config.interfacesOf(e.key).includes(name));
   if (hook === 'OUTPUT') return ours(packet.out) ? 'accept' : 'return';
-  if (!ours(packet.in) && !(hook === 'FORWARD' && ours(packet.out))) return 'return';
-  if (packet.ctState === 'ESTABLISHED' || packet.ctState === 'RELATED') return 'accept';
+  const pods = ours(packet.in) || (hook === 'FORWARD' && ours(packet.out));
+  if (pods && (packet.ctState === 'ESTABLISHED' || packet.ctState === 'RELATED')) return 'accept';
+  const unserved = config.serviceLoop?.cidrs.some(cidr => prefixHas(cidr, packet.dst)) ?? false;
+  if (hook === 'FORWARD' && unserved) return 'drop';
+  if (!pods) return 'return';
   if (packet.ctState === 'INVALID') return 'drop';
   const link =
     packet.family === 6 &&
@@ -24,7 +27,8 @@ export function meaning(
     [131, 132, 133, 135, 136, 143].includes(packet.icmp.type);
   if (hook === 'INPUT' && link) return 'accept';
   if (ours(packet.in)) {
-    if (packet.protocol === 17 && packet.dport === config.vxlanPort) return 'drop';
+    if (packet.protocol === 17 && packet.dport === config.vxlanPort && !config.allowVxlanFromPods)
+      return 'drop';
     if (packet.protocol === 4 && packet.family === 4 && !config.allowIpipFromPods) return 'drop';
     const sender = endpointAt(packet.in);
     if (sender === undefined || !sender.ips.some(ip => sameIp(ip, packet.src))) return 'drop';

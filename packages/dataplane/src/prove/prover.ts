@@ -1,6 +1,7 @@
 import type { EndpointKey, EndpointPlan, NodeState, SetId } from '@muslin/api';
 import type { Family } from '@muslin/net';
 import type { NodeConfig } from '../compile/config.ts';
+import { serviceLoopPrefixes } from '../compile/service-loop.ts';
 import type { HookName, Ruleset } from '../ir/ruleset.ts';
 import { taken } from '../lookups/derived-set.ts';
 import { type SamplePacket, sampleOf, sampleText } from './counterexample.ts';
@@ -112,7 +113,7 @@ export class Prover {
         hook === 'OUTPUT'
           ? nodeOwn(to)
           : this.#intentions.filter(state, config, from, hook === 'INPUT' ? undefined : to);
-      const meant = hosts.with(pods, hook, way);
+      const meant = this.#unserved(hosts.with(pods, hook, way), config, hook, way);
       const start = table.hooks.get(hook);
       const done = start === undefined ? UNTOUCHED : walk(start, way);
       const key = FATES.flatMap(fate => [meant[fate], done[fate]]).join();
@@ -128,6 +129,21 @@ export class Prover {
     }
     this.#names = ends.map(({ name }) => name);
     return { outcome: 'equal', proved };
+  }
+
+  /** Packets for Services that nothing serves go no further, unless they belong to a connection of a pod. */
+  #unserved(meant: Intended, config: NodeConfig, hook: HookName, way: Way): Intended {
+    const cidrs = serviceLoopPrefixes(config);
+    if (hook !== 'FORWARD' || cidrs.length === 0) return meant;
+    const { diagram } = this.#space;
+    const pods = [way.in, way.out].some(name => name.startsWith(config.workloadInterfacePrefix));
+    const known = pods ? this.#space.conntrack(['ESTABLISHED', 'RELATED']) : NONE;
+    const dropped = diagram.without(this.#space.nets('dst', cidrs), known);
+    return {
+      accept: diagram.without(meant.accept, dropped),
+      drop: diagram.or(meant.drop, dropped),
+      back: diagram.without(meant.back, dropped),
+    };
   }
 
   /** What it had to know of sets to see that the two are equal, or a packet for which they are not. */

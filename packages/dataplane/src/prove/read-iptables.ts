@@ -149,6 +149,10 @@ function actionOf(words: Words): Action | undefined {
       return { kind: 'accept' };
     case 'DROP':
       return { kind: 'drop' };
+    case 'REJECT': {
+      if (!words.take('--reject-with')) return undefined;
+      return { kind: 'reject', family: words.next().startsWith('icmp6') ? 6 : 4 };
+    }
     case 'RETURN':
       return { kind: 'return' };
     case 'MARK': {

@@ -229,6 +229,10 @@ function actionOf(words: Words): Action | undefined {
     return keep === undefined || value === undefined ? undefined : { kind: 'mark', value, mask: ~keep >>> 0 };
   }
   if (words.take('masquerade', 'fully-random')) return { kind: 'masquerade' };
+  if (words.take('reject', 'with')) {
+    const family = words.next() === 'icmpv6' ? 6 : 4;
+    return words.take('port-unreachable') ? { kind: 'reject', family } : undefined;
+  }
   if (words.take('dnat', 'to')) return dnatTo(words.next());
   if (words.take('log', 'prefix')) return { kind: 'log', prefix: words.next() };
   if (words.take('limit', 'rate')) {

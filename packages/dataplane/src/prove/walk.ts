@@ -167,6 +167,10 @@ export class Walker {
           out[action.kind] = diagram.or(out[action.kind], who);
           here = diagram.without(here, who);
           break;
+        case 'reject':
+          out.drop = diagram.or(out.drop, who);
+          here = diagram.without(here, who);
+          break;
         case 'return':
           leave(who, bits);
           here = diagram.without(here, who);

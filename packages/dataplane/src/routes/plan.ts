@@ -20,8 +20,15 @@ export interface RoutePlan {
 /**
  * Compares desired routes with the kernel's. Only routes with the owner's protocol number are replaced or
  * removed; where another owner's route stands, the desired one is reported and left out.
+ *
+ * @param alone interfaces by which others may have no routes: theirs are removed, too.
  */
-export function planRoutes(desired: Iterable<Route>, actual: Iterable<Route>, owner: number): RoutePlan {
+export function planRoutes(
+  desired: Iterable<Route>,
+  actual: Iterable<Route>,
+  owner: number,
+  alone: ReadonlySet<string> = NOWHERE,
+): RoutePlan {
   const there = new Map<string, Route>();
   for (const route of actual) {
     const key = routeKey(route);
@@ -46,8 +53,19 @@ export function planRoutes(desired: Iterable<Route>, actual: Iterable<Route>, ow
   }
   const remove = [...there]
     .filter(([key, route]) => route.protocol === owner && !wanted.has(key))
-    .map(([, r]) => r);
+    .map(([, r]) => r)
+    .concat([...there.values()].filter(route => isStranger(route, owner, alone)));
   return { add, replace, remove, conflicts };
+}
+
+const NOWHERE: ReadonlySet<string> = new Set();
+/** RTPROT_KERNEL: on-link prefixes and the like. */
+const PROTOCOL_KERNEL = 2;
+
+/** A route by one of the interfaces that neither the owner nor the kernel by itself made. */
+function isStranger(route: Route, owner: number, alone: ReadonlySet<string>): boolean {
+  const { protocol, interfaceName = '', kind } = route;
+  return kind === 'unicast' && protocol !== owner && protocol !== PROTOCOL_KERNEL && alone.has(interfaceName);
 }
 
 function conflictText(wanted: Route, holder: Route): string {

@@ -73,7 +73,7 @@ export function routeText(route: Route): string {
 }
 
 /** A pod's address: straight over its interface (RFC 4291 host prefix, no neighbour subnet). */
-export function workloadRoute(ip: Ip, interfaceName: string): Route {
+export function workloadRoute(ip: Ip, interfaceName: string, source?: Ip): Route {
   return {
     destination: hostPrefix(ip),
     kind: 'unicast',
@@ -82,6 +82,7 @@ export function workloadRoute(ip: Ip, interfaceName: string): Route {
     protocol: ROUTE_PROTOCOL_MUSLIN,
     metric: 0,
     table: TABLE_MAIN,
+    ...(source === undefined ? {} : { source }),
   };
 }
 

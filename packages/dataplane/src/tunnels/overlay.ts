@@ -38,7 +38,7 @@ export interface OverlayInput {
 export interface OverlayChoice extends Reach {
   readonly prefix: Prefix;
   readonly node: string;
-  readonly encapsulation: Encapsulation;
+  readonly encapsulation: Encapsulation | 'none';
 }
 
 export type Encapsulation = 'vxlan' | 'ipip';
@@ -51,6 +51,8 @@ export interface Overlay {
   readonly routes: readonly Route[];
   /** Nodes whose encapsulated packets are let in. */
   readonly peers: readonly Ip[];
+  /** The same for IP in IP; undefined where this node takes none. */
+  readonly ipipPeers: readonly Ip[] | undefined;
   readonly choices: readonly OverlayChoice[];
   /** Why something that a pool asks for is not there (yet), a sentence each. */
   readonly missing: readonly string[];
@@ -157,22 +159,42 @@ export function overlayOf(input: OverlayInput): Overlay {
   for (const { prefix, node } of others.flatMap(({ name }) => input.prefixes.filter(p => p.node === name))) {
     const { family } = prefix.ip;
     const pool = pools.find(each => prefixCovers(each.cidr, prefix));
-    const encapsulation = pool === undefined ? undefined : encapsulationOf(pool);
     const at = nodes.get(node)?.ips.find(ip => ip.family === family);
-    if (encapsulation === undefined || at === undefined) continue;
+    if (pool === undefined || at === undefined) continue;
+    const encapsulation = encapsulationOf(pool);
+    if (encapsulation === undefined) {
+      // Inside a subnet no router has to know it.
+      const near = settings.programs.direct ? reachOf('CrossSubnet', input.onLink, at) : undefined;
+      if (near?.by !== 'direct') continue;
+      choices.push({ ...near, prefix, node, encapsulation: 'none' });
+      routes.push(routeTo(prefix, { gateway: at, ...viaOf(near) }));
+      continue;
+    }
     const reach = reachOf(encapsulation.mode, input.onLink, at);
     choices.push({ ...reach, prefix, node, encapsulation: encapsulation.by });
-    // Routes of IP in IP come by BGP: the speaker sets them, through tunl0 where `reachOf` says so.
-    if (encapsulation.by === 'ipip') continue;
+    // Then they come by BGP, whose speaker knows no tunnels.
+    if (encapsulation.by === 'ipip' && !settings.programs.ipip) continue;
     if (reach.by === 'direct') {
       routes.push(routeTo(prefix, { gateway: at, ...viaOf(reach) }));
+      continue;
+    }
+    // tunl0 sends to whom the route names: the node itself is the end of the tunnel.
+    if (encapsulation.by === 'ipip') {
+      if (standing.has(IPIP_NAME))
+        routes.push(routeTo(prefix, { gateway: at, interfaceName: IPIP_NAME, onlink: true }));
       continue;
     }
     const vtep = vteps.get(`${family} ${node}`);
     if (vtep !== undefined && standing.has(VXLAN_NAMES[family]))
       routes.push(routeTo(prefix, { gateway: vtep.ip, interfaceName: VXLAN_NAMES[family], onlink: true }));
   }
-  return { devices, entries, routes, peers: [...peers.values()], choices, missing: [...missing] };
+  const ipipPeers = standing.has(IPIP_NAME)
+    ? others.flatMap(({ ips }) => ips.filter(ip => ip.family === 4))
+    : undefined;
+  return {
+    ...{ devices, entries, routes, choices, ipipPeers },
+    ...{ peers: [...peers.values()], missing: [...missing] },
+  };
 }
 
 function routeTo(destination: Prefix, way: Pick<Route, 'gateway' | 'interfaceName' | 'onlink'>): Route {
@@ -192,7 +214,11 @@ export function borrowedPrefix(ip: Ip, node: string): NodePrefix {
 
 /** A choice as a sentence. */
 export function choiceText({ prefix, node, encapsulation, by, why }: OverlayChoice): string {
-  const how = { tunnel: `by ${encapsulation}`, direct: 'directly', others: 'as BGP says' }[by];
+  const how = {
+    tunnel: `by ${encapsulation === 'ipip' ? 'IP in IP' : encapsulation}`,
+    direct: 'directly',
+    others: 'as BGP says',
+  }[by];
   return `${formatPrefix(prefix)} of node ${node} ${how}: ${why}`;
 }
 

@@ -35,6 +35,8 @@ export interface TunnelSettings {
   readonly ipip: boolean | undefined;
   /** `vxlanMTU`, `vxlanMTUV6`, `ipipMTU`; undefined: underlay less overhead. */
   readonly mtu: { readonly vxlan4?: number; readonly vxlan6?: number; readonly ipip?: number };
+  /** `programClusterRoutes`: whose routes between nodes the agent sets besides those of VXLAN, which are always its own. */
+  readonly programs: { readonly ipip: boolean; readonly direct: boolean };
   readonly wireguard: WireguardSettings;
 }
 
@@ -55,6 +57,8 @@ export const TUNNEL_DEFAULTS: TunnelSettings = {
   vxlan: undefined,
   ipip: undefined,
   mtu: {},
+  /** EnabledIPIPOnly, Calico's default: BGP brings routes of pools without encapsulation. */
+  programs: { ipip: true, direct: false },
   wireguard: {
     enabled: { 4: false, 6: false },
     port: { 4: 51_820, 6: 51_821 },

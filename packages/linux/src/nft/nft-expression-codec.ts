@@ -34,6 +34,8 @@ const NAT = {
 } as const;
 /** NFTA_LOG_* */
 const LOG = { group: 1, prefix: 2, snapLength: 3, threshold: 4 } as const;
+/** NFTA_REJECT_*, NFT_REJECT_ICMP_UNREACH. */
+const REJECT = { type: 1, code: 2, icmpUnreachable: 0 } as const;
 /** NF_NAT_RANGE_PROTO_RANDOM_FULLY */
 const RANDOM_FULLY = 0x10;
 
@@ -170,6 +172,12 @@ export function writeExpression(w: NetlinkWriter, expression: NftExpression, idO
     }
     case 'notrack':
       named('notrack');
+      return;
+    case 'reject':
+      named('reject', () => {
+        be32(w, REJECT.type, REJECT.icmpUnreachable);
+        w.attribute(REJECT.code, () => w.u8(expression.code));
+      });
       return;
     case 'log':
       named('log', () => {

@@ -1,4 +1,4 @@
-import { type Family, formatPrefix, type Ip, ip4, ip6, type Prefix, type Result } from '@muslin/net';
+import { type Family, formatPrefix, type Ip, ip4, ip6, ok, type Prefix, type Result } from '@muslin/net';
 import { type NetlinkMessage, NLM, readU8, readU32 } from '../netlink/message-reader.ts';
 import type { NetlinkFault } from '../netlink/netlink-fault.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../netlink/netlink-socket.ts';
@@ -137,7 +137,7 @@ export interface RouteFilter {
 /** Lists routes by one dump (about 7 million routes per second). */
 export function listRoutes(socket: NetlinkSocket, filter: RouteFilter): Result<KernelRoute[], NetlinkFault> {
   const { family, table, protocol } = filter;
-  return socket.dump(
+  const listed = socket.dump(
     {
       type: RTM.getRoute,
       flags: 0,
@@ -161,6 +161,8 @@ export function listRoutes(socket: NetlinkSocket, filter: RouteFilter): Result<K
       return protocol === undefined || route.protocol === protocol ? route : undefined;
     },
   );
+  // A table that never had a route does not exist.
+  return !listed.ok && listed.fault.code === 'ENOENT' && table !== undefined ? ok([]) : listed;
 }
 
 /** Decodes RTM_NEWROUTE and RTM_DELROUTE; undefined for other messages and cached clones. */
