@@ -29,7 +29,7 @@ const clients = Array.from({ length: 51 }, (_, i) => feeder(i, 65_000, true));
 /** All cases; the quick ones are the same with a tenth of the prefixes and with peers that are given up earlier. */
 export function casesOf(quick: boolean): readonly CasePlan[] {
   const full = quick ? 100_000 : 1_000_000;
-  const more = { samples: quick ? 20 : 200, limitS: quick ? 2 : 40 };
+  const more = { samples: quick ? 20 : 200, limitS: quick ? 6 : 40 };
   return [
     {
       ...{ title: `${full} prefixes, one feeder, one sink`, run: 'relay', size: full, peers: table },
