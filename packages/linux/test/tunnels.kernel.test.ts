@@ -1,6 +1,6 @@
-import type { NodeFacts, Pool } from '@muslin/api';
 import {
   type Overlay,
+  type OverlayInput,
   overlayOf,
   planTunnels,
   type Route,
@@ -118,13 +118,17 @@ describe('VXLAN', () => {
   });
 
   test('carries pods of two nodes over IPv6, by the devices, entries and routes that a pool of IPv6 asks for', async () => {
-    const node = (n: number): NodeFacts => ({
+    const node = (n: number) => ({
       ...{ name: `n${n - 1}`, labels: new Map(), ips: [mustIp(`fd00::${n}`)], podCidrs: [] },
       ...{ asNumber: undefined, routeReflectorClusterId: undefined },
       tunnels: { vxlan6: { ip: mustIp(`fd10:${n}::`), mac: vtepMac(`n${n - 1}`, 6) } },
     });
-    const nodes = new Map([1, 2].map(n => [`n${n - 1}`, node(n)]));
-    const pool = { cidr: mustPrefix('fd10::/16'), vxlanMode: 'Always', ipipMode: 'Never' } as Pool;
+    const nodes: OverlayInput['nodes'] = new Map([1, 2].map(n => [`n${n - 1}`, node(n)]));
+    const pool = {
+      cidr: mustPrefix('fd10::/16'),
+      vxlanMode: 'Always',
+      ipipMode: 'Never',
+    } as OverlayInput['pools'][number];
     const prefixes = [1, 2].map(n => ({ prefix: mustPrefix(`fd10:${n}::/64`), node: `n${n - 1}` }));
     for (const [i, room, pod] of [
       [0, left, leftPod],
