@@ -146,6 +146,32 @@ test('a claim that is pending is not told; one that goes is withdrawn everywhere
   });
 });
 
+test('ten thousand calls of a stranger, silent, slow, torn off or full of nonsense, disturb no session', async () => {
+  const before = await stage.json('n1', '/v1/peers');
+  const flood = `
+const { connect } = require('node:net');
+let left = 10000, done = 0, connected = 0;
+const held = [];
+const call = () => {
+  if (left-- <= 0) return;
+  const i = left, socket = connect(179, '10.78.0.1');
+  let over = false;
+  const next = () => { if (over) return; over = true; if (++done === 10000) process.exit(connected > 9000 ? 0 : 1); call(); };
+  socket.on('error', next).on('close', next).on('connect', () => {
+    connected++;
+    if (i % 50 === 0) { held.push(socket); return setTimeout(next, 20); }
+    if (i % 4 === 0) return socket.resetAndDestroy();
+    socket.write(i % 4 === 1 ? Buffer.alloc(9, 255) : i % 4 === 2 ? Buffer.alloc(4096, i) : Buffer.from('GET / HTTP/1.1'));
+    socket.end();
+  });
+};
+for (let i = 0; i < 100; i++) call();`;
+  stage.run('leaf', process.execPath, '-e', flood);
+  const ups = (peers: readonly { id: string; state: string; established: number }[]) =>
+    peers.map(({ id, state, established: times }) => [id, state, times]);
+  expect(ups(await stage.json('n1', '/v1/peers'))).toEqual(ups(before));
+});
+
 test('a live node whose Node is deleted keeps the routes it still holds, and tells no more than those', async () => {
   await stage.putBlock('n2', '10.244.8.0/26');
   await eventually(() => expect(bird.ask('show', 'route')).toContain('10.244.8.0/26'));
