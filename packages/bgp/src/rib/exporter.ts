@@ -126,8 +126,8 @@ export class Exporter {
   }
 
   #staysOnLink(accepted: number): boolean {
-    const { sharedSubnets = [], nextHop } = this.#treatment;
-    if (sharedSubnets.length === 0 || nextHop !== 'auto') return false;
+    // Nearly nobody has any, and a full table asks for each attribute set.
+    if (this.#treatment.sharedSubnets === undefined || this.#treatment.nextHop !== 'auto') return false;
     return isShared(this.#treatment, ip4(this.#attributes.hop[accepted] as number));
   }
 
