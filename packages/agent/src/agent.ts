@@ -1,27 +1,23 @@
 import { existsSync, mkdirSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
-import { DEFAULT_IPAM_CONFIG, ipamConfigFromSpec } from '@muslin/ipam';
-import { type AnyObject, type FanoutThrough, type KubeClient, watchCluster } from '@muslin/kube';
+import { type FanoutThrough, type KubeClient, watchCluster } from '@muslin/kube';
 import {
   watchPacketLog,
   ConntrackDriver,
-  listAddresses,
   openKernel,
   openRouteSocket,
   serveStatus,
   watchNft,
   WireguardKernel,
 } from '@muslin/linux';
-import type { Family, Prefix } from '@muslin/net';
+import type { Family } from '@muslin/net';
 import type { Logger } from 'pino';
 import { NodeAddress } from './address/node-address.ts';
 import { nodeInterfaces, sourceOf } from './address/node-interfaces.ts';
 import { answerTo, serveCni } from './cni/cni-server.ts';
 import { DelQueue } from './cni/del-queue.ts';
+import { ClusterView } from './cluster-view.ts';
 import { AgentCore } from './core/agent-core.ts';
-import { advertisedServices } from './core/advertised-services.ts';
-import { ownBlocks } from './core/own-blocks.ts';
-import { EnforcedSince } from './enforced-since.ts';
+import { Enforcement } from './enforcement.ts';
 import { ClusterSource } from './fanout/cluster-source.ts';
 import { streamOf } from './fanout/fanout-options.ts';
 import { felixSettings, rulesIn } from './felix-settings.ts';
@@ -32,21 +28,14 @@ import { AddressLedger } from './ipam/address-ledger.ts';
 import { AddressReporter } from './ipam/address-reporter.ts';
 import { witnessAddresses } from './ipam/address-witness.ts';
 import { clusterAddresses } from './ipam/cluster-addresses.ts';
-import { reservedBy } from './ipam/reservations.ts';
 import { chooseBackEnd, seeNodeRules } from './kernel/choose-back-end.ts';
-import { Enforcer } from './kernel/enforcer.ts';
-import { type Cut, FlowCutter } from './kernel/flow-cutter.ts';
 import { hostLinks } from './kernel/host-links.ts';
 import { Kernel } from './kernel/kernel.ts';
 import { watchNodeRules } from './kernel/node-rules-sight.ts';
-import { RuleProof } from './kernel/rule-proof.ts';
 import { LinkRemover } from './kernel/link-remover.ts';
-import { countConnections, forwardPackets, pickUpNothing, prepareNode } from './kernel/node-settings.ts';
+import { forwardPackets, prepareNode } from './kernel/node-settings.ts';
 import { secondLook } from './kernel/second-look.ts';
-import { whenCalm } from './kernel/when-calm.ts';
-import { agentMetrics } from './metrics.ts';
 import type { AgentOptions } from './options.ts';
-import { PolicyReporter } from './policy-report.ts';
 import { removeOrphans } from './pod/orphan-links.ts';
 import { PodCache } from './pod/pod-cache.ts';
 import { PodNetwork } from './pod/pod-network.ts';
@@ -66,19 +55,10 @@ export interface Agent {
 /** Group 0 is what other programs use when nobody thinks of one. */
 const DENIED_LOG = { group: 6_775, perSecond: 50 } as const;
 
-/** How long the kernel's answer is waited for before the node says that it can't show what it holds. */
-const READ_BACK_MS = 5_000;
-
 /** Watches that are silent for longer make `/v1/status` say that the node is not ready; nothing stops serving. */
 const STALE_MS = 60_000;
 /** A restore waits up to 10 s for the lock of iptables; one that takes longer than this is killed and tried again. */
 const TOOL_MS = 15_000;
-
-/** When to tell of pods that came or went; of policies it is told at once. */
-const CALM = { quietMs: 1_000, longestMs: 5_000 } as const;
-
-/** What tunnels depend on. */
-const OVERLAY_KINDS = new Set(['Node', 'IPPool', 'IPAMBlock', 'FelixConfiguration']);
 
 /** How often to look whether an address of the node moved: host endpoints may stand where it is. */
 const LINKS_MS = 2_000;
@@ -89,8 +69,6 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   const families: readonly Family[] = existsSync('/proc/sys/net/ipv6') ? [4, 6] : [4];
   prepareNode(log);
   let seen = await seeNodeRules();
-  const felix = new Map<string, AnyObject>();
-  const bgp = new Map<string, AnyObject>();
   let word = felixFor([], options.node, undefined);
   let settings = felixSettings(word);
   let overlaySettings = tunnelSettings(word);
@@ -110,27 +88,12 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     ...(options.flows === 'on' && { deniedLog: DENIED_LOG }),
   });
   const kernel = new Kernel(door.value, families, choice.backEnd);
-  const proof = new RuleProof(options.prove);
-  const since = new EnforcedSince();
-  const metrics = agentMetrics();
-  const blocks = new Map<string, AnyObject>();
-  const namespaces = new Map<string, AnyObject>();
-  const reservations = new Map<string, readonly Prefix[]>();
   const pods = new PodCache();
+  const view = new ClusterView(options.node, core, pods);
   const links = LinkRemover.open();
-  let mark = since.mark();
-  let ipamConfig = DEFAULT_IPAM_CONFIG;
-  let ready = false;
-  let ownNode: AnyObject | undefined;
-  let unrouted: ReadonlyMap<string, string> = new Map();
-  let lastCut: Cut | undefined;
-  let unproved: string | undefined;
-  let enforcedState = core.desired().state;
-  let lastFault = 'nothing was enforced yet';
-  let trouble: string | undefined;
   const established = () => settings.established ?? options.established;
   const heed = () => {
-    word = felixFor(felix.values(), options.node, core.snapshot.nodes.get(options.node)?.labels);
+    word = felixFor(view.felix.values(), options.node, core.snapshot.nodes.get(options.node)?.labels);
     settings = felixSettings(word);
     overlaySettings = tunnelSettings(word);
     log.level = settings.logLevel;
@@ -150,74 +113,11 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     enforcer.lookAgain();
   };
 
-  const cutter = new FlowCutter({
+  const enforcement = new Enforcement({
+    ...{ options, core, kernel, netlink, client, established, log },
     tracker: tracker.value,
-    nodeAddresses: () => {
-      const listed = listAddresses(netlink);
-      return listed.ok ? listed.value.map(address => address.ip) : [];
-    },
-    onCut: cut => {
-      lastCut = cut;
-      metrics.judged.observe(cut.ms / 1000);
-      metrics.cut.inc(cut.cut);
-      if (cut.cut > 0) log.info(cut, 'established connections that policy denies by now were cut');
-    },
-    onFault: message => log.error(message),
   });
-  const enforcer = new Enforcer({
-    core,
-    kernel,
-    refreshMs: options.refreshMs,
-    prove: desired => {
-      const { outcome, message, refused, ms } = proof.check(desired, () => kernel.rendered(desired));
-      metrics.proofs.observe(ms / 1000);
-      metrics.proved.inc({ outcome });
-      if (message !== undefined && message !== unproved)
-        log[refused ? 'error' : 'warn']({ outcome }, message);
-      unproved = message;
-      return refused
-        ? { code: 'refused', message: `rules that do not mean what the policies mean stay out: ${message}` }
-        : undefined;
-    },
-    onTaken: () => {
-      mark = since.mark();
-    },
-    onRound: round => {
-      const now = performance.timeOrigin + performance.now();
-      const fresh = since.enforced(mark, now);
-      for (const policy of fresh) {
-        // What was there before the agent was not written now.
-        if (ready) metrics.inForce.observe((policy.enforcedAt - policy.seenAt) / 1000);
-      }
-      const policiesMoved = fresh.length > 0 || round.desired.state.policies !== enforcedState.policies;
-      enforcedState = round.desired.state;
-      trouble = undefined;
-      if (policiesMoved || !ready) reporter.poke();
-      else podsMoved.soon();
-      if (!ready && established() === 'cut') pickUpNothing(log);
-      if (!ready && options.flows === 'on') countConnections(log);
-      ready = true;
-      metrics.rounds.observe(round.ms / 1000);
-      metrics.endpoints.set(round.desired.state.endpoints.size);
-      metrics.policies.set(round.desired.state.policies.size);
-      if (round.steps > 0) log.debug({ steps: round.steps, ms: Math.round(round.ms) }, 'kernel changed');
-      for (const [place, why] of round.unrouted)
-        if (unrouted.get(place) !== why) log.error({ place, why }, 'a route could not be set');
-      unrouted = round.unrouted;
-      if (established() === 'cut') cutter.enforced(round.desired.state, round.desired.stateVersion);
-    },
-    onFault: (fault, waitMs) => {
-      metrics.faults.inc();
-      lastFault = fault.message;
-      trouble = fault.message;
-      reporter.poke();
-      log.error(
-        { fault: fault.message, waitMs },
-        'what is wanted is not in force; reading back and trying again',
-      );
-    },
-  });
-
+  const { cutter, enforcer, metrics, since } = enforcement;
   const lookAtLinks = () => {
     const found = hostLinks(netlink);
     if (found !== undefined) core.tell({ type: 'links', links: found });
@@ -233,7 +133,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   const labels = deniedLabels();
   const flowLog = new FlowLog({
     tracker: tracker.value,
-    state: () => enforcedState,
+    state: () => enforcement.state,
     onDenied: record => metrics.denied.inc(labels(record)),
     onLost: () => metrics.flowsLost.inc(),
     now: Date.now,
@@ -248,25 +148,6 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       : undefined;
   // Policy is enforced all the same.
   if (packetLog?.ok === false) log.error(`denied packets can't be told of: ${packetLog.fault.message}`);
-  const reporter = new PolicyReporter({
-    client,
-    node: options.node,
-    log: line => log.warn(line),
-    readBack: async () => {
-      if (!ready) return lastFault;
-      const inForce = since.inForce;
-      const state = enforcedState;
-      // A round that fails again and again never answers.
-      const audit = await Promise.race([
-        enforcer.audit(),
-        setTimeout(READ_BACK_MS, undefined, { ref: false }),
-      ]);
-      if (audit === undefined) return lastFault;
-      return missingParts(audit) ?? { inForce, state, at: Date.now() };
-    },
-  });
-  // Reading the kernel back keeps an ADD waiting that comes meanwhile.
-  const podsMoved = whenCalm(() => reporter.poke(), CALM);
   const sandboxes = new SandboxStore(`${options.stateDir}/sandboxes`);
   const ledger = new AddressLedger(entry => log.info(entry, `address ${entry.what}`));
   const addresses = clusterAddresses({
@@ -275,9 +156,9 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     node: options.node,
     stateDir: options.stateDir,
     snapshot: () => core.snapshot,
-    config: () => ipamConfig,
-    reservations: () => [...reservations.values()].flat(),
-    namespaceAnnotations: name => namespaces.get(name)?.metadata.annotations ?? {},
+    config: () => view.ipamConfig,
+    reservations: () => view.reservations,
+    namespaceAnnotations: name => view.namespaces.get(name)?.metadata.annotations ?? {},
     keep: options.keepAddresses,
     log: line => log.warn(line),
   });
@@ -286,7 +167,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     node: options.node,
     methods: options.autodetection,
     onChange: options.addressChange,
-    object: () => ownNode,
+    object: () => view.ownNode,
     nodes: () => core.snapshot.nodes,
     interfaces: () => nodeInterfaces(netlink),
     sourceOf: (destination, family) => sourceOf(netlink, destination, family),
@@ -301,7 +182,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     prefixes: () =>
       settings.routeSource === 'WorkloadIPs'
         ? workloadPrefixes(core.snapshot)
-        : nodePrefixes(blocks.values()),
+        : nodePrefixes(view.blocks.values()),
     settings: () => overlaySettings,
     links: () => sizedLinks(netlink),
     mtuPattern: () => settings.mtuPattern,
@@ -310,8 +191,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       client,
       node: options.node,
       snapshot: () => core.snapshot,
-      config: () => ipamConfig,
-      reservations: () => [...reservations.values()].flat(),
+      config: () => view.ipamConfig,
+      reservations: () => view.reservations,
     }),
     onOverlay: ({ routes, peers, ipipPeers, devices }, touched) => {
       const vxlan = devices.some(device => device.kind === 'vxlan');
@@ -336,10 +217,10 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     // Before the first round there is nothing that could be waited for: whatever is gone is not put in.
     enforce: () => (enforcer.started ? enforcer.enforce() : Promise.resolve()),
     forgetFlows: ips => cutter.forget(ips),
-    audit: async () => (ready ? missingParts(await enforcer.audit()) : undefined),
-    unrouted: hostInterface => unrouted.get(hostInterface),
-    ready: () => ready,
-    trouble: () => trouble,
+    audit: async () => (enforcement.ready ? enforcement.missing() : undefined),
+    unrouted: hostInterface => enforcement.unrouted.get(hostInterface),
+    ready: () => enforcement.ready,
+    trouble: () => enforcement.trouble,
     pods,
     knowsAll: () => source.knowsAll,
     mtu: () => keeper.mtu().pods,
@@ -351,7 +232,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     client,
     ledger,
     node: options.node,
-    nodeUid: () => ownNode?.metadata.uid,
+    nodeUid: () => view.ownNode?.metadata.uid,
     nodeAddress: () => address.word,
     look: () => witnessAddresses({ netlink, families, sandboxes: () => sandboxes.all() }),
     log: line => log.warn(line),
@@ -370,49 +251,14 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     onMembers: (id, change) => core.tell({ type: 'members', id, change }),
     onNews: () => enforcer.poke(),
     onTurn: (to, why) => log.warn({ to }, why),
-    onSighting: ({ kind, object, gone, policyKey }) => {
+    onSighting: sighting => {
+      const { kind, object, gone, policyKey } = sighting;
       since.saw(kind, object, policyKey, gone);
-      const { name = '' } = object.metadata;
-      switch (kind) {
-        case 'IPAMBlock':
-          if (gone) blocks.delete(name);
-          else blocks.set(name, object);
-          addresses.sawBlock(object, gone);
-          core.tell({ type: 'blocks', blocks: ownBlocks(blocks.values(), options.node) });
-          break;
-        case 'IPAMConfiguration':
-          ipamConfig = gone ? DEFAULT_IPAM_CONFIG : ipamConfigFromSpec(object['spec']);
-          break;
-        case 'FelixConfiguration':
-          if (gone) felix.delete(name);
-          else felix.set(name, object);
-          // Its failsafe ports are facts like others.
-          core.tell(gone ? { type: 'gone', object } : { type: 'object', object });
-          heed();
-          break;
-        case 'BGPConfiguration':
-          if (gone) bgp.delete(name);
-          else bgp.set(name, object);
-          core.tell({ type: 'services', cidrs: advertisedServices(bgp, options.node) });
-          break;
-        case 'IPReservation':
-          if (gone) reservations.delete(name);
-          else reservations.set(name, reservedBy(object));
-          break;
-        default:
-          if (kind === 'Pod' && !pods.saw(object, gone)) return;
-          if (kind === 'Node' && name === options.node) ownNode = gone ? undefined : object;
-          if (kind === 'Namespace') {
-            if (gone) namespaces.delete(name);
-            else namespaces.set(name, object);
-          }
-          core.tell(gone ? { type: 'gone', object } : { type: 'object', object });
-          // Its labels decide which FelixConfigurations concern it.
-          if (kind === 'Node' && name === options.node && felix.size > 0) heed();
-      }
-      if (kind === 'Node' && name === options.node) address.poke();
-      const routed = kind === 'Pod' && settings.routeSource === 'WorkloadIPs';
-      if (routed || OVERLAY_KINDS.has(kind)) keeper.poke();
+      const moved = view.saw(sighting);
+      if (moved.block) addresses.sawBlock(object, gone);
+      if (moved.settings) heed();
+      if (moved.ownNode) address.poke();
+      if (moved.overlay || (moved.pod && settings.routeSource === 'WorkloadIPs')) keeper.poke();
     },
   });
   const look = secondLook(() => enforcer.lookAgain());
@@ -448,19 +294,19 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     },
     '/v1/status': () => ({
       node: options.node,
-      ready: ready && !isStale(source.staleSince),
+      ready: enforcement.ready && !isStale(source.staleSince),
       source: source.source,
       dataplane: choice,
       staleSince: source.staleSince,
       waitingFor: source.missing(),
       established: established(),
-      lastCut,
+      lastCut: enforcement.lastCut,
       keptAddresses: addresses.inHand,
       address: address.status,
       mtu: mtuStatus(keeper.mtu(), sandboxes.all()),
       overlay: keeper.status,
-      proof: { mode: options.prove, ...proof.last },
-      unrouted: Object.fromEntries(unrouted),
+      proof: { mode: options.prove, ...enforcement.proof.last },
+      unrouted: Object.fromEntries(enforcement.unrouted),
       appliedThrough: since.appliedThrough,
       policies: since.policies,
       endpoints: [...core.locals.keys()],
@@ -476,14 +322,11 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       keeper.stop();
       address.stop();
       queue.stop();
-      cutter.stop();
-      podsMoved.stop();
-      reporter.stop();
       addressReporter.stop();
       if (packetLog?.ok) packetLog.value.stop();
       addresses.stop();
       status.close();
-      await Promise.all([enforcer.stop(), source.stop()]);
+      await Promise.all([enforcement.stop(), source.stop()]);
       links.close();
       tracker.value.close();
       await kernel.close();
@@ -495,11 +338,4 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
 
 function isStale(since: number | undefined): boolean {
   return since !== undefined && Date.now() - since > STALE_MS;
-}
-
-function missingParts(audit: Awaited<ReturnType<Enforcer['audit']>>): string | undefined {
-  if (!audit.ok) return `the kernel can't be read back: ${audit.fault.message}`;
-  if (audit.value.length === 0) return undefined;
-  const parts = [...new Set(audit.value.map(op => (op.kind === 'iptables' ? `table ${op.table}` : op.kind)))];
-  return `the kernel lacked parts of this node's rules, which are put back now: ${parts.join(', ')}`;
 }
