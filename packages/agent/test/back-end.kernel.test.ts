@@ -87,8 +87,13 @@ async function pingPong(): Promise<() => number> {
 /** Which of the three back ends hold rules of ours. Asked without a stop, since a probe must go on meanwhile. */
 async function holders(): Promise<readonly string[]> {
   const { namespace } = stand.node;
-  const ask = async (program: string, ...args: readonly string[]) =>
-    must(await runCommand(program, args, { namespace }));
+  const ask = async (program: string, ...args: readonly string[]): Promise<string> => {
+    const done = await runCommand(program, args, { namespace });
+    // The tool reads rules first and sets afterwards: a set may go in between.
+    if (!done.ok && /Set with index \d+ in kernel doesn't exist/.test(done.fault.message))
+      return ask(program, ...args);
+    return must(done);
+  };
   const [nft, legacy, tables] = await Promise.all([
     ask('iptables-nft-save'),
     ask('iptables-legacy-save'),
