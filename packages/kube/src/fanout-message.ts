@@ -184,7 +184,8 @@ export function decodeCertificate(bytes: Uint8Array): Result<string, FanoutFault
 export function decodeLine(bytes: Uint8Array): Result<FanoutLine, FanoutFault> {
   const value = parse(bytes);
   if (Array.isArray(value)) {
-    const read = PARTS[String(value[0])]?.(value);
+    const kind = String(value[0]);
+    const read = Object.hasOwn(PARTS, kind) ? PARTS[kind]?.(value) : undefined;
     return read === undefined ? strange('a part that nobody knows', bytes) : ok(read);
   }
   if (!isRecord(value)) return strange('a line is a JSON list or object', bytes);

@@ -294,6 +294,17 @@ test('no JSON makes normalise throw, and an invalid object has a finding', () =>
   );
 });
 
+test.each(['constructor', '__proto__', 'toString'])(
+  'a field that bears the name %s is like any other that nobody knows',
+  field => {
+    for (const text of NORMALISED_KINDS) {
+      const [, apiVersion, kind] = /^(.*)\/(.*)$/.exec(text) ?? [];
+      const spec = JSON.parse(`{ ${JSON.stringify(field)}: {} }`);
+      expect(() => normalise({ apiVersion, kind, metadata: { name: 'x' }, spec })).not.toThrow();
+    }
+  },
+);
+
 test('neither depth nor size of hostile JSON makes it throw', () => {
   const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
   const nested = JSON.parse(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`);

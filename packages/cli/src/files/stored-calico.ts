@@ -5,7 +5,7 @@ import type { LoadedObject, RawObject } from './load.ts';
 /** Where Calico keeps its objects when its own API server stands before them (calico.md §1.1). */
 const STORED = 'crd.projectcalico.org/v1';
 /** Kinds that have another name there. */
-export const RENAMED: Readonly<Record<string, string>> = { IPAMConfig: 'IPAMConfiguration' };
+export const RENAMED: ReadonlyMap<string, string> = new Map([['IPAMConfig', 'IPAMConfiguration']]);
 /** What the API server fills in, and what kubectl keeps for itself. */
 const OWN_ANNOTATIONS =
   /^(projectcalico\.org\/metadata|kubectl\.kubernetes\.io\/last-applied-configuration)$/;
@@ -18,7 +18,7 @@ export function allServed(items: readonly LoadedObject[]): readonly LoadedObject
 }
 
 function served(object: RawObject): RawObject {
-  const kind = RENAMED[object.kind] ?? object.kind;
+  const kind = RENAMED.get(object.kind) ?? object.kind;
   return { ...object, apiVersion: 'projectcalico.org/v3', kind, metadata: servedMetadata(object) };
 }
 

@@ -24,7 +24,7 @@ const schemas = new Map(KINDS.map(kind => [`${kind.group}/${kind.kind}`, kind] a
 /** An object of `crd.projectcalico.org/v1` or `projectcalico.org/v3` as `projectcalico.org/v3` of Muslin. */
 export function toV3(source: AnyObject): Converted {
   const was = source.kind ?? '';
-  const kindName = RENAMED[was] ?? was;
+  const kindName = RENAMED.get(was) ?? was;
   const metadata = servedMetadata(source);
   const name = `${kindName} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name ?? ''}`;
   const kind = schemas.get(`projectcalico.org/${kindName}`);

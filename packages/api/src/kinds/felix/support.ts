@@ -224,7 +224,8 @@ export const FELIX_SUPPORT: Readonly<Record<string, FelixSupport>> = {
 
 /** Why a value of a field changes nothing; undefined when it is acted on, or asks for what is done anyway. */
 export function felixFault(field: string, value: unknown): string | undefined {
-  const support = FELIX_SUPPORT[field];
+  // Any JSON may come in, names of every object's own members among it.
+  const support = Object.hasOwn(FELIX_SUPPORT, field) ? FELIX_SUPPORT[field] : undefined;
   if (support === undefined || support.is === 'honoured' || support.harmless.includes(value))
     return undefined;
   return `kept, not acted on: ${support.why}`;
