@@ -32,7 +32,7 @@ describe('the first script', () => {
       'who lacks a tool and apt',
       [],
       { PATH: '/nowhere' },
-      /needs unzip, bgpdump and there is no apt-get here/,
+      /needs unzip, bgpdump, containerd and there is no apt-get here/,
     ],
   ])('tells somebody %s what to do, in one sentence, with code 2', (_who, before, env, words) => {
     const done = run(before, env);
