@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { openNamespace, tcpSocketIn } from '@muslin/linux';
 import { probe } from '../../packages/lab/src/probe.ts';
+import { until } from '../../packages/lab/src/until.ts';
 
 /** A way between two pods. */
 export interface Way {
@@ -28,6 +29,9 @@ const PATIENCE_MS = 3_000;
 /** A forbidden connection that is not answered by then is one more proof of silence. */
 const SILENCE_MS = 250;
 
+/** Tries, and answers on the open connection, that a watch shows at least where all is well. */
+const ENOUGH = 10;
+
 /**
  * Opens new connections on an allowed and a forbidden way all the time, and keeps one connection open, until `stop`.
  */
@@ -53,6 +57,13 @@ export async function watchTraffic(allowed: Way, forbidden: Way): Promise<{ stop
   ];
   return {
     async stop() {
+      // What was watched may be over sooner than a connection has shown that it lives on.
+      await until(
+        async () => Math.min(tries, open.echoes()),
+        shown => shown > ENOUGH,
+        PATIENCE_MS,
+        10,
+      );
       running = false;
       await Promise.all(loops);
       return { tries, cut, leaked, ...open.end() };
@@ -60,7 +71,12 @@ export async function watchTraffic(allowed: Way, forbidden: Way): Promise<{ stop
   };
 }
 
-async function holdOpen(way: Way): Promise<{ end(): { readonly echoes: number; readonly broken: boolean } }> {
+interface OpenConnection {
+  echoes(): number;
+  end(): { readonly echoes: number; readonly broken: boolean };
+}
+
+async function holdOpen(way: Way): Promise<OpenConnection> {
   const opened = openNamespace(way.netns);
   if (!opened.ok) throw new Error(opened.fault.message);
   using namespace = opened.value;
@@ -82,6 +98,7 @@ async function holdOpen(way: Way): Promise<{ end(): { readonly echoes: number; r
   });
   const timer = setInterval(() => socket.write('still here\n'), 100);
   return {
+    echoes: () => echoes,
     end() {
       clearInterval(timer);
       const result = { echoes, broken };

@@ -75,6 +75,14 @@ describe.each(addresses)('%s', (_, source, peer) => {
     expect(accepted[0]?.remoteAddress).toBe(back(source).slice(6));
   });
 
+  test('a listener closes at once, whoever has called; nobody new gets through', async () => {
+    const { port, accepted, close } = await listen(text(peer));
+    expect(await call({ peer, port, source })).toBe(back(source));
+    await close();
+    expect(accepted[0]?.readyState).toBe('open');
+    expect(await call({ peer, port, source })).toBe('ECONNREFUSED');
+  });
+
   test('TCP MD5 (RFC 2385): the right key connects; a wrong one, none, or one too many is silence', async () => {
     const listener = await listen(text(peer));
     const { port } = listener;

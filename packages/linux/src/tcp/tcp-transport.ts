@@ -43,6 +43,7 @@ export interface TcpListener {
   /** Peers with such a key must sign by TCP-AO (RFC 5925); a kernel without it is a fault. */
   setAoKey(key: AoKey): Result<void, SystemFault>;
   removeAoKey(key: Omit<AoKey, 'key' | 'algorithm'>): Result<void, SystemFault>;
+  /** Takes no more calls; connections that are up stay. */
   close(): Promise<void>;
 }
 
@@ -81,7 +82,12 @@ export class TcpTransport {
             removeKey: key => setMd5Key(fd, ip.family, { ...key, key: '' }),
             setAoKey: key => addAoKey(fd, key),
             removeAoKey: key => deleteAoKey(fd, key),
-            close: () => new Promise(closed => server.close(() => closed())),
+            // Node's own answer waits until everybody who called has hung up, too.
+            close: () =>
+              new Promise(closed => {
+                server.close();
+                setImmediate(closed);
+              }),
           }),
         );
       });
