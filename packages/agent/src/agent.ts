@@ -39,7 +39,7 @@ import type { AgentOptions } from './options.ts';
 import { removeOrphans } from './pod/orphan-links.ts';
 import { PodCache } from './pod/pod-cache.ts';
 import { PodNetwork } from './pod/pod-network.ts';
-import { SandboxStore } from './pod/sandbox-store.ts';
+import { holdingsOf, SandboxStore } from './pod/sandbox-store.ts';
 import { mtuStatus, sizedLinks } from './tunnel/mtu.ts';
 import { nodePrefixes, workloadPrefixes } from './tunnel/node-prefixes.ts';
 import { TunnelAddresses } from './tunnel/tunnel-addresses.ts';
@@ -159,6 +159,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     config: () => view.ipamConfig,
     reservations: () => view.reservations,
     namespaceAnnotations: name => view.namespaces.get(name)?.metadata.annotations ?? {},
+    holdings: () => holdingsOf(sandboxes.all()),
     keep: options.keepAddresses,
     log: line => log.warn(line),
   });
@@ -271,6 +272,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     heed();
     if (settings.ipForwarding) forwardPackets(families, log);
     configure();
+    addresses.sawAllBlocks(view.blocks.values());
     // Its routes are wanted from the first round on, or that would take them away.
     keeper.start();
     address.start();

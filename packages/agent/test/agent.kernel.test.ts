@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import type { addressNodeStatus, StatusOf } from '@muslin/api';
-import { type AnyObject, RESOURCES } from '@muslin/kube';
+import { type AnyObject, RESOURCES, type Resource } from '@muslin/kube';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { must, until } from './spaces.ts';
 import { Stand, type StandPod } from './stand.ts';
@@ -30,6 +30,12 @@ async function heldBy(pods: readonly StandPod[]): Promise<void> {
 const removed = async (...pods: readonly StandPod[]) => {
   for (const answer of await Promise.all(pods.map(pod => stand.cni('DEL', pod))))
     expect(answer).toMatchObject({ code: 0, out: '' });
+};
+/** What an unlucky hand, or a definition that is deleted, does to the ledger. */
+const deleteAll = async (...resources: readonly Resource[]) => {
+  for (const resource of resources)
+    for (const { metadata } of must(await stand.client.listAll<AnyObject>(resource)).items)
+      must(await stand.client.delete(resource, { name: metadata.name ?? '' }));
 };
 /** Nothing of any pod is on the node or in IPAM. */
 async function nothingLeft(): Promise<void> {
@@ -110,6 +116,29 @@ describe('a pod', () => {
     expect([...stand.routes()].sort()).toEqual([...ips].sort());
     await heldBy([pod]);
     await removed(pod);
+  });
+
+  test('keeps its addresses when somebody deletes the blocks that hold them: the node claims them again', async () => {
+    const [older, newer] = [await stand.pod('older'), await stand.pod('newer')];
+    const ips = await stand.add(older);
+    await heldBy([older]);
+    await deleteAll(RESOURCES.BlockAffinity, RESOURCES.IPAMBlock, RESOURCES.IPAMHandle);
+    const given = await stand.add(newer);
+    expect(given.filter(ip => ips.includes(ip))).toEqual([]);
+    const held = (why: string) =>
+      until(
+        () => stand.held(),
+        held => [...held.values()].join() === '2,2',
+        `both addresses of both pods are held again ${why}`,
+        20_000,
+      );
+    await held('while the agent runs');
+    await stand.kill('agent');
+    await deleteAll(RESOURCES.IPAMBlock);
+    await stand.startAgent();
+    await held('after a restart');
+    await removed(older, newer);
+    await nothingLeft();
   });
 
   test.each([

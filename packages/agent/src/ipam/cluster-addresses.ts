@@ -10,10 +10,21 @@ import {
   releaseHandles,
 } from '@muslin/ipam';
 import { type AnyObject, ipamStore, type KubeClient } from '@muslin/kube';
-import { fail, type Family, formatPrefix, type Ip, ok, type Prefix, type Result } from '@muslin/net';
+import {
+  fail,
+  type Family,
+  formatPrefix,
+  type Ip,
+  ok,
+  type Prefix,
+  prefix,
+  type Result,
+  widthOf,
+} from '@muslin/net';
 import type { AddressBook, AddressFault, AddressRequest } from '../address-book.ts';
 import type { AddressLedger, Deed } from './address-ledger.ts';
 import { KeptAddresses } from './kept-addresses.ts';
+import { type Holding, LostBlocks } from './lost-blocks.ts';
 import { PendingReleases } from './pending-releases.ts';
 import { readWishes } from './pod-wishes.ts';
 
@@ -28,6 +39,8 @@ export interface ClusterAddressesOptions {
   /** Prefixes of all IPReservations. */
   readonly reservations: () => readonly Prefix[];
   readonly namespaceAnnotations: (namespace: string) => Readonly<Record<string, string>>;
+  /** What the pods of this node have, whatever blocks say. */
+  readonly holdings: () => readonly Holding[];
   /** How many addresses of each of the node's blocks to keep in hand. */
   readonly keep: number;
   readonly ledger: AddressLedger;
@@ -38,6 +51,8 @@ export interface ClusterAddressesOptions {
 export interface ClusterAddresses extends AddressBook {
   /** The watch showed an IPAMBlock. */
   sawBlock(object: AnyObject, gone: boolean): void;
+  /** The watches have shown all blocks that there are. */
+  sawAllBlocks(blocks: Iterable<AnyObject>): void;
   /** Kept addresses that nobody has. */
   readonly inHand: number;
   stop(): void;
@@ -54,7 +69,7 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
   const store = ipamStore(options.client);
   const { ledger } = options;
   const kept = new KeptAddresses({
-    ...{ ...options, store },
+    ...{ ...options, store, reservations: () => notToGive(options) },
     onLost: ({ ip, handleId, owner }, why) =>
       ledger.record({ what: 'lost', ips: [ip], handleId, ...(owner.type === 'pod' && { pod: owner }), why }),
   });
@@ -69,6 +84,19 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
     holders.delete(handleId);
     ledger.record({ what: 'released', ips, handleId, ...pod, why });
   };
+  const lost = new LostBlocks({
+    ...{ ...options, store },
+    pools: () => options.snapshot().pools.values(),
+    isMember: () => options.snapshot().nodes.has(options.node),
+    strictAffinity: () => options.config().strictAffinity,
+    onBack: holdings => {
+      for (const { containerId, network, pod, ips } of holdings) {
+        const handleId = podHandleId(network, containerId);
+        kept.recall(handleId, { type: 'pod', ...pod }, ips);
+        gave(handleId, pod, ips, 'it had it all the time: the block was deleted, and claimed again');
+      }
+    },
+  });
   const pending = new PendingReleases(`${options.stateDir}/releases`);
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -79,6 +107,8 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
   /** Tells the cluster what was given out, then gives back what was promised back: each block is written once. */
   const tell = () =>
     inTurn(async () => {
+      const away = await lost.restore();
+      if (away !== undefined) return away;
       const untold = await kept.settle();
       if (untold?.code === 'store') return untold;
       // An ADD of the same container may have taken a promise back meanwhile.
@@ -105,7 +135,7 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
   let stopped = false;
   let told = '';
   const tellSoon = (waitMs = kept.inHand * 2 < options.keep ? GATHER_LESS_MS : GATHER_MS) => {
-    if (gathering !== undefined || stopped || (!kept.isDue && pending.isEmpty)) return;
+    if (gathering !== undefined || stopped || (!kept.isDue && pending.isEmpty && !lost.isDue)) return;
     gathering = setTimeout(() => {
       gathering = undefined;
       void tell().then(fault => {
@@ -130,6 +160,11 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
     },
     sawBlock(object, gone) {
       kept.saw(object, gone);
+      lost.saw(object, gone);
+      tellSoon();
+    },
+    sawAllBlocks(blocks) {
+      lost.compare(blocks);
       tellSoon();
     },
     take(request) {
@@ -225,10 +260,20 @@ function requestOf(
     ...(wishes.value.poolNames.length === 0 ? {} : { poolNames: wishes.value.poolNames }),
     use: 'Workload',
     pools,
-    reservations: options.reservations(),
+    reservations: notToGive(options, containerId),
     config: options.config(),
     now: Date.now(),
   });
+}
+
+/** Reserved, or with another pod of this node: that counts even where a block says that nobody has it. */
+function notToGive(
+  { reservations, holdings }: ClusterAddressesOptions,
+  containerId?: string,
+): readonly Prefix[] {
+  const others = holdings().filter(holding => holding.containerId !== containerId);
+  const ips = others.flatMap(holding => holding.ips);
+  return [...reservations(), ...ips.map(ip => prefix(ip, widthOf(ip.family)))];
 }
 
 /** Which refusals may pass by themselves: a store that is away, and others in the way. */

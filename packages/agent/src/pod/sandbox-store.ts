@@ -10,6 +10,8 @@ import {
 } from 'node:fs';
 import { formatIp, mustIp } from '@muslin/net';
 import type { LocalPort } from '../core/local-endpoint.ts';
+import type { Holding } from '../ipam/lost-blocks.ts';
+import { holderOf } from './address-wishes.ts';
 import type { PacketLimits } from './packet-limits.ts';
 
 /** What this node did for one sandbox and interface: enough to go on after a restart without the API server. */
@@ -96,6 +98,18 @@ export class SandboxStore {
     rmSync(`${this.#folder}/${key}.json`, { force: true });
     this.#byKey.delete(key);
   }
+}
+
+/** What sandboxes have of addresses that came from blocks. */
+export function holdingsOf(sandboxes: readonly Sandbox[]): readonly Holding[] {
+  return sandboxes
+    .filter(({ ips, madeBy }) => ips.length > 0 && madeBy === undefined)
+    .map(({ network, pod, ips, ...sandbox }) => ({
+      containerId: holderOf(sandbox),
+      network,
+      pod,
+      ips: ips.map(mustIp),
+    }));
 }
 
 /** Ports as a sandbox' file has them. */
