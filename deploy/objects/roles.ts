@@ -79,6 +79,7 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
     cluster: [
       ...SEEN_BY_NODES,
       { group: '', resources: ['pods'], verbs: ['get', 'patch'] },
+      { group: '', resources: ['events'], verbs: ['create', 'patch'] },
       { group: '', resources: ['nodes'], verbs: ['patch'] },
       { group: CALICO, resources: ['blockaffinities'], verbs: ['list'] },
       {

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync } from 'node:fs';
-import { type FanoutThrough, type KubeClient, watchCluster } from '@muslin/kube';
+import { EventRecorder, type FanoutThrough, type KubeClient, watchCluster } from '@muslin/kube';
 import {
   watchPacketLog,
   ConntrackDriver,
@@ -28,6 +28,7 @@ import { AddressLedger } from './ipam/address-ledger.ts';
 import { AddressReporter } from './ipam/address-reporter.ts';
 import { witnessAddresses } from './ipam/address-witness.ts';
 import { clusterAddresses } from './ipam/cluster-addresses.ts';
+import { FloatingAddresses } from './ipam/floating-addresses.ts';
 import { chooseBackEnd, seeNodeRules } from './kernel/choose-back-end.ts';
 import { hostLinks } from './kernel/host-links.ts';
 import { Kernel } from './kernel/kernel.ts';
@@ -99,6 +100,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     log.level = settings.logLevel;
     const { routeSources: sources, removeExternalRoutes: alone } = settings;
     core.tell({ type: 'settings', rules: rulesIn(settings), routes: { sources, alone } });
+    floating.poke();
     if (!enforcer.started) return;
     if (settings.ipForwarding) forwardPackets(families, log);
     configure();
@@ -163,6 +165,21 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     keep: options.keepAddresses,
     log: line => log.warn(line),
   });
+  const events = new EventRecorder(
+    client,
+    { component: 'muslin-agent', instance: options.node },
+    { onFault: fault => log.warn(fault.message) },
+  );
+  const floating = new FloatingAddresses({
+    ...{ client, node: options.node, core, pods, ledger },
+    enabled: () => settings.floatingIps,
+    config: () => view.ipamConfig,
+    reservations: () => view.reservations,
+    blocks: () => view.blocks.values(),
+    enforce: () => enforcer.enforce(),
+    tell: note => events.record(note),
+    log: line => log.warn(line),
+  });
   const address = new NodeAddress({
     client,
     node: options.node,
@@ -216,7 +233,10 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     netlink,
     removeLink: name => links.remove(name),
     // Before the first round there is nothing that could be waited for: whatever is gone is not put in.
-    enforce: () => (enforcer.started ? enforcer.enforce() : Promise.resolve()),
+    enforce: () => {
+      floating.poke();
+      return enforcer.started ? enforcer.enforce() : Promise.resolve();
+    },
     forgetFlows: ips => cutter.forget(ips),
     audit: async () => (enforcement.ready ? enforcement.missing() : undefined),
     unrouted: hostInterface => enforcement.unrouted.get(hostInterface),
@@ -257,7 +277,9 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       since.saw(kind, object, policyKey, gone);
       const moved = view.saw(sighting);
       if (moved.block) addresses.sawBlock(object, gone);
+      if (moved.block) floating.sawBlock(object);
       if (moved.settings) heed();
+      if (moved.pod) floating.poke();
       if (moved.ownNode) address.poke();
       if (moved.overlay || (moved.pod && settings.routeSource === 'WorkloadIPs')) keeper.poke();
     },
@@ -276,6 +298,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     // Its routes are wanted from the first round on, or that would take them away.
     keeper.start();
     address.start();
+    floating.start();
     enforcer.start();
   });
 
@@ -304,6 +327,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       established: established(),
       lastCut: enforcement.lastCut,
       keptAddresses: addresses.inHand,
+      floating: floating.status,
       address: address.status,
       mtu: mtuStatus(keeper.mtu(), sandboxes.all()),
       overlay: keeper.status,
@@ -328,7 +352,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       if (packetLog?.ok) packetLog.value.stop();
       addresses.stop();
       status.close();
-      await Promise.all([enforcement.stop(), source.stop()]);
+      await Promise.all([enforcement.stop(), source.stop(), floating.stop(), events.stop()]);
       links.close();
       tracker.value.close();
       await kernel.close();

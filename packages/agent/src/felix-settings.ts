@@ -25,6 +25,8 @@ export interface FelixSettings extends BackEndWish {
   readonly routeSource: 'WorkloadIPs' | 'CalicoIPAM';
   readonly routeSources: Partial<Readonly<Record<Family, Ip>>>;
   readonly removeExternalRoutes: boolean;
+  /** Whether pods may ask for addresses that lead to them by translation. */
+  readonly floatingIps: boolean;
   /** As pino calls it. */
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 }
@@ -76,6 +78,7 @@ export function felixSettings({ spec, annotations }: FelixWord): FelixSettings {
       ...addressOf(spec['deviceRouteSourceAddressIPv6'], 6),
     },
     removeExternalRoutes: spec['removeExternalRoutes'] === true,
+    floatingIps: wordOf(spec['floatingIPs'], ['Enabled']) !== undefined,
     logLevel: LEVELS.get(String(spec['logSeverityScreen']).toLowerCase()) ?? 'info',
   };
 }

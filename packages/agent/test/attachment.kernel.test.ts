@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createServer, Socket } from 'node:net';
+import { type AnyObject, RESOURCES } from '@muslin/kube';
 import { tcpListenIn, tcpSocketIn } from '@muslin/linux';
 import { mustIp } from '@muslin/net';
 import { must, until } from './spaces.ts';
@@ -101,6 +102,103 @@ describe.each(['nftables', 'iptables'])('what a caller asks for one interface, i
     await end();
     await del(server);
     await del(client);
+    await nothingLeft();
+  });
+
+  test('a floating address leads to one pod at a time, under its policy, and to the next when that is gone', async () => {
+    const floats = ['198.51.100.7', '2001:db8:f::7'];
+    for (const [name, cidr] of Object.entries({ float4: '198.51.100.0/28', float6: '2001:db8:f::/124' }))
+      await stand.create({
+        ...{ apiVersion: 'projectcalico.org/v3', kind: 'IPPool', metadata: { name } },
+        spec: { cidr, blockSize: name === 'float4' ? 28 : 124, assignmentMode: 'Manual' },
+      });
+    await stand.create({
+      ...{ apiVersion: 'projectcalico.org/v3', kind: 'FelixConfiguration', metadata: { name: 'default' } },
+      spec: { floatingIPs: 'Enabled' },
+    });
+    const asking = (...ips: string[]) => ({ 'cni.projectcalico.org/floatingIPs': JSON.stringify(ips) });
+    const face = await stand.pod('face', {}, asking(...floats, '203.0.113.9'));
+    const rival = await stand.pod('rival', {}, asking(...floats));
+    const hidden = await stand.pod('hidden', { guarded: 'yes' }, asking('198.51.100.8'));
+    const client = await stand.pod('client-5');
+    const pods = [face, rival, hidden, client];
+    const ends: (() => Promise<void>)[] = [];
+    const ips = new Map<StandPod, readonly string[]>();
+    const floating = async (
+      good: (told: {
+        readonly held: Readonly<Record<string, string>>;
+        readonly refused: Readonly<Record<string, string>>;
+      }) => boolean,
+      what: string,
+    ) =>
+      until(
+        async () => (await stand.status())?.floating,
+        told => told !== undefined && good(told),
+        what,
+      );
+    for (const pod of pods) {
+      ips.set(pod, (await add(pod)).ips);
+      for (const ip of ips.get(pod) ?? []) ends.push(await serveWord(pod.space.namespace, ip, 80, pod.name));
+      // The first that asks has it.
+      if (pod === face)
+        await floating(told => Object.keys(told.held).length === 2, 'both addresses are held');
+    }
+    const told = await floating(
+      ({ held, refused }) => held['198.51.100.8'] !== undefined && Object.keys(refused).length === 3,
+      'each address is held or refused',
+    );
+    expect(told.held).toMatchObject(Object.fromEntries(floats.map(ip => [ip, 'pod/shop/face'])));
+    expect(told.refused).toMatchObject({
+      'pod/shop/rival 198.51.100.7': expect.stringContaining('face'),
+      'pod/shop/face 203.0.113.9': expect.stringContaining('IPPool'),
+    });
+    const events = async () =>
+      must(await stand.client.listAll<AnyObject>(RESOURCES.Event)).items.filter(
+        event => (event['involvedObject'] as { name?: string }).name === 'rival',
+      );
+    expect(await until(events, all => all.length >= 2, 'the refusals are told')).toMatchObject([
+      { reason: 'FloatingIPRefused', type: 'Warning' },
+      { reason: 'FloatingIPRefused' },
+    ]);
+    const look = async (name: string) => {
+      for (const [i, ip] of floats.entries()) {
+        expect(await hear(client.space.namespace, ip, 80)).toBe(`${name} ${ips.get(client)?.[i]}`);
+        expect(await hear(stand.node.namespace, ip, 80)).toMatch(new RegExp(`^${name} `));
+      }
+    };
+    await look('face');
+    // By its own it meets itself, as the address that it asked for.
+    for (const ip of floats) expect(await hear(face.space.namespace, ip, 80)).toBe(`face ${ip}`);
+    expect(await hear(client.space.namespace, '198.51.100.8', 80)).toBeUndefined();
+    expect(await hear(stand.node.namespace, '198.51.100.8', 80)).toMatch(/^hidden /);
+    if (backEnd === 'nftables') {
+      await stand.kill('agent');
+      await stand.startAgent('--dataplane', backEnd);
+      await look('face');
+    }
+    await del(face);
+    await floating(({ held }) => held['198.51.100.7'] === 'pod/shop/rival', 'the next one has the address');
+    await until(
+      () => hear(client.space.namespace, floats[1] ?? '', 80),
+      said => /^rival /.test(said ?? ''),
+      'it leads there',
+    );
+    await look('rival');
+    // An annotation may change while the pod runs.
+    must(
+      await stand.client.patch(
+        RESOURCES.Pod,
+        { namespace: 'shop', name: 'rival' },
+        { type: 'merge', body: { metadata: { annotations: { 'cni.projectcalico.org/floatingIPs': null } } } },
+      ),
+    );
+    await floating(({ held }) => Object.keys(held).length === 1, 'they are given back');
+    expect(natText()).not.toContain('floating 198.51.100.7');
+    for (const end of ends) await end();
+    for (const pod of [rival, hidden, client]) await del(pod);
+    await floating(({ held }) => Object.keys(held).length === 0, 'nothing is held');
+    expect(natText()).not.toContain('floating');
+    expect([...(await stand.held()).keys()].filter(handle => handle.startsWith('floating'))).toEqual([]);
     await nothingLeft();
   });
 

@@ -33,7 +33,9 @@ export function compile(state: NodeState, config: NodeConfig): Ruleset {
   for (const chain of hooks.filter) chains.set(chain.name, chain);
   for (const chain of hosts?.chains.values() ?? []) chains.set(chain.name, chain);
   const ports = config.hostPorts();
-  if (cache.nat?.of !== ports) cache.nat = { of: ports, made: natRules(config, ports) };
+  const floating = config.floatingIps();
+  if (cache.nat?.of !== ports || cache.nat.and !== floating)
+    cache.nat = { of: ports, and: floating, made: natRules(config, ports, floating) };
   const egress = localsOf('egress', state, config, cache);
   const ingress = localsOf('ingress', state, config, cache);
   const choice = chooseLookups(state, config, cache);

@@ -6,6 +6,7 @@
 export { CHAIN_NAME_MAX, CHAIN_PREFIX, chainName, isOwnChain } from './chain-name.ts';
 export { COMPILED_TABLES, compile } from './compile.ts';
 export { type DeniedLog, NODE_CONFIG_DEFAULTS, type NodeConfig } from './compile/config.ts';
+export type { FloatingIp } from './compile/floating-ips.ts';
 export type { HostPort } from './compile/host-ports.ts';
 export { type Denier, deniersOf, readDeniedNote } from './compile/denied-note.ts';
 export { endpointChainName } from './compile/endpoint-chain.ts';

@@ -146,10 +146,12 @@ function leaves(action: Action): boolean {
   return isFinal(action) || action.kind === 'return' || action.kind === 'goto';
 }
 
+const FINAL: ReadonlySet<Action['kind']> = new Set(['accept', 'drop', 'masquerade', 'snat', 'dnat']);
+
 /** After these nothing of ours is asked any more. */
 function isFinal(action: Action): boolean {
   const { kind } = action;
-  return kind === 'accept' || kind === 'drop' || kind === 'masquerade' || kind === 'dnat';
+  return FINAL.has(kind);
 }
 
 function sameRule(a: Rule, b: Rule | undefined): boolean {

@@ -1,5 +1,5 @@
 import type { ActivePolicy, EndpointPlan, NodeState, TierPlan } from '@muslin/api';
-import { type Ip, mustIp, mustPrefix } from '@muslin/net';
+import { formatIp, type Ip, mustIp, mustPrefix } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -39,7 +39,7 @@ describe('compile', () => {
           ),
         ),
       );
-    const seen = { accept: 0, drop: 0, return: 0, masquerade: 0, dnat: 0 };
+    const seen = { accept: 0, drop: 0, return: 0, masquerade: 0, snat: 0, dnat: 0 };
     fc.assert(
       fc.property(sample, ([state, config, packets]) => {
         const rules = compile(state, config);
@@ -209,9 +209,12 @@ describe('the shape of compiled rules', () => {
     expect(verdict('10.0.0.1', '10.9.0.1')).toBe('return');
     expect(verdict('10.9.0.1', '192.0.2.1')).toBe('return');
     expect(
-      compile(state([], []), { ...config, hostPorts: () => [], pools: config.pools.slice(1) }).tables.get(
-        'nat',
-      )?.hooks.size,
+      compile(state([], []), {
+        ...config,
+        hostPorts: () => [],
+        floatingIps: () => [],
+        pools: config.pools.slice(1),
+      }).tables.get('nat')?.hooks.size,
     ).toBe(0);
   });
   it('leads ports of the node to pods, by TCP and UDP, at one address or any', () => {
@@ -241,6 +244,33 @@ describe('the shape of compiled rules', () => {
     expect(fate(6, '192.0.2.9', 8080, false)).toEqual(['return', 'return']);
     expect(fate(17, '192.0.2.1', 53)).toEqual(['dnat', 'dnat']);
     expect(fate(17, '192.0.2.9', 53)).toEqual(['return', 'return']);
+  });
+  it('leads a floating address to its pod by any port, and shows the pod to itself by that address', () => {
+    const rules = compile(state([], []), configOf(4));
+    const fate = (hook: 'PREROUTING' | 'OUTPUT' | 'POSTROUTING', parts: Partial<Packet>) => {
+      const packet: Packet = {
+        ...{
+          family: 4,
+          src: mustIp('203.0.113.1'),
+          dst: mustIp('10.9.0.1'),
+          protocol: 1,
+          ctState: 'NEW',
+          mark: 0,
+        },
+        ...parts,
+      };
+      const { verdict, trace } = evaluate(rules, lookupOf(rules.sets), packet, hook, 'nat');
+      const last = trace.at(-1)?.rule.action;
+      return last?.kind === 'dnat' || last?.kind === 'snat' ? `${verdict} ${formatIp(last.ip)}` : verdict;
+    };
+    expect([fate('PREROUTING', { in: 'eth0' }), fate('OUTPUT', { out: 'eth0' })]).toEqual([
+      'dnat 10.0.0.1',
+      'dnat 10.0.0.1',
+    ]);
+    expect(fate('PREROUTING', { in: 'eth0', dst: mustIp('10.9.0.2') })).toBe('return');
+    const own = { src: mustIp('10.0.0.1'), dst: mustIp('10.0.0.1'), out: 'msl00000000001' };
+    expect(fate('POSTROUTING', own)).toBe('snat 10.9.0.1');
+    expect(fate('POSTROUTING', { ...own, src: mustIp('203.0.113.1') })).toBe('return');
   });
   it('drops forged sources of pods before connection tracking (RFC 3704 §2.2)', () => {
     const rules = compile(state([], []), configOf(4));

@@ -373,7 +373,7 @@ export const MUTATIONS: readonly Mutation[] = [
   iptables('iptables: a prefix lost its length', text => text.replace(/(-[sd] \S+)\/\d+/, '$1/0')),
   iptables('iptables: a range becomes its ends', text => text.replace(/(\d+):(\d+)/, '$1,$2')),
   perAction('translation leads to the next port', action =>
-    action.kind === 'dnat' ? [{ ...action, port: action.port + 1 }] : [],
+    action.kind === 'dnat' ? [{ ...action, port: (action.port ?? 0) + 1 }] : [],
   ),
   without('packets that should not be tracked are', rule => rule.action.kind === 'notrack'),
   without('nobody masquerades', rule => rule.action.kind === 'masquerade'),

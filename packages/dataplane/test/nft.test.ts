@@ -86,6 +86,8 @@ describe('rules as nft reads them', () => {
     [{ kind: 'reject', family: 6 }, 'reject with icmpv6 port-unreachable'],
     [{ kind: 'dnat', ip: mustIp('10.0.0.1'), port: 80 }, 'dnat to 10.0.0.1:80'],
     [{ kind: 'dnat', ip: mustIp('fd00::1'), port: 80 }, 'dnat to [fd00::1]:80'],
+    [{ kind: 'dnat', ip: mustIp('fd00::1'), port: undefined }, 'dnat to fd00::1'],
+    [{ kind: 'snat', ip: mustIp('10.0.0.1') }, 'snat to 10.0.0.1'],
     [{ kind: 'log', prefix: 'a "b" ' }, 'log prefix "a _b_ "'],
     [{ kind: 'dispatch', by: 'in', name: 'msl-from-pods', chains: new Map() }, 'iifname vmap @msl-from-pods'],
   ])('%j is %s', (action, expected) => {

@@ -266,6 +266,11 @@ const HOST_PORTS = {
   6: [hostPort(6, 'fd00::1', 8080), hostPort(17, 'fd00::1', 53, '2001:db8::1')],
 } as const;
 
+const FLOATING_IPS = {
+  4: [{ ip: mustIp('10.9.0.1'), pod: mustIp('10.0.0.1') }],
+  6: [{ ip: mustIp('fd00:9::1'), pod: mustIp('fd00::1') }],
+} as const;
+
 /** The configuration of the world; a new object for each family. */
 export function configOf(
   f: Family,
@@ -284,6 +289,7 @@ export function configOf(
     // One address of packets each.
     serviceLoop: { action: 'Reject', cidrs: ['203.0.113.192/26', 'fd00:9::/64'].map(mustPrefix) },
     hostPorts: () => HOST_PORTS[f],
+    floatingIps: () => FLOATING_IPS[f],
     interfacesOf: key => INTERFACES_OF[ENDPOINTS.indexOf(key)] ?? [],
   };
 }

@@ -51,6 +51,8 @@ export {
 export { affinityName, blockName, handleName } from './names.ts';
 export {
   attributesOf,
+  FLOATING_TYPE,
+  floatingHandleId,
   HANDLE_ANNOTATIONS,
   handleAnnotations,
   type Owner,

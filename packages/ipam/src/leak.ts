@@ -1,7 +1,7 @@
 import { formatIp, type Ip, type Prefix } from '@muslin/net';
 import type { BlockAttribute, Sequence } from './block.ts';
 import type { InUse } from './inventory.ts';
-import { UID_ATTRIBUTE } from './owner.ts';
+import { FLOATING_TYPE, UID_ATTRIBUTE } from './owner.ts';
 
 /** A pod that may hold addresses, as the API server tells it. Leave finished pods out. */
 export interface PodFacts {
@@ -113,6 +113,8 @@ function podEvidence(
   const uid = secondary[UID_ATTRIBUTE];
   if (uid !== undefined && uid !== pod.uid)
     return say('pod-replaced', `Pod ${name} is another one: its uid is ${pod.uid}, not ${uid}`);
+  // A pod's status does not name these.
+  if (secondary['type'] === FLOATING_TYPE) return undefined;
   if (pod.ips.length === 0 || pod.ips.some(own => formatIp(own) === formatIp(ip))) return undefined;
   return say('pod-elsewhere', `Pod ${name} has ${pod.ips.map(formatIp).join(', ')}`);
 }

@@ -1,8 +1,16 @@
+import { formatIp, type Ip } from '@muslin/net';
 import { rfc3339 } from './block.ts';
 
 /** Whom an address is for. */
 export type Owner =
-  | { readonly type: 'pod'; readonly namespace: string; readonly name: string; readonly uid: string }
+  | {
+      readonly type: 'pod';
+      readonly namespace: string;
+      readonly name: string;
+      readonly uid: string;
+      /** It is not the address of an interface: it leads to the pod by translation. */
+      readonly floating?: true;
+    }
   | {
       readonly type: 'tunnel';
       readonly tunnel:
@@ -17,6 +25,9 @@ export type Owner =
 /** Attribute that ties an address to one life of a pod or service; names come back, UIDs do not. */
 export const UID_ATTRIBUTE = 'muslin.dev/uid';
 
+/** Attribute `type` of an address that leads to a pod by translation. */
+export const FLOATING_TYPE = 'floatingAddress';
+
 /** Annotations of an IPAMHandle that say, even without a block, whose it is. */
 export const HANDLE_ANNOTATIONS = {
   node: 'muslin.dev/node',
@@ -29,7 +40,11 @@ export function attributesOf(owner: Owner, node: string, now: number): Readonly<
   const common = { node, timestamp: rfc3339(now) };
   switch (owner.type) {
     case 'pod':
-      return { ...common, namespace: owner.namespace, pod: owner.name, [UID_ATTRIBUTE]: owner.uid };
+      return {
+        ...common,
+        ...{ namespace: owner.namespace, pod: owner.name, [UID_ATTRIBUTE]: owner.uid },
+        ...(owner.floating && { type: FLOATING_TYPE }),
+      };
     case 'tunnel':
       return { ...common, type: owner.tunnel };
     case 'service':
@@ -52,6 +67,11 @@ export function handleAnnotations(owner: Owner, node: string): Readonly<Record<s
 /** Handle of a pod's sandbox: `<CNI network name>.<container ID>`. */
 export function podHandleId(network: string, containerId: string): string {
   return `${network}.${containerId}`;
+}
+
+/** Handle of a floating address of one life of a pod: each address can be given back alone. */
+export function floatingHandleId(uid: string, ip: Ip): string {
+  return `floating.${uid}.${formatIp(ip)}`;
 }
 
 /** Prefixes of the handles of a node's tunnel addresses. */

@@ -6,6 +6,7 @@ import {
   blockToSpec,
   check,
   emptyBlock,
+  floatingHandleId,
   type Machine,
   type PodFacts,
   proveLeak,
@@ -89,6 +90,21 @@ describe('leaks', () => {
     expect(replaced.leaks.map(l => l.evidence[0]?.says)).toEqual(['pod-replaced', 'pod-replaced']);
     const moved = look(world, witnesses({ pods: new Map([pod('p', ['10.0.0.200', 'fd00::99'])]) }));
     expect(moved.leaks.map(l => l.evidence[0]?.says)).toEqual(['pod-elsewhere', 'pod-elsewhere']);
+  });
+  it('are floating addresses only when their pod is gone: its status never names them', () => {
+    const world = new World();
+    const request = podRequest('a', 'p', pools);
+    const ip = mustIp('10.0.0.9');
+    const owner = { type: 'pod', namespace: 'web', name: 'p', uid: 'uid-p', floating: true } as const;
+    const handleId = floatingHandleId('uid-p', ip);
+    finish(world, allocate({ ...request, handleId, owner, families: [], ips: [ip] }));
+    const lives = new Map([pod('p', ['10.0.0.1'])]);
+    expect(look(world, witnesses({ pods: lives })).leaks).toEqual([]);
+    const others = new Map([pod('p', ['10.0.0.1'], 'uid-2')]);
+    for (const pods of [new Map(), others]) {
+      const [leak] = look(world, witnesses({ pods })).leaks;
+      expect(leak && proveLeak(leak)).toMatchObject({ ip, handleId });
+    }
   });
   it('of a node that is gone need no kernel', () => {
     const world = new World();

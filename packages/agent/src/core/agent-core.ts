@@ -9,6 +9,7 @@ import {
 import {
   blackholeRoute,
   compile,
+  type FloatingIp,
   type HostPort,
   NODE_CONFIG_DEFAULTS,
   type NodeConfig,
@@ -20,7 +21,7 @@ import { type Family, formatPrefix, type Ip, type Prefix } from '@muslin/net';
 import { applyDelta, type ElsewhereChange, EMPTY_NODE_STATE, Graph, isEmptyDelta } from '@muslin/policy';
 import { DEFAULT_RULES, nodeRules, type RuleSettings } from './node-rules.ts';
 import { familyState } from './family-state.ts';
-import { hostPortsOf, type LocalEndpoint, type OwnBlock } from './local-endpoint.ts';
+import { floatingOf, hostPortsOf, type LocalEndpoint, type OwnBlock } from './local-endpoint.ts';
 
 /** What the core is told. Facts, not orders: repeats and reversals are fine. */
 export type AgentInput =
@@ -35,6 +36,11 @@ export type AgentInput =
   | { readonly type: 'settings'; readonly rules: RuleSettings; readonly routes?: PodRoutes }
   /** Addresses of Services that BGP advertises. */
   | { readonly type: 'services'; readonly cidrs: readonly Prefix[] }
+  /** Further addresses that lead to local pods: those that are theirs by IPAM's word. */
+  | {
+      readonly type: 'floating';
+      readonly addresses: readonly { readonly key: EndpointKey; readonly ip: Ip }[];
+    }
   /** Interfaces of the node that are no pod's. */
   | { readonly type: 'links'; readonly links: NodeConfig['links'] }
   /** Routes of tunnels, and the nodes that may send encapsulated packets; undefined: nothing is decapsulated here. */
@@ -87,6 +93,8 @@ export class AgentCore {
   readonly #locals = new Map<EndpointKey, readonly LocalEndpoint[]>();
   #blocks: readonly OwnBlock[] = [];
   #hostPorts: readonly HostPort[] = [];
+  #floating: Extract<AgentInput, { type: 'floating' }>['addresses'] = [];
+  #floatingIps: readonly FloatingIp[] = [];
   #links: NodeConfig['links'] = [];
   #tunnelRoutes: readonly Route[] = [];
   #vxlan: Pick<NodeConfig, 'vxlanPort' | 'vxlanPeers' | 'ipipPeers'> = NO_VXLAN;
@@ -161,6 +169,12 @@ export class AgentCore {
         if (JSON.stringify(input.cidrs) === JSON.stringify(this.#services)) return;
         this.#services = input.cidrs;
         this.#recompile();
+        return;
+      case 'floating':
+        if (JSON.stringify(input.addresses) === JSON.stringify(this.#floating)) return;
+        this.#floating = input.addresses;
+        this.#mapFloating();
+        this.#desired = undefined;
         return;
       case 'links':
         if (textOf(input.links) === textOf(this.#links)) return;
@@ -244,6 +258,12 @@ export class AgentCore {
     if (JSON.stringify(ports) !== JSON.stringify(this.#hostPorts)) this.#hostPorts = ports;
   }
 
+  /** The same list as before where nothing moved. */
+  #mapFloating(): void {
+    const mapped = floatingOf(this.#floating, this.#locals).map(({ ip, pod }) => ({ ip, pod }));
+    if (JSON.stringify(mapped) !== JSON.stringify(this.#floatingIps)) this.#floatingIps = mapped;
+  }
+
   #routes(): readonly Route[] {
     const has = (prefix: Prefix) => this.#options.families.includes(prefix.ip.family);
     const routes = this.#blocks.filter(({ cidr }) => has(cidr)).map(({ cidr }) => blackholeRoute(cidr));
@@ -251,6 +271,9 @@ export class AgentCore {
       if (routedBy === 'us')
         for (const ip of ips)
           routes.push(workloadRoute(ip, hostInterface, this.#podRoutes.sources[ip.family]));
+    // What the node itself sends there must find a way before it is translated.
+    for (const { ip, hostInterface } of floatingOf(this.#floating, this.#locals))
+      routes.push(workloadRoute(ip, hostInterface, this.#podRoutes.sources[ip.family]));
     // A block of one address has no room for a blackhole beside its pod.
     const pods = new Set(routes.filter(r => r.kind === 'unicast').map(r => destinationOf(r)));
     return [
@@ -278,6 +301,7 @@ export class AgentCore {
         services: this.#services,
       }),
       hostPorts: () => this.#hostPorts,
+      floatingIps: () => this.#floatingIps,
       interfacesOf: key => (this.#locals.get(key) ?? []).map(local => local.hostInterface),
       links: this.#links,
     }));
@@ -296,6 +320,7 @@ export class AgentCore {
   /** The interfaces of a pod are others now. */
   #moved(key: EndpointKey): void {
     this.#mapPorts();
+    if (this.#floating.length > 0) this.#mapFloating();
     this.#desired = undefined;
     const value = this.#corrected(key, this.#store.snapshot.endpoints.get(key));
     this.#graph.update({ type: 'endpoint', key, value });

@@ -47,3 +47,17 @@ export function hostPortsOf({ ips, ports }: LocalEndpoint): readonly HostPort[] 
       .map(pod => ({ protocol: PROTOCOL[protocol], hostIp, hostPort, pod, podPort: containerPort })),
   );
 }
+
+/** Where floating addresses lead: to the first address of their family that the pod has, by whichever interface that has it. */
+export function floatingOf(
+  floating: readonly { readonly key: EndpointKey; readonly ip: Ip }[],
+  locals: ReadonlyMap<EndpointKey, readonly LocalEndpoint[]>,
+): readonly { readonly ip: Ip; readonly pod: Ip; readonly hostInterface: string }[] {
+  return floating.flatMap(({ key, ip }) => {
+    for (const { ips, hostInterface } of locals.get(key) ?? []) {
+      const pod = ips.find(own => own.family === ip.family);
+      if (pod !== undefined) return [{ ip, pod, hostInterface }];
+    }
+    return [];
+  });
+}

@@ -4,6 +4,7 @@ import { LookupChooser } from '../lookups/choose.ts';
 import { type Marks, marksOf, type NodeConfig } from './config.ts';
 import type { HookChains } from './hooks.ts';
 import { type HostCache, type HostRules, hostFixedChains } from './hosts.ts';
+import type { FloatingIp } from './floating-ips.ts';
 import type { HostPort } from './host-ports.ts';
 import { poolSets } from './nat.ts';
 import { tunnelPeerSets } from './raw.ts';
@@ -35,8 +36,10 @@ export interface ConfigCache {
   readonly host: HostCache;
   /** The chains of the hooks, made for these rules of host endpoints. */
   hooks: { readonly of: HostRules | undefined; readonly made: HookChains } | undefined;
-  /** The nat table, made for these ports of the node. */
-  nat: { readonly of: readonly HostPort[]; readonly made: TableRules } | undefined;
+  /** The nat table, made for these ports of the node and floating addresses. */
+  nat:
+    | { readonly of: readonly HostPort[]; readonly and: readonly FloatingIp[]; readonly made: TableRules }
+    | undefined;
   readonly sets: ReadonlyMap<SetId, MemberSet>;
   readonly lookups: LookupChooser;
   readonly directions: Readonly<Record<Direction, DirectionCache>>;

@@ -1,5 +1,6 @@
 import type { EndpointKey } from '@muslin/api';
 import type { Family, Ip, Prefix } from '@muslin/net';
+import type { FloatingIp } from './floating-ips.ts';
 import type { HostPort } from './host-ports.ts';
 import { LOOKUP_LIMITS, type LookupLimits } from '../lookups/limits.ts';
 
@@ -22,6 +23,8 @@ export interface NodeConfig {
   readonly interfacesOf: (key: EndpointKey) => readonly string[];
   /** Ports of the node that lead to local endpoints. Cheap, and the same list as before while nothing changes. */
   readonly hostPorts: () => readonly HostPort[];
+  /** Further addresses of local endpoints. Cheap, and the same list as before while nothing changes. */
+  readonly floatingIps: () => readonly FloatingIp[];
   /** Interfaces of the node with their addresses: where host endpoints without an interface name stand. */
   readonly links: readonly { readonly name: string; readonly ips: readonly Ip[] }[];
   /** Three bits or more of the packet mark that are ours. */
@@ -50,6 +53,7 @@ export interface DeniedLog {
 }
 
 const NO_PORTS: readonly HostPort[] = [];
+const NO_ADDRESSES: readonly FloatingIp[] = [];
 
 /** What is right for most nodes; only `family`, `pools` and `interfacesOf` have no good default. */
 export const NODE_CONFIG_DEFAULTS = {
@@ -59,6 +63,7 @@ export const NODE_CONFIG_DEFAULTS = {
   markMask: 0x70000000,
   links: [],
   hostPorts: () => NO_PORTS,
+  floatingIps: () => NO_ADDRESSES,
   logPrefix: 'muslin-packet',
   /** RFC 7348 §8. */
   vxlanPort: 4789,

@@ -3,6 +3,7 @@ import { familyOf, formatPrefix, hostPrefix } from '@muslin/net';
 import type { Match } from '../ir/match.ts';
 import type { Chain, Rule, TableRules } from '../ir/ruleset.ts';
 import type { NodeConfig } from './config.ts';
+import { type FloatingIp, floatingRules } from './floating-ips.ts';
 import { type HostPort, hostPortRules } from './host-ports.ts';
 
 /** Sets of our own; the colon keeps them apart from a `NodeState`'s ids. */
@@ -11,23 +12,40 @@ export const ALL_POOLS: SetId = 'muslin:all-pools';
 
 /**
  * Pods of natOutgoing pools leave for outside all pools with the node's address (IPPool `natOutgoing`), and ports of the
- * node lead to pods.
+ * node and floating addresses lead to pods.
  */
-export function natRules(config: NodeConfig, ports: readonly HostPort[]): TableRules {
+export function natRules(
+  config: NodeConfig,
+  ports: readonly HostPort[],
+  floatingIps: readonly FloatingIp[],
+): TableRules {
   const hostPorts = hostPortRules(config, ports);
+  const floating = floatingRules(config, floatingIps);
   const wanted = config.pools.some(pool => familyOf(pool.cidr) === config.family && pool.natOutgoing);
   const hooks = (
     [
-      ['PREROUTING', 'msl-nat-PREROUTING', hostPorts?.prerouting ?? []],
-      ['OUTPUT', 'msl-nat-OUTPUT', hostPorts?.output ?? []],
+      [
+        'PREROUTING',
+        'msl-nat-PREROUTING',
+        [...(floating?.translated ?? []), ...(hostPorts?.prerouting ?? [])],
+      ],
+      ['OUTPUT', 'msl-nat-OUTPUT', [...(floating?.translated ?? []), ...(hostPorts?.output ?? [])]],
       [
         'POSTROUTING',
         'msl-POSTROUTING',
-        [...(hostPorts?.postrouting ?? []), ...(wanted ? [natOutgoing(config)] : [])],
+        [
+          ...(floating?.postrouting ?? []),
+          ...(hostPorts?.postrouting ?? []),
+          ...(wanted ? [natOutgoing(config)] : []),
+        ],
       ],
     ] as const
   ).filter(([, , rules]) => rules.length > 0);
-  const chains = [...hooks.map(([, name, rules]): Chain => ({ name, rules })), ...(hostPorts?.chains ?? [])];
+  const chains = [
+    ...hooks.map(([, name, rules]): Chain => ({ name, rules })),
+    ...(floating?.chains ?? []),
+    ...(hostPorts?.chains ?? []),
+  ];
   return {
     hooks: new Map(hooks.map(([hook, name]) => [hook, name])),
     chains: new Map(chains.map(chain => [chain.name, chain])),

@@ -23,8 +23,10 @@ export type Action =
   /** mark = (mark & ~mask) | value, and on to the next rule. */
   | { readonly kind: 'mark'; readonly value: number; readonly mask: number }
   | { readonly kind: 'masquerade' }
-  /** Sends the connection to an address and port of the rule's family instead. */
-  | { readonly kind: 'dnat'; readonly ip: Ip; readonly port: number }
+  /** Gives the connection's sender this address of the rule's family. */
+  | { readonly kind: 'snat'; readonly ip: Ip }
+  /** Sends the connection to an address of the rule's family instead, and to a port, or to the one that it asked for. */
+  | { readonly kind: 'dnat'; readonly ip: Ip; readonly port: number | undefined }
   | { readonly kind: 'notrack' }
   | { readonly kind: 'log'; readonly prefix: string }
   /** Tells listeners of an NFLOG group, no more often than `perSecond` when given. */
@@ -36,7 +38,7 @@ export type Action =
     };
 
 /** A decision that ends the traversal of our chains. `return`: left to whatever rules others have. */
-export type Verdict = 'accept' | 'drop' | 'return' | 'masquerade' | 'dnat';
+export type Verdict = 'accept' | 'drop' | 'return' | 'masquerade' | 'snat' | 'dnat';
 
 /** Where the traversal goes after an action. */
 export type Step =
@@ -54,8 +56,10 @@ interface ActionRow<A> {
 const prefixWord = (text: string, max: number) =>
   `"${text.replace(/[^A-Za-z0-9 ._/:=-]/g, '_').slice(0, max)}"`;
 
-const socketText = (ip: Ip, port: number) =>
-  ip.family === 6 ? `[${formatIp(ip)}]:${port}` : `${formatIp(ip)}:${port}`;
+const socketText = (ip: Ip, port: number | undefined) => {
+  if (port === undefined) return formatIp(ip);
+  return ip.family === 6 ? `[${formatIp(ip)}]:${port}` : `${formatIp(ip)}:${port}`;
+};
 
 const REJECTION = {
   4: { iptables: 'icmp-port-unreachable', nft: 'icmp port-unreachable' },
@@ -111,6 +115,11 @@ const ACTIONS: { readonly [K in Action['kind']]: ActionRow<Extract<Action, { kin
     iptables: () => ['-j', 'MASQUERADE', '--random-fully'],
     nft: () => 'masquerade fully-random',
     step: () => ({ to: 'verdict', verdict: 'masquerade' }),
+  },
+  snat: {
+    iptables: a => ['-j', 'SNAT', '--to-source', formatIp(a.ip)],
+    nft: a => `snat to ${formatIp(a.ip)}`,
+    step: () => ({ to: 'verdict', verdict: 'snat' }),
   },
   dnat: {
     iptables: a => ['-j', 'DNAT', '--to-destination', socketText(a.ip, a.port)],

@@ -199,7 +199,14 @@ const ACTIONS: {
     { kind: 'set-mark' },
   ],
   masquerade: () => [{ kind: 'masquerade' }],
-  dnat: a => [{ kind: 'dnat', address: ipToBytes(a.ip), port: portBytes(a.port) }],
+  snat: a => [{ kind: 'snat', address: ipToBytes(a.ip) }],
+  dnat: a => [
+    {
+      kind: 'dnat',
+      address: ipToBytes(a.ip),
+      port: a.port === undefined ? undefined : portBytes(a.port),
+    },
+  ],
   notrack: () => [{ kind: 'notrack' }],
   log: a => [{ kind: 'log', prefix: logPrefix(a.prefix) }],
   nflog: a => [{ kind: 'log', prefix: logPrefix(a.prefix), group: a.group }],

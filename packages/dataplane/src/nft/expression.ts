@@ -29,7 +29,8 @@ export type NftExpression =
   | { readonly kind: 'verdict'; readonly verdict: 'accept' | 'drop' | 'return' }
   | { readonly kind: 'verdict'; readonly verdict: 'jump' | 'goto'; readonly chain: string }
   | { readonly kind: 'masquerade' }
-  | { readonly kind: 'dnat'; readonly address: Uint8Array; readonly port: Uint8Array }
+  | { readonly kind: 'snat'; readonly address: Uint8Array }
+  | { readonly kind: 'dnat'; readonly address: Uint8Array; readonly port: Uint8Array | undefined }
   | { readonly kind: 'notrack' }
   /** Answers with an ICMP error of this code, type unreachable. */
   | { readonly kind: 'reject'; readonly code: number }

@@ -164,6 +164,8 @@ function actionOf(words: Words): Action | undefined {
       return words.take('--random-fully') ? { kind: 'masquerade' } : undefined;
     case 'DNAT':
       return words.take('--to-destination') ? dnatTo(words.next()) : undefined;
+    case 'SNAT':
+      return words.take('--to-source') ? snatTo(words.next()) : undefined;
     case 'CT':
       return words.take('--notrack') ? { kind: 'notrack' } : undefined;
     case 'LOG':
@@ -179,8 +181,16 @@ function actionOf(words: Words): Action | undefined {
   }
 }
 
-/** `10.0.0.1:80` or `[fd00::1]:80`. */
+/** `10.0.0.1` or `fd00::1`. */
+export function snatTo(text: string): Action | undefined {
+  const ip = parseIp(text);
+  return ip.ok ? { kind: 'snat', ip: ip.value } : undefined;
+}
+
+/** `10.0.0.1:80` or `[fd00::1]:80`, or an address alone. */
 export function dnatTo(text: string): Action | undefined {
+  const alone = parseIp(text);
+  if (alone.ok) return { kind: 'dnat', ip: alone.value, port: undefined };
   const [, ip = '', port = ''] = /^\[?([0-9a-f.:]+?)\]?:(\d+)$/.exec(text) ?? [];
   const parsed = parseIp(ip);
   return parsed.ok ? { kind: 'dnat', ip: parsed.value, port: Number(port) } : undefined;

@@ -6,7 +6,7 @@ import type { SetKey } from '../ir/matches/set.ts';
 import type { ConntrackState } from '../ir/packet.ts';
 import type { Chain, HookName, Rule, TableName, TableRules } from '../ir/ruleset.ts';
 import type { NftChain, NftMap, NftTable } from '../nft/table.ts';
-import { dnatTo } from './read-iptables.ts';
+import { dnatTo, snatTo } from './read-iptables.ts';
 import { numberOf, type ReadFault, Words } from './words.ts';
 
 /** What names in rules stand for. */
@@ -234,6 +234,7 @@ function actionOf(words: Words): Action | undefined {
     return words.take('port-unreachable') ? { kind: 'reject', family } : undefined;
   }
   if (words.take('dnat', 'to')) return dnatTo(words.next());
+  if (words.take('snat', 'to')) return snatTo(words.next());
   if (words.take('log', 'prefix')) return { kind: 'log', prefix: words.next() };
   if (words.take('limit', 'rate')) {
     const perSecond = numberOf(words.next().replace(/\/second$/, ''));

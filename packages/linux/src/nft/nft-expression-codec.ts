@@ -27,9 +27,9 @@ const FIB_ASK = {
 /** NFTA_CT_*: the state has key 0. */
 const CT = { destination: 1, key: 2 } as const;
 const IMMEDIATE = { destination: 1, data: 2 } as const;
-/** NFTA_NAT_*, NFT_NAT_DNAT, NF_NAT_RANGE_*; address and port in NFT_REG_1 and _2 */
+/** NFTA_NAT_*, NFT_NAT_SNAT, NFT_NAT_DNAT, NF_NAT_RANGE_*; address and port in NFT_REG_1 and _2 */
 const NAT = {
-  ...{ type: 1, family: 2, address: 3, port: 5, flags: 7, destination: 1 },
+  ...{ type: 1, family: 2, address: 3, port: 5, flags: 7, source: 0, destination: 1 },
   ...{ addressAt: 1, portAt: 2, mapsAddress: 1, mapsPort: 2 },
 } as const;
 /** NFTA_LOG_* */
@@ -153,20 +153,23 @@ export function writeExpression(w: NetlinkWriter, expression: NftExpression, idO
     case 'masquerade':
       named('masq', () => be32(w, 1, RANDOM_FULLY));
       return;
+    case 'snat':
     case 'dnat': {
+      const { kind, address } = expression;
+      const port = expression.kind === 'dnat' ? expression.port : undefined;
       const load = (at: number, bytes: Uint8Array) =>
         named('immediate', () => {
           be32(w, IMMEDIATE.destination, at);
           value(w, IMMEDIATE.data, bytes);
         });
-      load(NAT.addressAt, expression.address);
-      load(NAT.portAt, expression.port);
+      load(NAT.addressAt, address);
+      if (port !== undefined) load(NAT.portAt, port);
       named('nat', () => {
-        be32(w, NAT.type, NAT.destination);
-        be32(w, NAT.family, FAMILY[expression.address.length === 4 ? 4 : 6]);
+        be32(w, NAT.type, kind === 'snat' ? NAT.source : NAT.destination);
+        be32(w, NAT.family, FAMILY[address.length === 4 ? 4 : 6]);
         be32(w, NAT.address, NAT.addressAt);
-        be32(w, NAT.port, NAT.portAt);
-        be32(w, NAT.flags, NAT.mapsAddress | NAT.mapsPort);
+        if (port !== undefined) be32(w, NAT.port, NAT.portAt);
+        be32(w, NAT.flags, NAT.mapsAddress | (port === undefined ? 0 : NAT.mapsPort));
       });
       return;
     }

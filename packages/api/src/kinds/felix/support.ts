@@ -76,7 +76,9 @@ export const FELIX_SUPPORT: Readonly<Record<string, FelixSupport>> = {
   failsafeOutboundHostPorts: honoured('ports that host policies can’t keep nodes from'),
   featureDetectOverride: kept(DEBUG, ''),
   featureGates: kept(DEBUG, ''),
-  floatingIPs: kept('pods have the addresses of their interfaces and no others', 'Disabled'),
+  floatingIPs: honoured(
+    'addresses of the annotation `cni.projectcalico.org/floatingIPs` lead to their pod; each is taken from its IPPool for one pod at a time',
+  ),
   flowLogsCollectorDebugTrace: kept(FLOWS, false),
   flowLogsFlushInterval: kept(FLOWS),
   flowLogsGoldmaneServer: kept(FLOWS, ''),
