@@ -90,6 +90,7 @@ export { type Md5Key, setMd5Key, setMinimumTtl, setTtl } from './tcp/tcp-options
 export {
   type DialPlan,
   type HopLimits,
+  type ListenerKeys,
   limitHops,
   socketFd,
   type TcpListener,

@@ -70,6 +70,7 @@ export class Connections {
       if (wanted.has(name)) continue;
       this.#forget(name);
     }
+    const changed: PeerKey[] = [];
     for (const [name, key] of wanted) {
       const before = this.#keys.get(name);
       if (before?.key === key.key && before.auth === key.auth) continue;
@@ -77,9 +78,18 @@ export class Connections {
       const renewed = key.auth === 'tcp-ao' || before?.auth === 'tcp-ao';
       if (before !== undefined && renewed) this.#forget(name);
       this.#keys.set(name, key);
-      this.listeners.setKey(key);
-      if (before !== undefined) this.#rekey(name, key, renewed);
+      if (!this.#isCovered(key)) changed.push(key);
+      // Without a key before: who came in unsigned may not stay.
+      this.#rekey(name, key, renewed);
     }
+    if (changed.length > 0) this.listeners.rekey(changed);
+  }
+
+  /** Whether those who call from a range that this key's peer is in must sign with it anyway. */
+  #isCovered({ peer, key, auth }: PeerKey): boolean {
+    const covers = (wide: PeerKey) =>
+      'length' in wide.peer && !('length' in peer) && prefixHas(wide.peer, peer);
+    return [...this.#keys.values()].some(wide => covers(wide) && wide.key === key && wide.auth === auth);
   }
 
   #forget(name: string): void {
@@ -196,8 +206,8 @@ export class Connections {
       ttl: MAX_TTL,
       ...(hops === undefined ? {} : { minimumTtl: MAX_TTL + 1 - hops }),
     });
-    // A session that was to be guarded (RFC 5082, RFC 5925) and can't be is none.
-    const unsigned = transport?.auth === 'tcp-ao' && !this.listeners.signs(remoteIp);
+    // A session that was to be guarded (RFC 2385, RFC 5082, RFC 5925) and can't be is none.
+    const unsigned = transport?.passwordKey !== undefined && !this.listeners.signs(remoteIp);
     if (unsigned || (!limited.ok && hops !== undefined)) {
       socket.destroy();
       return;

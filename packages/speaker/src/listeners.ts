@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { TcpListener, TcpTransport } from '@muslin/linux';
+import type { ListenerKeys, TcpListener, TcpTransport } from '@muslin/linux';
 import { formatIp, type Ip, prefixHas, sameIp } from '@muslin/net';
 import { AO_IDS, familyOf, type PeerKey, whomText } from './connections.ts';
 import type { ListenAt } from './core/desired-speaker.ts';
@@ -8,7 +8,7 @@ import type { ListenAt } from './core/desired-speaker.ts';
 export interface ListenersOptions {
   readonly transport: TcpTransport;
   readonly onSocket: (socket: Socket) => void;
-  /** Keys that a new listener must know before anybody can call. */
+  /** Keys that a listener knows before anybody can call. */
   readonly keys: () => Iterable<PeerKey>;
   readonly log: (line: string) => void;
   /** Pause before a port that was taken is tried again. Default 5000. */
@@ -23,7 +23,7 @@ interface Listening {
 /** The sockets on which peers call; they follow the configured port and addresses, and try again when refused. */
 export class Listeners {
   readonly #options: ListenersOptions;
-  /** Who must sign by TCP-AO, by text. */
+  /** Who must sign to be let in, by text. */
   readonly #signed = new Map<string, PeerKey['peer']>();
   #wanted: ListenAt | undefined;
   #now: readonly Listening[] = [];
@@ -49,11 +49,16 @@ export class Listeners {
     return this.#work;
   }
 
-  setKey(key: PeerKey): void {
-    for (const { ip, listener } of this.#now) if (ip.family === familyOf(key.peer)) this.#put(listener, key);
+  /**
+   * Takes keys that are new or another: listens anew. A key that is put on a socket while it listens binds those who
+   * call from then on, but not who waits to be accepted; those are turned away here, and call again.
+   */
+  rekey(changed: Iterable<PeerKey>): void {
+    for (const { peer } of changed) this.#signed.delete(whomText(peer));
+    if (this.#wanted !== undefined) this.#work = this.#work.then(() => this.#open(true));
   }
 
-  /** Whether a caller from this address had to sign by TCP-AO (RFC 5925) to get here. */
+  /** Whether a caller from this address had to sign (RFC 2385, RFC 5925) to get here. */
   signs(ip: Ip): boolean {
     return [...this.#signed.values()].some(peer =>
       'length' in peer ? prefixHas(peer, ip) : sameIp(peer, ip),
@@ -91,7 +96,11 @@ export class Listeners {
     const faults: string[] = [];
     for (const ip of wanted.ips) {
       if (this.#now.some(open => sameIp(open.ip, ip))) continue;
-      const opened = await transport.listen(ip, wanted.port, onSocket);
+      const opened = await transport.listen(ip, wanted.port, onSocket, {
+        prepare: socket => {
+          for (const key of keys()) if (ip.family === familyOf(key.peer)) this.#put(socket, key);
+        },
+      });
       if (opened.ok) this.#now = [...this.#now, { ip, listener: opened.value }];
       else {
         const { code, message } = opened.fault;
@@ -100,7 +109,6 @@ export class Listeners {
           taken.push(`port ${wanted.port} of ${formatIp(ip)} is taken by another program`);
       }
     }
-    for (const key of keys()) this.setKey(key);
     // A kernel without IPv6 is no fault as long as somebody can call.
     this.#say(
       taken[0] ?? (this.#now.length > 0 ? undefined : (faults[0] ?? 'there is no address to listen on')),
@@ -117,14 +125,18 @@ export class Listeners {
     this.#fault = fault;
   }
 
-  #put(listener: TcpListener, key: PeerKey): void {
+  /** A key that can't be set leaves its peer outside: `signs` says so. */
+  #put(socket: ListenerKeys, key: PeerKey): void {
     const signing = key.auth === 'tcp-ao';
-    const done = signing ? listener.setAoKey({ ...key, ...AO_IDS }) : listener.setKey(key);
+    const done = signing ? socket.setAoKey({ ...key, ...AO_IDS }) : socket.setKey(key);
     const whom = whomText(key.peer);
-    if (done.ok && signing) this.#signed.set(whom, key.peer);
-    // A listener that was opened later gets the keys again.
-    if (done.ok || this.#signed.has(whom)) return;
-    this.#options.log(`${signing ? 'TCP-AO' : 'TCP-MD5'} for ${whom} can't be set: ${done.fault.message}`);
+    if (done.ok) this.#signed.set(whom, key.peer);
+    else {
+      this.#signed.delete(whom);
+      this.#options.log(
+        `${signing ? 'TCP-AO' : 'TCP-MD5'} for ${whom} can't be set: ${done.fault.message}; it can't call`,
+      );
+    }
   }
 }
 

@@ -1,8 +1,10 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import { TcpTransport } from '@muslin/linux';
+import { connect, createServer, type Server, Socket } from 'node:net';
+import { systemCalls, TcpTransport, tcpSocketIn } from '@muslin/linux';
 import { mustIp } from '@muslin/net';
 import { afterEach, expect, test } from 'vitest';
+import type { PeerKey } from '../src/connections.ts';
 import { Listeners } from '../src/listeners.ts';
+import { must } from './stage.ts';
 
 const HERE = mustIp('127.0.0.1');
 const log: string[] = [];
@@ -10,11 +12,11 @@ const sockets: Socket[] = [];
 let listeners: Listeners | undefined;
 let other: Server | undefined;
 
-const make = () =>
+const make = (keys: readonly PeerKey[] = []) =>
   new Listeners({
     transport: new TcpTransport(),
     onSocket: socket => sockets.push(socket),
-    keys: () => [],
+    keys: () => keys,
     log: line => log.push(line),
     retryMs: 50,
   });
@@ -80,4 +82,38 @@ test('the same place again is nothing new', async () => {
   await listeners.follow({ ...here });
   expect(await answers(here.port)).toBe(true);
   expect(log).toEqual([]);
+});
+
+/** A call that the kernel has taken and nobody has accepted yet, in one step without a turn of this thread. */
+function callUnseen(to: number): number {
+  const fd = must(tcpSocketIn(undefined, 4));
+  const address = Uint8Array.of(2, 0, to >> 8, to & 0xff, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+  expect(systemCalls().connect(fd, address)).toBe(0);
+  return fd;
+}
+
+test('who called unsigned just before a password was known is turned away, not let in', async () => {
+  const here = { ips: [HERE], port: await port(false) };
+  const keys: PeerKey[] = [];
+  listeners = make(keys);
+  await listeners.follow(here);
+  const caller = callUnseen(here.port);
+  keys.push({ peer: HERE, key: 'secret' });
+  listeners.rekey(keys);
+  expect(listeners.signs(HERE)).toBe(false);
+  await listeners.follow(here);
+  const closed = new Socket({ fd: caller }).on('error', () => {}).resume();
+  await new Promise(resolve => closed.once('close', resolve));
+  expect(sockets).toEqual([]);
+  expect(listeners.signs(HERE)).toBe(true);
+});
+
+test('a password that the kernel refuses leaves its peer outside', async () => {
+  const keys = [{ peer: HERE, key: 'x'.repeat(81) }];
+  listeners = make(keys);
+  await listeners.follow({ ips: [HERE], port: await port(false) });
+  expect(listeners.signs(HERE)).toBe(false);
+  expect(log).toEqual([
+    "TCP-MD5 for 127.0.0.1 can't be set: a TCP MD5 key has at most 80 bytes; it can't call",
+  ]);
 });

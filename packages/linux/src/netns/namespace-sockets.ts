@@ -36,6 +36,8 @@ export interface ListenOptions {
   readonly link?: string;
   /** On `::`: take IPv4 too, as mapped addresses. */
   readonly dualStack?: boolean;
+  /** Called once the socket is bound, before anybody can call: the moment to say who must sign. */
+  readonly prepare?: (fd: number) => void;
 }
 
 /** A listening TCP socket of a namespace, for `net.Server.listen({ fd })`. Port 0 lets the kernel choose. */
@@ -50,7 +52,13 @@ export function tcpListenIn(
   return inNamespace(namespace, () =>
     openSocket(ip.family === 4 ? AF.inet : AF.inet6, SOCK.stream, 0, [
       ...bindSteps(ip, port, options),
-      ['listen', fd => calls.listen(fd, backlog)],
+      [
+        'listen',
+        fd => {
+          options.prepare?.(fd);
+          return calls.listen(fd, backlog);
+        },
+      ],
     ]),
   );
 }

@@ -33,16 +33,23 @@ export interface DialPlan extends HopLimits {
   readonly ao?: Omit<AoKey, 'peer'>;
 }
 
-/** A listening socket; keys can be added and removed while it listens, accepted sockets inherit them. */
-export interface TcpListener {
-  readonly server: Server;
-  readonly port: number;
+/** Who must sign on a listening socket; what it accepts inherits the keys. */
+export interface ListenerKeys {
   setKey(key: Md5Key): Result<void, SystemFault>;
   /** Forgets the key of a peer; ENOENT when there is none. */
   removeKey(key: Omit<Md5Key, 'key'>): Result<void, SystemFault>;
   /** Peers with such a key must sign by TCP-AO (RFC 5925); a kernel without it is a fault. */
   setAoKey(key: AoKey): Result<void, SystemFault>;
   removeAoKey(key: Omit<AoKey, 'key' | 'algorithm'>): Result<void, SystemFault>;
+}
+
+/**
+ * A listening socket. Keys can be added and removed while it listens, but whoever called before and was not accepted
+ * yet is then let in unsigned: keys that must hold from the first call on are set by `prepare`.
+ */
+export interface TcpListener extends ListenerKeys {
+  readonly server: Server;
+  readonly port: number;
   /** Takes no more calls; connections that are up stay. */
   close(): Promise<void>;
 }
@@ -61,9 +68,12 @@ export class TcpTransport {
     ip: Ip,
     port: number,
     onSocket: (socket: Socket) => void,
-    options: ListenOptions = {},
+    options: Omit<ListenOptions, 'prepare'> & { readonly prepare?: (keys: ListenerKeys) => void } = {},
   ): Promise<Result<TcpListener, SystemFault>> {
-    const made = tcpListenIn(this.#namespace, ip, port, options);
+    const made = tcpListenIn(this.#namespace, ip, port, {
+      ...options,
+      prepare: fd => options.prepare?.(keysOf(fd, ip.family)),
+    });
     if (!made.ok) return Promise.resolve(made);
     const fd = made.value;
     const server = createServer({ noDelay: true }, onSocket);
@@ -78,10 +88,7 @@ export class TcpTransport {
           ok({
             server,
             port: typeof address === 'object' && address !== null ? address.port : port,
-            setKey: key => setMd5Key(fd, ip.family, key),
-            removeKey: key => setMd5Key(fd, ip.family, { ...key, key: '' }),
-            setAoKey: key => addAoKey(fd, key),
-            removeAoKey: key => deleteAoKey(fd, key),
+            ...keysOf(fd, ip.family),
             // Node's own answer waits until everybody who called has hung up, too.
             close: () =>
               new Promise(closed => {
@@ -118,6 +125,15 @@ export class TcpTransport {
     socket.connect({ host: 'peer', port, family: peer.family, lookup });
     return ok(socket);
   }
+}
+
+function keysOf(fd: number, family: 4 | 6): ListenerKeys {
+  return {
+    setKey: key => setMd5Key(fd, family, key),
+    removeKey: key => setMd5Key(fd, family, { ...key, key: '' }),
+    setAoKey: key => addAoKey(fd, key),
+    removeAoKey: key => deleteAoKey(fd, key),
+  };
 }
 
 /** Sets the hop limits of a connected or accepted socket. EBADF when it is closed already. */
