@@ -29,11 +29,13 @@ export default defineConfig({
       {
         ...shared,
         test: {
-          // Real kernel, network namespaces, child processes: one file at a time, so that times mean something.
+          // Real kernel, network namespaces, child processes: these mostly wait, so two files keep two cores busy. Each
+          // has namespaces, folders and ports of its own; after the unit tests, which do need the cores.
           name: 'kernel',
+          sequence: { groupOrder: 1 },
+          maxWorkers: 2,
           include: ['packages/*/test/**/*.kernel.test.ts', 'test/**/*.kernel.test.ts'],
           execArgv,
-          fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
