@@ -127,6 +127,7 @@ export {
   type FlowFilter,
 } from './conntrack/conntrack-driver.ts';
 export type { FlowTuple } from './conntrack/flow-attributes.ts';
+export { listenPrivately } from './private-socket.ts';
 export { serveStatus, type StatusPages } from './status-server.ts';
 export { type LoggedPacket, type PacketLogOptions, watchPacketLog } from './nflog/packet-log.ts';
 export { LinkFeatures } from './genetlink/link-features.ts';

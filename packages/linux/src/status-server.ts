@@ -1,5 +1,5 @@
-import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { listenPrivately } from './private-socket.ts';
 
 /** What the socket answers to a query: path → JSON value, or text for metrics. */
 export type StatusPages = Readonly<Record<string, (query: URLSearchParams) => unknown | Promise<unknown>>>;
@@ -22,12 +22,5 @@ export function serveStatus(path: string, pages: StatusPages): Promise<Server> {
       () => response.writeHead(500).end(),
     );
   });
-  rmSync(path, { force: true });
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, () => {
-      chmodSync(path, 0o600);
-      resolve(server);
-    });
-  });
+  return listenPrivately(server, path);
 }

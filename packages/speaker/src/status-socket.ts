@@ -1,7 +1,7 @@
-import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { listenPrivately } from '@muslin/linux';
 
 /** An answer of the socket. */
 export type Answer =
@@ -49,12 +49,5 @@ export function serveSocket(path: string, pages: Pages, deeds: Pages = {}): Prom
       })
       .catch(() => say(500, 'text/plain', 'a bug of the speaker: see its log\n'));
   });
-  rmSync(path, { force: true });
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, () => {
-      chmodSync(path, 0o600);
-      resolve(server);
-    });
-  });
+  return listenPrivately(server, path);
 }

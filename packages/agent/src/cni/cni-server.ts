@@ -1,9 +1,9 @@
-import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { CniFault } from './cni-fault.ts';
 import { type CniRequest, readCniRequest } from './cni-request.ts';
 import { MAX_REQUEST, readWireRequest, writeWireAnswer, writeWireFault } from './wire.ts';
 import { fail, type Result } from '@muslin/net';
+import { listenPrivately } from '@muslin/linux';
 
 /** Serves one request; the value is printed as JSON, undefined prints nothing. */
 export type CniHandler = (request: CniRequest) => Promise<Result<object | undefined, CniFault>>;
@@ -22,14 +22,7 @@ export function serveCni(path: string, handle: CniHandler, log: (line: string) =
         socket.destroy();
       });
   });
-  rmSync(path, { force: true });
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, () => {
-      chmodSync(path, 0o600);
-      resolve(server);
-    });
-  });
+  return listenPrivately(server, path);
 }
 
 function readAll(socket: Socket): Promise<Buffer> {
