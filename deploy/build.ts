@@ -1,7 +1,16 @@
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
+import { finishedDefinitions } from '../packages/cli/src/files/definitions.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -31,20 +40,17 @@ export async function bundle(folder: string): Promise<void> {
   const { muslinctl, ...others } = PROGRAMS;
   await bundleFiles({ ...others, ...THREADS }, join(folder, 'bin'));
   // In parts, as it starts anew for each question: a verb reads what it needs, in a third of the time of the whole.
+  rmSync(join(folder, 'bin/muslinctl.parts'), { recursive: true, force: true });
   await bundleFiles({ muslinctl: muslinctl ?? '' }, join(folder, 'bin'), 'muslinctl.parts');
-  // `kubectl muslin` runs the program of this name on PATH; so does its completion.
-  for (const [name, verb] of [
-    ['muslinctl', ''],
-    ['kubectl-muslin', ''],
-    ['kubectl_complete-muslin', '__complete -- '],
-  ] as const) {
+  // `kubectl muslin` runs the program of this name on PATH; so does its completion, and the program looks at its name.
+  for (const name of ['muslinctl', 'kubectl-muslin', 'kubectl_complete-muslin']) {
     const path = join(folder, 'bin', name);
-    writeFileSync(
-      path,
-      `#!/bin/sh\nexec node "$(dirname "$(readlink -f "$0")")/muslinctl.mjs" ${verb}"$@"\n`,
-    );
-    chmodSync(path, 0o755);
+    rmSync(path, { force: true });
+    symlinkSync('muslinctl.mjs', path);
   }
+  const program = join(folder, 'bin/muslinctl.mjs');
+  writeFileSync(program, `#!/usr/bin/env node\n${readFileSync(program, 'utf8')}`);
+  chmodSync(program, 0o755);
   mkdirSync(join(folder, 'shim'), { recursive: true });
   copyFileSync(join(ROOT, 'packages/agent/shim/muslin-cni.c'), join(folder, 'shim/muslin-cni.c'));
 }
@@ -78,10 +84,21 @@ export async function bundleFiles(
     banner: {
       js: "import{createRequire as __muslinRequire}from'node:module';const require=__muslinRequire(import.meta.url);",
     },
+    plugins: [FINISHED],
     legalComments: 'linked',
     logLevel: 'warning',
   });
 }
+
+/** Writes out what muslinctl would else work out at each start. */
+const FINISHED: Plugin = {
+  name: 'finished definitions',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /packages\/cli\/src\/files\/definitions\.ts$/ }, () => ({
+      contents: finishedDefinitions(),
+      loader: 'js',
+    })),
+};
 
 if (import.meta.main) {
   const [folder = fileURLToPath(new URL('dist', import.meta.url))] = process.argv.slice(2);

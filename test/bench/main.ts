@@ -18,6 +18,7 @@ const SUITES: Readonly<Record<string, () => Promise<readonly Suite[]>>> = {
   bgp: async () => [await import('./bgp/suite.ts')],
   fanout: async () => [await import('./fanout/suite.ts')],
   cni: async () => [await import('./cni/suite.ts')],
+  cli: async () => [await import('./cli.ts')],
   policy: async () => [
     await import('../../packages/policy/bench/graph.ts'),
     await import('../../packages/policy/bench/judge.ts'),

@@ -17,6 +17,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle, PROGRAMS, THREADS } from '../../deploy/build.ts';
+import {
+  DEFINED_KINDS,
+  definitionOf,
+  finishedDefinitions,
+} from '../../packages/cli/src/files/definitions.ts';
 import { CASES, containersOf, objectsOf } from './installation.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -48,6 +53,10 @@ function run(program: string, ...args: readonly string[]) {
     env: { PATH, HOME: dir, NODE_OPTIONS: '--disable-warning=ExperimentalWarning' },
   });
 }
+
+/** Descriptions are texts; a field of that name is an object. */
+const wordless = (key: string, part: unknown) =>
+  key === 'description' && typeof part === 'string' ? undefined : part;
 
 describe('bundles', () => {
   it.each(Object.keys(PROGRAMS).filter(name => !['install-cni', 'probe'].includes(name)))(
@@ -106,6 +115,22 @@ describe('bundles', () => {
     expect(done.status).toBe(0);
   });
 
+  it('muslinctl holds definitions that are written out, the same as those of the sources, and no zod to make them', async () => {
+    const parts = join(dir, 'bin/muslinctl.parts');
+    for (const part of readdirSync(parts))
+      expect(readFileSync(join(parts, part), 'utf8')).not.toContain('toJSONSchema');
+    const written = await import(`data:text/javascript,${encodeURIComponent(finishedDefinitions())}`);
+    expect(written.DEFINED_KINDS).toEqual(DEFINED_KINDS);
+    const shape = (value: unknown) =>
+      JSON.parse(JSON.stringify(value, (key, part) => (key === 'usual' ? undefined : wordless(key, part))));
+    for (const { group, version, kind } of DEFINED_KINDS) {
+      const type = `${group}/${version}/${kind}`;
+      expect(shape(written.definitionOf(type))).toEqual(shape(definitionOf(type)));
+      expect(written.definitionOf(type).properties.spec.type).toBe('object');
+    }
+    expect(written.definitionOf('v1/Pod')).toBeUndefined();
+  });
+
   it('muslinctl asks an API server with what its parts hold', async () => {
     const item = { metadata: { name: 'pods' }, spec: { cidr: '10.9.0.0/16', nodeSelector: 'all()' } };
     await using server = createServer((_, answer) => {
@@ -119,13 +144,20 @@ describe('bundles', () => {
     const context = { name: 'x', context: { cluster: 'x', user: 'x' } };
     const config = { clusters: [named], users: [named], contexts: [context], 'current-context': 'x' };
     writeFileSync(kubeconfig, JSON.stringify({ apiVersion: 'v1', kind: 'Config', ...config }));
-    const args = [join(dir, 'bin/muslinctl.mjs'), 'get', 'ippools', '--kubeconfig', kubeconfig];
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, {
-      cwd: dir,
-      timeout: 20_000,
-    });
-    expect(stderr).toBe('');
-    expect(stdout).toMatch(/pods +10\.9\.0\.0\/16 +all\(\)/);
+    const get = async (...words: readonly string[]) => {
+      const args = [join(dir, 'bin/muslinctl.mjs'), 'get', 'ippools', ...words];
+      const said = await promisify(execFile)(process.execPath, args, { cwd: dir, timeout: 20_000 });
+      expect(said.stderr).toBe('');
+      return said.stdout;
+    };
+    expect(await get('--kubeconfig', kubeconfig)).toMatch(/pods +10\.9\.0\.0\/16 +all\(\)/);
+    expect(await get('--kubeconfig', kubeconfig, '-o', 'yaml')).toContain('    cidr: 10.9.0.0/16\n');
+    const calicoctl = join(dir, 'calicoctl.cfg');
+    writeFileSync(
+      calicoctl,
+      `{"apiVersion":"projectcalico.org/v3","kind":"CalicoAPIConfig","spec":{"kubeconfig":"${kubeconfig}"}}`,
+    );
+    expect(await get('--config', calicoctl, '-o', 'name')).toContain('ippool');
   });
 
   it('install-cni finds the source of the executable and installs it, or its script', () => {

@@ -1,8 +1,11 @@
+import { basename } from 'node:path';
 import { processContext } from './process-context.ts';
 import { run } from './program.ts';
 import { VERBS } from './verbs/table.ts';
 
-const argv = process.argv.slice(2);
+// kubectl asks the program of this name how the words of `kubectl muslin` may go on.
+const completing = basename(process.argv[1] ?? '') === 'kubectl_complete-muslin';
+const argv = [...(completing ? ['__complete', '--'] : []), ...process.argv.slice(2)];
 const ctx = processContext(argv);
 try {
   process.exitCode = await run(argv, ctx, VERBS);

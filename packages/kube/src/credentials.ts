@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { fail, ok, type Result } from '@muslin/net';
 import type { Clock } from './clock.ts';
-import type { Connection, Material } from './connection.ts';
-import { type ExecCredential, runExecPlugin } from './exec-credential.ts';
+import type { Connection, ExecPlugin, Material } from './connection.ts';
+import type { ExecCredential } from './exec-credential.ts';
 import { Secret } from './secret.ts';
 
 /** What one request carries, revealed only to the transport. */
@@ -109,11 +109,17 @@ export class CredentialStore {
     if (held !== undefined && (held.expiresAt === undefined || this.#clock.now() < held.expiresAt))
       return ok(held);
     // Requests that arrive while the plugin runs share its answer.
-    this.#running ??= runExecPlugin(bearer.plugin, this.#connection).finally(() => {
+    this.#running ??= ask(bearer.plugin, this.#connection).finally(() => {
       this.#running = undefined;
     });
     const said = await this.#running;
     if (said.ok) this.#exec = said.value;
     return said;
   }
+}
+
+/** Most programs run no other: what that needs is loaded by those that do. */
+async function ask(plugin: ExecPlugin, connection: Connection): Promise<Result<ExecCredential, string>> {
+  const { runExecPlugin } = await import('./exec-credential.ts');
+  return runExecPlugin(plugin, connection);
 }

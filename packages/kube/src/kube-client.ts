@@ -36,6 +36,8 @@ export interface ClientOptions {
   /** Longest answer to read, in bytes; default 512 MiB. */
   readonly maxBytes?: number;
   readonly clock?: Clock;
+  /** The program asks a few questions and ends: it starts faster, and keeps fewer connections. */
+  readonly brief?: boolean;
 }
 
 /** Any request, for what has no method of its own. */
@@ -61,7 +63,7 @@ export class KubeClient {
 
   constructor(connection: Connection, options: ClientOptions = {}) {
     this.connection = connection;
-    this.#transport = new Transport(connection, options.clock ?? systemClock);
+    this.#transport = new Transport(connection, options.clock ?? systemClock, options.brief);
     this.#timeoutMs = options.timeoutMs ?? 30_000;
     this.#maxBytes = options.maxBytes ?? 512 << 20;
     this.#userAgent = options.userAgent ?? 'muslin';

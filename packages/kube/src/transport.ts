@@ -1,8 +1,8 @@
 import { fail, ok, type Result } from '@muslin/net';
-import type { Agent, Dispatcher } from 'undici';
 import type { Clock } from './clock.ts';
 import type { Connection } from './connection.ts';
 import { type Credentials, CredentialStore } from './credentials.ts';
+import type { Door } from './door.ts';
 import { type KubeFault, localFault } from './kube-fault.ts';
 
 /** One request, before credentials. */
@@ -24,20 +24,22 @@ export interface HttpAnswer {
 }
 
 /**
- * One pool of HTTP/1.1 connections to one API server. HTTP/2 stays off: its sessions are never reaped by undici
- * (nodejs/undici#5381), and one lost connection would stall every watch at once. TCP keep-alive finds a dead server
- * within half a minute. The pool is replaced when TLS material rotates; streams of the old one run to their end.
+ * Sends requests to one API server, with credentials that are current. Its connections are replaced when TLS material
+ * rotates; streams of the old ones run to their end.
  */
 export class Transport {
   readonly #connection: Connection;
   readonly #store: CredentialStore;
-  #agent: Agent | undefined;
+  readonly #brief: boolean;
+  #door: Promise<Door> | undefined;
   #madeFor = '';
   #closed = false;
 
-  constructor(connection: Connection, clock: Clock) {
+  /** `brief`: for a program that asks a few questions and ends. */
+  constructor(connection: Connection, clock: Clock, brief = false) {
     this.#connection = connection;
     this.#store = new CredentialStore(connection, clock);
+    this.#brief = brief;
   }
 
   /** Sends a request; a refusal (401) with credentials that may have rotated is tried once more with fresh ones. */
@@ -51,7 +53,7 @@ export class Transport {
   /** Ends every connection. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#agent?.destroy();
+    await (await this.#door)?.destroy();
   }
 
   async #sendOnce(request: HttpRequest): Promise<Result<HttpAnswer, KubeFault>> {
@@ -59,61 +61,30 @@ export class Transport {
     if (this.#closed) return fail(localFault('Aborted', name, 'the client is closed'));
     const credentials = await this.#store.current();
     if (!credentials.ok) return fail(localFault('Unauthorized', name, credentials.fault));
-    // Loaded on first use: a CNI plugin or CLI that only prints help must start fast.
-    // A bundle in parts knows no names of a CommonJS module, only the whole.
-    const { default: undici } = await import('undici');
+    const { authorization } = credentials.value;
     try {
-      const agent = this.#agentFor(undici.Agent, credentials.value);
+      const door = await this.#doorFor(credentials.value);
       const query = request.query.size === 0 ? '' : `?${request.query}`;
-      const answer: Dispatcher.ResponseData = await undici.request(
-        `${this.#connection.server}${request.path}${query}`,
-        {
-          dispatcher: agent,
-          method: request.method,
-          headers: {
-            ...request.headers,
-            ...(credentials.value.authorization && {
-              authorization: credentials.value.authorization.reveal(),
-            }),
-          },
-          body: request.body ?? null,
-          signal: request.signal,
-          // undici ends the connection after a DELETE that has a body (preconditions): each would cost a TLS handshake.
-          reset: false,
-          // Limits in time belong to the caller, who knows whether this is a watch.
-          headersTimeout: 0,
-          bodyTimeout: 0,
-        },
+      const headers = { ...request.headers, ...(authorization && { authorization: authorization.reveal() }) };
+      return ok(
+        await door.request(`${this.#connection.server}${request.path}${query}`, { ...request, headers }),
       );
-      return ok({ status: answer.statusCode, headers: answer.headers, body: answer.body });
     } catch (error) {
       return fail(networkFault(name, error));
     }
   }
 
-  #agentFor(make: typeof Agent, credentials: Credentials): Agent {
-    const [ca, cert, key] = [credentials.ca, credentials.cert, credentials.key].map(part => part?.reveal());
-    const wanted = JSON.stringify([ca, cert, key]);
-    if (this.#agent !== undefined && this.#madeFor === wanted) return this.#agent;
-    void this.#agent?.close();
-    const { insecure, serverName } = this.#connection;
+  /** Loaded on first use: a program that only prints help must start fast. */
+  #doorFor(credentials: Credentials): Promise<Door> {
+    const { ca, cert, key } = credentials;
+    const wanted = JSON.stringify([ca, cert, key].map(part => part?.reveal()));
+    if (this.#door !== undefined && this.#madeFor === wanted) return this.#door;
+    void this.#door?.then(door => door.close());
     this.#madeFor = wanted;
-    this.#agent = new make({
-      allowH2: false,
-      pipelining: 1,
-      keepAliveTimeout: 30_000,
-      connect: {
-        timeout: 10_000,
-        keepAlive: true,
-        keepAliveInitialDelay: 15_000,
-        rejectUnauthorized: !insecure,
-        ...(ca === undefined ? {} : { ca }),
-        ...(cert === undefined ? {} : { cert }),
-        ...(key === undefined ? {} : { key }),
-        ...(serverName === undefined ? {} : { servername: serverName }),
-      },
-    });
-    return this.#agent;
+    this.#door = this.#brief
+      ? import('./plain-door.ts').then(({ plainDoor }) => plainDoor(this.#connection, credentials))
+      : import('./pooled-door.ts').then(({ pooledDoor }) => pooledDoor(this.#connection, credentials));
+    return this.#door;
   }
 }
 

@@ -26,20 +26,24 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-async function over(tls: boolean, more: Partial<Connection>): Promise<KubeClient> {
+async function over(tls: boolean, more: Partial<Connection>, brief = false): Promise<KubeClient> {
   server = await FaultyServer.start(
     tls
       ? { cert: serverCert, key: serverKey, ca: caCert, requestCert: true, rejectUnauthorized: false }
       : undefined,
   );
   server.script = [list('1', [])];
-  client = new KubeClient(server.connection(more), { clock, timeoutMs: 3_000 });
+  client = new KubeClient(server.connection(more), { clock, timeoutMs: 3_000, brief });
   return client;
 }
 
-describe('TLS', () => {
+describe.each([
+  { name: 'TLS', brief: false },
+  { name: 'TLS of a program that soon ends', brief: true },
+])('$name', ({ brief }) => {
+  const secure = (more: Partial<Connection>) => over(true, more, brief);
   it('trusts the given authority, shows the client certificate, and shares the connection', async () => {
-    const c = await over(true, {
+    const c = await secure({
       ca: data(caCert),
       clientCert: { cert: data(clientCert), key: data(clientKey) },
     });
@@ -59,26 +63,26 @@ describe('TLS', () => {
     expect(server.connections).toBeLessThanOrEqual(2);
   });
   it('says that an unknown authority is not trusted, and what to check', async () => {
-    const c = await over(true, {});
+    const c = await secure({});
     expect(await c.list(ConfigMap)).toMatchObject({
       fault: { code: 'Unreachable', message: expect.stringContaining('certificate-authority') },
     });
   });
   it('accepts any certificate only when told to', async () => {
-    const c = await over(true, { insecure: true });
+    const c = await secure({ insecure: true });
     expect((await c.list(ConfigMap)).ok).toBe(true);
   });
   it('checks the name that tls-server-name gives', async () => {
-    const good = await over(true, { ca: data(caCert), serverName: 'api.test' });
+    const good = await secure({ ca: data(caCert), serverName: 'api.test' });
     expect((await good.list(ConfigMap)).ok).toBe(true);
-    const bad = new KubeClient(server.connection({ ca: data(caCert), serverName: 'other.test' }));
+    const bad = new KubeClient(server.connection({ ca: data(caCert), serverName: 'other.test' }), { brief });
     expect(await bad.list(ConfigMap)).toMatchObject({ fault: { code: 'Unreachable' } });
     await bad.close();
   });
   it('makes new connections when the authority file is rotated', async () => {
     const file = join(dir, 'ca.crt');
     writeFileSync(file, clientCert);
-    const c = await over(true, { ca: { file } });
+    const c = await secure({ ca: { file } });
     expect((await c.list(ConfigMap)).ok).toBe(false);
     writeFileSync(file, `${caCert}\n`);
     now += 10_000;

@@ -9,16 +9,18 @@ const a = { namespace: 'default', name: 'a' };
 let server: FaultyServer;
 let client: KubeClient;
 
-beforeEach(async () => {
-  server = await FaultyServer.start();
-  client = new KubeClient(server.connection(), { timeoutMs: 1_000 });
-});
-afterEach(async () => {
-  await client.close();
-  await server.stop();
-});
-
-describe('KubeClient', () => {
+describe.each([
+  { name: 'KubeClient', brief: false },
+  { name: 'KubeClient of a program that soon ends', brief: true },
+])('$name', ({ brief }) => {
+  beforeEach(async () => {
+    server = await FaultyServer.start();
+    client = new KubeClient(server.connection(), { timeoutMs: 1_000, brief });
+  });
+  afterEach(async () => {
+    await client.close();
+    await server.stop();
+  });
   it('gets, lists, creates, updates, patches and deletes at the paths of the API', async () => {
     server.script = [json(thing('a', '1'))];
     await client.get(ConfigMap, a);
@@ -136,7 +138,7 @@ describe('KubeClient', () => {
       fault: { code: 'Unreachable', reason: 'BadJson' },
     });
     expect(await client.list(ConfigMap)).toMatchObject({ fault: { code: 'Unreachable', reason: 'BadList' } });
-    const nobody = new KubeClient(server.connection({ server: 'http://127.0.0.1:1' }));
+    const nobody = new KubeClient(server.connection({ server: 'http://127.0.0.1:1' }), { brief });
     expect(await nobody.get(ConfigMap, a)).toMatchObject({
       fault: { code: 'Unreachable', reason: 'ECONNREFUSED' },
     });
@@ -163,7 +165,7 @@ describe('KubeClient', () => {
     });
   });
   it('refuses an answer that is longer than allowed', async () => {
-    const small = new KubeClient(server.connection(), { maxBytes: 100 });
+    const small = new KubeClient(server.connection(), { maxBytes: 100, brief });
     server.script = [text('x'.repeat(200))];
     expect(await small.get(ConfigMap, a)).toMatchObject({ fault: { code: 'TooLarge' } });
     await small.close();
@@ -179,6 +181,7 @@ describe('KubeClient', () => {
   it('keeps credentials out of faults', async () => {
     const secretive = new KubeClient(
       server.connection({ bearer: { type: 'token', token: new Secret('s3cr3t') } }),
+      { brief },
     );
     server.script = [reset, status(401, 'Unauthorized', 'Unauthorized'), silence];
     for (let i = 0; i < 3; i++) {

@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { KINDS, parseDuration } from '@muslin/api';
+import { parseDuration } from '@muslin/api';
 import { type AnyObject, type KubeClient, RESOURCES, type Resource } from '@muslin/kube';
 import type { Context } from '../context.ts';
+import { DEFINED_KINDS } from '../files/definitions.ts';
 import { listAt, textAt } from '../files/json.ts';
 import { reasonOf } from '../files/walk.ts';
 import { connect } from '../live/connect.ts';
@@ -71,12 +72,8 @@ function wishOf(input: Input): Wish | string {
 
 /** A file for each kind; one that can't be read says why. */
 async function objectFiles(client: KubeClient): Promise<readonly TarFile[]> {
-  const ours = KINDS.map(({ group, version, plural, kind, scope }) => ({
-    ...{ group, version, plural, kind },
-    namespaced: scope === 'Namespaced',
-  }));
   const kinds = [
-    ...ours.map(resource => ({ resource, query: {} })),
+    ...DEFINED_KINDS.map(resource => ({ resource, query: {} })),
     { resource: RESOURCES.Node, query: {} },
     { resource: RESOURCES.NetworkPolicy, query: {} },
     { resource: RESOURCES.Pod, query: { labelSelector: OURS } },

@@ -1,6 +1,6 @@
-import { KINDS } from '@muslin/api';
-import type { AnyObject } from '@muslin/kube';
+import { type AnyObject, apiVersionOf } from '@muslin/kube';
 import type { Context } from '../context.ts';
+import { DEFINED_KINDS } from '../files/definitions.ts';
 import { connect } from '../live/connect.ts';
 import { faultText } from '../live/fault-text.ts';
 import { bareObject } from '../live/show-objects.ts';
@@ -16,15 +16,13 @@ export async function exportObjects(ctx: Context, input: Input): Promise<ExitCod
   if (!client.ok) return ctx.fail(1, client.fault);
   try {
     let count = 0;
-    for (const { group, version, plural, kind, scope } of KINDS.filter(each => !REPORTS.test(each.kind))) {
-      const resource = { group, version, plural, kind, namespaced: scope === 'Namespaced' };
+    for (const resource of DEFINED_KINDS.filter(({ kind }) => !REPORTS.test(kind))) {
       const found = await client.value.listAll<AnyObject>(resource);
       if (!found.ok && found.fault.code === 'NotFound') continue;
       if (!found.ok) return ctx.fail(1, faultText(found.fault));
       for (const item of found.value.items) {
-        ctx.stdout(
-          `---\n${await yamlText(bareObject({ ...item, apiVersion: `${group}/${version}`, kind }))}`,
-        );
+        const object = { ...item, apiVersion: apiVersionOf(resource), kind: resource.kind };
+        ctx.stdout(`---\n${await yamlText(bareObject(object))}`);
         count++;
       }
     }

@@ -1,5 +1,5 @@
-import { crdOf, KINDS } from '@muslin/api';
-import type { AnyObject } from '@muslin/kube';
+import { type AnyObject, apiVersionOf, resourceName } from '@muslin/kube';
+import { DEFINED_KINDS, definitionOf } from '../files/definitions.ts';
 import { isRecord, listAt, recordAt, textAt, valueAt } from '../files/json.ts';
 import type { Finding } from './finding.ts';
 
@@ -8,9 +8,8 @@ const FIX = 'kubectl apply --server-side -f crds/ of the version that runs';
 /** Definitions that are missing, not accepted, or older than what this program knows. */
 export function definitionFindings(crds: readonly AnyObject[]): readonly Finding[] {
   const byName = new Map(crds.map(crd => [crd.metadata.name, crd]));
-  return KINDS.flatMap((kind): readonly Finding[] => {
-    const ours = crdOf(kind);
-    const { name } = ours.metadata;
+  return DEFINED_KINDS.flatMap((kind): readonly Finding[] => {
+    const name = resourceName(kind);
     const about = { area: 'definitions' as const, object: `CustomResourceDefinition ${name}`, fix: FIX };
     const theirs = byName.get(name);
     if (theirs === undefined) {
@@ -33,7 +32,9 @@ export function definitionFindings(crds: readonly AnyObject[]): readonly Finding
       return [{ ...about, severity: 'problem', code: 'definition-old', reason }];
     }
     const has = new Set(fieldsOf(valueAt(version, 'schema', 'openAPIV3Schema')));
-    const lacks = fieldsOf(ours.spec.versions[0].schema.openAPIV3Schema).filter(field => !has.has(field));
+    const lacks = fieldsOf(definitionOf(`${apiVersionOf(kind)}/${kind.kind}`)).filter(
+      field => !has.has(field),
+    );
     if (lacks.length === 0) return [];
     const more = lacks.length > 3 ? ` and ${lacks.length - 3} more` : '';
     const reason = `it lacks fields that this version of Muslin knows, and drops what is written there: ${lacks.slice(0, 3).join(', ')}${more}`;

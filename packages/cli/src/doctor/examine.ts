@@ -1,6 +1,6 @@
-import { KINDS } from '@muslin/api';
 import { type KubeClient, RESOURCES, type Resource } from '@muslin/kube';
 import { BGP_NODE_STATUS } from '../bgp/node-status.ts';
+import { DEFINED_KINDS } from '../files/definitions.ts';
 import { addressFindings } from './address-findings.ts';
 import { bgpFindings } from './bgp-findings.ts';
 import { definitionFindings } from './definition-findings.ts';
@@ -25,18 +25,16 @@ export interface Examination {
 
 export async function examine(client: KubeClient, now: Date): Promise<Examination> {
   // Blocks and handles bear no conditions, and may be many; the IPAM check reads them.
-  const ours = KINDS.filter(({ kind }) => !/^(IPAM|BlockAffinity)/.test(kind));
+  const ours = DEFINED_KINDS.filter(({ kind }) => !/^(IPAM|BlockAffinity)/.test(kind));
   const [nodes, crds, sets, deployments, reports, ...objects] = await Promise.all([
     readKind(client, RESOURCES.Node),
     readKind(client, RESOURCES.CustomResourceDefinition),
     readKind(client, DAEMON_SETS),
     readKind(client, DEPLOYMENTS),
     readKind(client, BGP_NODE_STATUS),
-    ...ours.map(async ({ group, version, plural, kind, scope }) => {
-      const read = await readKind(client, {
-        ...{ group, version, plural, kind, namespaced: scope === 'Namespaced' },
-      });
-      return { ...read, objects: read.objects.map(object => ({ ...object, kind })) };
+    ...ours.map(async resource => {
+      const read = await readKind(client, resource);
+      return { ...read, objects: read.objects.map(object => ({ ...object, kind: resource.kind })) };
     }),
   ]);
   const names = nodes.objects.flatMap(({ metadata }) => metadata.name ?? []);

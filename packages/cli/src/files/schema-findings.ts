@@ -1,6 +1,7 @@
-import { type Finding, KINDS, type SchemaNode, schemaOf } from '@muslin/api';
+import type { Finding, SchemaNode } from '@muslin/api';
 import { parsePrefix } from '@muslin/net';
 import { didYouMean } from '../output/suggest.ts';
+import { definitionOf } from './definitions.ts';
 import { isRecord } from './json.ts';
 import type { RawObject } from './load.ts';
 
@@ -9,22 +10,9 @@ const MOST = 100;
 
 const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
-/** Definitions by `apiVersion/kind`; a NetworkPolicy of Kubernetes has the fields that Calico's staged one has. */
-const SCHEMAS: ReadonlyMap<string, SchemaNode> = new Map([
-  ...KINDS.map(kind => [`${kind.group}/${kind.version}/${kind.kind}`, schemaOf(kind)] as const),
-  ...KINDS.filter(({ kind }) => kind === 'StagedKubernetesNetworkPolicy').map(
-    kind => ['networking.k8s.io/v1/NetworkPolicy', withoutStages(schemaOf(kind))] as const,
-  ),
-]);
-
-function withoutStages(schema: SchemaNode): SchemaNode {
-  const { stagedAction: _staged, ...properties } = schema.properties?.['spec']?.properties ?? {};
-  return { type: 'object', properties: { ...schema.properties, spec: { type: 'object', properties } } };
-}
-
 /** Whether there is a definition to hold an object against. */
 export function hasSchema({ apiVersion, kind }: RawObject): boolean {
-  return SCHEMAS.has(`${apiVersion}/${kind}`);
+  return definitionOf(`${apiVersion}/${kind}`) !== undefined;
 }
 
 /**
@@ -32,7 +20,7 @@ export function hasSchema({ apiVersion, kind }: RawObject): boolean {
  * of bounds, a broken rule of the definition, a name that is none.
  */
 export async function schemaFindings(object: RawObject): Promise<readonly Finding[]> {
-  const schema = SCHEMAS.get(`${object.apiVersion}/${object.kind}`);
+  const schema = definitionOf(`${object.apiVersion}/${object.kind}`);
   if (schema === undefined) return [];
   const { name = '', namespace = '' } = object.metadata;
   const ref = { apiVersion: object.apiVersion, kind: object.kind, namespace, name };

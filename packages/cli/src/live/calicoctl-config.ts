@@ -1,3 +1,4 @@
+import { parse } from 'yaml';
 import { readFileSync } from 'node:fs';
 import { fail, ok, type Result } from '@muslin/net';
 import { textAt } from '../files/json.ts';
@@ -5,7 +6,6 @@ import { reasonOf } from '../files/walk.ts';
 
 /** The kubeconfig that a configuration file of calicoctl names (CalicoAPIConfig, spec.kubeconfig); undefined when none. */
 export async function kubeconfigOf(path: string): Promise<Result<string | undefined, string>> {
-  const { parse } = await import('yaml');
   let config: unknown;
   try {
     config = parse(readFileSync(path, 'utf8'));

@@ -1,11 +1,10 @@
 import { fail, ok, type Result } from '@muslin/net';
-import type { KubeClient } from '@muslin/kube';
+import { KubeClient, loadConnection } from '@muslin/kube';
 import type { Context } from '../context.ts';
 import type { Input } from '../verb.ts';
 
 /** A client for the cluster that `--kubeconfig` and `--context` choose; a sentence when there is none. */
 export async function connect(ctx: Pick<Context, 'env'>, input: Input): Promise<Result<KubeClient, string>> {
-  const { KubeClient, loadConnection } = await import('@muslin/kube');
   const config = input.text('config');
   const named =
     config === undefined ? undefined : await (await import('./calicoctl-config.ts')).kubeconfigOf(config);
@@ -18,6 +17,6 @@ export async function connect(ctx: Pick<Context, 'env'>, input: Input): Promise<
     ...(context !== undefined && { context }),
   });
   return connection.ok
-    ? ok(new KubeClient(connection.value, { userAgent: 'muslinctl' }))
+    ? ok(new KubeClient(connection.value, { userAgent: 'muslinctl', brief: true }))
     : fail(connection.fault.message);
 }

@@ -2,9 +2,9 @@ import type { AnyObject, KubeFault } from '@muslin/kube';
 import type { Context } from '../context.ts';
 import { formatFileFault } from '../files/file-fault.ts';
 import { type LoadedObject, loadFiles } from '../files/load.ts';
-import { formatPlace } from '../files/place.ts';
 import { textOf } from '../files/text-of.ts';
 import type { ExitCode, Input } from '../verb.ts';
+import { complaint } from './complaint.ts';
 import { connect } from './connect.ts';
 import { faultText, isNotServed } from './fault-text.ts';
 import { notServed, ResourceFinder } from './resource-finder.ts';
@@ -26,7 +26,10 @@ export async function writeFiles(
     ctx.stderr(`warning: ${file}:${line}: no Kubernetes object; left out\n`);
   if (loaded.objects.length === 0)
     return input.flag('skipEmpty') ? 0 : ctx.fail(2, `${paths.join(', ')}: no Kubernetes objects there`);
-  if (flags.here) return checkHere(ctx, verb, loaded.objects);
+  if (flags.here) {
+    const { checkHere } = await import('./check-here.ts');
+    return checkHere(ctx, verb, loaded.objects);
+  }
   const client = await connect(ctx, input);
   if (!client.ok) return ctx.fail(1, client.fault);
   try {
@@ -67,24 +70,6 @@ export async function writeFiles(
   }
 }
 
-/** `--dry-run=client`: what the schemas and the meaning say, without a server. */
-async function checkHere(
-  ctx: Context,
-  verb: keyof typeof WRITE_ACTIONS,
-  objects: readonly LoadedObject[],
-): Promise<ExitCode> {
-  const { normalise } = await import('@muslin/api');
-  const complaints = objects.flatMap(item =>
-    normalise(item.object)
-      .findings.filter(({ severity }) => severity === 'error')
-      .map(({ path, message }) => complaint(item, path === '' ? message : `${path}: ${message}`, path)),
-  );
-  if (complaints.length > 0) return ctx.fail(1, ...complaints);
-  const kinds = objects.map(({ object }) => object.kind);
-  ctx.stdout(`Successfully ${WRITE_ACTIONS[verb].done} ${count(kinds)} (client dry run)\n`);
-  return 0;
-}
-
 /** `2 'IPPool' resource(s)`; without the kind when there are several (as calicoctl says it). */
 export function count(kinds: readonly string[]): string {
   const [kind, ...others] = new Set(kinds);
@@ -108,9 +93,4 @@ function faultTexts(item: LoadedObject, fault: KubeFault): readonly string[] {
   if (isNotServed(fault)) return [complaint(item, notServed(item.object))];
   if (causes.length === 0 || fault.code !== 'Invalid') return [complaint(item, faultText(fault))];
   return causes.map(({ field = '', message = '' }) => complaint(item, `${field}: ${message}`, field));
-}
-
-function complaint({ object, locate }: LoadedObject, message: string, path = ''): string {
-  const { namespace, name } = object.metadata;
-  return `${formatPlace(locate(path))}: ${object.kind} ${namespace === undefined ? '' : `${namespace}/`}${name}: ${message}`;
 }

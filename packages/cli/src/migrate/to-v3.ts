@@ -1,6 +1,6 @@
-import { crdOf, KINDS } from '@muslin/api';
 import type { AnyObject } from '@muslin/kube';
 import { formatJson } from '@muslin/net';
+import { definitionOf } from '../files/definitions.ts';
 import { isRecord, recordAt, valueAt } from '../files/json.ts';
 import { RENAMED, servedMetadata } from '../files/stored-calico.ts';
 import { UNSUPPORTED } from './unsupported.ts';
@@ -19,16 +19,14 @@ export interface Converted {
   readonly notes: readonly MigrationNote[];
 }
 
-const schemas = new Map(KINDS.map(kind => [`${kind.group}/${kind.kind}`, kind] as const));
-
 /** An object of `crd.projectcalico.org/v1` or `projectcalico.org/v3` as `projectcalico.org/v3` of Muslin. */
 export function toV3(source: AnyObject): Converted {
   const was = source.kind ?? '';
   const kindName = RENAMED.get(was) ?? was;
   const metadata = servedMetadata(source);
   const name = `${kindName} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name ?? ''}`;
-  const kind = schemas.get(`projectcalico.org/${kindName}`);
-  if (kind === undefined) {
+  const definition = definitionOf(`projectcalico.org/v3/${kindName}`);
+  if (definition === undefined) {
     const reason = `Muslin has no kind ${was}; it is left where it is`;
     return { object: undefined, notes: [{ object: name, path: '', fate: 'unsupported', reason }] };
   }
@@ -37,8 +35,7 @@ export function toV3(source: AnyObject): Converted {
     void notes.push({ object: name, path, fate, reason });
   if (kindName !== was) note('', 'changed', `kind ${was} is called ${kindName} in projectcalico.org/v3`);
   const spec = rewritten(kindName, recordAt(source, 'spec'), note);
-  const schema = valueAt(crdOf(kind).spec.versions[0].schema.openAPIV3Schema, 'properties', 'spec');
-  const kept = pruned(schema, spec, 'spec', path =>
+  const kept = pruned(definition.properties?.['spec'], spec, 'spec', path =>
     note(path, 'unsupported', 'Muslin has no such field; it is left out'),
   );
   for (const row of UNSUPPORTED)

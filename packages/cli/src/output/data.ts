@@ -10,8 +10,9 @@ export async function writeData(
   ctx.stdout(form === 'json' ? `${formatJson(value, 2)}\n` : await yamlText(value));
 }
 
-/** YAML without aliases or folded lines, as kubectl writes it. */
+/** YAML as kubectl writes it. */
 export async function yamlText(value: unknown): Promise<string> {
-  const { stringify } = await import('yaml');
-  return stringify(value, { aliasDuplicateObjects: false, lineWidth: 0, keepUndefined: false });
+  // A library in CommonJS has no names when a bundle in parts imports it late, so a file of ours does it.
+  const { writeYaml } = await import('./yaml.ts');
+  return writeYaml(value);
 }

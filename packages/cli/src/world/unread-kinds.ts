@@ -1,4 +1,5 @@
 import { NORMALISED_KINDS } from '@muslin/api';
+import { apiVersionOf } from '@muslin/kube';
 import type { LoadedObject } from '../files/load.ts';
 import { didYouMean } from '../output/suggest.ts';
 
@@ -18,7 +19,11 @@ export async function unreadKinds(loaded: readonly LoadedObject[]): Promise<read
   const others = new Set<string>();
   let count = 0;
   const ours = strange.some(({ object }) => OURS.test(object.apiVersion))
-    ? new Set((await import('@muslin/api')).KINDS.map(kind => `${kind.group}/${kind.version}/${kind.kind}`))
+    ? new Set(
+        (await import('../files/definitions.ts')).DEFINED_KINDS.map(
+          kind => `${apiVersionOf(kind)}/${kind.kind}`,
+        ),
+      )
     : new Set<string>();
   for (const { object, file, locate } of strange) {
     const { apiVersion, kind } = object;

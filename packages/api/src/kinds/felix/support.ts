@@ -1,4 +1,4 @@
-import { bpf } from './bpf.ts';
+import { BPF_FIELDS } from './bpf-fields.ts';
 
 /** What becomes of a field of a FelixConfiguration. */
 export type FelixSupport =
@@ -34,10 +34,7 @@ const PASS = 'allowed packets of pods are accepted, those of others return to th
  */
 export const FELIX_SUPPORT: Readonly<Record<string, FelixSupport>> = {
   ...Object.fromEntries(
-    Object.keys(bpf).map(field => [
-      field,
-      kept('Muslin enforces by iptables or nftables, not by eBPF', false),
-    ]),
+    BPF_FIELDS.map(field => [field, kept('Muslin enforces by iptables or nftables, not by eBPF', false)]),
   ),
   allowIPIPPacketsFromWorkloads: honoured('pods may send IP in IP'),
   allowVXLANPacketsFromWorkloads: honoured('pods may send to the VXLAN port'),
