@@ -4,6 +4,7 @@ import { Exporter } from './exporter.ts';
 import type { FamilyRib } from './family-rib.ts';
 import { GroupMember } from './group-member.ts';
 import type { OutGroup, SendBytes, SentPath } from './out-group.ts';
+import { PassingEdit } from './passing-edit.ts';
 import type { PeerTable } from './peer-table.ts';
 import { MapQueue } from './prefix-queue.ts';
 import { UpdatePacker } from './update-packer.ts';
@@ -46,7 +47,8 @@ export class AddPathGroup implements OutGroup {
     this.#rib = rib;
     this.#attributes = attributes;
     this.#packer = new UpdatePacker(attributes, rib.prefixes, treatment.wire);
-    this.#exporter = new Exporter(treatment, rib, attributes, peers, this.#packer);
+    const edit = new PassingEdit(treatment, rib.family, attributes);
+    this.#exporter = new Exporter(treatment, rib, attributes, peers, this.#packer, edit);
     rib.everyPath++;
     for (let entry = 1; entry < rib.prefixes.end; entry++) if (rib.best[entry]) this.#record(entry);
     this.#exporter.forget();

@@ -10,6 +10,9 @@ export const DEFAULT_LOCAL_PREF = 100;
 
 /** A list beyond this is not kept for the next call. */
 const LONG_DYING = 1 << 16;
+/** The octet of a slot that is taken from the hash, while ids fit into the other three. */
+const TAG = 0xff << 24;
+const MOST_TAGGED = 1 << 24;
 
 /**
  * Every attribute set once. A set is kept as bytes in one arena, and what the decision compares is kept in columns,
@@ -43,7 +46,9 @@ export class AttributeTable {
   #wasted = 0;
   #ids = 1;
   #live = 0;
+  /** Open addressing: an id each, with a part of its hash; where that differs, the set isn't looked up. */
   #slots = new Int32Array(512);
+  #tag = TAG;
   #filled = 0;
   /** Freed ids, each with the next one in `#start`. */
   #free = 0;
@@ -198,6 +203,9 @@ export class AttributeTable {
     this.#hash = grown(this.#hash, size);
     this.#start = grown(this.#start, size);
     this.#size = grown(this.#size, size);
+    if (size <= MOST_TAGGED || this.#tag === 0) return;
+    this.#tag = 0;
+    this.#rehash();
   }
 
   #store(id: number, bytes: Uint8Array, start: number, end: number, hash: number): void {
@@ -256,9 +264,12 @@ export class AttributeTable {
   #find(bytes: Uint8Array, start: number, end: number, hash: number): number {
     const slots = this.#slots;
     const mask = slots.length - 1;
+    const tag = this.#tag;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const id = slots[slot] as number;
-      if (id === 0) return 0;
+      const held = slots[slot] as number;
+      if (held === 0) return 0;
+      if (((held ^ hash) & tag) !== 0) continue;
+      const id = held & ~tag;
       // A slot of a freed set stays until the next rehash: its id means nothing, or another set, but never a wrong one.
       if (this.#hash[id] === hash && this.#same(id, bytes, start, end)) return id;
     }
@@ -280,9 +291,10 @@ export class AttributeTable {
 
   #place(id: number): void {
     const mask = this.#slots.length - 1;
-    let slot = (this.#hash[id] as number) & mask;
+    const hash = this.#hash[id] as number;
+    let slot = hash & mask;
     while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = id;
+    this.#slots[slot] = id | (hash & this.#tag);
   }
 
   #rehash(): void {

@@ -1,29 +1,18 @@
-import { ByteWriter, ip4 } from '@muslin/net';
-import { type NextHop, writeNextHop } from '../wire/next-hop.ts';
 import { familyRow } from '../wire/route-family.ts';
 import type { AttributeTable } from './attribute-table.ts';
-import { DEFAULT_LOCAL_PREF } from './attribute-table.ts';
-import {
-  type ExportTreatment,
-  exportDependsOnPrefix,
-  exportRoute,
-  isShared,
-  type Withheld,
-} from './export-rules.ts';
+import { type ExportTreatment, exportDependsOnPrefix, exportRoute, type Withheld } from './export-rules.ts';
 import type { FamilyRib } from './family-rib.ts';
+import type { PassingEdit } from './passing-edit.ts';
 import type { PeerTable } from './peer-table.ts';
 import { MARK } from './stored-columns.ts';
-import { editStored, isEditable, type StoredEdit } from './stored-edit.ts';
+import { isEditable } from './stored-edit.ts';
 import type { UpdatePacker } from './update-packer.ts';
 
-/** Room beside the set for what an edit adds. */
-const ADDED = 64;
-
-function hopBytes(hop: NextHop): Uint8Array {
-  const writer = new ByteWriter(32);
-  writeNextHop(hop, writer);
-  return writer.finish();
-}
+/**
+ * What a route is sent with: the id of an attribute set, or minus the id of one that the group's `PassingEdit` is applied
+ * to while it is written. 0: it isn't sent.
+ */
+export type Planned = number;
 
 /**
  * What the peers of one treatment get for a path. Equal to `exportRoute` for every path (property test); where that only
@@ -39,13 +28,12 @@ export class Exporter {
   readonly #cacheable: boolean;
   /** Nothing but edits, whatever the route. */
   readonly #edits: boolean;
-  readonly #edit: StoredEdit;
+  readonly #edit: PassingEdit;
   /** The mark of sets with a next hop of the routes' own family. */
   readonly #hopMark: number;
-  /** The next hop that routes get, or 0. */
-  readonly #hop: number;
+  /** The peer reads sets as they are stored. */
+  readonly #asStored: boolean;
   readonly #cache = new Map<number, number | Withheld>();
-  #buffer = new Uint8Array(1024);
   #lastKey = -1;
   #last: number | Withheld = 0;
 
@@ -55,12 +43,15 @@ export class Exporter {
     attributes: AttributeTable,
     peers: PeerTable,
     packer: UpdatePacker,
+    edit: PassingEdit,
   ) {
     this.#treatment = treatment;
     this.#rib = rib;
     this.#attributes = attributes;
     this.#peers = peers;
     this.#packer = packer;
+    this.#edit = edit;
+    this.#asStored = treatment.wire.fourOctetAs;
     this.#cacheable = !exportDependsOnPrefix(treatment);
     const { policy, external, nextHop, self } = treatment;
     const { ip: family } = familyRow(rib.family);
@@ -75,15 +66,31 @@ export class Exporter {
       !treatment.gracefulShutdown &&
       treatment.behindAs === undefined &&
       (!replaced || own?.family === family);
-    this.#hop = replaced && own?.family === 4 ? own.bits : 0;
-    this.#edit = {
-      prepend: external ? treatment.localAs : 0,
-      hop: this.#hop,
-      hop6: replaced && family === 6 && self[6] !== undefined ? hopBytes(self[6]) : undefined,
-      localPref: external ? 0 : DEFAULT_LOCAL_PREF,
-      originatorId: 0,
-      clusterId: 0,
-    };
+  }
+
+  /** How the peers are to be sent a path, or why they are not. */
+  plan(entry: number, path: number): Planned | Withheld {
+    const accepted = this.#rib.paths.accepted[path] as number;
+    const slot = this.#rib.paths.slot[path] as number;
+    if (!this.#asStored || !this.#quick(accepted, slot) || !this.#edit.suits(accepted))
+      return this.export(entry, path);
+    // A reflected route depends on who told it.
+    if (!this.#treatment.external && this.#peers.get(slot).kind === 'ibgp') return this.export(entry, path);
+    return -accepted;
+  }
+
+  /** Whether two plans are the same to the peers. */
+  alike(a: Planned, b: Planned): boolean {
+    if (a === b) return true;
+    if (a === 0 || b === 0) return false;
+    return a < 0 && b < 0 ? this.#edit.alike(-a, -b) : this.interned(a) === this.interned(b);
+  }
+
+  /** The attribute set of a plan. Nobody holds it: it is valid for this call. */
+  interned(plan: Planned): number {
+    if (plan >= 0) return plan;
+    const length = this.#edit.write(-plan);
+    return this.#attributes.internStored(this.#edit.bytes, 0, length);
   }
 
   /** The attribute set for a path, or why there is none. */
@@ -92,9 +99,7 @@ export class Exporter {
     const slot = this.#rib.paths.slot[path] as number;
     const key = accepted * 65536 + slot;
     if (key === this.#lastKey) return this.#last;
-    const marks = this.#attributes.marks[accepted] as number;
-    const quick = this.#edits && slot !== 0 && isEditable(marks) && (marks & MARK.hop6) === this.#hopMark;
-    const result = quick ? this.#edited(accepted, slot) : -1;
+    const result = this.#quick(accepted, slot) ? this.#edited(accepted, slot) : -1;
     if (result !== -1) return this.#keep(key, result);
     const cached = this.#cacheable ? this.#cache.get(key) : undefined;
     if (cached !== undefined) return this.#keep(key, cached);
@@ -107,7 +112,14 @@ export class Exporter {
   /** Forgets what it found: ids that nobody retained are about to become invalid. */
   forget(): void {
     this.#lastKey = -1;
+    this.#edit.forget();
     if (this.#cache.size > 0) this.#cache.clear();
+  }
+
+  /** Nothing is to be done to the route but an edit. */
+  #quick(accepted: number, slot: number): boolean {
+    const marks = this.#attributes.marks[accepted] as number;
+    return this.#edits && slot !== 0 && isEditable(marks) && (marks & MARK.hop6) === this.#hopMark;
   }
 
   #keep(key: number, result: number | Withheld): number | Withheld {
@@ -125,34 +137,22 @@ export class Exporter {
     return this.#packer.fits(id) ? id : 'too-long';
   }
 
-  #staysOnLink(accepted: number): boolean {
-    // Nearly nobody has any, and a full table asks for each attribute set.
-    if (this.#treatment.sharedSubnets === undefined || this.#treatment.nextHop !== 'auto') return false;
-    return isShared(this.#treatment, ip4(this.#attributes.hop[accepted] as number));
-  }
-
   /** -1: it can't be told without looking at the value. */
   #edited(accepted: number, slot: number): number | Withheld {
     const { external, client, clusterId } = this.#treatment;
     const source = this.#peers.get(slot);
-    const edit = this.#edit;
-    edit.originatorId = 0;
-    edit.clusterId = 0;
-    edit.hop = this.#staysOnLink(accepted) ? 0 : this.#hop;
+    let originatorId = 0;
+    let reflectedBy = 0;
     if (source.kind === 'ibgp' && !external) {
       if (!source.client && !client) return 'internal-to-internal';
-      edit.originatorId = source.routerId.bits;
-      edit.clusterId = clusterId.bits;
+      originatorId = source.routerId.bits;
+      reflectedBy = clusterId.bits;
       // Zero means “leave alone” to an edit.
-      if (edit.originatorId === 0 || edit.clusterId === 0) return -1;
+      if (originatorId === 0 || reflectedBy === 0) return -1;
     }
-    const attributes = this.#attributes;
-    const size = attributes.length(accepted);
-    if (size + ADDED > this.#buffer.length) this.#buffer = new Uint8Array(2 * (size + ADDED));
-    const start = attributes.start(accepted);
-    const length = editStored(attributes.arena, start, start + size, edit, this.#buffer);
+    const length = this.#edit.write(accepted, originatorId, reflectedBy);
     if (length < 0) return -1;
-    const id = attributes.internStored(this.#buffer, 0, length);
+    const id = this.#attributes.internStored(this.#edit.bytes, 0, length);
     return this.#packer.fits(id) ? id : 'too-long';
   }
 }

@@ -2,7 +2,18 @@ import { ip4, ip6, type Prefix } from '@muslin/net';
 import { familyRow, type RouteFamily } from '../wire/route-family.ts';
 import { grown } from './column.ts';
 
-/** Prefixes of one family as numbers from 1; freed numbers are used again. Open addressing over typed arrays. */
+/** To the next place of the next line of sixteen. Odd, so that every slot is tried in the end. */
+const STEP = 17;
+/** The octet of a slot that is taken from the hash, while numbers fit into the other three. */
+const TAG = 0xff << 24;
+const MOST_TAGGED = 1 << 24;
+
+/**
+ * Prefixes of one family as numbers from 1; freed numbers are used again. Open addressing over typed arrays. Slots come in
+ * lines of sixteen that prefixes near to each other share: tables come, and go, mostly in the order of addresses. Whoever finds its place
+ * taken tries the next line, so that a full line costs one step. A slot has a part of the hash beside the number: where
+ * that differs, the number isn't looked up.
+ */
 export class PrefixTable {
   readonly family: RouteFamily;
   /** 32-bit words per prefix: 1 or 4. */
@@ -15,6 +26,7 @@ export class PrefixTable {
   #live = 0;
   #filled = 0;
   #slots = new Int32Array(512);
+  #tag = TAG;
   /** Freed numbers, each with the next one where its address was. */
   #free = 0;
 
@@ -41,25 +53,27 @@ export class PrefixTable {
 
   /** The number of a prefix, or 0. */
   find(w0: number, w1: number, w2: number, w3: number, length: number): number {
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    for (let slot = hashOf(w0, w1, w2, w3, length) & mask; ; slot = (slot + 1) & mask) {
-      const entry = slots[slot] as number;
-      if (entry === 0) return 0;
-      if (this.#is(entry, w0, w1, w2, w3, length)) return entry;
-    }
+    const slot = this.#slotOf(hashOf(w0, w1, w2, w3, length), w0, w1, w2, w3, length);
+    return (this.#slots[slot] as number) & ~this.#tag;
+  }
+
+  /** How many slots are looked at to tell a prefix's number, or that it has none. */
+  steps(w0: number, w1: number, w2: number, w3: number, length: number): number {
+    const mask = this.#slots.length - 1;
+    const hash = hashOf(w0, w1, w2, w3, length);
+    const end = this.#slotOf(hash, w0, w1, w2, w3, length);
+    let steps = 1;
+    for (let slot = hash & mask; slot !== end; slot = (slot + STEP) & mask) steps++;
+    return steps;
   }
 
   /** The number of a prefix, which is added when it is new. */
   add(w0: number, w1: number, w2: number, w3: number, length: number): number {
+    const hash = hashOf(w0, w1, w2, w3, length);
+    const slot = this.#slotOf(hash, w0, w1, w2, w3, length);
     const slots = this.#slots;
-    const mask = slots.length - 1;
-    let slot = hashOf(w0, w1, w2, w3, length) & mask;
-    for (; ; slot = (slot + 1) & mask) {
-      const entry = slots[slot] as number;
-      if (entry === 0) break;
-      if (this.#is(entry, w0, w1, w2, w3, length)) return entry;
-    }
+    const held = slots[slot] as number;
+    if (held !== 0) return held & ~this.#tag;
     let entry = this.#free;
     if (entry !== 0) this.#free = this.keys[entry * this.words] as number;
     else {
@@ -76,7 +90,8 @@ export class PrefixTable {
     this.lengths[entry] = length;
     this.#live++;
     if (++this.#filled * 2 > slots.length) this.#rehash();
-    else slots[slot] = entry;
+    else if (slots === this.#slots) slots[slot] = entry | (hash & this.#tag);
+    else this.#place(entry);
     return entry;
   }
 
@@ -105,11 +120,26 @@ export class PrefixTable {
     return { ip, length: this.lengths[entry] as number };
   }
 
-  #is(entry: number, w0: number, w1: number, w2: number, w3: number, length: number): boolean {
-    const at = entry * this.words;
-    const k = this.keys;
-    if (this.lengths[entry] !== length || k[at] !== w0) return false;
-    return this.words === 1 || (k[at + 1] === w1 && k[at + 2] === w2 && k[at + 3] === w3);
+  /** The slot that holds a prefix, or the free one where it belongs. */
+  #slotOf(hash: number, w0: number, w1: number, w2: number, w3: number, length: number): number {
+    const slots = this.#slots;
+    const { lengths, keys: k } = this;
+    const mask = slots.length - 1;
+    const tag = this.#tag;
+    const single = this.words === 1;
+    for (let slot = hash & mask; ; slot = (slot + STEP) & mask) {
+      const held = slots[slot] as number;
+      if (held === 0) return slot;
+      if (((held ^ hash) & tag) !== 0) continue;
+      const entry = held & ~tag;
+      if (lengths[entry] !== length) continue;
+      if (single) {
+        if (k[entry] === w0) return slot;
+        continue;
+      }
+      const at = entry * 4;
+      if (k[at] === w0 && k[at + 1] === w1 && k[at + 2] === w2 && k[at + 3] === w3) return slot;
+    }
   }
 
   #hash(entry: number): number {
@@ -127,9 +157,10 @@ export class PrefixTable {
 
   #place(entry: number): void {
     const mask = this.#slots.length - 1;
-    let slot = this.#hash(entry) & mask;
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = entry;
+    const hash = this.#hash(entry);
+    let slot = hash & mask;
+    while (this.#slots[slot] !== 0) slot = (slot + STEP) & mask;
+    this.#slots[slot] = entry | (hash & this.#tag);
   }
 
   #rehash(): void {
@@ -148,30 +179,36 @@ export class PrefixTable {
     this.#capacity *= 2;
     this.keys = grown(this.keys, this.#capacity * this.words);
     this.lengths = grown(this.lengths, this.#capacity);
+    if (this.#capacity <= MOST_TAGGED || this.#tag === 0) return;
+    this.#tag = 0;
+    this.#rehash();
   }
 }
 
 /**
- * Sixteen neighbours of one length share a cache line of slots: tables come, and go, mostly in the order of addresses.
+ * The lower bits are the slot, the highest its tag. Up to a length of 24 all prefixes of a /19 share a line, since the
+ * prefixes that follow each other in a full table differ in length; beyond it sixteen neighbours of one length do.
  */
 function hashOf(w0: number, w1: number, w2: number, w3: number, length: number): number {
   let last = w0;
-  let h = length;
+  let line = length;
   if (length > 32) {
-    h = mixed(h, w0);
+    line = mixed(line, w0);
     last = w1;
     if (length > 64) {
-      h = mixed(h, w1);
+      line = mixed(line, w1);
       last = w2;
       if (length > 96) {
-        h = mixed(h, w2);
+        line = mixed(line, w2);
         last = w3;
       }
     }
   }
   const number = length === 0 ? 0 : last >>> (31 - ((length - 1) & 31));
-  h = mixed(h, number >>> 4);
-  return (h << 4) | (number & 15);
+  line = length <= 24 ? mixed(0, w0 >>> 13) : mixed(line, number >>> 4);
+  const tag = Math.imul((number << 5) ^ length ^ line, 0x9e3779b1) & TAG;
+  // The place in the line is mixed, too: who tells every sixteenth prefix only uses all of them.
+  return tag | ((line << 4) & ~TAG) | ((number ^ (length * 5) ^ (line >>> 28)) & 15);
 }
 
 function mixed(hash: number, word: number): number {

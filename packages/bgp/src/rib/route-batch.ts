@@ -1,5 +1,6 @@
 import { grown } from './column.ts';
 import type { AttributeTable } from './attribute-table.ts';
+import type { Planned } from './exporter.ts';
 import type { UpdatePacker } from './update-packer.ts';
 
 /** Stands for a source that is no member of the group. */
@@ -38,8 +39,8 @@ export class RouteBatch {
     return this.#count;
   }
 
-  /** Adds a route; attribute set 0 withdraws. An entry is added once. */
-  add(entry: number, id: number, source: number): void {
+  /** Adds a route with what it is sent with; 0 withdraws. An entry is added once. */
+  add(entry: number, id: Planned, source: number): void {
     if (this.#count === this.#entries.length) this.#grow();
     const bucket = this.#bucket(id, source);
     this.#sizes[bucket]! += 1;
@@ -93,10 +94,11 @@ export class RouteBatch {
   /** The scratch column may hold anything: a bucket is believed only when it says the same itself. */
   #bucket(id: number, source: number): number {
     const { scratch } = this.#attributes;
-    let bucket = scratch[id] as number;
+    const cell = Math.abs(id);
+    let bucket = scratch[cell] as number;
     if (bucket >= this.#buckets || this.#ids[bucket] !== id) {
       bucket = this.#open(id, source);
-      scratch[id] = bucket;
+      scratch[cell] = bucket;
       return bucket;
     }
     while (this.#sources[bucket] !== source) {

@@ -1,10 +1,11 @@
 import type { AttributeTable } from './attribute-table.ts';
 import { grown } from './column.ts';
 import type { ExportTreatment, Withheld } from './export-rules.ts';
-import { Exporter } from './exporter.ts';
+import { Exporter, type Planned } from './exporter.ts';
 import type { FamilyRib } from './family-rib.ts';
 import { GroupMember } from './group-member.ts';
 import type { OutGroup, SendBytes, SentPath } from './out-group.ts';
+import { PassingEdit } from './passing-edit.ts';
 import type { PeerTable } from './peer-table.ts';
 import { PrefixQueue } from './prefix-queue.ts';
 import { NO_SLOT, RouteBatch, withoutSource } from './route-batch.ts';
@@ -28,6 +29,7 @@ export class UpdateGroup implements OutGroup {
   readonly #batch: RouteBatch;
   /** What only one member sees of an update, by its slot. */
   readonly #extra = new Map<number, RouteBatch>();
+  /** How each prefix was sent: see `Planned`. */
   #sent: Int32Array;
   #source: Int32Array;
   #count = 0;
@@ -38,8 +40,9 @@ export class UpdateGroup implements OutGroup {
     this.treatment = treatment;
     this.#rib = rib;
     this.#attributes = attributes;
-    this.#packer = new UpdatePacker(attributes, rib.prefixes, treatment.wire);
-    this.#exporter = new Exporter(treatment, rib, attributes, peers, this.#packer);
+    const edit = new PassingEdit(treatment, rib.family, attributes);
+    this.#packer = new UpdatePacker(attributes, rib.prefixes, treatment.wire, edit);
+    this.#exporter = new Exporter(treatment, rib, attributes, peers, this.#packer, edit);
     this.#batch = new RouteBatch(attributes);
     this.#sent = new Int32Array(rib.prefixes.capacity);
     this.#source = new Int32Array(rib.prefixes.capacity);
@@ -97,7 +100,7 @@ export class UpdateGroup implements OutGroup {
   dispose(): void {
     for (const { slot } of this.#members) this.leave(slot);
     for (let entry = 1; entry < this.#sent.length; entry++)
-      this.#attributes.release(this.#sent[entry] as number);
+      this.#attributes.release(Math.abs(this.#sent[entry] as number));
     this.#sent.fill(0);
   }
 
@@ -110,10 +113,9 @@ export class UpdateGroup implements OutGroup {
     return attributes === 0 ? [] : [{ path: this.#rib.best[entry] as number, attributes }];
   }
 
-  /** The attribute set that a member has for a prefix, or 0. */
+  /** The attribute set that a member has for a prefix, or 0; valid for this call. */
   advertised(slot: number, entry: number): number {
-    if (entry >= this.#sent.length || this.#source[entry] === slot) return 0;
-    return this.#sent[entry] as number;
+    return this.#exporter.interned(this.#planned(slot, entry));
   }
 
   withheld(entry: number): Withheld | undefined {
@@ -133,10 +135,11 @@ export class UpdateGroup implements OutGroup {
       this.#compute(entry);
       const now = this.#sent[entry] as number;
       const source = this.#source[entry] as number;
-      if (now === old && (now === 0 || source === oldSource)) continue;
+      const same = this.#exporter.alike(now, old);
+      if (same && (now === 0 || source === oldSource)) continue;
       for (const member of behind) member.queue(entry, old !== 0 && oldSource !== member.slot);
       if (now === 0) this.#batch.add(entry, 0, this.#memberSlot(oldSource));
-      else if (now !== old) {
+      else if (!same) {
         this.#batch.add(entry, now, this.#memberSlot(source));
         if (old !== 0 && oldSource !== source) this.#single(source, entry, 0);
       } else {
@@ -156,7 +159,7 @@ export class UpdateGroup implements OutGroup {
     const taken: number[] = [];
     member.take(limit, (entry, hadIt) => {
       taken.push(entry);
-      const attributes = this.advertised(slot, entry);
+      const attributes = this.#planned(slot, entry);
       if (attributes !== 0 || hadIt) batch.add(entry, attributes, NO_SLOT);
     });
     const routes = batch.size > 0 ? batch.pack(this.#packer).bytes : undefined;
@@ -169,6 +172,11 @@ export class UpdateGroup implements OutGroup {
     return false;
   }
 
+  #planned(slot: number, entry: number): Planned {
+    if (entry >= this.#sent.length || this.#source[entry] === slot) return 0;
+    return this.#sent[entry] as number;
+  }
+
   #addMember(slot: number): GroupMember {
     const member = new GroupMember(slot, this.#rib, new PrefixQueue(), key => key);
     this.#bySlot[slot] = member;
@@ -178,7 +186,7 @@ export class UpdateGroup implements OutGroup {
 
   #queueAll(member: GroupMember, hadIt: boolean): void {
     for (let entry = 1; entry < this.#rib.prefixes.end; entry++) {
-      if (this.advertised(member.slot, entry) !== 0) member.queue(entry, hadIt);
+      if (this.#planned(member.slot, entry) !== 0) member.queue(entry, hadIt);
     }
   }
 
@@ -193,8 +201,8 @@ export class UpdateGroup implements OutGroup {
     return this.#bySlot[source] === undefined ? NO_SLOT : source;
   }
 
-  /** Attribute set 0 withdraws. */
-  #single(slot: number, entry: number, attributes: number): void {
+  /** 0 withdraws. */
+  #single(slot: number, entry: number, attributes: Planned): void {
     const member = this.#bySlot[slot];
     if (member === undefined || !member.inStep) return;
     let batch = this.#extra.get(slot);
@@ -220,14 +228,14 @@ export class UpdateGroup implements OutGroup {
   /** Sets what a prefix should be sent with. */
   #compute(entry: number): void {
     const best = this.#rib.best[entry] as number;
-    const exported = best === 0 ? 'export-filter' : this.#exporter.export(entry, best);
+    const exported = best === 0 ? 'export-filter' : this.#exporter.plan(entry, best);
     const attributes = typeof exported === 'string' ? 0 : exported;
     const source = best === 0 ? 0 : (this.#rib.paths.slot[best] as number);
     const old = this.#sent[entry] as number;
     if (old !== 0) this.#tally(this.#source[entry] as number, -1);
     if (attributes !== 0) this.#tally(source, 1);
-    this.#attributes.retain(attributes);
-    this.#attributes.release(old);
+    this.#attributes.retain(Math.abs(attributes));
+    this.#attributes.release(Math.abs(old));
     this.#sent[entry] = attributes;
     this.#source[entry] = source;
   }

@@ -8,6 +8,7 @@ import type { WireOptions } from '../wire/options.ts';
 import { familyRow } from '../wire/route-family.ts';
 import type { AttributeTable } from './attribute-table.ts';
 import { grown } from './column.ts';
+import type { PassingEdit } from './passing-edit.ts';
 import type { PrefixTable } from './prefix-table.ts';
 import { MARK, storedHopAt } from './stored-columns.ts';
 
@@ -29,6 +30,7 @@ export class UpdatePacker {
   readonly #prefixes: PrefixTable;
   readonly #options: WireOptions;
   readonly #addPath: boolean;
+  readonly #edit: PassingEdit | undefined;
   readonly #block = new ByteWriter(512);
   #out = new Uint8Array(8192);
   /** Short results, one behind the other; what was given away is never written again. */
@@ -36,7 +38,9 @@ export class UpdatePacker {
   #pooled = POOL;
   #at = 0;
 
-  constructor(attributes: AttributeTable, prefixes: PrefixTable, options: WireOptions) {
+  /** `edit`: what is done to sets that are given as minus their id. */
+  constructor(attributes: AttributeTable, prefixes: PrefixTable, options: WireOptions, edit?: PassingEdit) {
+    this.#edit = edit;
     this.#attributes = attributes;
     this.#prefixes = prefixes;
     this.#options = options;
@@ -65,14 +69,17 @@ export class UpdatePacker {
     start = 0,
     end = entries.length,
   ): void {
-    const stored = this.#options.fourOctetAs && this.#attributes.hop[attributes] !== 0;
-    if (stored && this.#prefixes.family === 'ipv4-unicast') {
-      this.#announceStored(attributes, entries, ids, start, end);
+    if (attributes < 0 && this.#edit !== undefined) {
+      const size = this.#edit.write(-attributes);
+      this.#announceBytes(this.#edit.bytes, 0, size, entries, ids, start, end);
       return;
     }
+    const stored = this.#options.fourOctetAs && this.#attributes.hop[attributes] !== 0;
     const stored6 = this.#options.fourOctetAs && (this.#attributes.marks[attributes] as number) & MARK.hop6;
-    if (stored6 && this.#prefixes.family === 'ipv6-unicast') {
-      this.#announceStored6(attributes, entries, ids, start, end);
+    if (this.#prefixes.family === 'ipv4-unicast' ? stored : stored6) {
+      const { arena } = this.#attributes;
+      const size = this.#attributes.length(attributes);
+      this.#announceBytes(arena, this.#attributes.start(attributes), size, entries, ids, start, end);
       return;
     }
     const value = this.#attributes.value(attributes);
@@ -183,68 +190,79 @@ export class UpdatePacker {
     return bytes;
   }
 
-  /** IPv4 routes with an IPv4 next hop, to a peer that reads four-octet AS numbers: sent as stored. */
-  #announceStored(
-    id: number,
+  /** Routes with a next hop of their own family, to a peer that reads four-octet AS numbers: sent as stored. */
+  #announceBytes(
+    from: Uint8Array,
+    at: number,
+    size: number,
     entries: ArrayLike<number>,
     ids: readonly number[] | undefined,
     start: number,
     end: number,
   ): void {
-    const size = this.#attributes.length(id);
-    for (let next = start; next < end; ) {
-      const message = this.#begin();
-      const { arena } = this.#attributes;
-      const out = this.#out;
-      let at = this.#at;
-      out[at] = 0;
-      out[at + 1] = 0;
-      out[at + 2] = size >> 8;
-      out[at + 3] = size;
-      at += 4;
-      const from = this.#attributes.start(id);
-      for (let i = from; i < from + size; i++) out[at++] = arena[i] as number;
-      this.#at = at;
-      next = this.#routes(entries, ids, next, end, this.#options.maxLength - (at - message));
-      this.#patch(message + 16, this.#at - message);
-    }
+    const four = this.#prefixes.family === 'ipv4-unicast';
+    for (let next = start; next < end; )
+      next = four
+        ? this.#message4(from, at, size, entries, ids, next, end)
+        : this.#message6(from, at, size, entries, ids, next, end);
   }
 
-  /** The same for IPv6 routes: the stored next hop goes into MP_REACH_NLRI, which comes first (RFC 7606 §5.1). */
-  #announceStored6(
-    id: number,
+  #message4(
+    from: Uint8Array,
+    start: number,
+    size: number,
     entries: ArrayLike<number>,
     ids: readonly number[] | undefined,
-    start: number,
+    next: number,
     end: number,
-  ): void {
-    const size = this.#attributes.length(id);
-    const from = this.#attributes.start(id);
-    const hop = storedHopAt(this.#attributes.arena, from, from + size);
-    const octets = this.#attributes.arena[hop - 1] as number;
-    const rest = size - 3 - octets;
-    for (let next = start; next < end; ) {
-      const message = this.#begin();
-      const { arena } = this.#attributes;
-      this.#u16(0);
-      const attributesAt = this.#at;
-      this.#u16(0);
-      this.#out[this.#at++] = 0x90;
-      this.#out[this.#at++] = 14;
-      this.#u16(0);
-      const valueAt = this.#at;
-      this.#u16(2);
-      this.#out[this.#at++] = 1;
-      for (let i = hop - 1; i < hop + octets; i++) this.#out[this.#at++] = arena[i] as number;
-      this.#out[this.#at++] = 0;
-      const room = this.#options.maxLength - (this.#at - message) - rest;
-      next = this.#routes(entries, ids, next, end, room);
-      this.#patch(valueAt - 2, this.#at - valueAt);
-      for (let i = from; i < hop - 3; i++) this.#out[this.#at++] = arena[i] as number;
-      for (let i = hop + octets; i < from + size; i++) this.#out[this.#at++] = arena[i] as number;
-      this.#patch(attributesAt, this.#at - attributesAt - 2);
-      this.#patch(message + 16, this.#at - message);
-    }
+  ): number {
+    const message = this.#begin();
+    const out = this.#out;
+    let at = this.#at;
+    out[at] = 0;
+    out[at + 1] = 0;
+    out[at + 2] = size >> 8;
+    out[at + 3] = size;
+    at += 4;
+    for (let i = start; i < start + size; i++) out[at++] = from[i] as number;
+    this.#at = at;
+    const written = this.#routes(entries, ids, next, end, this.#options.maxLength - (at - message));
+    this.#patch(message + 16, this.#at - message);
+    return written;
+  }
+
+  /** The stored next hop goes into MP_REACH_NLRI, which comes first (RFC 7606 §5.1). */
+  #message6(
+    from: Uint8Array,
+    start: number,
+    size: number,
+    entries: ArrayLike<number>,
+    ids: readonly number[] | undefined,
+    next: number,
+    end: number,
+  ): number {
+    const hop = storedHopAt(from, start, start + size);
+    const octets = from[hop - 1] as number;
+    const message = this.#begin();
+    this.#u16(0);
+    const attributesAt = this.#at;
+    this.#u16(0);
+    this.#out[this.#at++] = 0x90;
+    this.#out[this.#at++] = 14;
+    this.#u16(0);
+    const valueAt = this.#at;
+    this.#u16(2);
+    this.#out[this.#at++] = 1;
+    for (let i = hop - 1; i < hop + octets; i++) this.#out[this.#at++] = from[i] as number;
+    this.#out[this.#at++] = 0;
+    const room = this.#options.maxLength - (this.#at - message) - (size - 3 - octets);
+    const written = this.#routes(entries, ids, next, end, room);
+    this.#patch(valueAt - 2, this.#at - valueAt);
+    for (let i = start; i < hop - 3; i++) this.#out[this.#at++] = from[i] as number;
+    for (let i = hop + octets; i < start + size; i++) this.#out[this.#at++] = from[i] as number;
+    this.#patch(attributesAt, this.#at - attributesAt - 2);
+    this.#patch(message + 16, this.#at - message);
+    return written;
   }
 
   /** The attributes as this peer reads them. */
