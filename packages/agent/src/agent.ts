@@ -37,6 +37,7 @@ import { LinkRemover } from './kernel/link-remover.ts';
 import { forwardPackets, prepareNode } from './kernel/node-settings.ts';
 import { secondLook } from './kernel/second-look.ts';
 import type { AgentOptions } from './options.ts';
+import { PolicyCounts } from './policy-counts.ts';
 import { removeOrphans } from './pod/orphan-links.ts';
 import { PodCache } from './pod/pod-cache.ts';
 import { PodNetwork } from './pod/pod-network.ts';
@@ -132,6 +133,12 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     configure();
   });
 
+  const counts = new PolicyCounts({
+    read: isThere => kernel.totals(isThere),
+    state: () => enforcement.state,
+    metrics,
+    now: performance.now.bind(performance),
+  });
   const labels = deniedLabels();
   const flowLog = new FlowLog({
     tracker: tracker.value,
@@ -312,7 +319,11 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   queue.start();
   const status = await serveStatus(`${options.runDir}/agent.sock`, {
     '/healthz': () => 'ok\n',
-    '/metrics': () => metrics.text(),
+    '/metrics': () => {
+      counts.read();
+      return metrics.text();
+    },
+    '/v1/policy-counters': () => counts.read(),
     '/v1/flows': query => {
       const from = query.get('from');
       return flowLog.read(from === null ? undefined : Number(from), query.get('allowed') !== 'false');

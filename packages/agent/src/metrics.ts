@@ -35,6 +35,18 @@ export function agentMetrics() {
       labelNames: ['policy', 'rule', 'direction'],
       registers,
     }),
+    rulePackets: new Counter({
+      name: 'muslin_policy_rule_packets_total',
+      help: 'Packets that a rule of a policy decided, by the kernel’s counters: of a connection the first, since replies and what follows pass before any rule',
+      labelNames: ['policy', 'rule', 'direction', 'action'],
+      registers,
+    }),
+    ruleBytes: new Counter({
+      name: 'muslin_policy_rule_bytes_total',
+      help: 'Bytes of the packets that a rule of a policy decided',
+      labelNames: ['policy', 'rule', 'direction', 'action'],
+      registers,
+    }),
     flowsLost: new Counter({
       name: 'muslin_agent_flows_lost_total',
       help: 'Times that denied packets came faster than they were read',

@@ -1,4 +1,5 @@
 import { createSocket, type Socket as Datagrams } from 'node:dgram';
+import { request } from 'node:http';
 import { createServer, Socket } from 'node:net';
 import { RESOURCES } from '@muslin/kube';
 import { runCommand, tcpListenIn, tcpSocketIn, udpSocketIn } from '@muslin/linux';
@@ -24,6 +25,9 @@ const POLICY = {
   },
 };
 
+/** The rule of the policy, and the end of the tier that denies the rest. */
+const COUNTERS = ['guard ingress spec.ingress[0].from[0]', 'default ingress '];
+
 let stand: Stand;
 const ips: Record<string, readonly string[]> = {};
 const spaces: Record<string, Space> = {};
@@ -37,6 +41,12 @@ beforeAll(async () => {
     spaces[name] = pod.space;
     ips[name] = await stand.add(pod);
   }
+  await stand.create({
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'FelixConfiguration',
+    metadata: { name: 'default' },
+    spec: {},
+  });
   await stand.create(POLICY as never);
   await until(
     () => stand.status(),
@@ -49,8 +59,8 @@ afterAll(async () => {
   await stand?.down();
 });
 
-async function datagrams(pod: string, family: 4 | 6, heard?: Set<string>): Promise<Datagrams> {
-  const fd = must(udpSocketIn(spaces[pod]?.namespace, mustIp(family === 4 ? '0.0.0.0' : '::'), UDP));
+async function datagrams(pod: string, family: 4 | 6, heard?: Set<string>, port = UDP): Promise<Datagrams> {
+  const fd = must(udpSocketIn(spaces[pod]?.namespace, mustIp(family === 4 ? '0.0.0.0' : '::'), port));
   const socket = createSocket(family === 4 ? 'udp4' : 'udp6');
   socket.on('error', () => {});
   socket.on('message', message => heard?.add(`${message}`));
@@ -130,12 +140,6 @@ test('moving between back ends loses no allowed packet, lets no forbidden one th
   closers.push(() => clearInterval(timer));
 
   expect(await holders()).toEqual(['iptables-nft']);
-  await stand.create({
-    apiVersion: 'projectcalico.org/v3',
-    kind: 'FelixConfiguration',
-    metadata: { name: 'default' },
-    spec: {},
-  });
   const moves = [
     [{ nftablesMode: 'Enabled' }, 'nftables'],
     [{ nftablesMode: 'Disabled', iptablesBackend: 'Legacy' }, 'iptables-legacy'],
@@ -215,3 +219,82 @@ const sorted = (_: string, list: string) =>
     .map(text => text.trim())
     .sort()
     .join();
+
+/** Packets that a node counted for the rules of the policy, by rule; undefined while the agent does not answer. */
+function counted(): Promise<ReadonlyMap<string, number> | undefined> {
+  return new Promise(resolve => {
+    const path = '/v1/policy-counters';
+    const asked = request({ socketPath: `${stand.folder}/agent.sock`, path, agent: false }, answer => {
+      let text = '';
+      answer.on('data', chunk => (text += chunk));
+      answer.on('error', () => resolve(undefined));
+      answer.on('end', () => {
+        const rows = JSON.parse(text) as { name: string; rule: string; direction: string; packets: number }[];
+        resolve(new Map(rows.map(row => [`${row.name} ${row.direction} ${row.rule}`, row.packets])));
+      });
+    });
+    asked.on('error', () => resolve(undefined));
+    asked.end();
+  });
+}
+
+test.each([
+  [{ nftablesMode: 'Enabled' }, 'nftables'],
+  [{ nftablesMode: 'Disabled', iptablesBackend: 'NFT' }, 'iptables-nft'],
+  [{ nftablesMode: 'Disabled', iptablesBackend: 'Legacy' }, 'iptables-legacy'],
+] as const)(
+  'with %j the counters of each rule say how many packets met it, whatever is written anew meanwhile, in %s',
+  async (spec, backEnd) => {
+    const patch = (resource: Parameters<typeof stand.client.patch>[0], ref: object, body: object) =>
+      stand.client.patch(resource, ref as never, { type: 'merge', body } as never);
+    must(await patch(RESOURCES.FelixConfiguration, { name: 'default' }, { spec }));
+    await until(holders, found => found.join() === backEnd, `rules are in ${backEnd} alone`);
+    const db = ips['db']?.[0] as string;
+    const [web, evil] = [await datagrams('web', 4, undefined, 0), await datagrams('evil', 4, undefined, 0)];
+    let [allowed, denied] = [0, 0];
+    const send = async (socket: Datagrams, count: number) => {
+      for (let i = 0; i < count; i++) await new Promise(done => socket.send('.', UDP, db, done));
+    };
+    const both = async (some: number, others: number) => {
+      await Promise.all([send(web, some), send(evil, others)]);
+      allowed += some;
+      denied += others;
+    };
+    const before = (await counted()) ?? new Map<string, number>();
+    const more = async () => {
+      const now = await counted();
+      return COUNTERS.map(name => (now?.get(name) ?? 0) - (before.get(name) ?? 0)).join();
+    };
+    await both(40, 7);
+    await until(more, found => found === `${allowed},${denied}`, 'every packet is counted');
+    // The policy changes; then another allows the same after it, and the rules of both become members of one set.
+    const target = { namespace: 'shop', name: 'guard' };
+    const [rule] = POLICY.spec.ingress;
+    const version = async (name: string) =>
+      (await stand.status())?.policies[`knp/shop/${name}`]?.resourceVersion;
+    const enforced = (name: string, wanted: string | undefined) =>
+      until(
+        () => version(name),
+        found => found === wanted,
+        `${name} is enforced`,
+      );
+    for (const extra of [8080, 8081]) {
+      const ports = [...(rule?.ports ?? []), { port: extra }];
+      const changed = must(
+        await patch(RESOURCES.NetworkPolicy, target, { spec: { ingress: [{ ...rule, ports }] } }),
+      );
+      await enforced('guard', changed.metadata?.resourceVersion);
+      await both(20, 3);
+    }
+    const later = await stand.create({
+      ...POLICY,
+      metadata: { namespace: 'shop', name: 'later' },
+    } as never);
+    await enforced('later', later.metadata.resourceVersion);
+    await both(20, 3);
+    must(await stand.client.delete(RESOURCES.NetworkPolicy, { namespace: 'shop', name: 'later' }));
+    await enforced('later', undefined);
+    await both(20, 3);
+    await until(more, found => found === `${allowed},${denied}`, 'every packet is counted over the changes');
+  },
+);

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { type FakeApi, fakeApi } from './fake-api.ts';
+import { fakeSocket } from './fake-socket.ts';
 import { muslinctl } from './test-context.ts';
 
 const SEEN = Date.parse('2026-03-01T11:00:00.000Z');
@@ -103,5 +104,55 @@ NetworkPolicy shop/db   2            Enforced   3/3     2/2    84 ms   n2       
     const unknown = await ask(objects(good), 'dB');
     expect(unknown.code).toBe(1);
     expect(unknown.stderr).toContain('there is no policy dB here');
+  });
+});
+
+describe('muslinctl policy counters', () => {
+  const row = (namespace: string | undefined, name: string, packets: number) => ({
+    ...{
+      kind: 'NetworkPolicy',
+      ...(namespace !== undefined && { namespace }),
+      name,
+      rule: 'spec.ingress[0]',
+    },
+    ...{ direction: 'ingress', action: 'Allow', packets, bytes: packets * 60 },
+  });
+  const told = async (...argv: string[]) => {
+    const rows = [
+      row('shop', 'db', 7),
+      row('office', 'web', 3),
+      { ...row(undefined, 'default', 2), kind: 'Tier' },
+    ];
+    const socket = await fakeSocket({ '/v1/policy-counters': rows });
+    const ran = await muslinctl(['policy', 'counters', ...argv, '--socket', socket.path]);
+    await socket.close();
+    return ran;
+  };
+
+  it('shows what a node counted for the rules of a namespace, and for what belongs to none', async () => {
+    const ran = await told('-n', 'shop');
+    expect(ran.stdout.split('\n').map(line => line.trimEnd().replace(/ {2,}/g, ' | '))).toEqual([
+      'POLICY | RULE | DIRECTION | ACTION | PACKETS | BYTES',
+      'NetworkPolicy shop/db | spec.ingress[0] | ingress | Allow | 7 | 420',
+      'Tier default | spec.ingress[0] | ingress | Allow | 2 | 120',
+      '',
+    ]);
+    expect(ran.code).toBe(0);
+  });
+
+  it('says which policy has no counts, and gives data to programs', async () => {
+    const ran = await told('db', 'nobody', '-A', '-o', 'json');
+    expect(JSON.parse(ran.stdout)).toMatchObject([{ name: 'db', packets: 7 }]);
+    expect(ran).toMatchObject({
+      code: 1,
+      stderr: 'error: no packet has met a rule of policy nobody on this node\n',
+    });
+  });
+
+  it('says where to ask when no agent answers', async () => {
+    const ran = await muslinctl(['policy', 'counters', '--socket', '/nowhere']);
+    expect(ran.stderr).toMatch(
+      /^error: the agent does not answer at \/nowhere .* muslinctl policy counters -A\n$/,
+    );
   });
 });

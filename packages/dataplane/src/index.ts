@@ -9,6 +9,9 @@ export { type DeniedLog, NODE_CONFIG_DEFAULTS, type NodeConfig } from './compile
 export type { FloatingIp } from './compile/floating-ips.ts';
 export type { HostPort } from './compile/host-ports.ts';
 export { type Denier, deniersOf, readDeniedNote } from './compile/denied-note.ts';
+export { type Counted, type RuleRef, type Subject, subjectKey } from './counters/counted.ts';
+export { ownerOf } from './counters/owner.ts';
+export { type Count, Tally, type Total } from './counters/tally.ts';
 export { endpointChainName } from './compile/endpoint-chain.ts';
 export { ALL_POOLS, MASQUERADE_POOLS } from './compile/nat.ts';
 export { type Evaluation, evaluate, type TraceStep } from './evaluate.ts';
@@ -54,6 +57,7 @@ export {
   renderTables,
 } from './iptables/render.ts';
 export { type IptablesActual, type IptablesPlan, planIptables, planMembers } from './iptables/plan-all.ts';
+export { plainId } from './iptables/aside.ts';
 export { restoreInput } from './iptables/restore.ts';
 export { emptyTable, parseSave, type SavedJump, type SavedTable } from './iptables/saved.ts';
 export { LOOKUP_LIMITS, type LookupLimits } from './lookups/limits.ts';

@@ -61,12 +61,14 @@ function lowerChain(chain: Chain, family: Family, limits: Limits): LoweredChain 
       const rest = out.toReversed();
       const [first] = rest;
       if (first === undefined) return { kind: 'return' };
-      return first.matches.length === 0 && leaves(first.action)
+      return first.matches.length === 0 && leaves(first.action) && first.counts === undefined
         ? first.action
         : { kind: 'goto', chain: keep(rest) };
     };
     /** Puts a rule in front of `out`; an exception goes on to what comes next. */
     const put = (way: Way, rule: Rule, action: Action) => {
+      const { counts, ...leading } = rule;
+      const acting = actingRule(action, counts);
       if (way.except.length === 0) {
         if (way.matches.length === 0 && leaves(action)) out.length = 0;
         out.push({ ...rule, matches: way.matches, action });
@@ -74,19 +76,19 @@ function lowerChain(chain: Chain, family: Family, limits: Limits): LoweredChain 
       }
       if (isFinal(action)) {
         const back = way.except.map((matches): Rule => ({ matches, action: { kind: 'return' } }));
-        const chain = keep([...back, { matches: [], action }]);
-        out.push({ ...rule, matches: way.matches, action: { kind: 'jump', chain } });
+        const chain = keep([...back, acting]);
+        out.push({ ...leading, matches: way.matches, action: { kind: 'jump', chain } });
         return;
       }
       const miss = next();
       const body = [
         ...way.except.map(matches => ({ matches, action: miss })),
-        { matches: [], action },
+        acting,
         ...(leaves(action) ? [] : [{ matches: [], action: miss }]),
       ];
       if (way.matches.length === 0) out.length = 0;
       else out.splice(0, out.length, { matches: [], action: miss });
-      out.push({ ...rule, matches: way.matches, action: { kind: 'goto', chain: keep(body) } });
+      out.push({ ...leading, matches: way.matches, action: { kind: 'goto', chain: keep(body) } });
     };
     for (const rule of rules.toReversed()) {
       const ways = expand(rule.matches, family, limits, sets);
@@ -102,8 +104,10 @@ function lowerChain(chain: Chain, family: Family, limits: Limits): LoweredChain 
       const single = ways.length === 1 && ways[0]?.except.length === 0;
       if (leaves(action) || action.kind === 'dispatch' || single)
         for (const way of ways.toReversed()) put(way, rule, action);
-      else if (ways.length > 0)
-        out.push({ ...rule, matches: [], action: { kind: 'jump', chain: once(action, rule) } });
+      else if (ways.length > 0) {
+        const { counts: _, ...leading } = rule;
+        out.push({ ...leading, matches: [], action: { kind: 'jump', chain: once(action, rule) } });
+      }
     }
     return out.toReversed();
   };
@@ -113,7 +117,7 @@ function lowerChain(chain: Chain, family: Family, limits: Limits): LoweredChain 
     const leaving: Action =
       action.kind === 'jump'
         ? { kind: 'goto', chain: action.chain }
-        : { kind: 'goto', chain: keep([{ matches: [], action }]) };
+        : { kind: 'goto', chain: keep([actingRule(action, rule.counts)]) };
     return keep(lowerRules([{ matches: rule.matches, action: leaving }]));
   };
 
@@ -121,6 +125,11 @@ function lowerChain(chain: Chain, family: Family, limits: Limits): LoweredChain 
   const same =
     rules.length === chain.rules.length && rules.every((rule, i) => sameRule(rule, chain.rules[i]));
   return { chain: same ? chain : { name: chain.name, rules }, extra: [...extra.values()], sets };
+}
+
+/** What a rule does, where its conditions are known to hold. */
+function actingRule(action: Action, counts: Rule['counts']): Rule {
+  return counts === undefined ? { matches: [], action } : { matches: [], action, counts };
 }
 
 /** Helper chains by what they hold. A pod that comes or goes changes a branch of its dispatch; the others stay as rendered. */

@@ -255,7 +255,9 @@ export function packetIn(hook: 'FORWARD' | 'INPUT' | 'OUTPUT', f: Family): fc.Ar
 }
 
 /** Lookups wherever they can be, and a few small sets of the world do not fit. */
-export const EAGER: LookupLimits = { fromRules: 1, portsPerRule: 16, membersPerSet: 32, members: 120 };
+export const EAGER: LookupLimits = {
+  ...{ fromRules: 1, portsPerRule: 16, membersPerSet: 32, members: 120, countedMembers: 40 },
+};
 
 const hostPort = (protocol: number, pod: string, hostPort: number, hostIp?: string): HostPort => ({
   ...{ protocol, hostPort, podPort: 80, pod: mustIp(pod) },

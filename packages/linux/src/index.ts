@@ -10,6 +10,8 @@ export {
   type NetlinkRequest,
   NetlinkSocket,
 } from './netlink/netlink-socket.ts';
+export { type CountedBackEnd, CountReader } from './counts/count-reader.ts';
+export type { MemberCount, RuleCount } from './counts/rule-count.ts';
 export type { WaitingSocket } from './netlink/waiting-socket.ts';
 export type { NetlinkFault } from './netlink/netlink-fault.ts';
 export {

@@ -1,5 +1,6 @@
 import type { DriverFault, Op, Plan } from '@muslin/dataplane';
 import { type Family, fail, ok, type Result } from '@muslin/net';
+import { CountReader } from './counts/count-reader.ts';
 import { driverFault } from './driver-fault.ts';
 import { type IpsetDriver, NetlinkIpsetDriver } from './ipset/ipset-driver.ts';
 import type { Backend, IptablesDriver } from './iptables/iptables-driver.ts';
@@ -20,6 +21,8 @@ export interface KernelDoor {
   /** The nftables back end, for plans that render through it instead of `sets` and `tables`. */
   readonly nft: Readonly<Record<Family, NftDriver>>;
   readonly routes: RouteDriver;
+  /** What rules and sets have counted. */
+  readonly counts: CountReader;
   /** Performs a plan in order and stops at the first fault; runs of route steps are tried as a whole. */
   apply(plan: Plan): Promise<Result<void, DriverFault>>;
   /** Whether a process that works for this door has this id: its changes are ours. */
@@ -42,6 +45,12 @@ export function openKernel(options: {
     sets.value.close();
     return routes;
   }
+  const counts = CountReader.open(namespace);
+  if (!counts.ok) {
+    sets.value.close();
+    routes.value.close();
+    return counts;
+  }
   const driversOf = (variant: Backend) => ({
     4: keptIptablesDriver({ family: 4, backend: variant, namespace, timeoutMs }),
     6: keptIptablesDriver({ family: 6, backend: variant, namespace, timeoutMs }),
@@ -52,7 +61,14 @@ export function openKernel(options: {
     return opened.ok ? opened.value : nftDriver({ family, namespace, timeoutMs });
   };
   const nft = { 4: nftOf(4), 6: nftOf(6) };
-  const door = { sets: sets.value, tables: variants[backend], variants, nft, routes: routes.value };
+  const door = {
+    sets: sets.value,
+    tables: variants[backend],
+    variants,
+    nft,
+    routes: routes.value,
+    counts: counts.value,
+  };
   return ok({
     ...door,
     apply: plan => applyPlan(plan, door),
@@ -60,6 +76,7 @@ export function openKernel(options: {
     async close() {
       sets.value.close();
       routes.value.close();
+      counts.value.close();
       nft[4].close();
       nft[6].close();
       const drivers = Object.values(variants).flatMap(both => Object.values(both));
@@ -70,7 +87,7 @@ export function openKernel(options: {
 
 async function applyPlan(
   plan: Plan,
-  { sets, tables, variants, nft, routes }: Omit<KernelDoor, 'apply' | 'close' | 'runs'>,
+  { sets, tables, variants, nft, routes }: Omit<KernelDoor, 'apply' | 'close' | 'runs' | 'counts'>,
 ): Promise<Result<void, DriverFault>> {
   for (let i = 0; i < plan.length; ) {
     const op = plan[i] as Op;

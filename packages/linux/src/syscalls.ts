@@ -93,8 +93,8 @@ function load(): SystemCalls {
       return signed(c.setsockopt(fd, level, name, bytes, bytes.length));
     },
     getSocketOption(fd, level, name, size) {
-      const value = new Uint8Array(size);
-      const cell = lengthCell(size);
+      const value = typeof size === 'number' ? new Uint8Array(size) : size;
+      const cell = lengthCell(value.length);
       const result = signed(c.getsockopt(fd, level, name, value, cell));
       return result < 0 ? result : value.subarray(0, readCell(cell));
     },

@@ -49,7 +49,7 @@ export interface SystemCalls {
   receiveMessage(fd: number, into: Uint8Array, flags: number): ReceivedMessage | number;
   setSocketOption(fd: number, level: number, name: number, value: Uint8Array | number): number;
   /** The option's value (as long as the kernel says, at most `size` bytes), or a negated errno. */
-  getSocketOption(fd: number, level: number, name: number, size: number): Uint8Array | number;
+  getSocketOption(fd: number, level: number, name: number, size: number | Uint8Array): Uint8Array | number;
   /** The local address of a socket (sockaddr bytes), or a negated errno. */
   getSocketName(fd: number): Uint8Array | number;
   /** The ready events of each entry, in order, or a negated errno. A time-out gives all zeros. */

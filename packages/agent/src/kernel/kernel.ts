@@ -18,12 +18,15 @@ import {
   planTable,
   ROUTE_PROTOCOL_MUSLIN,
   type Route,
+  type Subject,
+  type Total,
 } from '@muslin/dataplane';
 import type { KernelDoor } from '@muslin/linux';
 import { type Family, fail, formatPrefix, ok, type Result } from '@muslin/net';
 import type { Desired } from '../core/agent-core.ts';
 import { type Actual, isOurs, type SavedTables, savedTable } from './actual.ts';
 import { type BackEnd, type Rendered, render, variantOf } from './back-end.ts';
+import { RuleCounters } from './rule-counters.ts';
 
 const VARIANTS: readonly IptablesVariant[] = ['nft', 'legacy'];
 
@@ -40,6 +43,9 @@ export class Kernel {
   #aside: ReadonlySet<SetId> = new Set();
   /** The rules of the last `apply` that went through. */
   #loaded: Rendered['lowered'] | undefined;
+  readonly #counters: RuleCounters;
+  /** As the latest plan wants iptables' tables: with sets under the names that they have then. */
+  #tables: { readonly of: Desired; readonly value: IptablesPlan['tables'] } | undefined;
   #sets: { readonly of: Desired; readonly value: Rendered['sets'] } | undefined;
   #rendered: { readonly of: Desired; readonly by: BackEnd; readonly value: Rendered } | undefined;
 
@@ -48,6 +54,12 @@ export class Kernel {
     this.#families = families;
     this.#backEnd = backEnd;
     this.#chosen = backEnd;
+    this.#counters = new RuleCounters(door.counts);
+  }
+
+  /** What rules have counted, of the subjects that are there. Reads the kernel. */
+  totals(isThere: (subject: Subject) => boolean): readonly Total[] {
+    return this.#counters.totals(isThere);
   }
 
   /** The back end that was chosen last. */
@@ -150,6 +162,7 @@ export class Kernel {
     const plan = planIptables(lowered, desired.state.sets, { sets: actual.sets, saved }, this.#aside);
     this.#aside = plan.aside;
     this.#sets = { of: desired, value: plan.sets };
+    this.#tables = { of: desired, value: plan.tables };
     return plan;
   }
 
@@ -180,6 +193,7 @@ export class Kernel {
    * was taken away must not keep policy from the others. Gives what the kernel holds afterwards.
    */
   async apply(plan: Plan, desired: Desired, actual: Actual): Promise<Result<Actual, DriverFault>> {
+    const lost = this.#counters.before(plan);
     const applied = await this.#door.apply(
       plan.filter(op => op.kind !== 'route' && !isFarewell(op) && !isRelease(op)),
     );
@@ -193,10 +207,17 @@ export class Kernel {
       const left = await this.#door.apply(farewell);
       if (!left.ok) return left;
     }
-    this.#loaded = this.#render(desired).lowered;
+    const { lowered, nft: nftTables } = this.#render(desired);
+    this.#loaded = lowered;
     const { iptables, nft } = this.#after(plan, desired, actual);
     const freed = await this.#door.apply(plan.filter(isRelease));
     const wanted = this.#setsOf(desired);
+    this.#counters.after(lost, {
+      backEnd: this.#backEnd,
+      rulesets: lowered,
+      tables: this.#backEnd === 'nftables' ? nftTables : (this.#tables?.value ?? []),
+      sets: desired.state.sets,
+    });
     if (freed.ok) return ok({ iptables, nft, sets: wanted, ...routed.value });
     // The kernel frees replaced rules a moment later, and until then holds on to their sets. Nothing asks for
     // these sets any more, so the policy is in force; the next round tries again.

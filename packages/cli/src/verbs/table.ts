@@ -32,6 +32,7 @@ import { migrateApply, migrateBack, migrateFinish, migratePlan } from './migrate
 import { nodeCheckSystem, nodeDiags, nodeStatus } from './node-status.ts';
 import { nodeRun } from './not-here.ts';
 import { patch } from './patch.ts';
+import { policyCounters } from './policy-counters.ts';
 import { policyStatus } from './policy-status.ts';
 import { reach } from './reach.ts';
 import { replace } from './replace.ts';
@@ -42,7 +43,7 @@ import { why } from './why.ts';
 
 /** Every verb, in the order of `--help`. */
 export const VERBS: readonly Verb[] = [
-  ...[why, reach, diff, verdict, validate, policyStatus, flows],
+  ...[why, reach, diff, verdict, validate, policyStatus, policyCounters, flows],
   ...[get],
   ...[doctor, nodeStatus, nodeDiags, nodeCheckSystem, nodeRun, clusterDiags],
   ...[bgpPeers, bgpPeer, bgpRoutes, bgpReceived, bgpAdvertised, bgpExplain, bgpDoctor, bgpDump, bgpReplay],

@@ -61,7 +61,8 @@ function chainOf(
     const compiled = compileRule(rule, config.family, actions, `${policy.key} ${rule.path}`);
     if (compiled === undefined) continue;
     if (rule.action === 'Deny') rules.push(...deniedNote(compiled, direction, config.deniedLog));
-    rules.push(compiled);
+    const { action, path } = rule;
+    rules.push({ ...compiled, counts: { kind: 'rule', policy: policy.key, path, direction, action } });
   }
   return { name: chainName(role, policy.key), rules };
 }

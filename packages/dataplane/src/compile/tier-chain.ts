@@ -1,5 +1,6 @@
 import type { ActivePolicy, Direction, TierPlan } from '@muslin/api';
 import { chainName } from '../chain-name.ts';
+import type { Counted } from '../counters/counted.ts';
 import type { Chain, Rule } from '../ir/ruleset.ts';
 import type { LookupPlan } from '../lookups/lookup-plan.ts';
 import type { Marks, NodeConfig } from './config.ts';
@@ -70,7 +71,7 @@ function chainOf(
   for (const part of parts) {
     if ('lookups' in part) {
       const action = allowAction(direction);
-      for (const { matches, comment } of part.lookups.lookups) rules.push({ matches, action, comment });
+      for (const lookup of part.lookups.lookups) rules.push({ ...lookup, action });
       if (marking && part.lookups.lookups.length > 0) tested |= marks.allow;
       continue;
     }
@@ -89,7 +90,9 @@ function chainOf(
   }
   if (tested !== 0) rules.unshift({ matches: [], action: { kind: 'mark', value: 0, mask: tested >>> 0 } });
   if (plan.defaultAction === 'Deny' && keys.length > 0) {
-    const end: Rule = { matches: [], action: { kind: 'drop' }, comment: endOfTier(plan.tier) };
+    const { tier } = plan;
+    const counts: Counted = { kind: 'end of tier', tier, direction };
+    const end: Rule = { matches: [], action: { kind: 'drop' }, comment: endOfTier(tier), counts };
     rules.push(...deniedNote(end, direction, deniedLog), end);
   }
   const subject = `_${[plan.tier, plan.defaultAction, ...keys].join(' ')}`;

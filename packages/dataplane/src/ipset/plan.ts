@@ -25,7 +25,7 @@ export interface SetPlan {
 }
 
 /** What is known of a set of the kernel. */
-export type ActualSet = Omit<Ipset, 'hashsize'>;
+export type ActualSet = Omit<Ipset, 'hashsize' | 'counters'>;
 
 /**
  * Compares by name; `desired` is of both families, or `actual` of one only, since the rest is to be destroyed.

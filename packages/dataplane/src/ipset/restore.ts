@@ -36,7 +36,7 @@ export function ipsetAfterRules(plan: SetPlan): string {
 function createLines(set: Ipset, name: string): string[] {
   const family = set.family === 4 ? 'inet' : 'inet6';
   return [
-    `create ${word(name)} ${set.type} family ${family} hashsize ${set.hashsize} maxelem ${set.maxelem}`,
+    `create ${word(name)} ${set.type} family ${family} hashsize ${set.hashsize} maxelem ${set.maxelem}${set.counters ? ' counters' : ''}`,
     `flush ${name}`,
     ...[...set.members].map(member => `add ${name} ${word(member)}`),
   ];

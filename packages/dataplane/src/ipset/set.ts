@@ -1,5 +1,6 @@
 import type { MemberSet, SetId } from '@muslin/api';
 import type { Family } from '@muslin/net';
+import { plainId } from '../iptables/aside.ts';
 import { type Ruleset, setsUsed } from '../ir/ruleset.ts';
 import { follow } from '../members/follow.ts';
 import { inFamily } from '../members/member-text.ts';
@@ -18,6 +19,8 @@ export interface Ipset {
   /** Buckets at creation: a hash that grows waits for an RCU grace period at each doubling. */
   readonly hashsize: number;
   readonly members: ReadonlySet<string>;
+  /** It counts the packets of each member. */
+  readonly counters?: true;
 }
 
 /** Costs nothing until used; more members than this double it. */
@@ -56,8 +59,9 @@ export function desiredSets(
   for (const ruleset of lowered)
     for (const [id, kind] of setsUsed(ruleset)) {
       const known = ruleset.sets.get(id) ?? sets.get(id);
+      const counters = ruleset.derived?.get(plainId(id))?.counted === true;
       const set = ipsetOf(id, known?.kind === kind ? known : EMPTY[kind], ruleset.family);
-      out.set(set.name, set);
+      out.set(set.name, counters ? { ...set, counters } : set);
     }
   return out;
 }

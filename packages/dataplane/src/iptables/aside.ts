@@ -53,7 +53,13 @@ function movedChain(chain: Chain, aside: ReadonlySet<SetId>): Chain {
   if (made === undefined) {
     const match = (m: Match): Match =>
       m.kind === 'set' && aside.has(m.set) ? { ...m, set: asideId(m.set) } : m;
-    const rules = chain.rules.map((rule): Rule => ({ ...rule, matches: rule.matches.map(match) }));
+    const rules = chain.rules.map((rule): Rule => {
+      const { counts } = rule;
+      const matches = rule.matches.map(match);
+      return counts?.kind === 'members' && aside.has(counts.set)
+        ? { ...rule, matches, counts: { ...counts, set: asideId(counts.set) } }
+        : { ...rule, matches };
+    });
     known.set(key, (made = { name: chain.name, rules }));
   }
   return made;

@@ -1,4 +1,5 @@
 import type { Family } from '@muslin/net';
+import type { Counted } from '../counters/counted.ts';
 import { digest } from '../digest.ts';
 import { iptablesAction } from '../ir/action.ts';
 import { iptablesMatch } from '../ir/match.ts';
@@ -15,6 +16,8 @@ export const RULE_HASH_LENGTH = 16;
 export interface RenderedRule {
   readonly hash: string;
   readonly text: string;
+  /** What its counter counts. */
+  readonly counts?: Counted | undefined;
 }
 
 /** A chain as text. Two chains with the same `hash` are the same. */
@@ -88,7 +91,8 @@ function renderRule(chain: string, rule: Rule, family: Family, previous: string)
   const comment = safeComment(rule.comment ?? '');
   const hash = digest(JSON.stringify([chain, previous, family, matches, action, comment]), RULE_HASH_LENGTH);
   const note = `${COMMENT_PREFIX}${hash}${comment === '' ? '' : ` ${comment}`}`;
-  return { hash, text: [...matches, '-m', 'comment', '--comment', `"${note}"`, ...action].join(' ') };
+  const text = [...matches, '-m', 'comment', '--comment', `"${note}"`, ...action].join(' ');
+  return { hash, text, counts: rule.counts };
 }
 
 /**

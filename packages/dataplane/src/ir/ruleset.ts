@@ -1,5 +1,6 @@
 import type { MemberSet, SetId } from '@muslin/api';
 import type { Family } from '@muslin/net';
+import type { Counted } from '../counters/counted.ts';
 import type { DerivedSet } from '../lookups/derived-set.ts';
 import { type Action, chainsOf } from './action.ts';
 import type { Match } from './match.ts';
@@ -10,6 +11,8 @@ export interface Rule {
   readonly action: Action;
   /** For people who read the kernel's rules; any text, made safe when rendered. */
   readonly comment?: string;
+  /** Who wants to know how many packets met the rule. */
+  readonly counts?: Counted;
 }
 
 /** Rules in order; past the last one the packet returns. An immutable value: renderings are cached by identity. */

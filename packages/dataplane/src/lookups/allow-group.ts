@@ -5,6 +5,7 @@ import { type AllowRule, takeApart } from './allow-rule.ts';
 /** A rule of a group, and where it stands. */
 export interface NamedRule extends AllowRule {
   readonly policy: PolicyKey;
+  readonly path: string;
   readonly name: string;
 }
 
@@ -44,7 +45,8 @@ export function namedRules(
   const rules: NamedRule[] = [];
   for (const rule of policy[direction]) {
     const apart = takeApart(rule, direction, family, portsPerRule);
-    if (apart !== undefined) rules.push({ ...apart, policy: policy.key, name: `${policy.key} ${rule.path}` });
+    if (apart !== undefined)
+      rules.push({ ...apart, policy: policy.key, path: rule.path, name: `${policy.key} ${rule.path}` });
   }
   return rules;
 }

@@ -20,9 +20,17 @@ export interface Choice {
   readonly derived: ReadonlyMap<SetId, DerivedSet>;
 }
 
+interface Known {
+  readonly fates: string;
+  readonly plan: LookupPlan;
+}
+
 /** Plans and derived sets of earlier choices, so that unchanged ones are the same objects. */
 export class LookupChooser {
-  readonly #plans = new WeakMap<AllowGroup, { readonly fates: string; readonly plan: LookupPlan }>();
+  readonly #plans = {
+    counted: new WeakMap<AllowGroup, Known>(),
+    uncounted: new WeakMap<AllowGroup, Known>(),
+  };
   #derivations = new Map<SetId, Derivation>();
 
   /** Chooses the groups that become look-ups: the smallest first, as long as they fit. Depends on the state alone. */
@@ -35,8 +43,8 @@ export class LookupChooser {
     const factsOf = sourceFacts(sets, family);
     const candidates = [...asked]
       .map(({ group, direction }) => {
-        const plan = this.#planOf(group, direction, factsOf, limits);
-        return { group, plan, size: sizeOf(plan, factsOf) };
+        const plan = this.#planOf(group, direction, factsOf, limits, true);
+        return { group, direction, plan, size: sizeOf(plan, factsOf) };
       })
       .filter(({ size }) => size.largest <= limits.membersPerSet)
       .toSorted((a, b) => a.size.sum - b.size.sum || (a.group.key < b.group.key ? -1 : 1));
@@ -44,9 +52,12 @@ export class LookupChooser {
     const derivations = new Map<SetId, Derivation>();
     const derived = new Map<SetId, DerivedSet>();
     let room = limits.members;
-    for (const { group, plan, size } of candidates) {
+    let counted = limits.countedMembers;
+    for (const { group, direction, plan: whole, size } of candidates) {
       room -= size.sum;
       if (room < 0) break;
+      counted -= size.sum;
+      const plan = counted < 0 ? this.#planOf(group, direction, factsOf, limits, false) : whole;
       plans.set(group, plan);
       for (const one of plan.derived) {
         if (derivations.has(one.id)) continue;
@@ -63,13 +74,15 @@ export class LookupChooser {
     direction: Direction,
     factsOf: ReturnType<typeof sourceFacts>,
     limits: LookupLimits,
+    counted: boolean,
   ): LookupPlan {
     const fates = fatesOf(group, factsOf, limits);
     const text = fates.join();
-    const known = this.#plans.get(group);
+    const plans = this.#plans[counted ? 'counted' : 'uncounted'];
+    const known = plans.get(group);
     if (known?.fates === text) return known.plan;
-    const plan = lookupPlan(group, fates, direction, limits);
-    this.#plans.set(group, { fates: text, plan });
+    const plan = lookupPlan(group, fates, direction, limits, counted);
+    plans.set(group, { fates: text, plan });
     return plan;
   }
 }

@@ -1,5 +1,6 @@
 import type { MemberSet, SetId } from '@muslin/api';
 import type { Family } from '@muslin/net';
+import type { RuleRef } from '../counters/counted.ts';
 import { digest } from '../digest.ts';
 import { changesBetween } from '../members/changes.ts';
 import { follow } from '../members/follow.ts';
@@ -16,6 +17,8 @@ export interface Part {
   readonly take: 'hosts' | 'wide' | 'all';
   /** `,tcp:80` in a set of addresses and ports; one empty ending in a set of prefixes. */
   readonly endings: ReadonlySet<string>;
+  /** By ending: the first rule that brings members with it. */
+  readonly owners: ReadonlyMap<string, RuleRef>;
 }
 
 /** A set that follows from others: the union of its parts. Parts of an `ip-port` set take hosts only, of a `net` set none. */
@@ -23,11 +26,13 @@ export interface DerivedSet {
   readonly id: SetId;
   readonly kind: MemberSet['kind'];
   readonly parts: readonly Part[];
+  /** Whether the kernel counts each member's packets. */
+  readonly counted: boolean;
 }
 
 /** Makes a part. */
-export function partOf(from: Part['from'], take: Part['take'], endings: ReadonlySet<string>): Part {
-  return { key: JSON.stringify([take, from]), from, take, endings };
+export function partOf(from: Part['from'], take: Part['take'], owners: Part['owners']): Part {
+  return { key: JSON.stringify([take, from]), from, take, endings: new Set(owners.keys()), owners };
 }
 
 /**
@@ -38,8 +43,11 @@ export function derivedSet(
   kind: DerivedSet['kind'],
   purpose: readonly string[],
   parts: readonly Part[],
+  counted: boolean,
 ): DerivedSet {
-  return { id: `muslin:${kind}:${digest(purpose.join('\n'), 32)}`, kind, parts };
+  // One that is counted is another set: the kernel can't begin to count in one that is there.
+  const name = digest([...purpose, ...(counted ? ['counted'] : [])].join('\n'), 32);
+  return { id: `muslin:${kind}:${name}`, kind, parts, counted };
 }
 
 const takers = (family: Family) => ({

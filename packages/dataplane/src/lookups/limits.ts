@@ -8,6 +8,11 @@ export interface LookupLimits {
   readonly membersPerSet: number;
   /** Members of all derived sets of one family; the smallest are made first. */
   readonly members: number;
+  /**
+   * Members whose packets are counted one by one, smallest look-ups first: nftables takes 16 bytes for each on each
+   * processor. Larger look-ups are counted as a whole.
+   */
+  readonly countedMembers: number;
 }
 
 /** About 100 bytes of kernel memory per member: 6 MB for the largest set, 100 MB for all. */
@@ -16,4 +21,5 @@ export const LOOKUP_LIMITS: LookupLimits = {
   portsPerRule: 16,
   membersPerSet: 65_536,
   members: 1_000_000,
+  countedMembers: 65_536,
 };

@@ -2,6 +2,7 @@ import type { Direction, MemberSet, PolicyKey, SetId } from '@muslin/api';
 import { type Family, mustPrefix } from '@muslin/net';
 import type { Match } from '../ir/match.ts';
 import type { AllowGroup, NamedRule } from './allow-group.ts';
+import { allowedBy, type Counted, type RuleRef } from '../counters/counted.ts';
 import { type DerivedSet, derivedSet, type Part, partOf, sourceOf, taken } from './derived-set.ts';
 import { type Head, headOf } from './head.ts';
 import type { LookupLimits } from './limits.ts';
@@ -10,6 +11,7 @@ import type { LookupLimits } from './limits.ts';
 export interface Lookup {
   readonly matches: readonly Match[];
   readonly comment: string;
+  readonly counts: Counted;
 }
 
 /** A group as look-ups: a packet that meets one of them is allowed. */
@@ -68,10 +70,11 @@ export function lookupPlan(
   fates: readonly Fate[],
   direction: Direction,
   limits: LookupLimits,
+  counted: boolean,
 ): LookupPlan {
   const side = direction === 'ingress' ? 'src' : 'dst';
   const heads = new Map<string, Head>();
-  const products = new Map<string, { readonly from: Part['from']; readonly endings: Set<string> }>();
+  const products = new Map<string, { readonly from: Part['from']; readonly owners: Map<string, RuleRef> }>();
   const producers = new Set<PolicyKey>();
   group.rules.forEach((rule, i) => {
     const { peer, endings } = rule;
@@ -81,61 +84,93 @@ export function lookupPlan(
     }
     const from = 'set' in peer ? peer.set : peer.nets;
     const key = JSON.stringify(from);
-    const known = products.get(key);
-    if (known === undefined) products.set(key, { from, endings: new Set(endings) });
-    else for (const ending of endings) known.endings.add(ending);
+    let known = products.get(key);
+    if (known === undefined) products.set(key, (known = { from, owners: new Map() }));
+    for (const ending of endings) firstOf(known.owners, ending, rule);
     producers.add(rule.policy);
     if (fates[i] === 'product and wide') addToHead(headOf(heads, rule.head), rule, true);
   });
   const lookups: Lookup[] = [];
   const derived: DerivedSet[] = [];
   if (products.size > 0) {
-    const parts = [...products.values()].map(({ from, endings }) => partOf(from, 'hosts', endings));
-    const set = derivedSet('ip-port', [group.key], parts);
+    const parts = [...products.values()].map(({ from, owners }) => partOf(from, 'hosts', owners));
+    const set = derivedSet('ip-port', [group.key], parts, counted);
     derived.push(set);
     const key = side === 'src' ? 'src,dst' : 'dst,dst';
-    lookups.push({ matches: [{ kind: 'set', set: set.id, key }], comment: listed(producers) });
+    const counts = countsOf(set, direction);
+    lookups.push({ matches: [{ kind: 'set', set: set.id, key }], comment: listed(producers), counts });
   }
-  for (const head of heads.values()) addHead(head, group.key, side, limits, lookups, derived);
+  for (const head of heads.values())
+    addHead(head, { groupKey: group.key, direction, limits, counted, lookups, derived });
   return { lookups, derived };
 }
 
-function addToHead(head: Head, { peer, name, policy }: NamedRule, wide: boolean): void {
-  head.names.add(name);
-  head.policies.add(policy);
-  if (peer === undefined) head.anybody = true;
-  else if ('nets' in peer) for (const net of peer.nets) head.nets.add(net);
-  else (wide ? head.wide : head.sets).add(peer.set);
+/** Members of a set that is counted have owners; the others only each other. */
+function countsOf({ id, counted }: DerivedSet, direction: Direction): Counted {
+  return counted ? { kind: 'members', set: id, direction } : { kind: 'several', direction };
 }
 
-function addHead(
-  head: Head,
-  groupKey: string,
-  side: 'src' | 'dst',
-  limits: LookupLimits,
-  lookups: Lookup[],
-  derived: DerivedSet[],
-): void {
+function firstOf<K>(owners: Map<K, RuleRef>, key: K, { policy, path }: NamedRule): void {
+  if (!owners.has(key)) owners.set(key, { policy, path });
+}
+
+function addToHead(head: Head, rule: NamedRule, wide: boolean): void {
+  const { peer, name, policy, path } = rule;
+  head.names.add(name);
+  head.policies.add(policy);
+  if (peer === undefined) head.anybody ??= { policy, path };
+  else if ('nets' in peer) for (const net of peer.nets) firstOf(head.nets, net, rule);
+  else firstOf(wide ? head.wide : head.sets, peer.set, rule);
+}
+
+/** Where the look-ups of a head go, and what they are made with. */
+interface HeadPlace {
+  readonly groupKey: string;
+  readonly direction: Direction;
+  readonly limits: LookupLimits;
+  readonly counted: boolean;
+  readonly lookups: Lookup[];
+  readonly derived: DerivedSet[];
+}
+
+function addHead(head: Head, { groupKey, direction, limits, counted, lookups, derived }: HeadPlace): void {
+  const side = direction === 'ingress' ? 'src' : 'dst';
   const comment = head.names.size === 1 ? listed(head.names) : listed(head.policies);
-  const put = (...peer: readonly Match[]) => lookups.push({ matches: [...head.matches, ...peer], comment });
-  if (head.anybody) {
-    put();
+  const put = (counts: Counted, ...peer: readonly Match[]) =>
+    lookups.push({ matches: [...head.matches, ...peer], comment, counts });
+  if (head.anybody !== undefined) {
+    put(allowedBy(head.anybody, direction));
     return;
   }
-  const nets = [...head.nets].toSorted();
-  const sets = [...head.sets.union(head.wide)];
-  if (sets.length < limits.fromRules) {
-    for (const set of sets) put({ kind: 'set', set, key: side });
+  const sets = [...new Map([...head.wide, ...head.sets])];
+  const netsOf = Map.groupBy(
+    [...head.nets].toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    ([, { policy, path }]) => `${policy} ${path}`,
+  );
+  // Rules of one head are few, or one: each would cost every packet.
+  if (sets.length < limits.fromRules && sets.length + netsOf.size <= limits.fromRules) {
+    for (const [set, rule] of sets) put(allowedBy(rule, direction), { kind: 'set', set, key: side });
     const kind = side === 'src' ? 'source' : 'destination';
-    if (nets.length > 0) put({ kind, nets: nets.map(mustPrefix) });
+    for (const nets of netsOf.values())
+      for (const [, rule] of nets.slice(0, 1))
+        put(allowedBy(rule, direction), { kind, nets: nets.map(([net]) => mustPrefix(net)) });
     return;
   }
-  const endings = new Set(['']);
-  const parts = sets.map(from => partOf(from, head.sets.has(from) ? 'all' : 'wide', endings));
-  if (nets.length > 0) parts.push(partOf(nets, 'all', endings));
-  const set = derivedSet('net', [groupKey, JSON.stringify(head.matches)], parts);
+  const parts = sets.map(([from, rule]) =>
+    partOf(from, head.sets.has(from) ? 'all' : 'wide', new Map([['', rule]])),
+  );
+  for (const nets of netsOf.values())
+    for (const [, rule] of nets.slice(0, 1))
+      parts.push(
+        partOf(
+          nets.map(([net]) => net),
+          'all',
+          new Map([['', rule]]),
+        ),
+      );
+  const set = derivedSet('net', [groupKey, JSON.stringify(head.matches)], parts, counted);
   derived.push(set);
-  put({ kind: 'set', set: set.id, key: side });
+  put(countsOf(set, direction), { kind: 'set', set: set.id, key: side });
 }
 
 /** Room that every back end's comments have. */

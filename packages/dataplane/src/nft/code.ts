@@ -32,6 +32,7 @@ export function nftCode(rule: Rule, family: Family): Code | undefined {
   }
   const row = ACTIONS[rule.action.kind] as ((action: Action) => Code | undefined) | undefined;
   const action = row?.(rule.action);
+  if (rule.counts !== undefined) code.push({ kind: 'counter' });
   return action === undefined ? undefined : [...code, ...action];
 }
 

@@ -25,6 +25,7 @@ export type NftExpression =
   | { readonly kind: 'lookup'; readonly set: string | NftList; readonly within: boolean }
   /** Goes to the chain that the map has for the register; on to the next rule when it has none. */
   | { readonly kind: 'dispatch'; readonly map: string }
+  | { readonly kind: 'counter' }
   | { readonly kind: 'set-mark' }
   | { readonly kind: 'verdict'; readonly verdict: 'accept' | 'drop' | 'return' }
   | { readonly kind: 'verdict'; readonly verdict: 'jump' | 'goto'; readonly chain: string }

@@ -126,8 +126,9 @@ export function isEmptyNftPlan(plan: NftPlan): boolean {
 /** Text of the set's elements' type. */
 export function nftSetType(set: NftSet, family: Family): string {
   const address = family === 4 ? 'ipv4_addr' : 'ipv6_addr';
-  if (set.kind === 'ip-port') return `type ${address} . inet_proto . inet_service;`;
-  return set.kind === 'net' ? `type ${address}; flags interval;` : `type ${address};`;
+  const counter = set.counted === true ? ' counter;' : '';
+  if (set.kind === 'ip-port') return `type ${address} . inet_proto . inet_service;${counter}`;
+  return `type ${address};${set.kind === 'net' ? ' flags interval;' : ''}${counter}`;
 }
 
 /** `ip muslin` or `ip6 muslin`. */

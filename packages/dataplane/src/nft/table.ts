@@ -45,6 +45,8 @@ export interface NftSet {
   readonly name: string;
   readonly kind: 'net' | 'host' | 'ip-port';
   readonly members: ReadonlySet<string>;
+  /** Each member counts its packets; not known of one that was listed. */
+  readonly counted?: true;
 }
 
 /** A verdict map: interface name → chain to go to. */
@@ -90,7 +92,8 @@ export function nftTable(lowered: Ruleset, sets: ReadonlyMap<SetId, MemberSet>):
   }
   const own = new Map<string, NftSet>();
   for (const set of desiredSets(sets, lowered).values()) {
-    own.set(set.name, { name: set.name, ...nftMembers(set.type, set.members) });
+    const made = { name: set.name, ...nftMembers(set.type, set.members) };
+    own.set(set.name, set.counters === true ? { ...made, counted: true } : made);
   }
   return { family, chains, sets: own, maps };
 }
@@ -118,14 +121,15 @@ const COMMENT_MAX = 120;
 function renderNftRule(chain: string, rule: Rule, family: Family, previous: string): NftRule {
   const matches = rule.matches.map(match => nftMatch(match, family));
   const action = nftAction(rule.action);
+  const counter = rule.counts === undefined ? [] : ['counter'];
   const comment = safeComment(rule.comment ?? '');
   const hash = digest(
-    JSON.stringify(['nft', chain, previous, family, matches, action, comment]),
+    JSON.stringify(['nft', chain, previous, family, matches, ...counter, action, comment]),
     RULE_HASH_LENGTH,
   );
   const note = `${COMMENT_PREFIX}${hash}${comment === '' ? '' : ` ${comment}`}`.slice(0, COMMENT_MAX).trim();
-  const text = [...matches, action, `comment "${note}"`].join(' ');
-  return { hash, text, comment: note, code: nftCode(rule, family) };
+  const text = [...matches, ...counter, action, `comment "${note}"`].join(' ');
+  return { hash, text, comment: note, code: nftCode(rule, family), counts: rule.counts };
 }
 
 const PROTOCOL_NUMBER = new Map([...MEMBER_PROTOCOL].map(([number, name]) => [name, number]));

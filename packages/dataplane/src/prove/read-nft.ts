@@ -91,6 +91,7 @@ function readRule(text: string, names: Names): Rule | string {
       words.next();
       continue;
     }
+    if (words.take('counter')) continue;
     if (action !== undefined) return `${words.peek()} comes after its verdict`;
     const dispatch = dispatchOf(words, names);
     if (dispatch !== undefined) {

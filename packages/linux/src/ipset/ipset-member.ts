@@ -8,7 +8,7 @@ import {
   parsePrefix,
   widthOf,
 } from '@muslin/net';
-import { eachAttribute, readAttributes, readBe16, readU8 } from '../netlink/message-reader.ts';
+import { eachAttribute, readAttributes, readBe16, readBe64, readU8 } from '../netlink/message-reader.ts';
 import { NLA, type NetlinkWriter } from '../netlink/message-writer.ts';
 
 /** A member of a set. */
@@ -25,7 +25,7 @@ const PROTOCOLS: ReadonlyMap<string, number> = new Map([
 ]);
 const protocolNames = new Map(Array.from(PROTOCOLS, ([name, number]) => [number, name]));
 
-const ATTRIBUTE = { ip: 1, cidr: 3, port: 4, protocol: 7, line: 9 } as const;
+const ATTRIBUTE = { ip: 1, cidr: 3, port: 4, protocol: 7, line: 9, bytes: 24, packets: 25 } as const;
 const ADDRESS = { 4: 1 | NLA.netByteOrder, 6: 2 | NLA.netByteOrder } as const;
 
 /** Reads `10.0.0.0/8`, a bare address (a host prefix), or `10.0.0.1,tcp:80`; undefined for anything else. */
@@ -61,6 +61,14 @@ export function writeMember(w: NetlinkWriter, member: IpsetMember, line: number)
   }
   w.attribute32(ATTRIBUTE.line, line);
 }
+
+/** What a member of a set with counters has counted. */
+export function readMemberCount(bytes: Uint8Array): { readonly packets: number; readonly bytes: number } {
+  const fields = readAttributes(bytes);
+  const count = (type: number) => readBe64(fields.get(type) ?? NO_BYTES);
+  return { packets: count(ATTRIBUTE.packets), bytes: count(ATTRIBUTE.bytes) };
+}
+const NO_BYTES = new Uint8Array();
 
 /** Reads the attributes of a DATA nest; undefined without an address. */
 export function readMember(bytes: Uint8Array, family: Family): IpsetMember | undefined {

@@ -1,7 +1,7 @@
 import type { Ipset } from '@muslin/dataplane';
 
 /** A set's shape. */
-export type IpsetHeader = Pick<Ipset, 'name' | 'type' | 'family' | 'maxelem' | 'hashsize'>;
+export type IpsetHeader = Pick<Ipset, 'name' | 'type' | 'family' | 'maxelem' | 'hashsize' | 'counters'>;
 
 /**
  * One request to the kernel. Creating what is there in the same shape, adding a member again and removing an

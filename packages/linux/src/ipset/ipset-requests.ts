@@ -45,7 +45,9 @@ export const ATTR = {
   members: 8,
   line: 9,
 } as const;
-const CREATE = { hashsize: 18, maxelem: 19 } as const;
+const CREATE = { flags: 8, hashsize: 18, maxelem: 19 } as const;
+/** IPSET_FLAG_WITH_COUNTERS */
+const WITH_COUNTERS = 8;
 /** IPSET_FLAG_LIST_SETNAME */
 const NAMES_ONLY = 2;
 
@@ -84,6 +86,7 @@ export function createSetRequest(set: IpsetHeader, revision: number): NetlinkReq
       w.attribute(ATTR.data | NLA.nested, () => {
         w.attribute(CREATE.hashsize | NLA.netByteOrder, () => w.be32(set.hashsize));
         w.attribute(CREATE.maxelem | NLA.netByteOrder, () => w.be32(set.maxelem));
+        if (set.counters) w.attribute(CREATE.flags | NLA.netByteOrder, () => w.be32(WITH_COUNTERS));
       });
     },
   );

@@ -26,9 +26,9 @@ export function stepsBeside(set: Ipset): readonly IpsetOp[] {
 
 /** A set of this name that is there already (left by a crash) is emptied first. */
 function fillSteps(set: Ipset, name: string): readonly IpsetOp[] {
-  const { type, family, maxelem, hashsize } = set;
+  const { type, family, maxelem, hashsize, counters } = set;
   return [
-    { op: 'create', name, type, family, maxelem, hashsize },
+    { op: 'create', name, type, family, maxelem, hashsize, ...(counters === true && { counters }) },
     { op: 'flush', name },
     { op: 'add', name, members: [...set.members] },
   ];

@@ -44,13 +44,17 @@ export const SET = {
   description: 9,
   id: 10,
   userdata: 13,
+  expression: 17,
 } as const;
 export const ELEMENTS = { table: 1, set: 2, list: 3, setId: 4 } as const;
-export const ELEMENT = { key: 1, data: 2, flags: 3, userdata: 6 } as const;
+export const ELEMENT = { key: 1, data: 2, flags: 3, userdata: 6, expression: 7, expressions: 11 } as const;
 export const DATA = { value: 1, verdict: 2 } as const;
 export const VERDICT = { code: 1, chain: 2 } as const;
 export const LIST_ELEMENT = 1;
 export const GENERATION = { id: 1 } as const;
+
+/** NFTA_COUNTER_* */
+export const COUNTER = { bytes: 1, packets: 2 } as const;
 
 /** NFT_SET_* */
 export const SET_FLAG = { anonymous: 1, constant: 2, interval: 4, map: 8 } as const;

@@ -1,7 +1,7 @@
 import type { NftExpression } from '@muslin/dataplane';
 import { FAMILY } from '../netlink/address-family.ts';
 import { NLA, type NetlinkWriter } from '../netlink/message-writer.ts';
-import { cString, DATA, LIST_ELEMENT, VERDICT, VERDICT_CODE } from './nft-constants.ts';
+import { COUNTER, cString, DATA, LIST_ELEMENT, SET, VERDICT, VERDICT_CODE } from './nft-constants.ts';
 
 /** NFTA_META_*, NFT_META_* */
 const META = { destination: 1, key: 2, source: 3 } as const;
@@ -61,6 +61,21 @@ export function writeVerdict(w: NetlinkWriter, type: number, code: number, chain
   });
 }
 
+/** NFTA_COUNTER_*, each 64 bits. */
+function writeZeroCounter(w: NetlinkWriter): () => void {
+  return () => {
+    for (const type of [COUNTER.bytes, COUNTER.packets]) w.attribute(type, () => w.be32(0).be32(0));
+  };
+}
+
+/** Writes the counter that every new element of a set gets a copy of. */
+export function writeElementCounter(w: NetlinkWriter): void {
+  w.attribute(SET.expression | NLA.nested, () => {
+    w.attributeBytes(1, cString('counter'));
+    w.attribute(2 | NLA.nested, writeZeroCounter(w));
+  });
+}
+
 /** Writes one expression of a rule. */
 export function writeExpression(w: NetlinkWriter, expression: NftExpression, idOf: ListId): void {
   const named = (name: string, data?: () => void) =>
@@ -88,6 +103,9 @@ export function writeExpression(w: NetlinkWriter, expression: NftExpression, idO
         be32(w, META.key, META_KEY.mark);
         be32(w, META.source, register(0));
       });
+      return;
+    case 'counter':
+      named('counter', writeZeroCounter(w));
       return;
     case 'ct-state':
       named('ct', () => {

@@ -123,7 +123,7 @@ function baseOf(fields: ReadonlyMap<number, Uint8Array>): string | undefined {
 }
 
 /** NFTNL_UDATA_RULE_COMMENT: type and length of one byte each. */
-function commentOf(userdata: Uint8Array): string {
+export function commentOf(userdata: Uint8Array): string {
   for (let at = 0; at + 2 <= userdata.length; at += 2 + readU8(userdata, at + 1))
     if (readU8(userdata, at) === 0)
       return readText(userdata.subarray(at + 2, at + 2 + readU8(userdata, at + 1)));

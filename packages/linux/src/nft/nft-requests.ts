@@ -34,7 +34,13 @@ import {
   VERDICT_CODE,
 } from './nft-constants.ts';
 import { elementsOf, type KernelElement } from './nft-element-codec.ts';
-import { ANONYMOUS, type ListId, writeExpression, writeVerdict } from './nft-expression-codec.ts';
+import {
+  ANONYMOUS,
+  type ListId,
+  writeElementCounter,
+  writeExpression,
+  writeVerdict,
+} from './nft-expression-codec.ts';
 
 /** Elements of one message: a nest holds 64 kB, and one element takes up to 88 bytes. */
 const ELEMENTS_PER_MESSAGE = 512;
@@ -157,7 +163,7 @@ function writeNotes(w: NetlinkWriter, notes: readonly (readonly [type: number, v
 }
 const BYTE_ORDER = { any: 0, host: 1, network: 2 } as const;
 
-function writeSet(w: NetlinkWriter, { name, kind }: NftSet, family: Family, id: number): void {
+function writeSet(w: NetlinkWriter, { name, kind, counted }: NftSet, family: Family, id: number): void {
   const [type, length] = [family === 4 ? NFT_TYPE.ipv4_addr : NFT_TYPE.ipv6_addr, widthOf(family) / 8];
   const ports = kind === 'ip-port';
   w.attributeBytes(SET.name, cString(name));
@@ -165,6 +171,7 @@ function writeSet(w: NetlinkWriter, { name, kind }: NftSet, family: Family, id: 
   be32(w, SET.keyType, ports ? concatenated(type, NFT_TYPE.inet_proto, NFT_TYPE.inet_service) : type);
   be32(w, SET.keyLength, ports ? length + 8 : length);
   be32(w, SET.id, id);
+  if (counted === true) writeElementCounter(w);
   writeNotes(w, [[0, ports ? BYTE_ORDER.any : BYTE_ORDER.network]]);
 }
 
