@@ -42,6 +42,7 @@ const SEEN_BY_NODES: readonly Grant[] = [
       'ipreservations',
       'felixconfigurations',
       'bgpconfigurations',
+      'bgppeers',
     ],
     verbs: WATCH,
   },
@@ -105,7 +106,12 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
   speaker: {
     about: 'What decides sessions and routes of a node; the status of its own sessions.',
     cluster: [
-      { group: '', resources: ['nodes', 'services'], verbs: WATCH },
+      // Pods, and what hands them labels, where a BGPPeer makes some of them peers.
+      {
+        group: '',
+        resources: ['nodes', 'services', 'pods', 'namespaces', 'serviceaccounts'],
+        verbs: WATCH,
+      },
       { group: 'discovery.k8s.io', resources: ['endpointslices'], verbs: WATCH },
       {
         group: CALICO,

@@ -113,6 +113,15 @@ const RARE: readonly Rare[] = [
     file: 'packages/controller/src/garbage/node-reports.ts',
     call: /get<AnyObject>\(RESOURCES\.AddressNodeStatus,/,
   },
+  ...['pods', 'namespaces', 'serviceaccounts'].flatMap(resource =>
+    ['list', 'watch'].map(verb => ({
+      program: 'speaker' as const,
+      grant: `${verb} /${resource}`,
+      why: 'no BGPPeer of the lab makes pods peers',
+      file: 'packages/speaker/src/main.ts',
+      call: /reflect\('Pod', take/,
+    })),
+  ),
   {
     program: 'speaker',
     grant: 'create muslin.dev/bgpnodestatuses',

@@ -4,6 +4,7 @@ import { askSocket } from '../../packages/lab/src/local-status.ts';
 import { probe } from '../../packages/lab/src/probe.ts';
 import { until } from '../../packages/lab/src/until.ts';
 import { type Way, watchTraffic } from './continuous-probe.ts';
+import { answerPods, becomes, inNetns, PEERING_IP, put, startPodBird } from './pod-bird.ts';
 import { TestCluster } from './lab-cluster.ts';
 
 const DENY = `
@@ -122,6 +123,40 @@ describe('a running cluster', () => {
         );
         expect(back.held, JSON.stringify(back)).toBe(true);
       }
+    });
+  });
+
+  it('makes a pod a BGP peer of its node, and no other; what it tells reaches the other nodes and the router', async () => {
+    const { cluster } = lab;
+    const [first, second] = cluster.topology.nodes;
+    if (first === undefined || second === undefined) throw new Error('no two nodes');
+    await undisturbed(async () => {
+      const [web, api] = await Promise.all([startPodBird(lab, 'web-1'), startPodBird(lab, 'api-1')]);
+      // Calico tells nothing outside of pools without a filter, either.
+      await put(lab, 'IPPool', 'nested', { cidr: '10.123.0.0/16', assignmentMode: 'Manual' });
+      await answerPods(lab);
+      await put(lab, 'BGPPeer', 'nested', { localWorkloadSelector: "app == 'web'", asNumber: 65_401 });
+      await becomes(web.state, state => /up.*Established/.test(state));
+      const route = () => inNetns(second.netns, 'ip', 'route', 'show', '10.123.0.0/26');
+      await becomes(route, text => text.includes(`via ${first.ip} `));
+      const outside = async () => JSON.stringify(await cluster.router?.routes());
+      await becomes(outside, text => text.includes('10.123.0.0/26'));
+      await inNetns(web.netns, 'ip', 'address', 'add', '10.123.0.1/32', 'dev', 'lo');
+      // Nothing listens there; the pod's own kernel says so.
+      const behind = { netns: `/run/netns/${first.netns}`, ip: '10.123.0.1', protocol: 'TCP' } as const;
+      expect((await probe({ ...behind, port: 8080 }, 3000)).outcome).toBe('refused');
+      // The node still sends to the pod from its own address.
+      const [ip = ''] = web.ips;
+      expect(await inNetns(first.netns, 'ip', 'route', 'get', ip)).not.toContain(`src ${PEERING_IP}`);
+      expect(await api.state()).not.toMatch(/Established/);
+      expect(await inNetns(second.netns, 'ip', 'address')).not.toContain(PEERING_IP);
+
+      await cluster.client.delete(RESOURCES.BGPPeer, { name: 'nested' });
+      await becomes(web.state, state => !/Established/.test(state));
+      await becomes(route, text => text === '');
+      const addresses = () => inNetns(first.netns, 'ip', 'address');
+      await becomes(addresses, text => !text.includes(PEERING_IP));
+      await Promise.all([web.stop(), api.stop()]);
     });
   });
 

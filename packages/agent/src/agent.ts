@@ -17,6 +17,7 @@ import { answerTo, serveCni } from './cni/cni-server.ts';
 import { DelQueue } from './cni/del-queue.ts';
 import { ClusterView } from './cluster-view.ts';
 import { AgentCore } from './core/agent-core.ts';
+import { peeringAddresses } from './core/peering-addresses.ts';
 import { Enforcement } from './enforcement.ts';
 import { ClusterSource } from './fanout/cluster-source.ts';
 import { streamOf } from './fanout/fanout-options.ts';
@@ -34,6 +35,7 @@ import { hostLinks } from './kernel/host-links.ts';
 import { Kernel } from './kernel/kernel.ts';
 import { watchNodeRules } from './kernel/node-rules-sight.ts';
 import { LinkRemover } from './kernel/link-remover.ts';
+import { PeeringLinks } from './kernel/peering-links.ts';
 import { forwardPackets, prepareNode } from './kernel/node-settings.ts';
 import { secondLook } from './kernel/second-look.ts';
 import type { AgentOptions } from './options.ts';
@@ -93,6 +95,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   const pods = new PodCache();
   const view = new ClusterView(options.node, core, pods);
   const links = LinkRemover.open();
+  const peering = new PeeringLinks(netlink, line => log.warn(line));
   const established = () => settings.established ?? options.established;
   const heed = () => {
     word = felixFor(view.felix.values(), options.node, core.snapshot.nodes.get(options.node)?.labels);
@@ -119,8 +122,19 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   const enforcement = new Enforcement({
     ...{ options, core, kernel, netlink, client, established, log },
     tracker: tracker.value,
+    onEnforced: () => answerPods(),
   });
   const { cutter, enforcer, metrics, since } = enforcement;
+  const answerPods = () => {
+    const wanted = peeringAddresses({
+      ...{ node: options.node, snapshot: core.snapshot, locals: core.locals },
+      ...{ peers: view.bgpPeers, settings: view.bgpSettings },
+    });
+    const before = core.desired();
+    core.tell({ type: 'peering', interfaces: new Set(wanted.map(({ interfaceName }) => interfaceName)) });
+    if (core.desired() !== before) enforcer.poke();
+    peering.keep(wanted);
+  };
   const lookAtLinks = () => {
     const found = hostLinks(netlink);
     if (found !== undefined) core.tell({ type: 'links', links: found });
@@ -357,6 +371,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       if (changes.ok) changes.value.stop();
       look.stop();
       keeper.stop();
+      peering.stop();
       address.stop();
       queue.stop();
       addressReporter.stop();

@@ -1,7 +1,14 @@
+import {
+  type BgpConfigurationFacts,
+  type BgpPeerFacts,
+  DEFAULT_BGP_CONFIGURATION,
+  readBgpPeer,
+} from '@muslin/api';
 import { DEFAULT_IPAM_CONFIG, ipamConfigFromSpec } from '@muslin/ipam';
 import type { AnyObject, Sighting } from '@muslin/kube';
 import type { Prefix } from '@muslin/net';
 import { advertisedServices } from './core/advertised-services.ts';
+import { bgpSettings } from './core/bgp-settings.ts';
 import type { AgentCore } from './core/agent-core.ts';
 import { ownBlocks } from './core/own-blocks.ts';
 import { reservedBy } from './ipam/reservations.ts';
@@ -27,11 +34,13 @@ export class ClusterView {
   readonly felix = new Map<string, AnyObject>();
   readonly blocks = new Map<string, AnyObject>();
   readonly namespaces = new Map<string, AnyObject>();
+  readonly bgpPeers = new Map<string, BgpPeerFacts>();
   readonly #bgp = new Map<string, AnyObject>();
   readonly #reservations = new Map<string, readonly Prefix[]>();
   readonly #node: string;
   readonly #core: AgentCore;
   readonly #pods: PodCache;
+  bgpSettings: BgpConfigurationFacts = DEFAULT_BGP_CONFIGURATION;
   ipamConfig = DEFAULT_IPAM_CONFIG;
   ownNode: AnyObject | undefined;
 
@@ -59,8 +68,15 @@ export class ClusterView {
         return moved;
       case 'BGPConfiguration':
         put(this.#bgp, object, gone);
-        this.#core.tell({ type: 'services', cidrs: advertisedServices(this.#bgp, this.#node) });
+        this.bgpSettings = bgpSettings(this.#bgp, this.#node);
+        this.#core.tell({ type: 'services', cidrs: advertisedServices(this.bgpSettings) });
         return moved;
+      case 'BGPPeer': {
+        const { value } = readBgpPeer(object);
+        if (gone) this.bgpPeers.delete(name);
+        else if (value !== undefined) this.bgpPeers.set(name, value);
+        return moved;
+      }
       case 'IPReservation':
         if (gone) this.#reservations.delete(name);
         else this.#reservations.set(name, reservedBy(object));

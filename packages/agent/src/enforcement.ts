@@ -30,6 +30,8 @@ export interface EnforcementParts {
   readonly client: KubeClient;
   /** What becomes of connections that a changed policy denies, as it is now. */
   readonly established: () => 'cut' | 'keep';
+  /** A round ended well; what it brought about is waited for until this returns. */
+  readonly onEnforced: () => void;
   readonly log: Logger;
 }
 
@@ -145,7 +147,8 @@ export class Enforcement {
   }
 
   #ended({ desired: { state, stateVersion }, ms, steps, unrouted }: Round): void {
-    const { options, established, log } = this.#parts;
+    const { options, established, onEnforced, log } = this.#parts;
+    onEnforced();
     const { metrics } = this;
     const fresh = this.since.enforced(this.#mark, performance.timeOrigin + performance.now());
     for (const policy of fresh) {

@@ -2,6 +2,7 @@ import type { AnyObject } from '@muslin/kube';
 import { formatIp, formatPrefix, mustIp, mustPrefix } from '@muslin/net';
 import { describe, expect, test } from 'vitest';
 import { advertisedServices } from '../src/core/advertised-services.ts';
+import { bgpSettings } from '../src/core/bgp-settings.ts';
 import { nodeRules, type RuleFacts } from '../src/core/node-rules.ts';
 import { felixSettings, rulesIn } from '../src/felix-settings.ts';
 import { felixFor } from '../src/felix-spec.ts';
@@ -114,11 +115,11 @@ test('addresses of Services that a node advertises come from its own BGPConfigur
     bgp('node.n1', cidrs('10.97.0.0/16')),
     bgp('node.n3', cidrs('nonsense')),
   ]);
-  const of = (node: string) => advertisedServices(all, node).map(formatPrefix);
+  const of = (node: string) => advertisedServices(bgpSettings(all, node)).map(formatPrefix);
   expect(of('n1')).toEqual(['10.97.0.0/16', '198.51.100.0/24']);
   expect(of('n2')).toEqual(['10.96.0.0/12', '198.51.100.0/24']);
   expect(of('n3')).toEqual(of('n2'));
-  expect(advertisedServices(new Map(), 'n1')).toEqual([]);
+  expect(advertisedServices(bgpSettings(new Map(), 'n1'))).toEqual([]);
 });
 
 test('routes by workloads lead to podCIDRs of Nodes and to pods outside of them', () => {

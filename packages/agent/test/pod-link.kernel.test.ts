@@ -13,6 +13,7 @@ import {
 import { mustIp } from '@muslin/net';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LinkRemover } from '../src/kernel/link-remover.ts';
+import { PeeringLinks } from '../src/kernel/peering-links.ts';
 import { findOrphans } from '../src/pod/orphan-links.ts';
 import { inspect } from '../src/pod/pod-inspection.ts';
 import { examine, type PodLinkPlan, plugIn } from '../src/pod/pod-link.ts';
@@ -294,4 +295,39 @@ describe('an interface that no sandbox owns', () => {
     writeFileSync(`${folder}/some/broken`, 'no namespace');
     expect(find([], `${folder}/some`)[0]).toMatchObject({ removable: false });
   });
+});
+
+test('the address at which a pod calls its node by BGP is put and taken away, and others’ addresses beside it stay', async () => {
+  must(plug(planOf(['10.0.0.9', 'fd00::9'])));
+  const [name, dev] = ['msl0123456789a', 'dev'];
+  addRoutes(['10.0.0.9', 'fd00::9']);
+  host.run('ip', 'addr', 'add', '192.0.2.1/32', dev, 'lo');
+  host.run('ip', 'addr', 'add', '2001:db8::1/128', dev, 'lo');
+  // As a plugin does that made the interface.
+  host.run('ip', 'addr', 'add', '203.0.113.7/32', dev, name);
+  host.run('ip', 'addr', 'add', '2001:db8::7/128', dev, name, 'nodad');
+  const complaints: string[] = [];
+  const links = new PeeringLinks(netlink, line => complaints.push(line), 50);
+  const there = () =>
+    host
+      .ip('addr', 'show', dev, name)
+      .flatMap(({ addr_info }) => addr_info)
+      .map(({ local, scope }) => `${local} ${scope}`)
+      .filter((text: string) => !text.startsWith('fe80'));
+  const foreign = ['203.0.113.7 global', '2001:db8::7 global'];
+  const wanted = ['169.254.0.179', 'fd12::179'].map(ip => ({ interfaceName: name, ip: mustIp(ip) }));
+  links.keep([...wanted, { interfaceName: 'msl00000000000', ip: mustIp('169.254.0.179') }]);
+  const all = [...foreign, '169.254.0.179 host', 'fd12::179 global'].toSorted();
+  expect(there().toSorted()).toEqual(all);
+  links.keep(wanted);
+  expect(there().toSorted()).toEqual(all);
+  host.run('ip', 'addr', 'del', '2001:db8::7/128', dev, name);
+  expect(host.run('ip', 'route', 'get', 'fd00::9')).not.toContain('fd12::179');
+  // A later life of the agent knows them, and pods hear the end of their sessions before they go.
+  const later = new PeeringLinks(netlink, line => complaints.push(line), 50);
+  later.keep([]);
+  expect(there()).toContain('169.254.0.179 host');
+  await until(there, seen => seen.join() === '203.0.113.7 global', 'both are gone');
+  expect(complaints).toEqual([]);
+  later.stop();
 });

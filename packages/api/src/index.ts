@@ -26,6 +26,12 @@ export {
   parseSelector,
   type SelectorFault,
 } from './selector/selector-parser.ts';
+export {
+  isForNode,
+  type WorkloadPeerFacts,
+  workloadPeerOf,
+  workloadPeers,
+} from './selector/workload-peer.ts';
 export { DEFAULT_BGP_CONFIGURATION, readBgpConfiguration } from './normalise/bgp-configuration.ts';
 export { parseCommunity } from './normalise/bgp-field.ts';
 export { readBgpFilter } from './normalise/bgp-filter.ts';
@@ -33,6 +39,9 @@ export { readBgpPeer } from './normalise/bgp-peer.ts';
 export { readBgpPeerPolicy } from './normalise/bgp-peer-policy.ts';
 export { parseDuration } from './normalise/duration-field.ts';
 export type { Fact, Normalised, Read, SliceFacts } from './normalise/fact.ts';
+export { readNamespace } from './normalise/namespace.ts';
+export { readPod } from './normalise/pod.ts';
+export { readServiceAccount } from './normalise/service-account.ts';
 export { readIpPool } from './normalise/ip-pool.ts';
 export { readIpReservation } from './normalise/ip-reservation.ts';
 export { parseAsNumber, readNode } from './normalise/node.ts';

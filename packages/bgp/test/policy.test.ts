@@ -168,8 +168,8 @@ describe('a changed filter', () => {
 });
 
 describe('next hop modes', () => {
-  const advertisedHop = (nextHop: 'auto' | 'self' | 'keep', internal: boolean) => {
-    const from = new BytePeer().establish();
+  const advertisedHop = (nextHop: 'auto' | 'self' | 'keep', internal: boolean, behindUs = false) => {
+    const from = new BytePeer({ behindUs }).establish();
     const as = internal ? 65000 : 65002;
     const to = new BytePeer(
       { id: 'to', remoteIp: mustIp('10.0.0.3'), remoteAs: as, nextHop },
@@ -191,6 +191,13 @@ describe('next hop modes', () => {
     ['keep', true, 2],
   ] as const)('%s, peer inside our AS: %s', (mode, internal, last) => {
     expect(advertisedHop(mode, internal)).toBe(last);
+  });
+  test.each([
+    ['auto', 1],
+    ['self', 1],
+    ['keep', 2],
+  ] as const)('%s, of a peer that is reached through us alone, inside our AS', (mode, last) => {
+    expect(advertisedHop(mode, true, true)).toBe(last);
   });
 });
 

@@ -76,7 +76,11 @@ function makePeer(slot: number, kind: 'ebgp' | 'ibgp', client: boolean, all: boo
   const external = kind === 'ebgp';
   const address = ip4(0x0a000000 + slot);
   return {
-    source: { slot, id: `p${slot}`, kind, client, routerId: ip4(0x0b000000 + (slot % 3)), address },
+    source: {
+      ...{ slot, id: `p${slot}`, kind, client, address },
+      routerId: ip4(0x0b000000 + (slot % 3)),
+      behindUs: slot === 2,
+    },
     importTreatment: {
       external,
       localAs: 65000,

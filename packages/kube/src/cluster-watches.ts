@@ -46,6 +46,7 @@ const WATCHED: Readonly<Record<string, Watched>> = {
   IPAMBlock: { resource: RESOURCES.IPAMBlock },
   FelixConfiguration: { resource: RESOURCES.FelixConfiguration },
   BGPConfiguration: { resource: RESOURCES.BGPConfiguration },
+  BGPPeer: { resource: RESOURCES.BGPPeer },
   IPReservation: { resource: RESOURCES.IPReservation },
 };
 

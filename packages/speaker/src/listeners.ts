@@ -94,6 +94,7 @@ export class Listeners {
     }
     const taken: string[] = [];
     const faults: string[] = [];
+    let absent = false;
     for (const ip of wanted.ips) {
       if (this.#now.some(open => sameIp(open.ip, ip))) continue;
       const opened = await transport.listen(ip, wanted.port, onSocket, {
@@ -105,6 +106,8 @@ export class Listeners {
       else {
         const { code, message } = opened.fault;
         faults.push(`can't listen on ${formatIp(ip)} port ${wanted.port}: ${message}`);
+        // The agent puts addresses on the node that pods call.
+        if (code === 'EADDRNOTAVAIL') absent = true;
         if (code === 'EADDRINUSE')
           taken.push(`port ${wanted.port} of ${formatIp(ip)} is taken by another program`);
       }
@@ -113,7 +116,7 @@ export class Listeners {
     this.#say(
       taken[0] ?? (this.#now.length > 0 ? undefined : (faults[0] ?? 'there is no address to listen on')),
     );
-    if (this.#fault === undefined) return;
+    if (this.#fault === undefined && !absent) return;
     this.#retry = setTimeout(() => {
       this.#work = this.#work.then(() => this.#open(false));
     }, retryMs);

@@ -1,4 +1,6 @@
 import { mkdirSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { workloadPeers } from '@muslin/api';
 import {
   type AnyObject,
   KubeClient,
@@ -17,6 +19,7 @@ import { passwordsFor } from './core/passwords-for.ts';
 import { Readiness } from './core/readiness.ts';
 import { type Problem, problemText } from './core/problem.ts';
 import { JournalFiles } from './journal-files.ts';
+import { LaterWatches } from './later-watches.ts';
 import { KernelDrops } from './kernel-drops.ts';
 import { metrics } from './metrics.ts';
 import { NodeAnswers } from './node-answers.ts';
@@ -44,8 +47,13 @@ const WATCHED = [
   'Service',
   'EndpointSlice',
 ] as const;
-/** Longest that the first review waits for passwords. */
-const PASSWORD_WAIT_MS = 3_000;
+/** Words of BGPConfiguration logSeverityScreen. */
+const LEVELS = {
+  ...{ Trace: 'trace', Debug: 'debug', Info: 'info' },
+  ...{ Warning: 'warn', Error: 'error', Fatal: 'fatal' },
+} as const;
+/** Longest that the first review waits for passwords, and for pods that are peers. */
+const FIRST_WAIT_MS = 3_000;
 
 const logger = pino(
   { base: null, timestamp: pino.stdTimeFunctions.isoTime },
@@ -134,11 +142,19 @@ function review(): void {
     scheduled = false;
     store.setPasswords(passwords.states());
     program.review();
+    logger.level = LEVELS[program.desired?.logSeverity ?? 'Info'];
     followPasswords();
+    void followPods();
     const text = program.problems.map(problemText).join('; ');
     if (text !== complained && text !== '') logger.warn(`not all of the configuration is in effect: ${text}`);
     complained = text;
   });
+}
+
+/** Watches the pods of this node, and what hands them labels, while BGPPeers make some of them peers. */
+async function followPods(): Promise<void> {
+  const own = store.facts.nodes.get(node);
+  if (own !== undefined && workloadPeers(store.facts.peers, own).length > 0) await podWatches.want();
 }
 
 /** Reads the Secrets that sessions name; what is known of them changes what sessions may do. */
@@ -164,16 +180,19 @@ function reflect(
   });
 }
 
-const watches = new ReflectorGroup(
-  WATCHED.map(kind =>
-    reflect(kind, (object, gone) => {
-      const { version } = store;
-      for (const complaint of store.set(object, gone)) logger.warn(complaint);
-      if (store.version === version) reporter.poke();
-      else review();
-    }),
-  ),
-);
+function take(object: AnyObject, gone: boolean): void {
+  const { version } = store;
+  for (const complaint of store.set(object, gone)) logger.warn(complaint);
+  if (store.version === version) reporter.poke();
+  else review();
+}
+
+const watches = new ReflectorGroup(WATCHED.map(kind => reflect(kind, take)));
+const podWatches = new LaterWatches(() => [
+  reflect('Pod', take, `spec.nodeName=${node}`),
+  reflect('Namespace', take),
+  reflect('ServiceAccount', take),
+]);
 // Nobody's routes depend on questions.
 const questions = reflect('CalicoNodeStatus', (object, gone) => answers.set(object, gone));
 questions.start();
@@ -189,7 +208,10 @@ void watches
   .whenSynced()
   .then(async () => {
     passwords.want(passwordsFor(store.facts, node));
-    await passwords.settled(PASSWORD_WAIT_MS);
+    await Promise.all([
+      passwords.settled(FIRST_WAIT_MS),
+      Promise.race([followPods(), setTimeout(FIRST_WAIT_MS)]),
+    ]);
     store.setPasswords(passwords.states());
     started = true;
     await program.start();
@@ -247,7 +269,12 @@ for (const name of ['SIGTERM', 'SIGINT'] as const)
     answers.stop();
     questionAnswers.stop();
     socket.close();
-    void Promise.all([program.stop(), watches.stop(), questions.stop(), asked.stop(), passwords.stop()]).then(
-      () => process.exit(0),
-    );
+    void Promise.all([
+      program.stop(),
+      watches.stop(),
+      questions.stop(),
+      asked.stop(),
+      podWatches.stop(),
+      passwords.stop(),
+    ]).then(() => process.exit(0));
   });

@@ -183,6 +183,7 @@ export class SpeakerProgram {
     }
     const before = this.#desired;
     this.#desired = desired;
+    this.#subnets.ignore(desired.ignoredInterfaces);
     if (desired.service === 'left') this.#fib.freeze();
     else if (before?.service === 'left') this.#return();
     const identity = (d: DesiredSpeaker) => `${d.asNumber} ${formatIp(d.routerId)}`;

@@ -190,15 +190,6 @@ describe('a BGPPeer', () => {
     expect([...peers.values()].map(({ reachableBy }) => reachableBy)).toEqual([mustIp('10.0.0.9')]);
   });
 
-  test('says what it asks for in vain', () => {
-    const workloads = peersOf(
-      factsOf(NO_MESH, n1, peer('w', { localWorkloadSelector: 'all()', asNumber: 1 })),
-      'n1',
-    );
-    expect(workloads.peers.size).toBe(0);
-    expect(workloads.problems).toMatchObject([{ reason: 'NotSupported' }]);
-  });
-
   test('makes no session of a node with itself', () => {
     expect(made({ peerIP: '10.0.0.1' }).peers.size).toBe(0);
   });

@@ -17,7 +17,7 @@ import {
   type Ruleset,
   workloadRoute,
 } from '@muslin/dataplane';
-import { type Family, formatPrefix, type Ip, type Prefix } from '@muslin/net';
+import { type Family, formatPrefix, type Ip, type Prefix, sameIp } from '@muslin/net';
 import { applyDelta, type ElsewhereChange, EMPTY_NODE_STATE, Graph, isEmptyDelta } from '@muslin/policy';
 import { DEFAULT_RULES, nodeRules, type RuleSettings } from './node-rules.ts';
 import { familyState } from './family-state.ts';
@@ -34,6 +34,8 @@ export type AgentInput =
   | { readonly type: 'members'; readonly id: SetId; readonly change: ElsewhereChange }
   /** What FelixConfigurations say of rules and of routes to pods. */
   | { readonly type: 'settings'; readonly rules: RuleSettings; readonly routes?: PodRoutes }
+  /** Pods' interfaces on which the node has an address for BGP: it would send from it otherwise. */
+  | { readonly type: 'peering'; readonly interfaces: ReadonlySet<string> }
   /** Addresses of Services that BGP advertises. */
   | { readonly type: 'services'; readonly cidrs: readonly Prefix[] }
   /** Further addresses that lead to local pods: those that are theirs by IPAM's word. */
@@ -82,6 +84,8 @@ export interface CoreOptions {
   readonly deniedLog?: NodeConfig['deniedLog'];
 }
 
+const NOWHERE: ReadonlySet<string> = new Set();
+
 /**
  * The agent without its hands: objects and local pods in, desired kernel state out. No clock, no I/O; the same
  * inputs in any order that ends the same give the same answer.
@@ -101,6 +105,7 @@ export class AgentCore {
   #rules: RuleSettings;
   #podRoutes: PodRoutes = { sources: {}, alone: false };
   #services: readonly Prefix[] = [];
+  #peering = NOWHERE;
   #state: NodeState = EMPTY_NODE_STATE;
   #stateVersion = 0;
   #configs: readonly NodeConfig[] | undefined;
@@ -164,6 +169,11 @@ export class AgentCore {
         if (JSON.stringify(input.rules) === JSON.stringify(this.#rules)) return;
         this.#rules = input.rules;
         this.#recompile();
+        return;
+      case 'peering':
+        if ([...input.interfaces].join() === [...this.#peering].join()) return;
+        this.#peering = input.interfaces;
+        this.#desired = undefined;
         return;
       case 'services':
         if (JSON.stringify(input.cidrs) === JSON.stringify(this.#services)) return;
@@ -270,16 +280,25 @@ export class AgentCore {
     for (const { ips, hostInterface, routedBy } of [...this.#locals.values()].flat())
       if (routedBy === 'us')
         for (const ip of ips)
-          routes.push(workloadRoute(ip, hostInterface, this.#podRoutes.sources[ip.family]));
+          routes.push(workloadRoute(ip, hostInterface, this.#sourceOn(hostInterface, ip.family)));
     // What the node itself sends there must find a way before it is translated.
     for (const { ip, hostInterface } of floatingOf(this.#floating, this.#locals))
-      routes.push(workloadRoute(ip, hostInterface, this.#podRoutes.sources[ip.family]));
+      routes.push(workloadRoute(ip, hostInterface, this.#sourceOn(hostInterface, ip.family)));
     // A block of one address has no room for a blackhole beside its pod.
     const pods = new Set(routes.filter(r => r.kind === 'unicast').map(r => destinationOf(r)));
     return [
       ...routes.filter(r => r.kind === 'unicast' || !pods.has(destinationOf(r))),
       ...this.#tunnelRoutes,
     ];
+  }
+
+  #sourceOn(hostInterface: string, family: Family): Ip | undefined {
+    const told = this.#podRoutes.sources[family];
+    if (told !== undefined || !this.#peering.has(hostInterface)) return told;
+    // The kernel takes no route whose source is not its own.
+    const has = (ip: Ip) => this.#links.some(({ ips }) => ips.some(own => sameIp(own, ip)));
+    const { nodes } = this.#store.snapshot;
+    return nodes.get(this.#options.node)?.ips.find(ip => ip.family === family && has(ip));
   }
 
   #aloneOn(): ReadonlySet<string> {
@@ -334,7 +353,6 @@ export class AgentCore {
   }
 }
 
-const NOWHERE: ReadonlySet<string> = new Set();
 const NO_VXLAN = { vxlanPort: NODE_CONFIG_DEFAULTS.vxlanPort, vxlanPeers: undefined, ipipPeers: undefined };
 
 const blocksText = (blocks: readonly OwnBlock[]) =>

@@ -148,7 +148,8 @@ function nextHopFor(
 ): NextHop | undefined {
   const { nextHop: mode, self, external } = treatment;
   const shared = current !== undefined && isShared(treatment, current.ip);
-  const keep = current !== undefined && (mode === 'keep' || (mode === 'auto' && (!external || shared)));
+  const stays = shared || !(external || source.behindUs);
+  const keep = current !== undefined && (mode === 'keep' || (mode === 'auto' && stays));
   // An explicit next hop of an own route is the operator's wish, whatever the session.
   const explicit = current !== undefined && source.kind === 'own' && mode !== 'self';
   if (keep || explicit) return fits(treatment, current, prefix) ? current : undefined;

@@ -119,7 +119,10 @@ export class Exporter {
   /** Nothing is to be done to the route but an edit. */
   #quick(accepted: number, slot: number): boolean {
     const marks = this.#attributes.marks[accepted] as number;
-    return this.#edits && slot !== 0 && isEditable(marks) && (marks & MARK.hop6) === this.#hopMark;
+    if (!this.#edits || slot === 0 || !isEditable(marks) || (marks & MARK.hop6) !== this.#hopMark)
+      return false;
+    const { external, nextHop } = this.#treatment;
+    return external || nextHop !== 'auto' || !this.#peers.get(slot).behindUs;
   }
 
   #keep(key: number, result: number | Withheld): number | Withheld {

@@ -24,7 +24,12 @@ export class PeerTable {
     this.#peers[peer.slot] = peer;
     this.#ranks = undefined;
     if (old === undefined) return false;
-    return old.kind !== peer.kind || old.client !== peer.client || old.routerId.bits !== peer.routerId.bits;
+    return (
+      old.kind !== peer.kind ||
+      old.client !== peer.client ||
+      old.behindUs !== peer.behindUs ||
+      old.routerId.bits !== peer.routerId.bits
+    );
   }
 
   /** Frees a slot that no path refers to any more. */

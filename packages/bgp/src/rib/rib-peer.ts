@@ -7,6 +7,8 @@ export interface RibPeer {
   readonly kind: 'own' | 'ebgp' | 'ibgp';
   /** A route reflection client of ours (RFC 4456). */
   readonly client: boolean;
+  /** Others reach its next hops through us alone. */
+  readonly behindUs?: boolean;
   readonly routerId: Ip4;
   readonly address: Ip;
 }

@@ -68,6 +68,11 @@ export interface PeerConfig {
    * reaches by itself (RFC 4271 §5.1.3).
    */
   readonly nextHop?: 'auto' | 'self' | 'keep';
+  /**
+   * Others reach the peer's next hops through us alone, as those of a pod on this node: `auto` sessions are told our own
+   * address in their place, inside our AS, too (RFC 4271 §5.1.3 leaves it to configuration). Default false.
+   */
+  readonly behindUs?: boolean;
   /** Subnets of the link that the peer's address is on, too. Default none. */
   readonly sharedSubnets?: readonly Prefix[];
   /** Our addresses as next hop, where the session's own address has the wrong family. */
@@ -127,6 +132,7 @@ export function withDefaults(config: PeerConfig): FullPeerConfig {
     holdTime: 90,
     connectRetryTime: 5,
     nextHop: 'auto',
+    behindUs: false,
     sharedSubnets: [],
     nextHopSelf: {},
     routeReflectorClient: false,
@@ -151,6 +157,7 @@ const LIVE_FIELDS: ReadonlySet<string> = new Set([
   'enabled',
   'shutdownText',
   'nextHop',
+  'behindUs',
   'sharedSubnets',
   'nextHopSelf',
   'routeReflectorClient',

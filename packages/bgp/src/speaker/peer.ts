@@ -205,6 +205,7 @@ export function ribPeerOf(slot: number, config: FullPeerConfig, negotiated: Nego
     id: config.id,
     kind: negotiated.external ? 'ebgp' : 'ibgp',
     client: config.routeReflectorClient && !negotiated.external,
+    ...(config.behindUs && { behindUs: true }),
     routerId: negotiated.remoteId,
     address: config.remoteIp,
   };

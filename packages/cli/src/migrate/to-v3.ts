@@ -1,9 +1,7 @@
 import type { AnyObject } from '@muslin/kube';
-import { formatJson } from '@muslin/net';
 import { definitionOf } from '../files/definitions.ts';
 import { isRecord, recordAt, valueAt } from '../files/json.ts';
 import { RENAMED, servedMetadata } from '../files/stored-calico.ts';
-import { UNSUPPORTED } from './unsupported.ts';
 
 /** What becomes of one object or field: kept but not acted on, written differently, or left out. */
 export interface MigrationNote {
@@ -38,12 +36,6 @@ export function toV3(source: AnyObject): Converted {
   const kept = pruned(definition.properties?.['spec'], spec, 'spec', path =>
     note(path, 'unsupported', 'Muslin has no such field; it is left out'),
   );
-  for (const row of UNSUPPORTED)
-    if (row.kind === kindName) {
-      const value = valueAt(kept, ...row.field.split('.'));
-      if (value !== undefined && !row.harmless.includes(formatJson(value)))
-        note(`spec.${row.field}`, 'unsupported', row.reason);
-    }
   return {
     object: { apiVersion: 'projectcalico.org/v3', kind: kindName, metadata, spec: kept } as AnyObject,
     notes,

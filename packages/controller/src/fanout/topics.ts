@@ -36,6 +36,8 @@ const ROWS: Readonly<Record<string, Row>> = {
   FelixConfiguration: everybody,
   // Addresses of Services that nodes advertise.
   BGPConfiguration: everybody,
+  // Which pods are peers of their node.
+  BGPPeer: everybody,
   IPReservation: everybody,
 };
 

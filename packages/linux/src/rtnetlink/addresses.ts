@@ -1,8 +1,8 @@
 import { type Ip, type Prefix, prefix, type Result, ip4 } from '@muslin/net';
-import { type NetlinkMessage, NLM, readI32, readU8 } from '../netlink/message-reader.ts';
+import { type NetlinkMessage, NLM, readI32, readU32, readU8 } from '../netlink/message-reader.ts';
 import type { NetlinkFault } from '../netlink/netlink-fault.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../netlink/netlink-socket.ts';
-import { ip as address, readFields, text, u32, writeFields } from '../netlink/attribute.ts';
+import { ip as address, custom, readFields, text, u32, writeFields } from '../netlink/attribute.ts';
 import { FAMILY } from '../netlink/address-family.ts';
 import { RTM } from './message-types.ts';
 
@@ -12,12 +12,21 @@ const IFA_F = {
   noPrefixRoute: 0x200,
 } as const;
 
+/** INFINITY_LIFE_TIME. */
+const FOREVER = 0xffff_ffff;
+
 /** Address attributes (IFA_*). */
 const ADDRESS_ATTRIBUTES = {
   address: address(1),
   local: address(2),
   label: text(3),
   broadcast: address(4),
+  /** struct ifa_cacheinfo: preferred and valid seconds, and when it was made and changed. */
+  preferredSeconds: custom<number>(
+    6,
+    (w, preferred) => w.u32(preferred).u32(FOREVER).u32(0).u32(0),
+    bytes => readU32(bytes, 0),
+  ),
   flags: u32(8),
 } as const;
 
@@ -38,7 +47,7 @@ export interface LinkAddress {
   readonly tentative?: boolean;
   /** IPv6, read only: another node of the link has it (RFC 4862 §5.4.5). */
   readonly dadFailed?: boolean;
-  /** IPv6, read only: past its preferred lifetime (RFC 4862 §5.5.4). */
+  /** IPv6: past its preferred lifetime (RFC 4862 §5.5.4): nothing is sent from it that has another choice. */
   readonly deprecated?: boolean;
   /** IPv6, read only: changes by itself (RFC 8981). */
   readonly temporary?: boolean;
@@ -64,6 +73,7 @@ function request(type: number, flags: number, verb: string, address: LinkAddress
       writeFields(w, ADDRESS_ATTRIBUTES, {
         local: address.ip,
         address: address.ip,
+        ...(address.deprecated ? { preferredSeconds: 0 } : {}),
         ...(bits > 0xff ? { flags: bits } : {}),
       });
     },

@@ -3,6 +3,9 @@ import {
   type BgpFilterFacts,
   type BgpPeerFacts,
   type BgpPeerPolicyFacts,
+  type Endpoint,
+  type NamespaceFacts,
+  type ServiceAccountFacts,
   DEFAULT_BGP_CONFIGURATION,
   type NodeFacts,
   type Pool,
@@ -49,6 +52,11 @@ export interface ClusterFacts {
     string,
     { readonly service: string; readonly endpoints: readonly ServiceEndpoint[] }
   >;
+  /** Pods of this node, and what hands labels down to them; empty while no BGPPeer selects pods. By `pod/namespace/name`. */
+  readonly pods: ReadonlyMap<string, Endpoint>;
+  readonly namespaces: ReadonlyMap<string, NamespaceFacts>;
+  /** By `namespace/name`. */
+  readonly serviceAccounts: ReadonlyMap<string, ServiceAccountFacts>;
   /** Which interface of this node leads where, the narrowest way first; absent while no filter asks. */
   readonly links?: readonly LinkWay[];
   /** By `passwordName`; absent: not read yet. */

@@ -1,4 +1,4 @@
-import type { Pool, ProgramClusterRoutes } from '@muslin/api';
+import { type BgpConfigurationFacts, type Pool, type ProgramClusterRoutes, workloadPeers } from '@muslin/api';
 import { hostPrefix, type Ip, type Ip4, type Ip6, formatPrefix, ip4, mustIp, type Prefix } from '@muslin/net';
 import { asNumberOf, type ClusterFacts, configurationOf } from './cluster-facts.ts';
 import type { DesiredPeer } from './desired-peer.ts';
@@ -10,6 +10,7 @@ import type { ListenRange } from './policy-peers.ts';
 import type { Problem } from './problem.ts';
 import { serviceRoutes } from './service-routes.ts';
 import { policiesFor } from './session-traits.ts';
+import { peeringAddresses } from './workload-sessions.ts';
 
 /** A route that a node tells the world. */
 export interface Advertisement {
@@ -44,6 +45,9 @@ export interface DesiredSpeaker {
   readonly serviceCidrs: readonly Prefix[];
   /** The same for pools whose routes others program (BGPConfiguration programClusterRoutes). */
   readonly foreignPools: readonly Prefix[];
+  /** Interfaces whose subnets count as nobody's neighbourhood; `*` stands for any text. */
+  readonly ignoredInterfaces: readonly string[];
+  readonly logSeverity: BgpConfigurationFacts['logSeverityScreen'];
   /** Secrets to read, by name, with the keys that matter. */
   readonly passwords: ReadonlyMap<string, readonly string[]>;
   readonly problems: readonly Problem[];
@@ -63,6 +67,7 @@ export function desiredSpeaker(
   const configuration = configurationOf(facts, nodeName);
   const { peers: sessions, ranges, problems } = peersOf(facts, nodeName, heard);
   const peers = node.leaving === undefined ? sessions : closed(sessions, node.leaving.message);
+  const forPods = workloadPeers(facts.peers, node).length > 0 ? peeringAddresses(facts, nodeName) : [];
   const priority = { 4: configuration.ipv4NormalRoutePriority, 6: configuration.ipv6NormalRoutePriority };
   const advertisements = new Map<string, Advertisement>();
   const told = node.leaving === undefined;
@@ -72,7 +77,7 @@ export function desiredSpeaker(
     asNumber: asNumberOf(facts, node),
     routerId: node.ips.find((ip): ip is Ip4 => ip.family === 4) ?? routerIdFrom(first as Ip6),
     listen: {
-      ips: configuration.bindMode === 'NodeIP' ? node.ips : EVERYWHERE,
+      ips: configuration.bindMode === 'NodeIP' ? [...node.ips, ...forPods] : EVERYWHERE,
       port: configuration.listenPort,
     },
     service: node.leaving !== undefined ? 'left' : node.draining ? 'drained' : 'in',
@@ -89,6 +94,8 @@ export function desiredSpeaker(
       ...configuration.serviceLoadBalancerIps,
     ],
     foreignPools: foreignPools(facts, configuration.programClusterRoutes),
+    ignoredInterfaces: configuration.ignoredInterfaces,
+    logSeverity: configuration.logSeverityScreen,
     passwords: passwordsFor(facts, nodeName),
     problems,
   };

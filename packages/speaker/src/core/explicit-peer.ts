@@ -1,6 +1,6 @@
 import type { BgpPeerFacts, NodeFacts } from '@muslin/api';
 import type { PeerConfig } from '@muslin/bgp';
-import { type Ip, type Ip4, parseIp, sameIp } from '@muslin/net';
+import { type Ip, type Ip4, type Ip6, parseIp, sameIp } from '@muslin/net';
 import { asNumberOf, type ClusterFacts, configurationOf } from './cluster-facts.ts';
 import type { DesiredPeer } from './desired-peer.ts';
 import type { Problem } from './problem.ts';
@@ -72,6 +72,21 @@ function between(
   const port = configurationOf(facts, other.name).listenPort;
   const far = { ip: ends.remote, asNumber, port, source: ends.local, node: other, localAs };
   return [explicitPeer(facts, node, peer, far, problems)];
+}
+
+/** The session that a pod of this node begins with it: by the address that the node has for its pods. */
+export function podPeer(
+  facts: ClusterFacts,
+  node: NodeFacts,
+  peer: BgpPeerFacts,
+  pod: { readonly ip: Ip; readonly asNumber: number },
+  own: { readonly ipv4?: Ip4; readonly ipv6?: Ip6 },
+  problems: Problem[],
+): DesiredPeer {
+  const far = { ...pod, port: undefined, source: undefined, node: undefined, localAs: peer.localAsNumber };
+  const made = explicitPeer(facts, node, peer, far, problems);
+  const nextHopSelf = { ...made.config.nextHopSelf, ...own };
+  return { ...made, config: { ...made.config, passive: true, behindUs: true, nextHopSelf } };
 }
 
 function explicitPeer(

@@ -3,15 +3,21 @@ import {
   type BgpFilterFacts,
   type BgpPeerFacts,
   type BgpPeerPolicyFacts,
+  type Endpoint,
+  type NamespaceFacts,
   type NodeFacts,
   type Pool,
   type Read,
+  type ServiceAccountFacts,
   readBgpConfiguration,
   readBgpFilter,
   readBgpPeer,
   readBgpPeerPolicy,
   readIpPool,
+  readNamespace,
   readNode,
+  readPod,
+  readServiceAccount,
 } from '@muslin/api';
 import { readBorrowed, readClaim } from './block-facts.ts';
 import type { BlockClaim, BorrowedAddress, ClusterFacts, PasswordState } from './cluster-facts.ts';
@@ -47,6 +53,9 @@ export class FactStore {
     services: new Map<string, ServiceRouteFacts>(),
     slices: new Map<string, { service: string; endpoints: readonly ServiceEndpoint[] }>(),
     passwords: new Map<string, PasswordState>(),
+    pods: new Map<string, Endpoint>(),
+    namespaces: new Map<string, NamespaceFacts>(),
+    serviceAccounts: new Map<string, ServiceAccountFacts>(),
   };
   /** BGPConfigurations as they were written: those of nodes are read anew when the default changes. */
   readonly #written = new Map<string, SeenObject>();
@@ -113,6 +122,13 @@ export class FactStore {
         return fill(this.#facts.services, `${namespace}/${name}`, readServiceRoutes(object));
       case 'EndpointSlice':
         return fill(this.#facts.slices, `${namespace}/${name}`, readServiceEndpoints(object));
+      // What is odd about these is not for a speaker to say.
+      case 'Pod':
+        return fill(this.#facts.pods, `pod/${namespace}/${name}`, readPod(object).value);
+      case 'Namespace':
+        return fill(this.#facts.namespaces, name, readNamespace(object).value);
+      case 'ServiceAccount':
+        return fill(this.#facts.serviceAccounts, `${namespace}/${name}`, readServiceAccount(object).value);
       default:
         return [];
     }

@@ -32,12 +32,18 @@ const LINK_LOCAL = mustPrefix('fe80::/10');
  * session, which link-local next hops are on.
  */
 export function hopVia(pattern: string, ways: readonly LinkWay[], own: string | undefined): NextHopVia {
-  const words = pattern.split('*').map(word => word.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  const name = new RegExp(`^${words.join('.*')}$`);
+  const matches = linkPattern(pattern);
   return [
-    ...(own === undefined ? [] : [{ to: LINK_LOCAL, matches: name.test(own) }]),
-    ...ways.map(({ to, interfaceName }) => ({ to, matches: name.test(interfaceName) })),
+    ...(own === undefined ? [] : [{ to: LINK_LOCAL, matches: matches(own) }]),
+    ...ways.map(({ to, interfaceName }) => ({ to, matches: matches(interfaceName) })),
   ];
+}
+
+/** Whether an interface has such a name; `*` stands for any text. */
+export function linkPattern(pattern: string): (name: string) => boolean {
+  const words = pattern.split('*').map(word => word.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  const expression = new RegExp(`^${words.join('.*')}$`);
+  return name => expression.test(name);
 }
 
 function isLinkLocal(ip: Ip): boolean {

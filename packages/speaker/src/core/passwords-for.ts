@@ -1,4 +1,4 @@
-import { matchesSelector, type SecretKeyRef } from '@muslin/api';
+import { isForNode, matchesSelector, type SecretKeyRef } from '@muslin/api';
 import { type ClusterFacts, configurationOf } from './cluster-facts.ts';
 import { policiesFor } from './session-traits.ts';
 
@@ -9,10 +9,9 @@ export function passwordsFor(facts: ClusterFacts, nodeName: string): ReadonlyMap
   const refs: (SecretKeyRef | undefined)[] = [];
   const { nodeToNodeMeshEnabled, nodeMeshPassword } = configurationOf(facts, nodeName);
   if (nodeToNodeMeshEnabled) refs.push(nodeMeshPassword);
-  for (const { scope, target, password, reversePeering } of facts.peers.values()) {
-    const mine =
-      scope.type === 'all' ||
-      (scope.type === 'node' ? scope.name === nodeName : matchesSelector(scope.selector, node.labels));
+  for (const peer of facts.peers.values()) {
+    const { target, password, reversePeering } = peer;
+    const mine = isForNode(peer, node);
     const answers =
       target.type === 'nodes' && reversePeering !== 'Manual' && matchesSelector(target.selector, node.labels);
     if (mine || answers) refs.push(password);

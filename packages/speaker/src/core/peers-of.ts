@@ -1,4 +1,4 @@
-import { type BgpPeerFacts, matchesSelector, type NodeFacts } from '@muslin/api';
+import { type BgpPeerFacts, isForNode, matchesSelector, type NodeFacts } from '@muslin/api';
 import { sameIp } from '@muslin/net';
 import { withTraits } from './apply-traits.ts';
 import { asNumberOf, type ClusterFacts } from './cluster-facts.ts';
@@ -9,6 +9,7 @@ import { meshPeers } from './mesh-peers.ts';
 import { type ListenRange, policyPeers } from './policy-peers.ts';
 import type { Problem } from './problem.ts';
 import { policiesFor, type TraitsSubject, traitsOf, unknownNames } from './session-traits.ts';
+import { workloadSessions } from './workload-sessions.ts';
 
 /** The sessions of a node, and where more may come from. */
 export interface NodePeers {
@@ -65,7 +66,7 @@ function forward(
   peer: BgpPeerFacts,
   problems: Problem[],
 ): readonly DesiredPeer[] {
-  if (!concerns(peer, node)) return [];
+  if (!isForNode(peer, node)) return [];
   const say = (reason: Problem['reason'], message: string) =>
     problems.push({ object: `BGPPeer ${peer.name}`, reason, message });
   switch (peer.target.type) {
@@ -86,8 +87,7 @@ function forward(
       );
     }
     case 'workloads':
-      say('NotSupported', 'spec.localWorkloadSelector is not supported yet: no session is made');
-      return [];
+      return workloadSessions(facts, node, peer, problems);
   }
 }
 
@@ -102,7 +102,7 @@ function reversed(
   if (target.type !== 'nodes' || peer.reversePeering === 'Manual') return [];
   if (!matchesSelector(target.selector, node.labels)) return [];
   return [...facts.nodes.values()].flatMap(other =>
-    other.name !== node.name && concerns(peer, other) ? reversePeer(facts, node, peer, other, problems) : [],
+    other.name !== node.name && isForNode(peer, other) ? reversePeer(facts, node, peer, other, problems) : [],
   );
 }
 
@@ -111,7 +111,7 @@ function presentedBy(facts: ClusterFacts, peer: BgpPeerFacts, other: NodeFacts, 
   const own = asNumberOf(facts, other);
   const calls =
     peer.target.type === 'nodes' &&
-    concerns(peer, other) &&
+    isForNode(peer, other) &&
     matchesSelector(peer.target.selector, node.labels);
   return calls ? (peer.localAsNumber ?? own) : own;
 }
@@ -120,17 +120,6 @@ function ownAddress(node: NodeFacts, { target }: BgpPeerFacts): boolean {
   if (target.type !== 'address') return false;
   const { ip } = target;
   return node.ips.some(own => sameIp(own, ip));
-}
-
-function concerns(peer: BgpPeerFacts, node: NodeFacts): boolean {
-  switch (peer.scope.type) {
-    case 'all':
-      return true;
-    case 'node':
-      return peer.scope.name === node.name;
-    case 'nodes':
-      return matchesSelector(peer.scope.selector, node.labels);
-  }
 }
 
 function distinct(problems: readonly Problem[]): readonly Problem[] {

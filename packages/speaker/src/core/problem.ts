@@ -6,7 +6,7 @@ export type ProblemReason =
   | 'NobodyHeard'
   | 'PasswordMissing'
   | 'AddressTaken'
-  | 'NotSupported'
+  | 'NoPeeringAddress'
   | 'PortTaken';
 
 /** Why something that was written down is not, or not wholly, in effect. */
