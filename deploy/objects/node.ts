@@ -10,6 +10,9 @@ const mount = (name: string, mountPath: string, more: { readonly [key: string]: 
 });
 const hostPath = (name: string, path: Tree, type: string): Tree => ({ name, hostPath: { path, type } });
 
+/** Where the reference plugins keep what they gave (host-local: `networks/`). */
+const CNI_STATE_DIR = '/var/lib/cni';
+
 const nodeName: Tree = { name: 'NODENAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } };
 
 /** Runtimes mount /proc/sys read-only; who may mount may take that back. A failure shows in the agent's log as EROFS. */
@@ -77,6 +80,12 @@ const agent: Tree = {
     mount('netns', '/run/netns', { mountPropagation: 'HostToContainer' }),
     mount('xtables-lock', '/run/xtables.lock'),
     when('fanout.enabled', mount('fanout', FANOUT_DIR, { readOnly: true })),
+    ...['cni-bin', 'cni-state'].map(name =>
+      when('cni.delegatedIpam', {
+        ...{ name, mountPath: name === 'cni-bin' ? value('cni.binDir') : CNI_STATE_DIR },
+        ...(name === 'cni-bin' ? { readOnly: true } : {}),
+      }),
+    ),
   ],
 };
 
@@ -153,6 +162,7 @@ export const node: readonly Piece[] = [
               hostPath('cni-bin', value('cni.binDir'), 'DirectoryOrCreate'),
               hostPath('cni-conf', value('cni.confDir'), 'DirectoryOrCreate'),
               when('fanout.enabled', fanoutVolume),
+              when('cni.delegatedIpam', hostPath('cni-state', CNI_STATE_DIR, 'DirectoryOrCreate')),
             ],
           },
         },

@@ -107,6 +107,12 @@ export const SETTINGS: readonly Setting[] = [
     shape: string('10-muslin.conflist', { pattern: '^[A-Za-z0-9._-]+\\.conflist$' }),
   },
   {
+    path: 'cni.delegatedIpam',
+    about:
+      'Whether `ipam` of the network configuration may name another plugin, such as host-local: the agent runs it.',
+    shape: yesNo(false),
+  },
+  {
     path: 'cni.mtu',
     about: 'MTU of pods; 0: that of the link with the default route.',
     shape: integer(0, 0, 65535),

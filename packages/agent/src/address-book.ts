@@ -1,4 +1,6 @@
-import type { Ip, Result } from '@muslin/net';
+import type { Family, Ip, Result } from '@muslin/net';
+import type { CniFault } from './cni/cni-fault.ts';
+import type { Delegation } from './ipam/delegation.ts';
 
 /** For whom addresses are asked. */
 export interface AddressRequest {
@@ -7,12 +9,19 @@ export interface AddressRequest {
   readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
   /** The Pod object: its annotations may ask for pools or addresses. */
   readonly object: unknown;
+  /** Pools of the network's configuration, for pods that name none, and families that it does not want. */
+  readonly pools?: readonly string[];
+  readonly without?: readonly Family[];
+  /** Another plugin gives the addresses. */
+  readonly delegation?: Delegation | undefined;
 }
 
 /** Why no address was given; `retry` when trying again later may help without anybody changing anything. */
 export interface AddressFault {
   readonly code: 'no-address' | 'retry';
   readonly message: string;
+  /** What a delegated plugin said, to be passed on. */
+  readonly told?: CniFault;
 }
 
 /** Gives and takes back addresses in the cluster's blocks. */
@@ -26,7 +35,11 @@ export interface AddressBook {
    * Takes back everything that the container has; nothing to take back is fine. Once it returns this will happen, even if
    * the API server is away and this process dies; what is asked for later comes after it.
    */
-  release(containerId: string, network: string): void;
+  release(containerId: string, network: string, delegation?: Delegation): void;
   /** The same, when the API server is known to be away or unknown. */
   releaseLater(containerId: string, network: string): void;
+  /** What a delegated plugin said to the release; undefined: it did it, or was not asked. */
+  freed(containerId: string, network: string): Promise<CniFault | undefined>;
+  /** Whether a delegated plugin agrees; its fault when it does not. */
+  ask(command: 'CHECK' | 'GC' | 'STATUS', delegation: Delegation): Promise<CniFault | undefined>;
 }

@@ -29,6 +29,7 @@ import { AddressLedger } from './ipam/address-ledger.ts';
 import { AddressReporter } from './ipam/address-reporter.ts';
 import { witnessAddresses } from './ipam/address-witness.ts';
 import { clusterAddresses } from './ipam/cluster-addresses.ts';
+import { DelegatedAddresses } from './ipam/delegated-addresses.ts';
 import { FloatingAddresses } from './ipam/floating-addresses.ts';
 import { chooseBackEnd, seeNodeRules } from './kernel/choose-back-end.ts';
 import { hostLinks } from './kernel/host-links.ts';
@@ -186,6 +187,11 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     keep: options.keepAddresses,
     log: line => log.warn(line),
   });
+  const book = new DelegatedAddresses({
+    ...{ book: addresses, stateDir: options.stateDir, ledger },
+    podCidrs: () => core.snapshot.nodes.get(options.node)?.podCidrs ?? [],
+    log: line => log.warn(line),
+  });
   const events = new EventRecorder(
     client,
     { component: 'muslin-agent', instance: options.node },
@@ -250,7 +256,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     client,
     core,
     sandboxes,
-    addresses,
+    addresses: book,
     netlink,
     removeLink: name => links.remove(name),
     // Before the first round there is nothing that could be waited for: whatever is gone is not put in.
@@ -377,6 +383,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       addressReporter.stop();
       if (packetLog?.ok) packetLog.value.stop();
       addresses.stop();
+      book.stop();
       status.close();
       await Promise.all([enforcement.stop(), source.stop(), floating.stop(), events.stop()]);
       links.close();

@@ -1,6 +1,8 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { RESOURCES } from '@muslin/kube';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PluginList } from './plugin-list.ts';
-import { until } from './spaces.ts';
+import { must, until } from './spaces.ts';
 import { Stand, type StandPod } from './stand.ts';
 import { hear, serveWord } from './talk.ts';
 
@@ -167,6 +169,111 @@ describe('plugins before ours', () => {
     ]);
     await expect(bridge.add(pod)).rejects.toThrow(/is a port of a bridge.*such as ptp/);
     await bridge.del(pod);
+    await nothingOf(pod);
+  });
+});
+
+describe('addresses of another plugin', () => {
+  const dataDir = () => `${stand.folder}/host-local-2`;
+  const config = (ipam: object) => ({ ipam: { type: 'host-local', dataDir: dataDir(), ...ipam } });
+  const env = { CNI_PATH: '/no/such/folder:/usr/lib/cni' };
+  const call = async (command: string, pod: StandPod, ipam: object, more: object = {}) => {
+    const { code, out } = await stand.cni(command, pod, env, { ...config(ipam), ...more });
+    return { code, said: out === '' ? {} : JSON.parse(out) };
+  };
+  const leases = () =>
+    existsSync(dataDir())
+      ? readdirSync(`${dataDir()}/k8s-pod-network`).filter(name => /^[0-9a-f]+[.:]/.test(name))
+      : [];
+  const OWN = { ranges: [[{ subnet: 'usePodCidr' }], [{ subnet: 'usePodCidrIPv6' }]] };
+
+  test('are asked of it with the node’s podCIDRs, and given back to it with each DEL', async () => {
+    const pod = await stand.pod('elsewhere', { guarded: 'yes' });
+    expect(await call('ADD', pod, OWN)).toMatchObject({
+      code: 1,
+      said: { code: 11, msg: expect.stringMatching(/no IPv4 podCIDR/) },
+    });
+    must(
+      await stand.client.patch(
+        RESOURCES.Node,
+        { name: 'n1' },
+        { type: 'merge', body: { spec: { podCIDRs: ['10.99.0.0/24', 'fd99::/112'] } } },
+      ),
+    );
+    const { said } = await until(
+      () => call('ADD', pod, OWN),
+      ({ code }) => code === 0,
+      'the podCIDRs are known',
+    );
+    expect(said).toMatchObject({
+      cniVersion: '1.1.0',
+      ips: [{ address: '10.99.0.2/32' }, { address: 'fd99::2/128' }],
+    });
+    expect(leases()).toEqual(['10.99.0.2', 'fd99::2']);
+    expect(stand.routes().toSorted()).toEqual(['10.99.0.2', 'fd99::2']);
+    expect([...(await stand.held()).keys()].filter(handle => handle.includes(pod.containerId))).toEqual([]);
+    stand.node.run('ip', 'addr', 'replace', '192.0.2.1/32', 'dev', 'lo');
+    const close = await serveWord(pod.space.namespace, '10.99.0.2', 80, 'hello');
+    expect(await hear(stand.node.namespace, '10.99.0.2', 80)).toMatch(/^hello /);
+    await close();
+    for (const command of ['CHECK', 'STATUS', 'GC'])
+      expect(await call(command, pod, OWN, { prevResult: said })).toMatchObject({ code: 0 });
+    // Whoever restarts knows whom to ask, also for what it was not told of.
+    await stand.kill('agent');
+    await stand.startAgent();
+    for (const ip of leases()) rmSync(`${dataDir()}/k8s-pod-network/${ip}`);
+    expect(await call('CHECK', pod, OWN, { prevResult: said })).toMatchObject({
+      code: 1,
+      said: { msg: expect.stringMatching(/^IPAM plugin host-local: /) },
+    });
+    expect(await call('DEL', pod, OWN)).toEqual({ code: 0, said: {} });
+    expect(leases()).toEqual([]);
+    expect(await call('DEL', pod, OWN)).toEqual({ code: 0, said: {} });
+    await nothingOf(pod);
+  });
+
+  test('are refused in its own words, and nothing is left', async () => {
+    const range = { subnet: '10.99.1.0/30' };
+    const [first, second] = [await stand.pod('elsewhere-2'), await stand.pod('elsewhere-3')];
+    expect(await call('ADD', first, range)).toMatchObject({ code: 0 });
+    expect(await call('ADD', second, range)).toMatchObject({
+      code: 1,
+      said: { code: 999, msg: expect.stringMatching(/host-local: .*no IP addresses/) },
+    });
+    expect(await call('DEL', second, range)).toEqual({ code: 0, said: {} });
+    expect(leases()).toEqual(['10.99.1.2']);
+    // A newer sandbox of the pod takes over from the older one, addresses too.
+    const again = stand.sandboxOf('elsewhere-2', first.uid);
+    await until(
+      () => call('ADD', again, range),
+      ({ code }) => code === 0,
+      'the address came back',
+    );
+    for (const pod of [first, again, second])
+      expect(await call('DEL', pod, range)).toEqual({ code: 0, said: {} });
+    expect(leases()).toEqual([]);
+    const missing = { type: 'no-such-plugin' };
+    expect(await call('ADD', second, missing)).toMatchObject({
+      said: { code: 7, msg: expect.stringMatching(/no-such-plugin is in no folder/) },
+    });
+    await nothingOf(first, second, again);
+  });
+
+  test('of Calico’s type are ours, from the pools that it names', async () => {
+    const pod = await stand.pod('calico-shaped');
+    const calico = {
+      type: 'calico-ipam',
+      assign_ipv4: 'true',
+      assign_ipv6: 'false',
+      ipv4_pools: ['10.77.0.0/24'],
+    };
+    const { code, said } = await call('ADD', pod, calico);
+    expect([code, said.ips]).toEqual([0, [{ interface: 1, address: expect.stringMatching(/^10\.77\.0\./) }]]);
+    expect(await call('DEL', pod, calico)).toEqual({ code: 0, said: {} });
+    const none = { type: 'calico-ipam', ipv4_pools: ['nowhere'] };
+    expect(await call('ADD', pod, none)).toMatchObject({
+      said: { code: 100, msg: expect.stringMatching(/nowhere/) },
+    });
     await nothingOf(pod);
   });
 });

@@ -97,6 +97,24 @@ export const CNI_TABLE: readonly CniRow[] = [
   }),
   ...rows(['ADD'], 'a list for prevResult', 6, { config: { prevResult: [] }, message: 'prevResult' }),
   ...rows(['ADD'], 'the loopback interface', 4, { env: { CNI_IFNAME: 'lo' }, message: 'lo already exists' }),
+  ...['host-local', []].flatMap(ipam =>
+    rows(['ADD'], `ipam ${JSON.stringify(ipam)}`, 7, { config: { ipam }, message: 'ipam must be an object' }),
+  ),
+  ...['../host-local', '.', 'a b', 7].flatMap(type =>
+    rows(['ADD'], `ipam.type ${type}`, 7, { config: { ipam: { type } }, message: 'ipam.type' }),
+  ),
+  ...rows(['ADD'], 'pools of ipam that are no list', 7, {
+    config: { ipam: { type: 'calico-ipam', ipv4_pools: 'x' } },
+    message: 'ipv4_pools',
+  }),
+  ...['no-such', '../x', 7].flatMap(type =>
+    rows(['DEL'], `ipam.type ${type}`, 0, { config: { ipam: { type } } }),
+  ),
+  ...rows(['ADD'], 'an IPAM plugin that is not there', 7, {
+    config: { ipam: { type: 'no-such' } },
+    message: 'no-such is in no folder of CNI_PATH',
+  }),
+  ...rows(['DEL'], 'an ipam of Calico', 0, { config: { ipam: { type: 'calico-ipam', assign_ipv4: 7 } } }),
   ...rows(['ADD'], 'an mtu that is none', 7, { config: { mtu: -1 }, message: 'mtu' }),
   ...rows(['ADD'], 'a group’s mac', 7, { config: { runtimeConfig: { mac: 'ff:ff:ff:ff:ff:ff' } } }),
   ...rows(['ADD'], 'ips of nowhere', 7, { config: { runtimeConfig: { ips: ['x'] } } }),

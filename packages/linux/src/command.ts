@@ -7,8 +7,9 @@ export interface CommandFault {
   readonly code: 'not-installed' | 'too-slow' | 'refused';
   /** The program and its arguments, for people. */
   readonly command: string;
-  /** What it wrote to standard error. */
+  /** What it wrote to standard error, and to standard output where it said no. */
   readonly stderr: string;
+  readonly stdout?: string;
   readonly message: string;
 }
 
@@ -18,6 +19,8 @@ export interface CommandOptions {
   /** Default 30 s; then the program is killed. */
   readonly timeoutMs?: number;
   readonly namespace?: Namespace | undefined;
+  /** Beside this process' own variables. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -29,13 +32,13 @@ export async function runCommand(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<Result<string, CommandFault | SystemFault>> {
-  const { input = '', timeoutMs = 30_000, namespace } = options;
+  const { input = '', timeoutMs = 30_000, namespace, env = {} } = options;
   // Loaded on first use: it takes 60 ms, which programs that never spawn need not wait for.
   const { execa } = await import('execa');
   // execa spawns before it returns, so the child is born in the namespace.
   const start = () =>
     execa(file, args, {
-      input,
+      ...{ input, env },
       timeout: timeoutMs,
       killSignal: 'SIGKILL',
       reject: false,
@@ -61,5 +64,11 @@ export async function runCommand(
       message: `${command} took longer than ${timeoutMs} ms`,
     });
   const words = stderr.trim() === '' ? `exit code ${result.exitCode ?? 'none'}` : stderr.trim();
-  return fail({ code: 'refused', command, stderr, message: `${command}: ${words}` });
+  return fail({
+    code: 'refused',
+    command,
+    stderr,
+    stdout: result.stdout ?? '',
+    message: `${command}: ${words}`,
+  });
 }

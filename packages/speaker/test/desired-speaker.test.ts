@@ -120,6 +120,18 @@ describe('a node tells', () => {
     expect(prefixes(n1, block('host:n2'))).toEqual(['10.244.2.1/32']);
     expect(prefixes(n1, block('host:n1'))).toEqual([]);
   });
+
+  test('its podCIDRs where an annotation of the BGPConfiguration says so', () => {
+    const ranges = { ...n1, spec: { podCIDRs: ['10.99.1.0/24', 'fd99:1::/64'] } };
+    const said = (word: string, name = 'default') => ({
+      ...configuration({}, name),
+      metadata: { name, annotations: { 'muslin.dev/pod-cidrs': word } },
+    });
+    expect(prefixes(ranges)).toEqual([]);
+    expect(prefixes(ranges, said('advertise'))).toEqual(['10.99.1.0/24', 'fd99:1::/64']);
+    expect(prefixes(ranges, said('advertise'), said('keep', 'node.n1'))).toEqual([]);
+    expect(prefixes(ranges, said('yes'))).toEqual([]);
+  });
 });
 
 describe('of Services a node tells', () => {

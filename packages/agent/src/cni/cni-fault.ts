@@ -20,7 +20,8 @@ export const CNI_CODE = {
 
 /** What a runtime is told when a request can't be served. */
 export interface CniFault {
-  readonly code: (typeof CNI_CODE)[keyof typeof CNI_CODE];
+  /** One of `CNI_CODE`, or what a delegated plugin said. */
+  readonly code: number;
   readonly message: string;
   readonly details?: string;
 }

@@ -1,6 +1,7 @@
 import { fail, ok, type Result } from '@muslin/net';
 import { type Attachment, readAttachment } from './attachment.ts';
 import { CNI_CODE, type CniFault } from './cni-fault.ts';
+import { type IpamChoice, readIpam } from './ipam-choice.ts';
 import { type PrevResult, readPrevResult } from './prev-result.ts';
 
 /** Versions of the CNI specification that we speak. */
@@ -32,6 +33,7 @@ export interface CniConfig {
   readonly cniVersion: CniVersion;
   readonly name: string;
   readonly mtu: number | undefined;
+  readonly ipam: IpamChoice;
   /** Result of the plugin before us, or of the ADD. */
   readonly prevResult: PrevResult | undefined;
   /** Whether the pod's default routes lead here; undefined: when it is the container's first interface. */
@@ -59,6 +61,9 @@ export interface CniRequest {
   /** Path of the namespace; empty when the runtime no longer has it. */
   readonly netns: string;
   readonly ifname: string;
+  /** CNI_PATH and CNI_ARGS as they were, for plugins that we delegate to. */
+  readonly path: string;
+  readonly args: string;
   readonly pod: CniPod | undefined;
   readonly attachment: Attachment;
   readonly config: CniConfig;
@@ -112,6 +117,7 @@ export function readCniRequest(
   const pod = podIn(args.value);
   return ok({
     ...{ command, containerId, netns, ifname, pod },
+    ...{ path: env.get('CNI_PATH') ?? '', args: env.get('CNI_ARGS') ?? '' },
     ...{ attachment: attachment.value, config: config.value },
   });
 }
@@ -187,6 +193,8 @@ function readConfig(input: string, command: CniCommand): Result<CniConfig, CniFa
     });
   const flags = readFlags(command === 'ADD' ? fields : {});
   if (!flags.ok) return flags;
+  const ipam = readIpam(fields['ipam'], command === 'ADD');
+  if (!ipam.ok) return ipam;
   // A DEL succeeds whatever an ADD of long ago said.
   const prevResult =
     command === 'ADD' || command === 'CHECK' ? readPrevResult(fields['prevResult']) : ok(undefined);
@@ -195,6 +203,7 @@ function readConfig(input: string, command: CniCommand): Result<CniConfig, CniFa
     cniVersion: known,
     name,
     mtu: mtu ? (mtu as number) : undefined,
+    ipam: ipam.value,
     prevResult: prevResult.value,
     ...flags.value,
     validAttachments: attachments,

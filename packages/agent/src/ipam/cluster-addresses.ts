@@ -219,6 +219,8 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
       pending.add(handleId);
       tellSoon();
     },
+    freed: () => Promise.resolve(undefined),
+    ask: () => Promise.resolve(undefined),
     releaseLater(containerId, network) {
       pending.add(podHandleId(network, containerId));
     },
@@ -240,14 +242,18 @@ function requestOf(
   options: ClusterAddressesOptions,
 ): Result<AllocationRequest, string> {
   const snapshot = options.snapshot();
-  const { pod, containerId, network } = request;
+  const { pod, containerId, network, pools: named = [], without = [] } = request;
   const object = request.object as AnyObject;
   const namespace = snapshot.namespaces.get(pod.namespace);
   const wishes = readWishes(object.metadata.annotations ?? {}, options.namespaceAnnotations(pod.namespace));
   if (!wishes.ok) return wishes;
   const pools = [...snapshot.pools.values()];
   const usable = pools.filter(pool => !pool.disabled && pool.allowedUses.has('Workload'));
-  const families = ([4, 6] as Family[]).filter(family => usable.some(pool => pool.cidr.ip.family === family));
+  const families = ([4, 6] as Family[]).filter(
+    family => !without.includes(family) && usable.some(pool => pool.cidr.ip.family === family),
+  );
+  // A pod's word, then its namespace's, then the network's.
+  const poolNames = wishes.value.poolNames.length > 0 ? wishes.value.poolNames : named;
   if (families.length === 0)
     return fail('no enabled IPPool for workloads exists: create one (kind IPPool, projectcalico.org/v3)');
   return ok({
@@ -257,7 +263,7 @@ function requestOf(
     namespace: namespace === undefined ? undefined : { labels: namespace.labels },
     families,
     ...(wishes.value.ips.length === 0 ? {} : { ips: wishes.value.ips }),
-    ...(wishes.value.poolNames.length === 0 ? {} : { poolNames: wishes.value.poolNames }),
+    ...(poolNames.length === 0 ? {} : { poolNames }),
     use: 'Workload',
     pools,
     reservations: notToGive(options, containerId),

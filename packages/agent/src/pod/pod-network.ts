@@ -12,6 +12,8 @@ import { holderOf, interfaceSeed, macFor, podForInterface } from './address-wish
 import { limitBandwidth } from './bandwidth.ts';
 import { bandwidthFor, unenforcedLimits } from './bandwidth-wishes.ts';
 import { adoptCable, type Cable, cableFault, makeCable, planOf } from './cable.ts';
+import { alsoDelegated } from './also-delegated.ts';
+import { delegationOf } from '../ipam/delegation.ts';
 import type { PodCache } from './pod-cache.ts';
 import { holdTo, letGo } from './limit-table.ts';
 import { packetLimitsFor } from './packet-limits.ts';
@@ -92,14 +94,23 @@ export class PodNetwork {
       case 'DEL':
         return this.#del(request);
       case 'CHECK':
-        return this.#check(request);
       case 'STATUS':
-        return this.#status();
       case 'GC':
-        return this.#collect(request);
+        return this.#asked(request, request.command);
       case 'VERSION':
         return ok(undefined);
     }
+  }
+
+  async #asked(
+    request: CniRequest,
+    command: 'CHECK' | 'STATUS' | 'GC',
+  ): Promise<Result<undefined, CniFault>> {
+    const ours =
+      command === 'STATUS'
+        ? this.#status()
+        : await (command === 'CHECK' ? this.#check(request) : this.#collect(request));
+    return alsoDelegated({ ...request, command }, ours, this.#options.addresses);
   }
 
   /** CNI 1.1 §STATUS: 50 can't serve ADD, 51 neither that nor changes of what pods have. */
@@ -159,7 +170,17 @@ export class PodNetwork {
     if (!displaced.ok) return displaced;
     const holder = holderOf(request);
     const asking = podForInterface(object, ifname, attachment);
-    const wanted = { containerId: holder, network: config.name, pod, object: asking };
+    const { pools, without } = config.ipam.kind === 'ours' ? config.ipam : { pools: [], without: [] };
+    const delegation = delegationOf(request);
+    const wanted = {
+      containerId: holder,
+      network: config.name,
+      pod,
+      object: asking,
+      pools,
+      without,
+      delegation,
+    };
     const taken = foreign ? [] : addresses.take(wanted);
     const adding: Sandbox = {
       ...{ containerId, ifname, netns, network: config.name, hostInterface, pod, mtu },
@@ -187,7 +208,7 @@ export class PodNetwork {
     const assigned = taken === undefined ? await addresses.assign(wanted) : ok(taken);
     if (!assigned.ok) {
       const code = assigned.fault.code === 'retry' ? CNI_CODE.tryAgain : CNI_CODE.noAddress;
-      return giveUp({ code, message: assigned.fault.message });
+      return giveUp(assigned.fault.told ?? { code, message: assigned.fault.message });
     }
     if (isDisplaced()) return giveUp(displacedFault);
     const made: Result<Cable, CniFault> = foreign
@@ -233,12 +254,20 @@ export class PodNetwork {
   }
 
   /** Gone is gone: every part may be missing, and the answer is success unless something stays. */
-  async #del({ containerId, ifname, config }: CniRequest): Promise<Result<undefined, CniFault>> {
+  async #del(request: CniRequest): Promise<Result<undefined, CniFault>> {
+    const { containerId, ifname, config } = request;
     const { sandboxes, addresses } = this.#options;
     const sandbox = sandboxes.get(containerId, ifname);
-    if (sandbox !== undefined) return this.#takeBack(sandbox);
-    addresses.release(holderOf({ containerId, ifname }), config.name);
-    return ok(undefined);
+    const holder = holderOf({ containerId, ifname });
+    const delegation = delegationOf(request);
+    if (sandbox === undefined) addresses.release(holder, config.name, delegation);
+    else {
+      const gone = await this.#takeBack(sandbox);
+      if (!gone.ok || delegation === undefined) return gone;
+      await this.#gone(leaving => leaving.containerId === containerId);
+    }
+    const fault = await addresses.freed(holder, config.name);
+    return fault === undefined ? ok(undefined) : fail(fault);
   }
 
   /** Promises the addresses of a sandbox back; those of another plugin are not ours to give. */

@@ -43,6 +43,8 @@ export interface BgpConfigurationFacts {
   readonly localWorkloadPeeringIpV4: Ip | undefined;
   readonly localWorkloadPeeringIpV6: Ip | undefined;
   readonly programClusterRoutes: ProgramClusterRoutes;
+  /** Nodes tell the podCIDRs of their Node objects too: another IPAM than the pools' gives addresses out of them. */
+  readonly advertisesPodCidrs?: true;
   /** Kernel metric of routes learned by BGP, per family. */
   readonly ipv4NormalRoutePriority: number;
   readonly ipv6NormalRoutePriority: number;

@@ -30,6 +30,9 @@ export const DEFAULT_BGP_CONFIGURATION: BgpConfigurationFacts = {
   ipv6NormalRoutePriority: 1_024,
 };
 
+/** Calico has no field for it, but an environment variable (USE_POD_CIDR). */
+export const POD_CIDRS_ANNOTATION = 'muslin.dev/pod-cidrs';
+
 const SEVERITIES = ['Trace', 'Debug', 'Info', 'Warning', 'Error', 'Fatal'] as const;
 const MOST_PRIORITY = 2_147_483_646;
 
@@ -41,13 +44,18 @@ export function readBgpConfiguration(
   object: unknown,
   base: BgpConfigurationFacts = DEFAULT_BGP_CONFIGURATION,
 ): Read<BgpConfigurationFacts> {
-  const { report, spec, name } = readHeader(object, 'Cluster');
+  const { report, spec, name, annotations, root } = readHeader(object, 'Cluster');
   const meshEnabled = spec.at('nodeToNodeMeshEnabled').flag() ?? base.nodeToNodeMeshEnabled;
   for (const part of ['nodeMeshPassword', 'nodeMeshMaxRestartTime']) {
     if (!meshEnabled && spec.at(part).present)
       spec.at(part).invalid('may not be set while nodeToNodeMeshEnabled is false');
   }
+  const word = annotations.get(POD_CIDRS_ANNOTATION);
+  if (word !== undefined && word !== 'advertise' && word !== 'keep')
+    root.at('metadata').at('annotations').at(POD_CIDRS_ANNOTATION).unhonoured('must be advertise or keep');
+  const advertises = word === 'advertise' || (word !== 'keep' && base.advertisesPodCidrs === true);
   return finish(report, {
+    ...(advertises ? { advertisesPodCidrs: true as const } : {}),
     name,
     logSeverityScreen: readSeverity(spec.at('logSeverityScreen')) ?? base.logSeverityScreen,
     nodeToNodeMeshEnabled: meshEnabled,

@@ -121,14 +121,20 @@ function foreignPools(facts: ClusterFacts, mode: ProgramClusterRoutes): readonly
   return [...facts.pools.values()].filter(isForeign).map(({ cidr }) => cidr);
 }
 
-/** The blocks that the node holds, and the addresses that its pods have out of others'. Asks for no Node. */
+/**
+ * The blocks that the node holds, the addresses that its pods have out of others', and, where they are to be told, the node's
+ * podCIDRs.
+ */
 export function podRoutes(facts: ClusterFacts, nodeName: string): readonly Prefix[] {
   const blocks = [...facts.blocks.values()].filter(({ node }) => node === nodeName).map(({ cidr }) => cidr);
   const borrowed = [...facts.borrowed.values()]
     .flat()
     .filter(({ node }) => node === nodeName)
     .map(({ ip }) => hostPrefix(ip));
-  return [...blocks, ...borrowed];
+  const ranges = configurationOf(facts, nodeName).advertisesPodCidrs
+    ? (facts.nodes.get(nodeName)?.podCidrs ?? [])
+    : [];
+  return [...blocks, ...borrowed, ...ranges];
 }
 
 /** A router ID for a node without IPv4: its address folded, never zero (RFC 6286). */

@@ -1,0 +1,46 @@
+import { type Family, fail, ok, type Result } from '@muslin/net';
+import { CNI_CODE, type CniFault } from './cni-fault.ts';
+
+/** Who gives a network's addresses (CNI 1.1 §Delegated plugins, the field `ipam`). */
+export type IpamChoice =
+  | {
+      readonly kind: 'ours';
+      /** Pools by name or CIDR, where a pod and its namespace name none; empty leaves the choice to selectors. */
+      readonly pools: readonly string[];
+      /** Families not to give. */
+      readonly without: readonly Family[];
+    }
+  | { readonly kind: 'delegated'; readonly type: string };
+
+/** Types that mean the cluster's own pools; Calico's, so that its conflists keep their meaning. */
+const OURS: ReadonlySet<unknown> = new Set([undefined, null, '', 'muslin-ipam', 'muslin', 'calico-ipam']);
+const POOLS = { 4: 'ipv4_pools', 6: 'ipv6_pools' } as const;
+const ASSIGN = { 4: 'assign_ipv4', 6: 'assign_ipv6' } as const;
+
+/** Reads `ipam`. Only `strictly`, for an ADD, it must make sense: whoever takes away or asks must not fail over it. */
+export function readIpam(value: unknown, strictly: boolean): Result<IpamChoice, CniFault> {
+  const refuse = (message: string) => fail<CniFault>({ code: CNI_CODE.invalidConfig, message });
+  if (value !== undefined && value !== null && (typeof value !== 'object' || Array.isArray(value)))
+    return strictly ? refuse('ipam must be an object') : ok({ kind: 'ours', pools: [], without: [] });
+  const fields = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const { type } = fields;
+  if (!OURS.has(type)) {
+    // It becomes a file name.
+    if (typeof type === 'string' && /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(type))
+      return ok({ kind: 'delegated', type });
+    if (strictly) return refuse('ipam.type must be the name of an executable, such as host-local');
+  }
+  if (!strictly) return ok({ kind: 'ours', pools: [], without: [] });
+  const pools: string[] = [];
+  const without: Family[] = [];
+  for (const family of [4, 6] as const) {
+    const named = fields[POOLS[family]] ?? [];
+    if (!Array.isArray(named) || !named.every(each => typeof each === 'string'))
+      return refuse(`ipam.${POOLS[family]} must be a list of names or CIDRs of IPPools`);
+    pools.push(...named);
+    const assign = fields[ASSIGN[family]] ?? true;
+    if (!/^(true|false)$/.test(String(assign))) return refuse(`ipam.${ASSIGN[family]} must be true or false`);
+    if (String(assign) === 'false') without.push(family);
+  }
+  return ok({ kind: 'ours', pools, without });
+}

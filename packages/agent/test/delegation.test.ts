@@ -1,0 +1,68 @@
+import { formatIp, mustPrefix } from '@muslin/net';
+import { describe, expect, it } from 'vitest';
+import { readIpam } from '../src/cni/ipam-choice.ts';
+import { addressesIn, type Delegation, withPodCidrs } from '../src/ipam/delegation.ts';
+
+describe('ipam of a configuration', () => {
+  it.each([
+    [undefined],
+    [{}],
+    [{ type: 'muslin-ipam' }],
+    [{ type: 'calico-ipam', assign_ipv4: 'true' }],
+    [{ type: '', ipv6_pools: [] }],
+  ])('%j means the cluster’s pools', ipam => {
+    expect(readIpam(ipam, true)).toEqual({ ok: true, value: { kind: 'ours', pools: [], without: [] } });
+  });
+  it('may name pools and leave out a family, as Calico’s does', () => {
+    const ipam = { type: 'calico-ipam', ipv4_pools: ['a'], ipv6_pools: ['fd00::/64'], assign_ipv6: 'false' };
+    expect(readIpam(ipam, true)).toEqual({
+      ok: true,
+      value: { kind: 'ours', pools: ['a', 'fd00::/64'], without: [6] },
+    });
+  });
+  it('of another type is passed on by that name', () => {
+    expect(readIpam({ type: 'host-local' }, true)).toEqual({
+      ok: true,
+      value: { kind: 'delegated', type: 'host-local' },
+    });
+  });
+});
+
+describe('a delegated range', () => {
+  const delegation = (ipam: object): Delegation => ({
+    ...{ type: 'host-local', path: '/opt/cni/bin', containerId: 'c', netns: '/n', ifname: 'eth0', args: '' },
+    config: { name: 'net', ipam },
+  });
+  const cidrs = ['10.1.0.0/24', '10.2.0.0/24', 'fd01::/64'].map(mustPrefix);
+  const filled = (ipam: object, of = cidrs) => {
+    const done = withPodCidrs(delegation(ipam), of);
+    return done.ok ? done.value.config['ipam'] : done.fault;
+  };
+  it('is the node’s first podCIDR of the family where it says so, and else as it was written', () => {
+    expect(filled({ type: 'host-local', subnet: 'usePodCidr' })).toEqual({
+      type: 'host-local',
+      subnet: '10.1.0.0/24',
+    });
+    const ranges = [[{ subnet: 'usePodCidr', gateway: '10.1.0.1' }], [{ subnet: 'usePodCidrIPv6' }]];
+    expect(filled({ ranges })).toEqual({
+      ranges: [[{ subnet: '10.1.0.0/24', gateway: '10.1.0.1' }], [{ subnet: 'fd01::/64' }]],
+    });
+    const written = { subnet: '192.0.2.0/24', ranges: 'x', routes: [{ dst: '0.0.0.0/0' }] };
+    expect(filled(written)).toEqual(written);
+  });
+  it('is a fault that names the family which the Node has none of', () => {
+    expect(filled({ ranges: [[{ subnet: 'usePodCidrIPv6' }]] }, cidrs.slice(0, 2))).toEqual({ family: 6 });
+  });
+});
+
+describe('addresses of a delegated result', () => {
+  it.each([
+    [{ ips: [{ address: '10.0.0.1/24' }, { address: 'fd00::1/64', version: '6' }] }, ['10.0.0.1', 'fd00::1']],
+    [{ ip4: { ip: '10.0.0.1/24' }, ip6: { ip: 'fd00::1/64' } }, ['10.0.0.1', 'fd00::1']],
+    [{ ips: [] }, undefined],
+    [{ ips: [{ address: 'nonsense' }] }, undefined],
+    [{}, undefined],
+  ])('%j are %j', (result, ips) => {
+    expect(addressesIn(result)?.map(formatIp)).toEqual(ips);
+  });
+});
