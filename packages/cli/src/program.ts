@@ -88,8 +88,13 @@ function inputOf(command: Command): Input {
     args: command.args,
     text: name => texts(name).at(-1),
     list: texts,
-    flag: name => options[name] === true,
+    flag: name => options[name] === true || options[refused(name)] === false,
   };
+}
+
+/** Commander keeps `--no-headers` as `headers: false`. */
+function refused(name: string): string {
+  return /^no[A-Z]/.test(name) ? name.charAt(2).toLowerCase() + name.slice(3) : '';
 }
 
 function upperFirst(text: string): string {

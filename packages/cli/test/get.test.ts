@@ -243,6 +243,52 @@ v6        fd00::/48     <none>
     expect(api.reads.at(-1)).toContain('labelSelector=app%3Dweb');
   });
 
+  it('asks about several kinds at once: a table each, and one answer in every other form', async () => {
+    const both = await get('ippools,bgppeers');
+    expect(both.stdout).toMatch(
+      /^NAME +CIDR[\s\S]*\nippool\.projectcalico\.org\/v6 [\s\S]*\n\nNAME +PEERIP[\s\S]*\nbgppeer\.projectcalico\.org\/rr /,
+    );
+    const named = await get('ippool/v6', 'bgppeer/tor', 'ippool/default', '-o', 'name');
+    expect(named.stdout).toBe(
+      'ippool.projectcalico.org/v6\nippool.projectcalico.org/default\nbgppeer.projectcalico.org/tor\n',
+    );
+    const list = JSON.parse((await get('ippools,bgppeers', '-o', 'json')).stdout);
+    expect(list.items.map((item: { kind: string }) => item.kind)).toEqual([
+      ...['IPPool', 'IPPool', 'BGPPeer', 'BGPPeer'],
+    ]);
+    expect(await get('ippool/nope', 'bgppeer/tor')).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('bgppeer.projectcalico.org/tor'),
+      stderr: 'error: ippool "nope" is not there.\n',
+    });
+    expect((await get('ippools', 'bgppeer/tor')).stderr).toContain('write KIND/NAME everywhere');
+    expect((await get('ippools,nope')).stderr).toContain('there is no kind "nope"');
+    expect((await get('ippools,bgppeers', '-w')).stderr).toContain('one kind, not several');
+  });
+
+  it('sorts, shows labels, and leaves heads out, as kubectl does', async () => {
+    const names = async (...words: readonly string[]) =>
+      (await get(...words, '-o', 'name')).stdout
+        .trim()
+        .split('\n')
+        .map(line => line.split('/')[1]);
+    expect(await names('ippools', '--sort-by=.spec.cidr')).toEqual(['default', 'v6']);
+    expect(await names('ippools', '--sort-by', '{.spec.natOutgoing}')).toEqual(['v6', 'default']);
+    expect((await get('ippools', '--no-headers')).stdout).not.toContain('NAME');
+    const labels = await get('wep', '--show-labels', '-L', 'app,projectcalico.org/namespace');
+    expect(labels.stdout.split('\n')[0]).toMatch(/ APP +NAMESPACE +LABELS$/);
+    expect(labels.stdout).toMatch(/ web +shop +app=web,/);
+  });
+
+  it('passes field selector and page size to the server', async () => {
+    await get('tiers', '--field-selector', 'metadata.name=a', '--chunk-size', '7');
+    expect(api.reads.at(-1)).toContain('limit=7');
+    expect(api.reads.at(-1)).toContain('fieldSelector=metadata.name%3Da');
+    await get('tiers', '--chunk-size=0');
+    expect(api.reads.at(-1)).toContain('limit=0');
+    expect((await get('tiers', '--chunk-size=many')).code).toBe(2);
+  });
+
   it('says that nothing is there without failing', async () => {
     expect(await get('networksets')).toEqual({
       code: 0,

@@ -222,13 +222,16 @@ describe('muslinctl patch and label', () => {
       code: 1,
       stderr: 'error: Node n1 has rack=r1 already: add --overwrite to change it\n',
     });
-    expect((await run(['label', 'node', 'n1', 'rack=r2', '--overwrite'])).code).toBe(0);
+    expect(await run(['label', 'node', 'n1', 'rack=r2', '--overwrite'])).toMatchObject({
+      code: 0,
+      stdout: 'Successfully updated label rack on Node n1\n',
+    });
   });
 
   it('remove labels in both spellings', async () => {
     await run(['label', 'node', 'n1', 'rack-'], { lists });
     const ran = await run(['label', 'node', 'n1', 'rack', '--remove']);
-    expect(ran.stdout).toBe('Successfully removed label rack on Node n1\n');
+    expect(ran.stdout).toBe('Successfully removed label rack from Node n1\n');
     expect(ran.writes.map(({ body }) => body)).toEqual(
       Array(2).fill({ metadata: { labels: { rack: null } } }),
     );

@@ -3,6 +3,7 @@ import {
   apiVersionOf,
   type KubeClient,
   type KubeFault,
+  type ListQuery,
   RESOURCES,
   type Resource,
   resourceName,
@@ -18,6 +19,9 @@ export interface Wanted {
   /** Undefined: in all namespaces. */
   readonly namespace: string | undefined;
   readonly labelSelector: string | undefined;
+  readonly fieldSelector?: string | undefined;
+  /** Objects of one page; 0: all at once. */
+  readonly pageSize?: number | undefined;
 }
 
 /** What was found, and a sentence for each name that was not. */
@@ -66,16 +70,26 @@ interface Listed {
 async function list(
   client: KubeClient,
   resource: Resource,
-  { namespace, labelSelector }: Wanted,
+  wanted: Wanted,
 ): Promise<Result<Listed, KubeFault>> {
-  const answer = await client.listAll<AnyObject>(resource, {
-    ...(resource.namespaced && namespace !== undefined && { namespace }),
-    ...(labelSelector !== undefined && { labelSelector }),
-  });
+  const limit = wanted.pageSize === undefined ? {} : { limit: wanted.pageSize };
+  const answer = await client.listAll<AnyObject>(resource, { ...listed(resource, wanted), ...limit });
   const type = { apiVersion: apiVersionOf(resource), kind: resource.kind };
   if (!answer.ok) return answer;
   const items = answer.value.items.map(item => ({ ...type, ...item }));
   return ok({ resource, version: answer.value.resourceVersion, items });
+}
+
+/** What to ask the server for; what has another name there is sorted out here. */
+export function listed(
+  resource: Resource,
+  { namespace, labelSelector, fieldSelector }: Wanted,
+): Pick<ListQuery, 'namespace' | 'labelSelector' | 'fieldSelector'> {
+  return {
+    ...(resource.namespaced && namespace !== undefined && { namespace }),
+    ...(labelSelector !== undefined && { labelSelector }),
+    ...(fieldSelector !== undefined && { fieldSelector }),
+  };
 }
 
 function pick(

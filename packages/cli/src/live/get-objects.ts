@@ -1,52 +1,49 @@
 import { type AnyObject, type KubeClient, RESOURCES } from '@muslin/kube';
 import type { Context } from '../context.ts';
-import { formatFileFault } from '../files/file-fault.ts';
-import { loadFiles } from '../files/load.ts';
-import { textOf } from '../files/text-of.ts';
 import type { KindRow } from '../kinds/kind-row.ts';
-import { kindNamed, unknownKind } from '../kinds/kinds.ts';
-import { type OutputForm, parseForm } from '../output/form.ts';
+import { type OutputForm, parseForm, valuesAtPath } from '../output/form.ts';
 import { GrowingTable } from '../output/table.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { connect } from './connect.ts';
-import { findObjects, type Wanted } from './find-objects.ts';
+import { type Found, findObjects } from './find-objects.ts';
+import { type Ask, asksOf, filtersOf, type Question, questionsOfFiles, sortedBy } from './questions.ts';
 import { columnsOf, type ShowOptions, showObjects } from './show-objects.ts';
 import { watchObjects } from './watch-objects.ts';
-
-/** One question: objects of a kind, by name or all, in a namespace or everywhere. */
-interface Question {
-  readonly row: KindRow;
-  readonly wanted: Wanted;
-  readonly withNamespace: boolean;
-}
 
 export async function getObjects(ctx: Context, input: Input): Promise<ExitCode> {
   const form = parseForm(input.text('output'));
   if (!form.ok) return ctx.fail(2, form.fault);
   const files = input.list('files');
-  const [kind = '', ...given] = input.args;
-  if (files.length === 0 && kind === '')
+  if (files.length === 0 && input.args.length === 0)
     return ctx.fail(2, "missing required argument 'kind', or name files with -f");
-  const [kindName = '', slashed] = kind.split('/');
-  const row = files.length > 0 ? undefined : kindNamed(kindName);
-  if (files.length === 0 && row === undefined) return ctx.fail(2, unknownKind(kindName));
-  const strange = row === undefined ? undefined : strangeColumn(row, form.value, ctx);
-  if (strange !== undefined) return ctx.fail(2, strange);
-  const names = slashed === undefined ? given : [slashed, ...given];
-  const everywhere = input.flag('allNamespaces');
-  if (everywhere && names.length > 0) return ctx.fail(2, 'names and --all-namespaces do not go together');
-  if (files.length > 0 && input.flag('watch')) return ctx.fail(2, '--watch follows a kind, not files');
+  const asks = files.length > 0 ? undefined : asksOf(input.args);
+  if (asks?.ok === false) return ctx.fail(2, asks.fault);
+  const wrong = complaint(ctx, input, form.value, asks?.value ?? []);
+  if (wrong !== undefined) return ctx.fail(2, wrong);
   const client = await connect(ctx, input);
   if (!client.ok) return ctx.fail(1, client.fault);
   try {
     const home = input.text('namespace') ?? client.value.connection.namespace;
-    if (row === undefined) return await getWritten(ctx, input, client.value, files, form.value, home);
-    const namespace = row.namespaced && !everywhere ? home : undefined;
-    const wanted = { names, namespace, labelSelector: input.text('selector') };
-    return await ask(ctx, input, client.value, { row, wanted, withNamespace: everywhere }, form.value);
+    if (asks !== undefined)
+      return await answer(ctx, input, client.value, questionsOf(input, asks.value, home), form.value);
+    const questions = await questionsOfFiles(ctx, input, home);
+    if (!questions.ok) return ctx.fail(2, ...questions.fault);
+    return await answer(ctx, input, client.value, questions.value, form.value);
   } finally {
     await client.value.close();
   }
+}
+
+/** What does not go together, as a sentence. */
+function complaint(ctx: Context, input: Input, form: OutputForm, asks: readonly Ask[]): string | undefined {
+  const size = input.text('chunkSize');
+  if (size !== undefined && !/^\d+$/.test(size))
+    return `--chunk-size ${size}: write a number, 0 for all at once`;
+  if (input.flag('allNamespaces') && asks.some(({ names }) => names.length > 0))
+    return 'names and --all-namespaces do not go together';
+  if (input.flag('watch') && asks.length !== 1)
+    return asks.length === 0 ? '--watch follows a kind, not files' : '--watch follows one kind, not several';
+  return asks.map(({ row }) => strangeColumn(row, form, ctx)).find(text => text !== undefined);
 }
 
 /** A custom column without a path must be one of the kind's own. */
@@ -61,45 +58,71 @@ function strangeColumn(row: KindRow, form: OutputForm, ctx: Context): string | u
     : `-o custom-columns: there is no column ${strange.head}; choose of ${heads.join(', ')}, or write HEAD:.path`;
 }
 
-/** What is there of the objects that files name, kind by kind in the order of the files. */
-async function getWritten(
+function questionsOf(input: Input, asks: readonly Ask[], home: string): readonly Question[] {
+  const everywhere = input.flag('allNamespaces');
+  return asks.map(({ row, names }) => {
+    const namespace = row.namespaced && !everywhere ? home : undefined;
+    return { row, wanted: { names, namespace, ...filtersOf(input) }, withNamespace: everywhere };
+  });
+}
+
+/** What was found for one question, and how to show it. */
+interface Answer extends Question, Found {
+  readonly options: ShowOptions;
+}
+
+/** Tables one below the other; in every other form all objects are one answer. */
+async function answer(
   ctx: Context,
   input: Input,
   client: KubeClient,
-  files: readonly string[],
+  questions: readonly Question[],
   form: OutputForm,
-  home: string,
 ): Promise<ExitCode> {
-  const stdin = files.includes('-') ? await textOf(ctx.stdin()) : undefined;
-  const loaded = await loadFiles(files, stdin);
-  if (loaded.faults.length > 0) return ctx.fail(2, ...loaded.faults.map(formatFileFault));
-  const questions = new Map<string, Question & { readonly wanted: { readonly names: string[] } }>();
-  for (const { object } of loaded.objects) {
-    const row = kindNamed(object.kind);
-    if (row === undefined) return ctx.fail(2, unknownKind(object.kind));
-    const namespace = row.namespaced ? (object.metadata.namespace ?? home) : undefined;
-    const key = `${object.kind}/${namespace}`;
-    const wanted = { names: [], namespace, labelSelector: undefined };
-    const question = questions.get(key) ?? { row, wanted, withNamespace: row.namespaced };
-    question.wanted.names.push(object.metadata.name ?? '');
-    questions.set(key, question);
+  const answers: Answer[] = [];
+  for (const question of questions) {
+    const found = await ask(input, client, question, form, questions.length > 1);
+    if (typeof found === 'string') return ctx.fail(1, found);
+    answers.push(found);
   }
+  const [first] = answers;
+  if (first === undefined) return 0;
+  if (input.flag('watch')) {
+    const { row, wanted, options, objects, versions } = first;
+    const tell = await teller(ctx, row, options);
+    tell(objects);
+    return ctx.fail(1, await watchObjects(client, row, wanted, versions, object => tell([object])));
+  }
+  const tables = form.kind === 'table' || form.kind === 'wide';
+  const merged = { ...first, objects: answers.flatMap(({ objects }) => objects) };
   let code: ExitCode = 0;
-  for (const question of questions.values()) {
-    const answer = await ask(ctx, input, client, question, form);
-    if (answer !== 0) code = answer;
+  let shown = 0;
+  for (const each of tables ? answers : [merged]) {
+    if (isEmpty(ctx, each, form)) continue;
+    if (shown++ > 0) ctx.stdout('\n');
+    code ||= await showObjects(ctx, each.row, each.objects, each.options);
   }
-  return code;
+  const missing = answers.flatMap(each => each.missing);
+  return missing.length === 0 ? code : ctx.fail(1, ...missing);
+}
+
+/** Whether there is nothing to show; says so where nothing was asked for by name. */
+function isEmpty(ctx: Context, { objects, wanted: { names, namespace } }: Answer, form: OutputForm): boolean {
+  if (objects.length > 0) return false;
+  if (form.kind === 'json' || form.kind === 'yaml') return names.length > 0;
+  if (names.length === 0)
+    ctx.stderr(`No resources found${namespace === undefined ? '' : ` in namespace ${namespace}`}.\n`);
+  return true;
 }
 
 async function ask(
-  ctx: Context,
   input: Input,
   client: KubeClient,
-  { row, wanted, withNamespace }: Question,
+  question: Question,
   form: OutputForm,
-): Promise<ExitCode> {
-  const { names, namespace } = wanted;
+  several: boolean,
+): Promise<Answer | string> {
+  const { row, wanted } = question;
   const join =
     row.joins !== undefined && (!row.joins.wide || form.kind === 'wide')
       ? RESOURCES[row.joins.resource]
@@ -108,34 +131,35 @@ async function ask(
     findObjects(client, row, wanted),
     join === undefined ? undefined : client.listAll<AnyObject>(join),
   ]);
-  if (!found.ok) return ctx.fail(1, found.fault);
-  const { objects, missing, versions } = found.value;
+  if (!found.ok) return found.fault;
+  const path = input.text('sortBy');
+  const objects = sortedBy(
+    found.value.objects,
+    path === undefined ? undefined : object => valuesAtPath(object, path),
+  );
   const options: ShowOptions = {
     form,
-    withNamespace,
-    single: names.length === 1 && objects.length === 1,
+    withNamespace: question.withNamespace,
+    single: !several && wanted.names.length === 1 && objects.length === 1,
     bare: input.flag('export'),
+    headless: input.flag('noHeaders'),
+    typed: several,
+    labels: input.flag('showLabels'),
+    labelColumns: input.list('labelColumns').flatMap(text => text.split(',')),
     // Without the joined kind its cells say so; the rest is still worth showing.
     joined: joined?.ok ? joined.value.items : [],
   };
-  if (input.flag('watch')) {
-    const tell = await teller(ctx, row, options);
-    tell(objects);
-    return ctx.fail(1, await watchObjects(client, row, wanted, versions, object => tell([object])));
-  }
-  const empty = objects.length === 0 && form.kind !== 'json' && form.kind !== 'yaml';
-  if (empty && names.length === 0)
-    ctx.stderr(`No resources found${namespace === undefined ? '' : ` in namespace ${namespace}`}.\n`);
-  else if (!empty && (objects.length > 0 || names.length === 0))
-    await showObjects(ctx, row, objects, options);
-  return missing.length === 0 ? 0 : ctx.fail(1, ...missing);
+  return { ...question, ...found.value, objects, options };
 }
 
 /** Shows objects as they come: a row each, or each for itself in other forms. */
 async function teller(ctx: Context, row: KindRow, options: ShowOptions) {
-  const { form } = options;
+  const { form, headless } = options;
   if (form.kind === 'table' || form.kind === 'wide' || form.kind === 'custom-columns') {
-    const table = new GrowingTable(columnsOf(row, options, ctx.now()), { wide: form.kind === 'wide' });
+    const table = new GrowingTable(columnsOf(row, options, ctx.now()), {
+      wide: form.kind === 'wide',
+      headless: headless === true,
+    });
     return (objects: readonly AnyObject[]) => {
       if (objects.length > 0) ctx.stdout(table.rows(objects));
     };

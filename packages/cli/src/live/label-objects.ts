@@ -15,13 +15,15 @@ export function labelObjects(ctx: Context, input: Input): Promise<ExitCode> {
   const wishes = wishesOf(texts, input.flag('remove'));
   if (!wishes.ok) return Promise.resolve(ctx.fail(2, wishes.fault));
   const labels = Object.fromEntries(wishes.value);
-  const verb = wishes.value.every(([, value]) => value === null) ? 'removed' : 'set';
+  const removes = wishes.value.every(([, value]) => value === null);
+  let updates = false;
   const keys = wishes.value.map(([key]) => key).join(', ');
   return changeObjects(
     ctx,
     input,
     { names: [name] },
-    ([kind]) => `Successfully ${verb} label ${keys} on ${kind} ${name}`,
+    ([kind]) =>
+      `Successfully ${removes ? 'removed' : updates ? 'updated' : 'set'} label ${keys} ${removes ? 'from' : 'on'} ${kind} ${name}`,
     async (client, { resource, object }) => {
       const now = recordAt(object, 'metadata', 'labels');
       const clash = wishes.value.find(
@@ -31,6 +33,7 @@ export function labelObjects(ctx: Context, input: Input): Promise<ExitCode> {
         return fail(
           `${resource.kind} ${name} has ${clash[0]}=${now[clash[0]]} already: add --overwrite to change it`,
         );
+      updates = clash !== undefined;
       const patch = { type: 'merge', body: { metadata: { labels } } } as const;
       const answer = await client.patch(resource, named(object), patch, { fieldManager: FIELD_MANAGER });
       return answer.ok ? answer : fail(faultText(answer.fault));

@@ -1,6 +1,6 @@
 import { type AnyObject, apiVersionOf, type KubeClient, type Resource } from '@muslin/kube';
 import type { KindRow } from '../kinds/kind-row.ts';
-import { resourcesOf, type Wanted } from './find-objects.ts';
+import { listed, resourcesOf, type Wanted } from './find-objects.ts';
 
 /** A server ends a watch after this long, and it is asked again. */
 const PATIENCE_SECONDS = 300;
@@ -29,15 +29,13 @@ async function follow(
   client: KubeClient,
   resource: Resource,
   row: KindRow,
-  { names, namespace, labelSelector }: Wanted,
+  wanted: Wanted,
   from: string,
   tell: (object: AnyObject) => void,
 ): Promise<string> {
   const type = { apiVersion: apiVersionOf(resource), kind: resource.kind };
-  const query = {
-    ...(resource.namespaced && namespace !== undefined && { namespace }),
-    ...(labelSelector !== undefined && { labelSelector }),
-  };
+  const { names } = wanted;
+  const query = listed(resource, wanted);
   const show = (object: AnyObject) => {
     const shown = row.derive ? row.derive({ ...type, ...object }) : { ...type, ...object };
     if (shown !== undefined && (names.length === 0 || names.includes(shown.metadata.name ?? ''))) tell(shown);
@@ -59,9 +57,9 @@ async function follow(
       }
     }
     if (!gone) continue;
-    const listed = await client.listAll<AnyObject>(resource, query);
-    if (!listed.ok) return listed.fault.message;
-    listed.value.items.forEach(show);
-    at = listed.value.resourceVersion;
+    const again = await client.listAll<AnyObject>(resource, query);
+    if (!again.ok) return again.fault.message;
+    again.value.items.forEach(show);
+    at = again.value.resourceVersion;
   }
 }

@@ -7,7 +7,12 @@ export async function writeData(
   form: 'json' | 'yaml',
   value: unknown,
 ): Promise<void> {
-  ctx.stdout(form === 'json' ? `${formatJson(value, 2)}\n` : await yamlText(value));
+  ctx.stdout(await dataText(form, value));
+}
+
+/** A value as JSON (two spaces) or YAML, with a line feed at its end. */
+export async function dataText(form: 'json' | 'yaml', value: unknown): Promise<string> {
+  return form === 'json' ? `${formatJson(value, 2)}\n` : yamlText(value);
 }
 
 /** YAML as kubectl writes it. */

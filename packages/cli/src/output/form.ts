@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fail, formatJson, ok, type Result } from '@muslin/net';
 import { reasonOf } from '../files/walk.ts';
-import { type GoTemplate, parseGoTemplate } from './go-template.ts';
+import { type GoTemplate, parseGoTemplate } from './go-template/parse.ts';
 import { type JsonPathTemplate, parseJsonPath } from './json-path.ts';
 import { didYouMean } from './suggest.ts';
 

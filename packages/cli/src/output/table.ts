@@ -20,12 +20,15 @@ const GAP = '   ';
 export function formatTable<T>(
   rows: readonly T[],
   columns: readonly Column<T>[],
-  options: { readonly wide?: boolean } = {},
+  options: { readonly wide?: boolean; readonly headless?: boolean } = {},
 ): string {
   const shown = columns.filter(column => options.wide || !column.wide);
   const cells = rows.map(row => shown.map(column => cellText(column.cell(row))));
   const widths = shown.map((column, i) =>
-    cells.reduce((width, row) => Math.max(width, row[i]?.length ?? 0), column.head.length),
+    cells.reduce(
+      (width, row) => Math.max(width, row[i]?.length ?? 0),
+      options.headless ? 0 : column.head.length,
+    ),
   );
   const line = (texts: readonly string[], row?: T) =>
     texts
@@ -35,8 +38,8 @@ export function formatTable<T>(
         return row !== undefined && paint ? paint(padded, row) : padded;
       })
       .join(GAP);
-  const head = line(shown.map(column => column.head));
-  return `${[head, ...cells.map((texts, i) => line(texts, rows[i]))].join('\n')}\n`;
+  const heads = options.headless ? [] : [line(shown.map(column => column.head))];
+  return `${[...heads, ...cells.map((texts, i) => line(texts, rows[i]))].join('\n')}\n`;
 }
 
 /**
@@ -45,9 +48,13 @@ export function formatTable<T>(
 export class GrowingTable<T> {
   readonly #columns: readonly Column<T>[];
   readonly #widths: number[];
-  #headed = false;
+  #headed: boolean;
 
-  constructor(columns: readonly Column<T>[], options: { readonly wide?: boolean } = {}) {
+  constructor(
+    columns: readonly Column<T>[],
+    options: { readonly wide?: boolean; readonly headless?: boolean } = {},
+  ) {
+    this.#headed = options.headless === true;
     this.#columns = columns.filter(column => options.wide || !column.wide);
     this.#widths = this.#columns.map(({ head }) => head.length);
   }

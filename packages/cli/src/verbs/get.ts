@@ -16,10 +16,21 @@ export const get: Verb = {
     },
     { flags: '-w, --watch', summary: 'stay, and show each change as it comes' },
     { ...FILES, summary: 'objects that files name (repeatable)' },
+    {
+      flags: '--field-selector <fields>',
+      summary: 'only objects with these fields: metadata.name=a,spec.tier!=b',
+    },
+    { flags: '--sort-by <path>', summary: 'in the order of what stands there: .metadata.creationTimestamp' },
+    { flags: '--no-headers', summary: 'a table without its heads' },
+    { flags: '--show-labels', summary: 'a column with all labels' },
+    { flags: '-L, --label-columns <labels>', summary: 'a column for each of these labels', repeats: true },
+    { flags: '--chunk-size <number>', summary: 'ask for so many objects at a time (default: 500; 0: all)' },
     { flags: '--export', summary: 'json and yaml without what this cluster put there, for another one' },
   ],
   summary: 'show nodes, pools, blocks, peers, policies and the like',
-  details: `Kinds (and their short names): nodes (no), workloadendpoints (wep), profiles (pro), ippools (ipp, pool), ipreservations,
+  details: `Several kinds are asked about as ippools,bgppeers, objects of several as ippool/a bgppeer/b.
+
+Kinds (and their short names): nodes (no), workloadendpoints (wep), profiles (pro), ippools (ipp, pool), ipreservations,
 blocks, blockaffinities, ipamhandles, ipamconfigurations, bgppeers (bp), bgpconfigurations (bgpconfig),
 bgpfilters (bf), bgppeerpolicies (bgppp), bgpnodestatuses (bgpns), networkpolicies (np, pol; of Kubernetes
 and of Calico), globalnetworkpolicies (gnp), clusternetworkpolicies (cnp), tiers, stagednetworkpolicies (snp),
@@ -34,6 +45,7 @@ Exit code: 0 found, 1 a name is not there or the cluster did not answer, 2 bad u
     'muslinctl get policies -A',
     'muslinctl get ippool default -o yaml',
     'muslinctl get bgppeers -w',
+    'muslinctl get tiers,gnp --sort-by=.spec.order',
     "muslinctl get ippools -o jsonpath='{.items[*].spec.cidr}'",
     'muslinctl get ippools -o custom-columns=NAME:.metadata.name,CIDR:.spec.cidr',
   ],
