@@ -72,6 +72,20 @@ describe('the table of prefixes', () => {
     expect(table.find(0x0a00_0100, 0, 0, 0, 24)).toBe(first);
   });
 
+  it('finds a range in the order of its numbers, backwards and from both ends alike', () => {
+    const table = new PrefixTable('ipv4-unicast');
+    const entries = Array.from({ length: 1000 }, (_, i) => v4(0x0a00_0000 + i * 256));
+    for (const [i, words] of entries.entries()) expect(table.add(...words, 24)).toBe(i + 1);
+    const orders = [(i: number) => i, (i: number) => 999 - i, (i: number) => (i % 2 === 0 ? i : 999 - i)];
+    for (const order of orders)
+      for (let i = 0; i < 1000; i++) {
+        const at = order(i);
+        expect(table.find(...(entries[at] as Words), 24)).toBe(at + 1);
+        expect(table.add(...(entries[at] as Words), 24)).toBe(at + 1);
+        expect(table.find(...(entries[at] as Words), 25)).toBe(0);
+      }
+  });
+
   it('stays as it is while a range comes and goes a hundred times', () => {
     const table = new PrefixTable('ipv4-unicast');
     for (let round = 0; round < 100; round++) {

@@ -98,6 +98,7 @@ export {
   type TcpListener,
   TcpTransport,
 } from './tcp/tcp-transport.ts';
+export { writeNow } from './tcp/write-now.ts';
 export { type CommandFault, type CommandOptions, runCommand } from './command.ts';
 export type { RefusedStep, StepsFault } from './driver-fault.ts';
 export { commandIpsetDriver } from './ipset/ipset-command-driver.ts';

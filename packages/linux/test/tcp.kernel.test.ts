@@ -6,6 +6,7 @@ import {
   systemCalls,
   type TcpListener,
   TcpTransport,
+  writeNow,
 } from '@muslin/linux';
 import { type Ip, mustIp, mustPrefix } from '@muslin/net';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
@@ -221,4 +222,46 @@ test('faults name the call: a source that is not ours, a port that is taken, a s
   socket.destroy();
   expect(socketFd(socket)).toBeUndefined();
   expect(faultOf(limitHops(socket, { ttl: 1 }))).toMatchObject({ code: 'EBADF' });
+});
+
+test('octets that are written at once arrive in order, also when the kernel takes a part or nothing of them', async () => {
+  const listener = await listen('10.0.0.2');
+  const socket = must(dialler.dial({ peer: mustIp('10.0.0.2'), port: listener.port }));
+  open.push(socket);
+  await new Promise(resolve => socket.once('data', resolve));
+  const [peer] = listener.accepted as [Socket];
+  const sent: Buffer[] = [];
+  let waited = 0;
+  // Nobody reads meanwhile, so that the buffers fill up.
+  for (let i = 0; i < 400; i++) {
+    const bytes = Buffer.alloc(1 + ((i * 7919) % 60_000), i);
+    sent.push(bytes);
+    writeNow(socket, bytes);
+    if (socket.writableLength > 0) waited++;
+  }
+  expect(waited).toBeGreaterThan(0);
+  expect(waited).toBeLessThan(400);
+  const wanted = Buffer.concat(sent);
+  const heard: Buffer[] = [];
+  let octets = 0;
+  peer.on('data', (bytes: Buffer) => {
+    heard.push(bytes);
+    octets += bytes.length;
+  });
+  await until(() => octets === wanted.length);
+  expect(Buffer.concat(heard).equals(wanted)).toBe(true);
+  writeNow(socket, Buffer.of(42));
+  await until(() => octets === wanted.length + 1);
+});
+
+test("writing at once to a socket that is gone is the socket's fault, as always", async () => {
+  const listener = await listen('10.0.0.2');
+  const socket = must(dialler.dial({ peer: mustIp('10.0.0.2'), port: listener.port }));
+  open.push(socket);
+  await new Promise(resolve => socket.once('data', resolve));
+  const gone = new Promise(resolve => socket.once('close', resolve));
+  socket.on('error', () => {});
+  (listener.accepted[0] as Socket).resetAndDestroy();
+  await gone;
+  expect(() => writeNow(socket, Buffer.of(1))).not.toThrow();
 });

@@ -1,6 +1,14 @@
 import type { Socket } from 'node:net';
 import type { ConnectionId, Input, Output, Transport } from '@muslin/bgp';
-import { findLink, limitHops, type NetlinkSocket, setMd5Key, socketFd, TcpTransport } from '@muslin/linux';
+import {
+  findLink,
+  limitHops,
+  type NetlinkSocket,
+  setMd5Key,
+  socketFd,
+  TcpTransport,
+  writeNow,
+} from '@muslin/linux';
 import { formatIp, formatPrefix, type Ip, parseIp, type Prefix, prefixHas } from '@muslin/net';
 import { reachFailure } from './core/reach-failure.ts';
 import { Listeners } from './listeners.ts';
@@ -150,7 +158,8 @@ export class Connections {
   }
 
   send(connection: ConnectionId, bytes: Uint8Array): void {
-    this.#links.get(connection)?.socket.write(bytes);
+    const socket = this.#links.get(connection)?.socket;
+    if (socket !== undefined) writeNow(socket, bytes);
   }
 
   /** Flushes and closes. */

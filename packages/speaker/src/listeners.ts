@@ -41,6 +41,11 @@ export class Listeners {
     return this.#fault;
   }
 
+  /** Where one can call: the port of the first listener. */
+  get port(): number | undefined {
+    return this.#now[0]?.listener.port;
+  }
+
   /** Resolves when what was last wished was tried. Connections that are up stay. */
   follow(wanted: ListenAt): Promise<void> {
     if (placeOf(wanted) === (this.#wanted && placeOf(this.#wanted))) return this.#work;

@@ -203,7 +203,7 @@ const asked = reflect(
 );
 watches.start();
 // While the API server answers.
-rehearse();
+await rehearse(netlink.value);
 void watches
   .whenSynced()
   .then(async () => {

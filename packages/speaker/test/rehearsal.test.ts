@@ -1,8 +1,12 @@
+import { openRouteSocket } from '@muslin/linux';
 import { expect, test } from 'vitest';
 import { rehearse } from '../src/rehearsal.ts';
 
-test('a rehearsal relays what it makes up, the same each time', () => {
-  const relayed = rehearse();
-  expect(relayed).toBeGreaterThan(300_000);
-  expect(rehearse()).toBe(relayed);
+test('a rehearsal comes to its end, time and again, and leaves nothing open', async () => {
+  const netlink = openRouteSocket();
+  if (!netlink.ok) throw new Error(netlink.fault.message);
+  const open = () => process.getActiveResourcesInfo().filter(kind => /^TCP|Timeout/.test(kind)).length;
+  const before = open();
+  for (let i = 0; i < 2; i++) expect(await rehearse(netlink.value)).toBe(true);
+  await expect.poll(open, { timeout: 10_000 }).toBeLessThanOrEqual(before);
 });

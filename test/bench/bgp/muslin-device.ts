@@ -10,10 +10,10 @@ import { DEVICE_AS, DEVICE_IP, type DevicePeer } from './device.ts';
  * What the speaker program runs on a node, without a cluster to be configured by and without a kernel to install routes
  * into: what the others are started as, too.
  */
-rehearse();
 const peers = JSON.parse(readFileSync(process.argv[2] as string, 'utf8')) as DevicePeer[];
 const netlink = openRouteSocket();
 if (!netlink.ok) throw new Error(netlink.fault.message);
+await rehearse(netlink.value);
 const shell = new SpeakerShell({
   netlink: netlink.value,
   transportOf: () => undefined,

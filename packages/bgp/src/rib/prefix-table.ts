@@ -27,6 +27,8 @@ export class PrefixTable {
   #filled = 0;
   #slots = new Int32Array(512);
   #tag = TAG;
+  /** What was found last: a table mostly goes, or comes from another peer, in the order in which it came. */
+  #last = 0;
   /** Freed numbers, each with the next one where its address was. */
   #free = 0;
 
@@ -53,8 +55,11 @@ export class PrefixTable {
 
   /** The number of a prefix, or 0. */
   find(w0: number, w1: number, w2: number, w3: number, length: number): number {
+    if (this.#followsLast(w0, w1, w2, w3, length)) return ++this.#last;
     const slot = this.#slotOf(hashOf(w0, w1, w2, w3, length), w0, w1, w2, w3, length);
-    return (this.#slots[slot] as number) & ~this.#tag;
+    const entry = (this.#slots[slot] as number) & ~this.#tag;
+    if (entry !== 0) this.#last = entry;
+    return entry;
   }
 
   /** How many slots are looked at to tell a prefix's number, or that it has none. */
@@ -69,11 +74,15 @@ export class PrefixTable {
 
   /** The number of a prefix, which is added when it is new. */
   add(w0: number, w1: number, w2: number, w3: number, length: number): number {
+    if (this.#followsLast(w0, w1, w2, w3, length)) return ++this.#last;
     const hash = hashOf(w0, w1, w2, w3, length);
     const slot = this.#slotOf(hash, w0, w1, w2, w3, length);
     const slots = this.#slots;
     const held = slots[slot] as number;
-    if (held !== 0) return held & ~this.#tag;
+    if (held !== 0) {
+      this.#last = held & ~this.#tag;
+      return this.#last;
+    }
     let entry = this.#free;
     if (entry !== 0) this.#free = this.keys[entry * this.words] as number;
     else {
@@ -118,6 +127,16 @@ export class PrefixTable {
         ? ip4(k[at] as number)
         : ip6(k[at] as number, k[at + 1] as number, k[at + 2] as number, k[at + 3] as number);
     return { ip, length: this.lengths[entry] as number };
+  }
+
+  /** Whether a prefix has the number after the last one. */
+  #followsLast(w0: number, w1: number, w2: number, w3: number, length: number): boolean {
+    const entry = this.#last + 1;
+    if (entry >= this.#next || this.lengths[entry] !== length) return false;
+    const k = this.keys;
+    if (this.words === 1) return k[entry] === w0;
+    const at = entry * 4;
+    return k[at] === w0 && k[at + 1] === w1 && k[at + 2] === w2 && k[at + 3] === w3;
   }
 
   /** The slot that holds a prefix, or the free one where it belongs. */
