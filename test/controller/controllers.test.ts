@@ -285,6 +285,9 @@ describe('the controllers of a cluster', () => {
     const is = (text: string) => async () =>
       (await conditionsOf('CalicoNetworkPolicy', 'http', 'default')).join() === text;
     await stand.untilTrue('it is refused', is(said));
+    await stand.untilTrue('the Event says that only a part is', async () =>
+      (await stand.told('NetworkPolicy', 'http')).some(text => /^PartlyInForce: spec\.ingress/.test(text)),
+    );
     const ingress = [{ action: 'Allow', protocol: 'TCP' }];
     await stand.patch('CalicoNetworkPolicy', 'http', { spec: { ingress } }, 'default');
     await stand.untilTrue('it is accepted', is('Accepted True Accepted: all of it is understood'));

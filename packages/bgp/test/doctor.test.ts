@@ -1,10 +1,11 @@
-import { mustIp } from '@muslin/net';
+import { type Ip4, mustIp } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   cease,
   diagnose,
   type KernelWitness,
+  type Message,
   NO_WITNESS,
   notification,
   type NotificationMessage,
@@ -18,6 +19,12 @@ const LATER = 60_000;
 const peerOf = (peer: BytePeer) => peer.speaker.peers()[0] as PeerView;
 const seen = (peer: BytePeer, now = peer.now, witness: KernelWitness = NO_WITNESS) =>
   diagnose(peerOf(peer), now, witness);
+
+/** An OPEN that is fine. */
+const OPEN: Message = {
+  ...{ kind: 'open', version: 4, asNumber: 65001, holdTime: 90, identifier: mustIp('10.0.0.2') as Ip4 },
+  capabilities: [],
+};
 
 /** A session with nothing done yet, that calls by itself. */
 const idle = (config: Partial<PeerConfig> = {}) => new BytePeer({ passive: false, ...config });
@@ -135,11 +142,28 @@ describe('the doctor', () => {
     ],
   ])('an OPEN with %s is %s', (_what, code, open) => {
     const peer = new BytePeer();
-    const base = { kind: 'open', version: 4, asNumber: 65001, holdTime: 90, identifier: mustIp('10.0.0.2') };
-    peer.say({ ...base, capabilities: [], ...open } as never);
+    peer.say({ ...OPEN, ...open } as never);
     const found = seen(peer);
     expect(found).toMatchObject({ code, severity: 'problem' });
     expect(found.message).toMatch(/^The peer .* \(10\.0\.0\.2\)\.$/);
+  });
+
+  test.each<readonly [who: string, code: string, first: Message]>([
+    ['we refused its', 'wrong-as', { ...OPEN, asNumber: 65009 }],
+    ['it refused our', 'our-as-refused', notification(2, 2)],
+  ])('a peer that hangs up on us for some time after %s OPEN has not forgotten us', (_who, code, first) => {
+    const peer = new BytePeer({ passive: false });
+    peer.say(first);
+    const hangUp = (at: number) => {
+      for (const timer of peer.outputs.filter(o => o.kind === 'setTimer' && o.at <= at))
+        peer.take(peer.speaker.handle({ kind: 'timer', id: (timer as { id: string }).id }, at));
+      const connection = peer.outputs.findLast(o => o.kind === 'dial')?.connection ?? '';
+      const localIp = mustIp('10.0.0.1');
+      peer.take(peer.speaker.handle({ kind: 'connected', connection, localIp }, at));
+      peer.take(peer.speaker.handle({ kind: 'closed', connection, message: 'end' }, at));
+      return seen(peer, at).code;
+    };
+    expect([hangUp(300_000), hangUp(590_000), hangUp(900_000)]).toEqual([code, code, 'closed-before-open']);
   });
 
   test('a peer that sends nonsense broke the protocol', () => {

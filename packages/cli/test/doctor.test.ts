@@ -41,7 +41,27 @@ describe('muslinctl doctor', () => {
     await put(RESOURCES.ClusterInformation, 'default', { spec: { datastoreReady: false } });
     await put(RESOURCES.IPPool, 'a', { spec: { cidr: '10.1.0.0/16' } });
     await put(RESOURCES.IPPool, 'b', { spec: { cidr: '10.1.4.0/24' } });
-    await put(RESOURCES.GlobalNetworkPolicy, 'late', { spec: { selector: 'all()' } });
+    await put(RESOURCES.GlobalNetworkPolicy, 'late', { spec: { selector: 'all()', tier: 'no-such' } });
+    const http = { action: 'Allow', http: { methods: ['GET'] } };
+    await put(RESOURCES.GlobalNetworkPolicy, 'http', { spec: { selector: 'all()', ingress: [http] } });
+    const accepted = {
+      type: 'Accepted',
+      status: 'False',
+      reason: 'NotInForce',
+      message: 'http is not supported',
+    };
+    const status = { conditions: [{ ...accepted, lastTransitionTime: '2026-01-01T00:00:00Z' }] };
+    await put(RESOURCES.PolicyStatus, 'gnp.http', { spec: {} });
+    for (const [resource, name] of [
+      [RESOURCES.GlobalNetworkPolicy, 'http'],
+      [RESOURCES.PolicyStatus, 'gnp.http'],
+    ] as const)
+      await server.client.patch(
+        resource,
+        { name },
+        { type: 'merge', body: { status } },
+        { subresource: 'status' },
+      );
     const gone = { name: 'bgpfilters.projectcalico.org' };
     await server.client.delete(RESOURCES.CustomResourceDefinition, gone);
     const { findings, healthy, code } = await told();
@@ -50,8 +70,10 @@ describe('muslinctl doctor', () => {
       'problem datastore-locked ClusterInformation default',
       'problem definition-missing CustomResourceDefinition bgpfilters.projectcalico.org',
       'problem agent-silent Node n1',
+      'problem policy-partial GlobalNetworkPolicy http',
       'problem pools-overlap IPPool b',
       'problem no-report Node n1',
+      'warning policy-doubtful GlobalNetworkPolicy late',
     ]);
     const page = (await muslinctl(['doctor', '--kubeconfig', server.kubeconfig])).stdout;
     expect(page).toContain(`problem  IPPool b  [pools-overlap]
@@ -59,7 +81,7 @@ describe('muslinctl doctor', () => {
   fix: disable one of them, move its pods, and delete it
 `);
     expect(page).toMatch(
-      /\nNot all is well: 5 problems, 0 warnings, 0 waiting; 1 nodes and \d+ objects examined\.\n$/,
+      /\nNot all is well: 6 problems, 1 warnings, 0 waiting; 1 nodes and \d+ objects examined\.\n$/,
     );
   });
 

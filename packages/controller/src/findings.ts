@@ -29,9 +29,13 @@ const MOST = 5;
 
 /** What is wrong with an object. */
 export function findingsOf(kind: JudgedKind, object: AnyObject): readonly Finding[] {
+  return normalise(wholeOf(kind, object)).findings;
+}
+
+/** Lists leave apiVersion and kind out. */
+function wholeOf(kind: JudgedKind, object: AnyObject) {
   const resource = RESOURCES[kind];
-  // Lists leave apiVersion and kind out.
-  return normalise({ ...object, apiVersion: apiVersionOf(resource), kind: resource.kind }).findings;
+  return { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };
 }
 
 /**
@@ -39,11 +43,10 @@ export function findingsOf(kind: JudgedKind, object: AnyObject): readonly Findin
  * all of it is.
  */
 export function findingNote(kind: JudgedKind, object: AnyObject): Note | undefined {
-  const resource = RESOURCES[kind];
-  const whole = { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };
-  const findings = findingsOf(kind, object);
+  const whole = wholeOf(kind, object);
+  const { facts, findings } = normalise(whole);
   if (findings.length === 0) return undefined;
-  const wrong = findings.some(({ severity }) => severity === 'error');
+  const wrong = findings.some(({ severity }) => severity === 'error') && facts.length === 0;
   const told = findings.slice(0, MOST).map(({ path, message }) => (path ? `${path} ${message}` : message));
   const more = findings.length > MOST ? `; and ${findings.length - MOST} more` : '';
   const { name = '', namespace, uid } = object.metadata;

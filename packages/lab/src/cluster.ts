@@ -152,6 +152,7 @@ export class Cluster {
       .split('\n')
       .map(line => line.split(',')[0] ?? '');
     const inside = config.replace(server[0], `server: https://${control.ip}:${API_PORT}`);
+    writeFileSync(`${this.folder}/api/admin.kubeconfig`, inside, { mode: 0o600 });
     for (const [i, program] of PROGRAMS.entries())
       writeFileSync(this.#kubeconfigOf(program), inside.replace(admin, ours[i] ?? ''), { mode: 0o600 });
   }
@@ -217,6 +218,19 @@ export class Cluster {
     this.#run('kubelet', undefined, `${this.folder}/kubelet.log`, {
       command: ourProgram(`${ROOT}/packages/lab/src/pods/main.ts`, `${this.folder}/kubelet.json`),
     });
+  }
+
+  /** Starts a program of this lab anew, by its name in `processes`. */
+  async restart(name: string): Promise<void> {
+    const [program, node] = /^(agent|speaker)-(.+)$/.exec(name)?.slice(1) ?? [name];
+    const host = this.topology.nodes.find(each => each.name === node);
+    if (program === 'agent' && host !== undefined) return this.startAgent(host);
+    if (program === 'speaker' && host !== undefined) return this.startSpeaker(host);
+    if (program === 'api') return this.startApiServer();
+    if (program === 'tor') return this.startRouter();
+    if (program === 'controller') return this.startController();
+    if (program === 'kubelet') return this.startKubelet();
+    throw new Error(`nobody knows how to start ${name}`);
   }
 
   /** What an agent says of itself. */

@@ -2,9 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Report } from './checks.ts';
 import { Cluster } from './cluster.ts';
+import { execIn } from './exec.ts';
 import { claim, folderOf, knownLabs, livingOwner, sweep, wasKept } from './instance.ts';
 import { drawListing, listLab } from './ls.ts';
 import { type LabOptions, readOptions, USAGE } from './options.ts';
+import { revive } from './revive.ts';
 import { checkFanout } from './story/fanout.ts';
 import { checkOverlay } from './story/overlay.ts';
 import { checkRouting } from './story/routing.ts';
@@ -22,6 +24,7 @@ async function main(): Promise<number> {
   }
   if (options.verb === 'ls') return list(options);
   if (options.verb === 'clean') return clean(options);
+  if (options.verb === 'exec') return exec(options);
   return up(options);
 }
 
@@ -33,6 +36,13 @@ async function list(options: LabOptions): Promise<number> {
   }
   out(`${options.json ? JSON.stringify(listing, null, 2) : drawListing(listing)}\n`);
   return 0;
+}
+
+async function exec({ id, words: [target = '', ...command] }: LabOptions): Promise<number> {
+  const done = await execIn(id, target, command);
+  if (typeof done === 'number') return done;
+  process.stderr.write(`${done}\n`);
+  return 2;
 }
 
 async function clean(options: LabOptions): Promise<number> {
@@ -95,12 +105,14 @@ async function up(options: LabOptions): Promise<number> {
       return 130;
     }
     if (options.json) out(`${JSON.stringify(summary(options, report, cluster), null, 2)}\n`);
-    else summarise(report);
+    else if (report.checks.length > 0) summarise(report);
     if (options.once) await end();
     else if (options.keep) claim(options.id, true);
     else {
       if (!options.json) out(nextSteps(options));
+      const leave = cluster && revive(cluster, line => void process.stderr.write(line));
       await interrupted;
+      leave?.();
       if (!options.json) out('\ntaking everything down\n');
       await end();
     }
@@ -150,17 +162,19 @@ function summarise(report: Report): void {
 function nextSteps(options: LabOptions): string {
   const kubeconfig = `${folderOf(options.id)}/kubeconfig`;
   const id = options.id === 'lab' ? '' : ` --id ${options.id}`;
+  const pods = options.pods > 0 ? '' : '  kubectl apply -f docs/examples/objects\n';
   return `
 The cluster stays up until Ctrl-C. Try, in another terminal:
 
   export KUBECONFIG=${kubeconfig}
-  kubectl get pods -A -o wide
+${pods}  kubectl get pods -A -o wide
   kubectl apply -f docs/examples/01-default-deny.yaml
   npm run -s muslinctl -- why shop/web-1 shop/db-1:5432
   npm run -s muslinctl -- bgp peers
   npm run -s muslinctl -- bgp doctor
   npm run -s lab -- ls${id}
-  ip netns exec $(npm run -s lab -- ls --json${id} | grep -om1 'ml-.*-p-[0-9a-f]*') ip route
+  npm run -s lab -- exec${id} shop/web-1 -- ip route
+  npm run -s lab -- exec${id} node1 -- npm run -s muslinctl -- node status
 `;
 }
 

@@ -11,7 +11,9 @@ export type Overlay = 'none' | 'vxlan' | 'vxlan-cross-subnet';
 
 /** What `npm run lab` was asked to do. */
 export interface LabOptions {
-  readonly verb: 'up' | 'ls' | 'clean';
+  readonly verb: 'up' | 'ls' | 'clean' | 'exec';
+  /** `exec`: the pod or node, then the command. */
+  readonly words: readonly string[];
   /** Name of this lab: two labs with different names can stand side by side. */
   readonly id: string;
   readonly nodes: number;
@@ -35,6 +37,8 @@ export interface LabOptions {
 
 export const USAGE = `npm run lab -- [options]        a whole cluster on this machine, with checks
 npm run lab -- ls [--json]      nodes and pods of the running lab, with their network namespaces
+npm run -s lab -- exec shop/web-1 -- COMMAND
+                                run a command in the network of a pod, a node (node1), the router or outside
 npm run lab -- --clean          remove what an earlier lab left behind
 
   --nodes N     worker nodes, 1 to 50 (3)
@@ -77,9 +81,12 @@ export function readOptions(args: readonly string[]): LabOptions | string {
   }
   const { values, positionals } = parsed;
   if (values.help) return USAGE;
-  const verb = values.clean ? 'clean' : (positionals[0] ?? 'up');
-  if (positionals.length > 1 || !isVerb(verb))
+  const [first = 'up', ...words] = positionals;
+  const verb = values.clean ? 'clean' : first;
+  if (!isVerb(verb) || (words.length > 0 && verb !== 'exec'))
     return `unknown command "${positionals.join(' ')}"\n\n${USAGE}`;
+  if (verb === 'exec' && words.length === 0)
+    return 'exec needs to know where: npm run -s lab -- exec shop/web-1 -- COMMAND';
   const nodes = wholeNumber(values.nodes, 1, 50);
   const pods = wholeNumber(values.pods, 0, 500);
   if (nodes === undefined) return `--nodes takes a whole number from 1 to 50, not "${values.nodes}"`;
@@ -94,6 +101,7 @@ export function readOptions(args: readonly string[]): LabOptions | string {
   if (values.once && values.keep) return '--once tears down and --keep does not: choose one';
   return {
     verb,
+    words,
     id: values.id,
     nodes,
     pods: values.bare ? 0 : pods,
@@ -108,7 +116,7 @@ export function readOptions(args: readonly string[]): LabOptions | string {
   };
 }
 
-const isVerb = (text: string): text is LabOptions['verb'] => ['up', 'ls', 'clean'].includes(text);
+const isVerb = (text: string): text is LabOptions['verb'] => ['up', 'ls', 'clean', 'exec'].includes(text);
 const isTor = (text: string): text is TorKind => ['bird', 'frr', 'gobgp', 'none'].includes(text);
 
 const isOverlay = (text: string): text is Overlay => ['none', 'vxlan', 'vxlan-cross-subnet'].includes(text);

@@ -3,6 +3,7 @@ import { readOptions, USAGE } from '../src/options.ts';
 
 const DEFAULTS = {
   verb: 'up',
+  words: [],
   id: 'lab',
   nodes: 3,
   pods: 12,
@@ -21,6 +22,10 @@ describe('the command line of the lab', () => {
     [[], {}],
     [['up'], {}],
     [['ls', '--json'], { verb: 'ls', json: true }],
+    [
+      ['exec', '--id', 'x1', 'shop/web-1', '--', 'ip', '-4', 'route'],
+      { verb: 'exec', id: 'x1', words: ['shop/web-1', 'ip', '-4', 'route'] },
+    ],
     [['--clean', '--id', 'x1'], { verb: 'clean', id: 'x1' }],
     [['clean'], { verb: 'clean' }],
     [['--nodes', '50', '--pods', '500'], { nodes: 50, pods: 500 }],
@@ -48,6 +53,7 @@ describe('the command line of the lab', () => {
     [['--id', ''], '--id takes 1 to 8 small letters or digits'],
     [['--once', '--keep'], 'choose one'],
     [['dance'], 'unknown command "dance"'],
+    [['exec'], 'exec needs to know where'],
     [['ls', 'up'], 'unknown command "ls up"'],
     [['--nope'], 'nope'],
   ])('%j is refused in one sentence', (args, words) => {

@@ -112,6 +112,8 @@ export interface Straggler {
 export interface PolicyRow {
   readonly policy: WrittenPolicy;
   readonly state: PolicyState;
+  /** Whether anything of it is: false for one that is wrong as a whole. */
+  readonly inEffect: boolean;
   /** Nodes that enforce its newest version, of all. */
   readonly nodes: { readonly done: number; readonly all: number };
   /** Pods that it selects and whose node has it in the kernel, of all that it selects. */
@@ -165,8 +167,7 @@ export function policyRow(
             : 'Enforced'
           : 'Pending';
   return {
-    policy,
-    state,
+    ...{ policy, state, inEffect },
     nodes: { done: rejected || staged ? 0 : done, all: nodes.length },
     pods: { done: rejected || staged ? 0 : podsDone, all },
     slowest: rejected || staged ? undefined : slowestOf(there),

@@ -103,7 +103,7 @@ export class Field {
   }
 
   number(): number | undefined {
-    if (!this.present || typeof this.value === 'number') return this.value as number | undefined;
+    if (!this.present || Number.isFinite(this.value)) return this.value as number | undefined;
     return this.invalid('must be a number');
   }
 

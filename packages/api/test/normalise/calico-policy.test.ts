@@ -214,6 +214,8 @@ describe('what is refused, and where', () => {
     ],
     ['http on a Deny', one({ action: 'Deny', http: {} }), `${RULE}.http`],
     ['an order that is text', gnp({ order: '1' }), 'spec.order'],
+    ['an order without end, as YAML can write it', gnp({ order: Number.POSITIVE_INFINITY }), 'spec.order'],
+    ['an order that is no number', gnp({ order: Number.NaN }), 'spec.order'],
     ['doNotTrack without applyOnForward', gnp({ doNotTrack: true }), 'spec.doNotTrack'],
     ['an unknown type', gnp({ types: ['ingress'] }), 'spec.types[0]'],
   ])('%s', (_, object, path) => {

@@ -46,6 +46,10 @@ export interface PeerHistory {
 /** A call shorter than this was given up for another reason than silence. */
 const SHORTEST_SILENCE = 1000;
 const COLLISION = 7;
+/** The code of a fault in an OPEN (RFC 4271 §4.5). */
+const OPEN_ERROR = 2;
+/** So long after an OPEN was refused, hanging up on us is taken for the other's way to wait (BIRD "error wait time", FRR and GoBGP alike). */
+const SULKING_MS = 600_000;
 
 /** Writes down what explains a peer. */
 export class HistoryKeeper {
@@ -103,6 +107,13 @@ export class HistoryKeeper {
       return;
     }
     if (notification !== undefined) this.#lastNotification = { direction, message: notification, at: now };
+    if (cause === 'closed-by-peer' && !established && this.#isSulking(now)) return;
     this.#lastEnd = { reason, at: now, established };
+  }
+
+  /** Whether one side refused the other's OPEN lately: that explains why the peer takes no call now. */
+  #isSulking(now: number): boolean {
+    const { reason, at } = this.#lastEnd ?? { at: Number.NEGATIVE_INFINITY };
+    return reason?.notification?.code === OPEN_ERROR && now - at < SULKING_MS;
   }
 }

@@ -59,7 +59,7 @@ export async function examine(client: KubeClient, now: Date): Promise<Examinatio
       ...policy,
       ...addresses,
       ...bgpFindings(reports.objects, silentUnlessServed, now),
-      ...conditionFindings(all),
+      ...conditionFindings(all, policy),
     ]),
   };
 }

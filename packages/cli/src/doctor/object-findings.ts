@@ -3,14 +3,23 @@ import { listAt, textAt, valueAt } from '../files/json.ts';
 import type { Finding } from './finding.ts';
 
 /** Conditions that other findings tell better. */
-const TOLD_ELSEWHERE = new Set(['PolicyNodeStatus', 'BGPNodeStatus', 'CustomResourceDefinition']);
+const TOLD_ELSEWHERE = new Set([
+  'PolicyNodeStatus',
+  'PolicyStatus',
+  'BGPNodeStatus',
+  'CustomResourceDefinition',
+]);
 /** Conditions that a person has wished for. */
 const WISHED = new Set(['PoolDisabled', 'Terminating']);
 /** Conditions of which True is the bad side. */
 const BAD_WHEN_TRUE = new Set(['Degraded', 'Stalled', 'Draining']);
 
-/** Objects of ours whose conditions say that they are not in effect. */
-export function conditionFindings(objects: readonly AnyObject[]): readonly Finding[] {
+/** Objects of ours whose conditions say that they are not in effect. `told`: findings that are there already. */
+export function conditionFindings(
+  objects: readonly AnyObject[],
+  told: readonly Finding[],
+): readonly Finding[] {
+  const known = new Set(told.filter(({ severity }) => severity === 'problem').map(({ object }) => object));
   return objects
     .filter(({ kind = '' }) => !TOLD_ELSEWHERE.has(kind))
     .flatMap(object =>
@@ -20,10 +29,13 @@ export function conditionFindings(objects: readonly AnyObject[]): readonly Findi
         const reason = textAt(condition, 'reason') ?? '';
         if (textAt(condition, 'status') !== bad || WISHED.has(reason)) return [];
         const { namespace, name = '' } = object.metadata;
+        const whole = `${object.kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
+        // The policy itself was judged by the same code, and told of field by field.
+        if (type === 'Accepted' && known.has(whole)) return [];
         return [
           {
             ...{ severity: 'problem', area: 'objects', code: `${type}-${bad}`.toLowerCase() },
-            object: `${object.kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`,
+            object: whole,
             reason: `${type} is ${bad}${reason === '' ? '' : ` (${reason})`}: ${textAt(condition, 'message') ?? 'no message'}`,
             fix: `change what the message names: kubectl edit ${(object.kind ?? '').toLowerCase()} ${name}${namespace === undefined ? '' : ` -n ${namespace}`}`,
           },

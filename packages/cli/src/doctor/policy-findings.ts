@@ -45,12 +45,15 @@ function findingsOf(row: PolicyRow, sick: ReadonlySet<string>): readonly Finding
   const object = formatRef(row.policy.ref);
   const about = { area: 'policy' as const, object };
   const edit = `correct the field and apply it again: muslinctl policy status ${row.policy.ref.name} shows it`;
+  const [code, so] = row.inEffect
+    ? ['policy-partial', 'it is in effect, but for this part: ']
+    : ['policy-rejected', 'it is in effect nowhere: '];
   const wrong = row.findings.map(
-    (finding): Finding => ({
+    ({ severity, path, message }): Finding => ({
       ...about,
-      severity: finding.severity === 'error' ? 'problem' : 'warning',
-      code: finding.severity === 'error' ? 'policy-rejected' : 'policy-doubtful',
-      reason: `${finding.severity === 'error' ? 'it is in effect nowhere: ' : ''}${finding.path === '' ? '' : `${finding.path}: `}${finding.message}`,
+      severity: severity === 'error' ? 'problem' : 'warning',
+      code: severity === 'error' ? code : 'policy-doubtful',
+      reason: `${severity === 'error' ? so : ''}${path === '' ? '' : `${path}: `}${message}`,
       fix: edit,
     }),
   );

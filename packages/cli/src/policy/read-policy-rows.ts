@@ -1,4 +1,4 @@
-import type { Finding } from '@muslin/api';
+import type { Finding, Snapshot } from '@muslin/api';
 import type { AnyObject, KubeClient } from '@muslin/kube';
 import { ok, type Result } from '@muslin/net';
 import { liveWorld } from '../live/live-world.ts';
@@ -25,7 +25,7 @@ export async function readPolicyRows(client: KubeClient): Promise<Result<readonl
         nodes,
         byNode,
         selectedPods(snapshot, policy.key),
-        findings.filter(finding => isAbout(finding, policy)),
+        [...findings.filter(finding => isAbout(finding, policy)), ...missingTier(snapshot, policy)],
         policy.ref.kind.startsWith('Staged'),
         snapshot.policies.has(policy.key),
       ),
@@ -45,6 +45,14 @@ function writtenPolicy({ apiVersion = '', kind = '', metadata }: AnyObject): Wri
     generation,
     resourceVersion,
   };
+}
+
+/** A policy may come before its tier (and Calico's own API server would refuse it): people ask why it comes last. */
+function missingTier({ policies, tiers }: Snapshot, { key, ref }: WrittenPolicy): readonly Finding[] {
+  const tier = policies.get(key)?.tier;
+  if (tier === undefined || tiers.has(tier)) return [];
+  const message = `there is no Tier ${tier}: until there is, this policy is asked after all others, and its tier ends with Deny`;
+  return [{ object: ref, path: 'spec.tier', severity: 'warning', message }];
 }
 
 function isAbout({ object }: Finding, { ref }: WrittenPolicy): boolean {

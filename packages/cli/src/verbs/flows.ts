@@ -10,7 +10,10 @@ export const flows: Verb = {
     { flags: '--pod <name>', summary: 'only flows from or to this pod: name or namespace/name' },
     { flags: '--verdict <verdict>', summary: 'only these', choices: ['deny', 'allow'] },
     { flags: '-o, --output <form>', summary: 'json: one object a line', choices: ['json'] },
-    { flags: '--socket <path>', summary: 'socket of the agent (default: /run/muslin/agent.sock)' },
+    {
+      flags: '--socket <path>',
+      summary: 'socket of the agent (default: $MUSLIN_AGENT_SOCKET, /run/muslin/agent.sock)',
+    },
   ],
   summary: 'show what a node denied, and by which policy and rule',
   details: `Asks the agent of the node that it runs on, through its socket, which only root may open; nothing listens on the

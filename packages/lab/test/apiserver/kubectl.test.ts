@@ -172,6 +172,20 @@ describe('kubectl', () => {
       expect(described).toContain(line);
   });
 
+  it('applies a List, as kubectl get writes them, and is told which item is wrong', async () => {
+    const item = (name: string, data: object) => ({
+      ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' } },
+      ...data,
+    });
+    const list = (...items: object[]) => JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+    expect(await ok('apply -f -', list(item('one', {}), item('two', {})))).toBe(
+      'configmap/one created\nconfigmap/two created\n',
+    );
+    const { code, err } = await run('apply -f -', list(item('one', { data: { a: 1 } })));
+    expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining('"one"') });
+    await ok('delete configmap one two');
+  });
+
   it('is told of a misspelled field', async () => {
     const { code, err } = await run('apply -f -', POD.replace('hostAliases', 'hostAlias'));
     expect([code, err]).toEqual([1, expect.stringContaining('unknown field "spec.hostAlias"')]);

@@ -2,7 +2,7 @@ import type { Api } from '../api.ts';
 import * as faults from '../status.ts';
 import { failure } from '../status.ts';
 import { serveDiscovery } from './discovery.ts';
-import { serveOpenApi } from './openapi.ts';
+import { serveOpenApi, serveOpenApiV2 } from './openapi.ts';
 import { type ApiRequest, type ApiResponse, replyJson, replyPlain, replyStatus } from './request.ts';
 import { serveResource, verbOf } from './resource.ts';
 import { serveReview } from './review.ts';
@@ -26,6 +26,7 @@ export function handle(api: Api, request: ApiRequest): ApiResponse {
   const { path } = request;
   if (path === '/version') return replyJson(200, VERSION);
   if (/^\/(healthz|livez|readyz)(\/|$)/.test(path)) return replyPlain(200, 'ok');
+  if (path === '/openapi/v2') return serveOpenApiV2(request.accept);
   if (path.startsWith('/openapi/v3')) return serveOpenApi(api, path) ?? notFoundPage();
   const review = serveReview(api, request);
   if (review !== undefined) return review;

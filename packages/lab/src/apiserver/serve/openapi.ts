@@ -5,7 +5,7 @@ import type { Kind } from '../kinds/kind.ts';
 import type { Registry } from '../kinds/registry.ts';
 import type { Schema } from '../schema/schema.ts';
 import { PATCH_TYPES } from './patch.ts';
-import { type Reply, replyJson, replyText } from './request.ts';
+import { type Reply, replyJson, replyPlain, replyText } from './request.ts';
 
 interface Document {
   readonly text: string;
@@ -50,6 +50,20 @@ export function serveOpenApi(api: Api, path: string): Reply | undefined {
   const reply = replyText(200, document.text);
   const headers = { ...reply.headers, etag: `"${document.hash}"`, 'cache-control': 'public, immutable' };
   return { ...reply, headers };
+}
+
+/** As it is asked for; the answer is named so that it parses as a media type. */
+const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/** Field 1 of openapi.v2.Document (gnostic), `swagger`: "2.0". */
+const V2_EMPTY = '\n\u00032.0';
+
+/**
+ * GET /openapi/v2: a document that describes nothing. kubectl asks for it when it is given a `List`, whose kind is in no
+ * newer document, and leaves it to the server to judge the items that this one does not describe.
+ */
+export function serveOpenApiV2(accept: string): Reply {
+  if (accept.includes(V2_PROTOBUF)) return replyPlain(200, V2_EMPTY, V2_PROTOBUF.replace('@', '.'));
+  return replyJson(200, { swagger: '2.0', info: { title: 'Muslin lab', version: '1' }, paths: {} });
 }
 
 /** Types that kubectl explain names rather than spells out. */

@@ -67,7 +67,7 @@ export function serveResource(api: Api, kind: Kind, route: Route, request: ApiRe
     case 'portforward':
     case 'log': {
       if (kind.storage !== '/pods') return refuse(faults.noSuchResource());
-      const why = `pods/${route.subresource} needs a kubelet; this API server of the Muslin lab has none behind it`;
+      const why = `pods/${route.subresource} needs a kubelet; this API server of the Muslin lab has none behind it; a command runs there with: npm run -s lab -- exec NAMESPACE/POD -- COMMAND`;
       return refuse(failure(501, 'NotImplemented', why, {}));
     }
     default:
