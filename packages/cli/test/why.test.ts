@@ -46,6 +46,23 @@ Any one of these alone would allow it:
     );
   });
 
+  it('of a thousand rules that do not match, shows the nearest, and says how many more there are', async () => {
+    const ingress = Array.from({ length: 1_000 }, (_, i) => ({
+      from: [{ ipBlock: { cidr: `10.${Math.floor(i / 250)}.${i % 250}.0/24` } }],
+      ports: [{ port: 1_000 + i }],
+    }));
+    const many = {
+      ...{ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy' },
+      ...{ metadata: { name: 'many', namespace: 'shop' }, spec: { podSelector: {}, ingress } },
+    };
+    const files = folder({ 'shop.yaml': SHOP, 'many.json': JSON.stringify(many) });
+    const ran = await muslinctl(['why', '10.3.3.7', 'shop/db-1:9999', '--files', files.path]);
+    expect(ran.stdout).toContain('spec.ingress[753].from[0]');
+    expect(ran.stdout).toContain('port 9999 is not 1753');
+    expect(ran.stdout).toContain('(and 985 more rules that do not match; -o yaml lists all)');
+    expect(ran.stdout.split('\n').length).toBeLessThan(60);
+  });
+
   it('takes pods of -n, named ports, and addresses of both families', async () => {
     expect((await why('-n', 'shop', 'web-1', 'db-1:postgres')).code).toBe(0);
     expect((await why('10.2.3.4', 'shop/db-1:5432')).code).toBe(0);

@@ -27,6 +27,8 @@ export interface WhyFrame {
 
 /** The best come first. */
 const MAX_EDITS = 5;
+/** Of the rules of one policy that do not match; nobody reads a thousand. */
+const MAX_MISSES = 15;
 
 /** The verdict in one line, then what both ends asked, in order, each with where it stands. */
 export function whyText(explanation: Explanation, edits: readonly Edit[], frame: WhyFrame): string {
@@ -84,7 +86,11 @@ function tierLines(tier: TierTrace, path: PathExplanation, frame: WhyFrame): rea
   const lines = [`  tier ${tier.tier}`];
   for (const policy of tier.policies) {
     lines.push(`    ${policyHead(policy, frame)}`);
-    for (const rule of policy.rules) lines.push(`      ${ruleLine(rule, policy, path, frame)}`);
+    const rules = worthTelling(policy.rules);
+    for (const rule of rules) lines.push(`      ${ruleLine(rule, policy, path, frame)}`);
+    const more = policy.rules.length - rules.length;
+    if (more > 0)
+      lines.push(`      ${frame.paint.dim(`(and ${more} more rules that do not match; -o yaml lists all)`)}`);
     if (policy.rules.length === 0) lines.push(`      ${frame.paint.dim('it has no rules')}`);
   }
   const end = {
@@ -94,6 +100,15 @@ function tierLines(tier: TierTrace, path: PathExplanation, frame: WhyFrame): rea
   };
   if (tier.outcome in end) lines.push(`    end of tier: ${end[tier.outcome as keyof typeof end]}`);
   return lines;
+}
+
+/** What matched, and the misses that came nearest: where the ends are right, only ports are left to fail. */
+function worthTelling(rules: readonly RuleTrace[]): readonly RuleTrace[] {
+  const misses = rules.filter(({ matched }) => !matched);
+  if (misses.length <= MAX_MISSES) return rules;
+  const far = ({ failed }: RuleTrace) => (/[pP]ort/.test(failed ?? '') ? 0 : 1);
+  const near = new Set(misses.toSorted((a, b) => far(a) - far(b)).slice(0, MAX_MISSES));
+  return rules.filter(rule => rule.matched || near.has(rule));
 }
 
 function policyHead(policy: PolicyTrace, frame: WhyFrame): string {

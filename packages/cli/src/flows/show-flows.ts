@@ -1,7 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Context } from '../context.ts';
 import { listAt, numberAt, textAt } from '../files/json.ts';
-import { agentSocket } from '../node/agent-socket.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { askAgent } from '../node/ask-agent.ts';
 import { agentSocket } from '../node/agent-socket.ts';
