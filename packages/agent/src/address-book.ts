@@ -33,11 +33,12 @@ export interface AddressBook {
   assign(request: AddressRequest): Promise<Result<readonly Ip[], AddressFault>>;
   /**
    * Takes back everything that the container has; nothing to take back is fine. Once it returns this will happen, even if
-   * the API server is away and this process dies; what is asked for later comes after it.
+   * the API server is away and this process dies; what is asked for later comes after it. Resolves when a loss of power
+   * can't prevent it either.
    */
-  release(containerId: string, network: string, delegation?: Delegation): void;
+  release(containerId: string, network: string, delegation?: Delegation): Promise<void>;
   /** The same, when the API server is known to be away or unknown. */
-  releaseLater(containerId: string, network: string): void;
+  releaseLater(containerId: string, network: string): Promise<void>;
   /** What a delegated plugin said to the release; undefined: it did it, or was not asked. */
   freed(containerId: string, network: string): Promise<CniFault | undefined>;
   /** Whether a delegated plugin agrees; its fault when it does not. */

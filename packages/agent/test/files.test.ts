@@ -46,6 +46,25 @@ describe('sandboxes on disk', () => {
     expect(new SandboxStore(folder).all()).toHaveLength(2);
   });
 
+  test('killed between two states, it is in the later one, and one file is left', () => {
+    const states = ['adding', 'ready', 'leaving'] as const;
+    for (const [i, from] of states.entries())
+      for (const to of states.slice(i + 1)) {
+        const folder = next();
+        new SandboxStore(folder).put({ ...SANDBOX, state: from });
+        const [file = ''] = readdirSync(folder);
+        const before = readFileSync(`${folder}/${file}`, 'utf8');
+        new SandboxStore(folder).put({ ...SANDBOX, state: to });
+        // The older file would have gone next.
+        writeFileSync(`${folder}/${file}`, before);
+        expect(new SandboxStore(folder).all()).toEqual([{ ...SANDBOX, state: to }]);
+        expect(readdirSync(folder)).toHaveLength(1);
+        const again = new SandboxStore(folder);
+        again.delete(SANDBOX.containerId, SANDBOX.ifname);
+        expect(readdirSync(folder)).toEqual([]);
+      }
+  });
+
   test('a write that was killed anywhere leaves the version before', () => {
     const folder = next();
     new SandboxStore(folder).put(SANDBOX);
@@ -82,6 +101,19 @@ describe('sandboxes on disk', () => {
 });
 
 describe('releases that wait', () => {
+  test('are told to be on the disk, many at once; those of an older agent are known', async () => {
+    const folder = next();
+    mkdirSync(folder);
+    writeFileSync(`${folder}/0f`, 'k8s-pod-network.old');
+    const pending = new PendingReleases(folder);
+    await Promise.all(['a', 'b', 'a'].map(handle => pending.add(handle)));
+    await pending.add('c');
+    expect([...new PendingReleases(folder).all()].sort()).toEqual(['a', 'b', 'c', 'k8s-pod-network.old']);
+    // What was promised is there when the call returns, whatever becomes of this process.
+    void pending.add('d');
+    expect(new PendingReleases(folder).has('d')).toBe(true);
+  });
+
   test('outlive a restart; a write that was killed is not among them', () => {
     const folder = next();
     const pending = new PendingReleases(folder);

@@ -68,6 +68,8 @@ export function call(plugin: Plugin, { command, containerId, netns, pod, uid }: 
     if (code === 0) resolve(ms);
     else child.stdout.once('close', () => reject(new Error(`${plugin.name} ${command}: ${out}`)));
   });
+  // Whoever is done before it has read everything has not failed.
+  child.stdin.on('error', () => {});
   child.stdin.end(JSON.stringify(plugin.config));
   return promise;
 }

@@ -214,15 +214,18 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
     },
     release(containerId, network) {
       const handleId = podHandleId(network, containerId);
-      if (kept.takeBack(handleId))
-        return gaveBack(handleId, 'its sandbox is gone before the cluster was told');
-      pending.add(handleId);
+      if (kept.takeBack(handleId)) {
+        gaveBack(handleId, 'its sandbox is gone before the cluster was told');
+        return Promise.resolve();
+      }
+      const promised = pending.add(handleId);
       tellSoon();
+      return promised;
     },
     freed: () => Promise.resolve(undefined),
     ask: () => Promise.resolve(undefined),
     releaseLater(containerId, network) {
-      pending.add(podHandleId(network, containerId));
+      return pending.add(podHandleId(network, containerId));
     },
   };
 }

@@ -98,19 +98,22 @@ export class DelegatedAddresses implements AddressBook {
     return refusal(fault);
   }
 
-  release(containerId: string, network: string, delegation?: Delegation): void {
+  release(containerId: string, network: string, delegation?: Delegation): Promise<void> {
     const handleId = podHandleId(network, containerId);
+    const kept = this.#kept.has(handleId);
     // One that isn't there and that nobody remembers having called has given nothing.
-    if (delegation !== undefined && pluginOf(delegation) === undefined && !this.#kept.has(handleId)) return;
-    if (delegation !== undefined && !this.#kept.has(handleId)) this.#keep(handleId, this.#whole(delegation));
-    if (this.#kept.has(handleId)) void this.#leave(handleId);
-    else this.#options.book.release(containerId, network);
+    if (delegation !== undefined && pluginOf(delegation) === undefined && !kept) return Promise.resolve();
+    if (delegation !== undefined && !kept) this.#keep(handleId, this.#whole(delegation));
+    if (!this.#kept.has(handleId)) return this.#options.book.release(containerId, network);
+    void this.#leave(handleId);
+    return Promise.resolve();
   }
 
-  releaseLater(containerId: string, network: string): void {
+  releaseLater(containerId: string, network: string): Promise<void> {
     const handleId = podHandleId(network, containerId);
-    if (this.#kept.has(handleId)) void this.#leave(handleId);
-    else this.#options.book.releaseLater(containerId, network);
+    if (!this.#kept.has(handleId)) return this.#options.book.releaseLater(containerId, network);
+    void this.#leave(handleId);
+    return Promise.resolve();
   }
 
   freed(containerId: string, network: string): Promise<CniFault | undefined> {

@@ -195,7 +195,7 @@ export class PodNetwork {
     // A newer sandbox of this pod may displace this one at every wait; from then on the interface is not ours.
     const isDisplaced = () => sandboxes.get(containerId, ifname) !== adding;
     const giveUp = async (fault: CniFault) => {
-      if (isDisplaced()) this.#release(adding);
+      if (isDisplaced()) await this.#release(adding);
       else await this.#takeBack(adding);
       return fail(fault);
     };
@@ -260,7 +260,7 @@ export class PodNetwork {
     const sandbox = sandboxes.get(containerId, ifname);
     const holder = holderOf({ containerId, ifname });
     const delegation = delegationOf(request);
-    if (sandbox === undefined) addresses.release(holder, config.name, delegation);
+    if (sandbox === undefined) await addresses.release(holder, config.name, delegation);
     else {
       const gone = await this.#takeBack(sandbox);
       if (!gone.ok || delegation === undefined) return gone;
@@ -271,8 +271,9 @@ export class PodNetwork {
   }
 
   /** Promises the addresses of a sandbox back; those of another plugin are not ours to give. */
-  #release(sandbox: Sandbox): void {
-    if (sandbox.madeBy === undefined) this.#options.addresses.release(holderOf(sandbox), sandbox.network);
+  async #release(sandbox: Sandbox): Promise<void> {
+    if (sandbox.madeBy === undefined)
+      await this.#options.addresses.release(holderOf(sandbox), sandbox.network);
   }
 
   /**
@@ -321,7 +322,7 @@ export class PodNetwork {
     const { sandboxes, forgetFlows } = this.#options;
     const { containerId, ifname } = sandbox;
     await forgetFlows(sandbox.ips.map(mustIp));
-    this.#release(sandbox);
+    await this.#release(sandbox);
     if (sandboxes.get(containerId, ifname) === sandbox) sandboxes.delete(containerId, ifname);
   }
 
@@ -429,7 +430,7 @@ export class PodNetwork {
         const free = await this.#unlimit(sandbox);
         if (!free.ok) log(`half-made sandbox ${containerId}: ${free.fault.message}`);
         if (state === 'leaving') await this.#options.forgetFlows(sandbox.ips.map(mustIp));
-        addresses.releaseLater(holderOf(sandbox), network);
+        await addresses.releaseLater(holderOf(sandbox), network);
         sandboxes.delete(containerId, ifname);
       }),
     );

@@ -42,28 +42,45 @@ export interface Sandbox {
   readonly state: 'adding' | 'ready' | 'leaving';
 }
 
+/** Who is further: of two files of one sandbox the later state is the one that was written last. */
+const STATES: readonly Sandbox['state'][] = ['adding', 'ready', 'leaving'];
+
 /**
  * Sandboxes on disk, one file each, written whole, then renamed into place: a killed program finds them as they were. They
  * are not synced, which would cost each ADD milliseconds: a loss of power takes all namespaces along, and the runtime's
- * DELs free by handle what had been given to them.
+ * DELs free by handle what had been given to them. Each state has a name of its own, and the one before goes afterwards:
+ * a file that takes another's place is written to the disk at once (ext4(5), auto_da_alloc), which costs 2 ms and more.
  */
 export class SandboxStore {
   readonly #folder: string;
   readonly #byKey = new Map<string, Sandbox>();
+  /** Where each is written down. */
+  readonly #paths = new Map<string, string>();
 
   constructor(folder: string) {
     this.#folder = folder;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(folder)) {
       const path = `${folder}/${name}`;
-      if (!name.endsWith('.json')) rmSync(path, { force: true });
-      else {
-        const sandbox = readSandbox(path);
-        // A file that can't be read was never confirmed: nobody relies on it.
-        if (sandbox === undefined) rmSync(path, { force: true });
-        else this.#byKey.set(keyOf(sandbox.containerId, sandbox.ifname), sandbox);
-      }
+      const sandbox = name.endsWith('.json') ? readSandbox(path) : undefined;
+      // A file that can't be read was never confirmed: nobody relies on it.
+      if (sandbox === undefined) rmSync(path, { force: true });
+      else this.#found(sandbox, path);
     }
+  }
+
+  #found(sandbox: Sandbox, path: string): void {
+    const key = keyOf(sandbox.containerId, sandbox.ifname);
+    const known = this.#byKey.get(key);
+    const knownPath = this.#paths.get(key);
+    const isLater = STATES.indexOf(sandbox.state) > STATES.indexOf(known?.state ?? 'adding');
+    if (known !== undefined && !isLater) {
+      rmSync(path, { force: true });
+      return;
+    }
+    if (knownPath !== undefined) rmSync(knownPath, { force: true });
+    this.#byKey.set(key, sandbox);
+    this.#paths.set(key, path);
   }
 
   /** All sandboxes. */
@@ -82,7 +99,7 @@ export class SandboxStore {
 
   put(sandbox: Sandbox): void {
     const key = keyOf(sandbox.containerId, sandbox.ifname);
-    const path = `${this.#folder}/${key}.json`;
+    const path = `${this.#folder}/${key}${sandbox.state === 'ready' ? '' : `.${sandbox.state}`}.json`;
     const fd = openSync(`${path}.new`, 'w', 0o600);
     try {
       writeSync(fd, JSON.stringify(sandbox));
@@ -90,12 +107,17 @@ export class SandboxStore {
       closeSync(fd);
     }
     renameSync(`${path}.new`, path);
+    const before = this.#paths.get(key);
+    if (before !== undefined && before !== path) rmSync(before, { force: true });
     this.#byKey.set(key, sandbox);
+    this.#paths.set(key, path);
   }
 
   delete(containerId: string, ifname: string): void {
     const key = keyOf(containerId, ifname);
-    rmSync(`${this.#folder}/${key}.json`, { force: true });
+    const path = this.#paths.get(key);
+    if (path !== undefined) rmSync(path, { force: true });
+    this.#paths.delete(key);
     this.#byKey.delete(key);
   }
 }

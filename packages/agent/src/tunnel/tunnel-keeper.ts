@@ -60,6 +60,9 @@ export class TunnelKeeper {
   /** Nothing was wanted and nothing was there at the last look. */
   #bare = false;
   #links: readonly SizedLink[] | undefined;
+  #linksMoved = true;
+  /** Whether the kernel tells of links. */
+  #watching = false;
   #mtu: MtuChoice | undefined;
   #faults: readonly string[] = [];
   #unaddressed: readonly string[] = [];
@@ -81,14 +84,20 @@ export class TunnelKeeper {
   start(): void {
     this.#started = true;
     const watch = watchKernel(['link', 'address', 'neighbour'], events => {
-      if (events.some(event => this.#concerns(event))) this.poke();
+      if (!events.some(event => this.#concerns(event))) return;
+      this.#linksMoved = true;
+      this.poke();
     });
+    this.#watching = watch.ok;
     if (watch.ok) this.#stops.push(watch.value.stop);
     else
       this.#options.log.warn(
         `foreign changes of tunnels are only seen from time to time: ${watch.fault.message}`,
       );
-    const refresh = setInterval(() => this.poke(), this.#options.refreshMs);
+    const refresh = setInterval(() => {
+      this.#linksMoved = true;
+      this.poke();
+    }, this.#options.refreshMs);
     refresh.unref();
     this.#stops.push(() => clearInterval(refresh));
     this.#look();
@@ -163,7 +172,9 @@ export class TunnelKeeper {
   #look(): void {
     const { node, snapshot, prefixes, settings } = this.#options;
     const { nodes, pools } = snapshot();
-    this.#links = this.#options.links() ?? this.#links;
+    // A node with many pods has many links, and each address that a pod gets or gives back changes a block.
+    if (this.#linksMoved) this.#links = this.#options.links() ?? this.#links;
+    this.#linksMoved = !this.#watching;
     const { underlay } = this.mtu();
     // Most clusters have no overlay: there a change of a block costs nothing.
     const { vxlan, ipip } = neededTunnels([...pools.values()], settings());
