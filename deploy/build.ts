@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -33,7 +34,7 @@ export const THREADS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Bundles every program into `folder/bin/NAME.mjs`, one file each that needs Node and nothing else (muslinctl: and its parts), and puts the source of
+ * Bundles every program into `folder/bin/NAME.mjs`, one file each that needs Node and nothing else (muslinctl: and its parts; the probe: compiled, too), and puts the source of
  * the CNI executable where install-cni looks for it.
  */
 export async function bundle(folder: string): Promise<void> {
@@ -51,8 +52,18 @@ export async function bundle(folder: string): Promise<void> {
   const program = join(folder, 'bin/muslinctl.mjs');
   writeFileSync(program, `#!/usr/bin/env node\n${readFileSync(program, 'utf8')}`);
   chmodSync(program, 0o755);
+  makeProbe(join(folder, 'bin/probe'));
   mkdirSync(join(folder, 'shim'), { recursive: true });
   copyFileSync(join(ROOT, 'packages/agent/shim/muslin-cni.c'), join(folder, 'shim/muslin-cni.c'));
+}
+
+/** What probes run: compiled where there is a compiler, else a script that starts Node for each. */
+export function makeProbe(path: string): void {
+  const source = join(ROOT, 'deploy/programs/probe.c');
+  const done = spawnSync('cc', ['-O2', '-std=c99', '-static', '-o', path, source], { encoding: 'utf8' });
+  if (done.status !== 0)
+    writeFileSync(path, '#!/bin/sh\nexec node "$(dirname "$(readlink -f "$0")")/probe.mjs" "$@"\n');
+  chmodSync(path, 0o755);
 }
 
 /**

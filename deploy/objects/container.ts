@@ -34,7 +34,7 @@ export const program = (name: string, ...args: readonly Tree[]): readonly Tree[]
  */
 export const probes = (socket: string, ready: string): { readonly [key: string]: Tree } => {
   const ask = (...args: readonly string[]): Tree => ({
-    exec: { command: program('probe', `${RUN_DIR}/${socket}`, ...args) },
+    exec: { command: [`${BIN}/probe`, `${RUN_DIR}/${socket}`, ...args] },
     timeoutSeconds: 5,
     failureThreshold: 3,
   });

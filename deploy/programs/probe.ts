@@ -1,18 +1,18 @@
 import { request } from 'node:http';
 
 /** What a program of ours said on its socket, or why it said nothing. */
-export interface Finding {
+interface Finding {
   readonly well: boolean;
   /** The page, or the sentence for `kubectl describe`. */
   readonly text: string;
 }
 
 /** Asks a program on its unix socket. It is well when it answers 200 and `field`, where given, is true in the answer. */
-export function probe(
+function probe(
   socketPath: string,
   path: string,
   field: string | undefined,
-  timeoutMs = 4000,
+  timeoutMs: number,
 ): Promise<Finding> {
   return new Promise(resolve => {
     const ill = (text: string) => resolve({ well: false, text: `${socketPath}: ${text}` });
@@ -45,14 +45,14 @@ function missing(body: string, field: string | undefined): string | undefined {
 }
 
 if (import.meta.main) {
-  const [socketPath, path, field] = process.argv.slice(2);
+  const [socketPath, path, field = '', patience] = process.argv.slice(2);
   if (socketPath === undefined || path === undefined) {
     process.stderr.write(
-      'probe SOCKET PATH [FIELD]   prints the page; exit code 0: answered 200, and FIELD is true in it\n',
+      'probe SOCKET PATH [FIELD [MS]]   prints the page; exit code 0: answered 200, and FIELD is true in it\n',
     );
     process.exitCode = 2;
   } else {
-    const { well, text } = await probe(socketPath, path, field);
+    const { well, text } = await probe(socketPath, path, field || undefined, Number(patience ?? 4000));
     process.stdout.write(`${text}\n`);
     process.exitCode = well ? 0 : 1;
   }

@@ -120,13 +120,13 @@ it('probes ask programs about themselves alone', () => {
     .flatMap(containersOf)
     .flatMap(c => ['startupProbe', 'livenessProbe', 'readinessProbe'].map(probe => c[probe]?.exec.command))
     .filter(command => command !== undefined)
-    .map(command => command.slice(2).join(' '));
+    .map(command => command.join(' '));
   expect([...new Set(asked)]).toEqual([
-    '/run/muslin/agent.sock /healthz',
-    '/run/muslin/agent.sock /v1/status ready',
-    '/run/muslin/speaker.sock /healthz',
-    '/run/muslin/speaker.sock /v1/status ready',
-    '/run/muslin/controller.sock /healthz',
-    '/run/muslin/controller.sock /v1/status synced',
+    '/opt/muslin/bin/probe /run/muslin/agent.sock /healthz',
+    '/opt/muslin/bin/probe /run/muslin/agent.sock /v1/status ready',
+    '/opt/muslin/bin/probe /run/muslin/speaker.sock /healthz',
+    '/opt/muslin/bin/probe /run/muslin/speaker.sock /v1/status ready',
+    '/opt/muslin/bin/probe /run/muslin/controller.sock /healthz',
+    '/opt/muslin/bin/probe /run/muslin/controller.sock /v1/status synced',
   ]);
 });

@@ -1,27 +1,31 @@
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { serveStatus } from '@muslin/linux';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeProbe } from '../../deploy/build.ts';
 import { openMetricsDoor } from '../../deploy/programs/metrics-door.ts';
-import { probe } from '../../deploy/programs/probe.ts';
 import { conflist } from '../../deploy/programs/write-conflist.ts';
 
 const PROGRAM = (name: string) => fileURLToPath(new URL(`../../deploy/programs/${name}.ts`, import.meta.url));
 let dir: string;
 let server: Server;
 let ready = false;
+let special = '';
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'muslin-programs-'));
+  makeProbe(join(dir, 'probe'));
   server = await serveStatus(`${dir}/agent.sock`, {
     '/healthz': () => 'ok\n',
     '/v1/status': () => ({ ready, node: 'n1' }),
     '/metrics': () => 'muslin_x 1\n',
     '/silent': () => new Promise(() => {}),
+    '/special': () => special,
   });
 });
 afterAll(() => {
@@ -29,36 +33,60 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-describe('probe', () => {
-  const socket = () => `${dir}/agent.sock`;
+/** The probe compiled, and the one that serves without a compiler. */
+const PROBES: readonly (readonly [string, () => readonly string[]])[] = [
+  ['probe, compiled', () => [`${dir}/probe`]],
+  ['probe in TypeScript', () => [process.execPath, PROGRAM('probe')]],
+];
+
+describe.each(PROBES)('%s', (_, command) => {
+  const ask = async (socket: string, ...words: readonly string[]) => {
+    const [file = '', ...args] = [...command(), `${dir}/${socket}`, ...words];
+    const done = await promisify(execFile)(file, args).then(
+      ({ stdout }) => ({ code: 0, stdout }),
+      ({ code, stdout }) => ({ code, stdout }),
+    );
+    return [done.code, String(done.stdout).trimEnd().replace(`${dir}/${socket}: `, '')];
+  };
 
   it('is content with an answer, and with a field that is true, and shows the page', async () => {
     ready = true;
-    expect(await probe(socket(), '/healthz', undefined)).toEqual({ well: true, text: 'ok' });
-    const status = await probe(socket(), '/v1/status', 'ready');
-    expect([status.well, JSON.parse(status.text)]).toEqual([true, { ready: true, node: 'n1' }]);
+    expect(await ask('agent.sock', '/healthz')).toEqual([0, 'ok']);
+    const [code, page] = await ask('agent.sock', '/v1/status', 'ready');
+    expect([code, JSON.parse(String(page))]).toEqual([0, { ready: true, node: 'n1' }]);
   });
 
   it('says what is wrong', async () => {
     ready = false;
-    const ill = async (...args: Parameters<typeof probe>) => {
-      const { well, text } = await probe(...args);
-      return [well, text.replace(`${args[0]}: `, '')];
-    };
-    expect(await ill(socket(), '/v1/status', 'ready')).toEqual([false, 'ready is false']);
-    expect(await ill(socket(), '/v1/status', 'synced')).toEqual([false, 'synced is undefined']);
-    expect(await ill(socket(), '/nowhere', undefined)).toEqual([false, 'it answered 404: not found']);
-    expect(await ill(socket(), '/healthz', 'ready')).toEqual([
-      false,
+    expect(await ask('agent.sock', '/v1/status', 'ready')).toEqual([1, 'ready is false']);
+    expect(await ask('agent.sock', '/v1/status', 'synced')).toEqual([1, 'synced is undefined']);
+    expect(await ask('agent.sock', '/nowhere')).toEqual([1, 'it answered 404: not found']);
+    expect(await ask('agent.sock', '/healthz', 'ready')).toEqual([
+      1,
       'it answered something that is no JSON',
     ]);
-    expect((await ill(`${dir}/none.sock`, '/healthz', undefined))[1]).toContain('ENOENT');
-    expect(await ill(socket(), '/silent', undefined, 50)).toEqual([false, 'no answer within 50 ms']);
+    const [code, text] = await ask('none.sock', '/healthz');
+    expect(code).toBe(1);
+    expect(text).toContain('ENOENT');
   });
 
-  it('ends with 0, 1 or 2', async () => {
-    const run = (...args: string[]) => spawnSync(process.execPath, [PROGRAM('probe'), ...args]).status;
-    expect([run(`${dir}/none.sock`, '/healthz'), run()]).toEqual([1, 2]);
+  it('believes what the page itself says, not what is in its parts or texts', async () => {
+    for (const [page, said] of [
+      ['{"peers":[{"ready":true}],"ready":false}', [1, 'ready is false']],
+      ['{"text":"\\"ready\\":true,","ready":false}', [1, 'ready is false']],
+      ['{"parts":{"ready":true}}', [1, 'ready is undefined']],
+      ['{ "ready" : true }', [0, '{ "ready" : true }']],
+      ['{"ready":"true"}', [1, 'ready is "true"']],
+    ] as const) {
+      special = page;
+      expect(await ask('agent.sock', '/special', 'ready')).toEqual(said);
+    }
+  });
+
+  it('waits no longer than it is told, and ends with 2 for bad usage', async () => {
+    const [file = '', ...args] = command();
+    expect(spawnSync(file, args).status).toBe(2);
+    expect(await ask('agent.sock', '/silent', '', '50')).toEqual([1, 'no answer within 50 ms']);
   });
 });
 
