@@ -79,6 +79,8 @@ const agent: Tree = {
     mount('state', STATE_DIR),
     mount('netns', '/run/netns', { mountPropagation: 'HostToContainer' }),
     mount('xtables-lock', '/run/xtables.lock'),
+    // iptables-legacy loads modules by itself where it may, and `muslinctl node checksystem` looks which there are.
+    mount('modules', '/lib/modules', { readOnly: true }),
     when('fanout.enabled', mount('fanout', FANOUT_DIR, { readOnly: true })),
     ...['cni-bin', 'cni-state'].map(name =>
       when('cni.delegatedIpam', {
@@ -159,6 +161,8 @@ export const node: readonly Piece[] = [
               hostPath('state', STATE_DIR, 'DirectoryOrCreate'),
               hostPath('netns', '/run/netns', 'DirectoryOrCreate'),
               hostPath('xtables-lock', '/run/xtables.lock', 'FileOrCreate'),
+              // A kernel without modules has no such folder.
+              hostPath('modules', '/lib/modules', 'DirectoryOrCreate'),
               hostPath('cni-bin', value('cni.binDir'), 'DirectoryOrCreate'),
               hostPath('cni-conf', value('cni.confDir'), 'DirectoryOrCreate'),
               when('fanout.enabled', fanoutVolume),

@@ -115,6 +115,12 @@ describe.each(Object.entries(CASES))('an installation %s', (_name, changes) => {
   });
 });
 
+it('the agent sees which modules the kernel has, and can change none of them', () => {
+  const node = objectsOf({}).find(object => object.kind === 'DaemonSet');
+  const agent = containersOf(node).find(({ name }) => name === 'agent');
+  expect(agent.volumeMounts).toContainEqual({ name: 'modules', mountPath: '/lib/modules', readOnly: true });
+});
+
 it('probes ask programs about themselves alone', () => {
   const asked = objectsOf({})
     .flatMap(containersOf)
