@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PluginList } from './plugin-list.ts';
 import { must, until } from './spaces.ts';
 import { Stand, type StandPod } from './stand.ts';
-import { hear, serveWord } from './talk.ts';
+import { hear, listenTo, serveWord } from './talk.ts';
 
 let stand: Stand;
 beforeAll(async () => {
@@ -71,7 +71,7 @@ describe('plugins after ours', () => {
       );
       const close = await serveWord(pod.space.namespace, addressIn(result), 80, 'hello');
       stand.node.run('ip', 'addr', 'replace', '192.0.2.1/32', 'dev', 'lo');
-      expect(await hear(stand.node.namespace, '192.0.2.1', 8080)).toMatch(/^hello /);
+      expect(await listenTo(stand.node.namespace, '192.0.2.1', 8080)).toMatch(/^hello /);
       await close();
       // portmap 1.1 looks for its IPv4 rules among those of IPv6, and so refuses every pod of both families.
       if (version !== '0.3.1') await plugins.check(pod, runtime, ['portmap']);
@@ -130,7 +130,7 @@ describe('plugins before ours', () => {
     for (const at of [0, 1]) {
       const ip = addressIn(result, at);
       const close = await serveWord(pods.guarded.space.namespace, ip, 80, 'secret');
-      expect(await hear(pods.friend.space.namespace, ip, 80)).toMatch(/^secret /);
+      expect(await listenTo(pods.friend.space.namespace, ip, 80)).toMatch(/^secret /);
       expect(await hear(pods.stranger.space.namespace, ip, 80)).toBeUndefined();
       await close();
     }
@@ -214,7 +214,7 @@ describe('addresses of another plugin', () => {
     expect([...(await stand.held()).keys()].filter(handle => handle.includes(pod.containerId))).toEqual([]);
     stand.node.run('ip', 'addr', 'replace', '192.0.2.1/32', 'dev', 'lo');
     const close = await serveWord(pod.space.namespace, '10.99.0.2', 80, 'hello');
-    expect(await hear(stand.node.namespace, '10.99.0.2', 80)).toMatch(/^hello /);
+    expect(await listenTo(stand.node.namespace, '10.99.0.2', 80)).toMatch(/^hello /);
     await close();
     for (const command of ['CHECK', 'STATUS', 'GC'])
       expect(await call(command, pod, OWN, { prevResult: said })).toMatchObject({ code: 0 });

@@ -20,10 +20,20 @@ export async function serveWord(
   return () => new Promise(resolve => server.close(() => resolve()));
 }
 
-/** What a TCP server says to somebody in a namespace; undefined when it can't be reached in time. */
-export async function hear(namespace: Namespace, ip: string, port: number): Promise<string | undefined> {
+/** Silence that is an answer: nothing comes back from behind a rule that drops. */
+const SILENCE_MS = 700;
+/** A machine with much to do may take its time, and TCP asks again after a second. */
+const PATIENCE_MS = 8_000;
+
+/** What a TCP server says to somebody in a namespace; undefined when it refuses, or is silent for a moment. */
+export async function hear(
+  namespace: Namespace,
+  ip: string,
+  port: number,
+  ms = SILENCE_MS,
+): Promise<string | undefined> {
   const socket = new Socket({ fd: must(tcpSocketIn(namespace, ip.includes(':') ? 6 : 4)) });
-  socket.setTimeout(700, () => socket.destroy(new Error('no answer')));
+  socket.setTimeout(ms, () => socket.destroy(new Error('no answer')));
   socket.connect(port, ip);
   let said = '';
   try {
@@ -33,3 +43,7 @@ export async function hear(namespace: Namespace, ip: string, port: number): Prom
     return undefined;
   }
 }
+
+/** The same for whoever must be heard: undefined only when it refuses, or stays silent. */
+export const listenTo = (namespace: Namespace, ip: string, port: number) =>
+  hear(namespace, ip, port, PATIENCE_MS);
