@@ -99,6 +99,7 @@ export type { OpenMessage } from './wire/open.ts';
 export { PLAIN_OPTIONS, type WireOptions } from './wire/options.ts';
 export { ALL_FAMILIES, type PerFamily, ROUTE_FAMILIES, type RouteFamily } from './wire/route-family.ts';
 export type { RouteRefreshMessage } from './wire/route-refresh.ts';
+export { announcement, endOfRibMarker, withdrawal } from './wire/make-update.ts';
 export { endOfRib, isWithdraw, type UpdateMessage } from './wire/update.ts';
 export { callText } from './journal/call-text.ts';
 export type { JournalEntry, SpeakerCall } from './journal/journal-entry.ts';

@@ -57,6 +57,7 @@ describe('the doctor', () => {
     ['no-neighbour', 'no-neighbour', {}, {}],
     ['no-source', 'no-source', { transport: { source: mustIp('10.9.9.9') } }, {}],
     ['not-tried', 'not-tried', {}, {}],
+    ['blocked-here', 'blocked-here', {}, {}],
     ['unanswered', 'filtered', {}, {}],
     ['unanswered', 'password-missing-here', {}, { unexpectedlySigned: 1 }],
     ['unanswered', 'wrong-password-suspected', { transport: { passwordKey: 'k' } }, {}],
@@ -220,6 +221,28 @@ describe('the doctor', () => {
     const failure = { kind: 'connectFailed', connection, message: 'no', failure: 'refused' } as const;
     peer.take(peer.speaker.handle(failure, 5));
     expect(seen(peer, 6).code).toBe('shut-down-there');
+  });
+
+  test('so does what came inside a hard reset, of a router that then takes our calls and closes them (RFC 8538 §3.1)', () => {
+    const peer = idle();
+    const { data } = cease(2, 'moving racks');
+    peer.say({ ...cease(9), data: Uint8Array.of(6, 2, ...data) });
+    const dial = peer.outputs.findLast(o => o.kind === 'dial');
+    const connection = dial?.kind === 'dial' ? dial.connection : '';
+    peer.take(peer.speaker.handle({ kind: 'connected', connection, localIp: mustIp('10.0.0.1') }, 5));
+    peer.take(peer.speaker.handle({ kind: 'closed', connection }, 6));
+    expect(seen(peer, 7)).toMatchObject({ code: 'shut-down-there' });
+    expect(seen(peer, 7).message).toContain('moving racks');
+  });
+
+  test('two kinds of dropped segments leave open whose password it is', () => {
+    const found = afterCall(
+      'unanswered',
+      { transport: { passwordKey: 'k' } },
+      { ...NO_WITNESS, wronglySigned: 1, unsigned: 1 },
+    );
+    expect(found.code).toBe('wrong-password');
+    expect(found.message).toContain('or there is none over there');
   });
 
   test('what we did ourselves is ours', () => {

@@ -198,6 +198,21 @@ describe('MRT', () => {
     ]);
   });
 
+  test('reads routes that say their family themselves (RFC 6396 §4.3.3), and leaves families alone that it does not carry', () => {
+    const generic = (safi: string) =>
+      hex(`00000001 000d 0006 00000020 00000007 0001 ${safi} 18 c00002 0001
+        0000 00000005 000b 400101 00 400304 0a000003`);
+    expect(read(generic('01'))).toEqual([
+      {
+        ...{ kind: 'rib', at: { seconds: 1 }, family: 'ipv4-unicast', addPath: false, sequence: 7 },
+        prefix: mustPrefix('192.0.2.0/24'),
+        paths: [{ peer: 0, originated: 5, pathId: 0, attributes: hex('400101 00 400304 0a000003') }],
+      },
+    ]);
+    expect(read(generic('80'))).toMatchObject([{ kind: 'other', type: 13, subtype: 6 }]);
+    expect(read(hex('00000001 000d 0006 00000005 00000007 00'))).toEqual(['a route is cut off']);
+  });
+
   test('keeps next hops of IPv6 in an MP_REACH_NLRI that is cut down, and reads whole ones too (RFC 6396 §4.3.4)', () => {
     for (const attributes of [RICH, { ...RICH, nextHop: V6 }]) {
       const read = decodeRibAttributes(encodeRibAttributes(attributes));

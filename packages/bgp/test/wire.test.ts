@@ -2,13 +2,19 @@ import { formatPrefix, type Ip4, mustIp, mustPrefix } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  ALL_FAMILIES,
+  announcement,
+  asSequence,
   CAPABILITIES,
   decodeMessage,
   encodeMessage,
+  endOfRib,
+  endOfRibMarker,
   Framer,
   linkBandwidth,
   linkBandwidthCommunity,
   type Message,
+  type NlriBlock,
   nlriList,
   type PathAttributes,
   PLAIN_OPTIONS,
@@ -16,7 +22,9 @@ import {
   parseCommunity,
   ROUTE_FAMILIES,
   showAttributes,
+  type UpdateMessage,
   type WireOptions,
+  withdrawal,
 } from '../src/index.ts';
 import { ATTRIBUTES } from '../src/wire/attributes.ts';
 import { mergeAs4Path } from '../src/wire/as-path.ts';
@@ -433,5 +441,44 @@ describe('texts', () => {
 
   test('families have distinct codes', () => {
     expect(new Set(ROUTE_FAMILIES.map(f => `${f.afi}/${f.safi}`)).size).toBe(ROUTE_FAMILIES.length);
+  });
+});
+
+describe('UPDATEs made for a test peer', () => {
+  const attributes = {
+    ...{ origin: 'igp' as const, asPath: asSequence(65_001) },
+    nextHop: { ip: mustIp('10.0.0.1') },
+  };
+  const six = { ...attributes, nextHop: { ip: mustIp('2001:db8::1') } };
+  const again = (message: UpdateMessage, options: WireOptions = PLAIN_OPTIONS): UpdateMessage => {
+    const framer = new Framer();
+    framer.push(encodeMessage(message, options));
+    const frame = framer.next();
+    if (frame === undefined || 'severity' in frame) throw new Error('no frame');
+    const read = decodeMessage(frame, options);
+    if (!read.ok || read.value.kind !== 'update') throw new Error('no UPDATE');
+    return read.value;
+  };
+  const texts = (block: NlriBlock | undefined) =>
+    block && nlriList(block).map(({ prefix, pathId }) => `${formatPrefix(prefix)} ${pathId}`);
+  const v4 = ['192.0.2.0/24', '198.51.100.0/24'].map(mustPrefix);
+  const v6 = ['2001:db8:1::/48'].map(mustPrefix);
+
+  test('come back as they were meant', () => {
+    expect(texts(again(announcement(v4, attributes)).announced)).toEqual(v4.map(p => `${formatPrefix(p)} 0`));
+    expect(again(announcement(v4, attributes)).attributes).toEqual(attributes);
+    const reach = again(announcement(v6, six)).mpReach;
+    expect([texts(reach?.nlri), reach?.nextHop]).toEqual([['2001:db8:1::/48 0'], six.nextHop]);
+    expect(texts(again(withdrawal(v4)).withdrawn)).toHaveLength(2);
+    expect(texts(again(withdrawal(v6)).mpUnreach)).toEqual(['2001:db8:1::/48 0']);
+    for (const family of ALL_FAMILIES) expect(endOfRib(again(endOfRibMarker(family)))).toBe(family);
+  });
+
+  test('carry IPv4 over an IPv6 next hop (RFC 8950) and path identifiers (RFC 7911), and one family each', () => {
+    const over6 = again(announcement(v4, six), { ...PLAIN_OPTIONS, extendedNextHop: true });
+    expect([texts(over6.mpReach?.nlri)?.length, over6.mpReach?.nextHop]).toEqual([2, six.nextHop]);
+    const options = { ...PLAIN_OPTIONS, addPath: { 'ipv4-unicast': true, 'ipv6-unicast': true } };
+    expect(texts(again(announcement(v4, attributes, 7), options).announced)?.[0]).toBe('192.0.2.0/24 7');
+    expect(() => announcement([...v4, ...v6], attributes)).toThrow('one family');
   });
 });

@@ -2,7 +2,7 @@ import { formatIp } from '@muslin/net';
 import type { PeerEnd, PeerHistory } from '../speaker/peer-history.ts';
 import type { PeerView } from '../speaker/peer-view.ts';
 import { type Finding, problem } from './finding.ts';
-import { diagnoseHeard } from './heard-notification.ts';
+import { diagnoseHeard, unwrapped } from './heard-notification.ts';
 import { type KernelWitness, NO_WITNESS } from './kernel-witness.ts';
 import { diagnoseEnd } from './own-end.ts';
 import { diagnoseReach, diagnoseSilence, placeOf } from './unreachable.ts';
@@ -86,7 +86,7 @@ const FINAL: ReadonlySet<number> = new Set([1, 2, 3]);
 
 function farewell({ lastNotification, lastEnd }: PeerHistory) {
   if (lastNotification === undefined || lastNotification.direction === 'out') return undefined;
-  const { code, subcode } = lastNotification.message;
+  const { code, subcode } = unwrapped(lastNotification.message);
   const told = code === 6 && FINAL.has(subcode);
   const sinceThen = lastEnd?.reason.cause;
   return told && (sinceThen === 'notification-received' || sinceThen === 'closed-by-peer')

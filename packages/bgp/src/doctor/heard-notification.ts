@@ -144,9 +144,8 @@ const HEARD: Readonly<Record<string, Row>> = {
 
 /** What a NOTIFICATION from the peer means, and what to do. */
 export function diagnoseHeard(peer: PeerView, message: NotificationMessage): Finding {
-  // RFC 8538 §3.1: a hard reset carries the error that it stands for.
-  if (message.code === 6 && message.subcode === 9 && message.data.length >= 2)
-    return diagnoseHeard(peer, unwrapped(message));
+  const meant = unwrapped(message);
+  if (meant !== message) return diagnoseHeard(peer, meant);
   const row = HEARD[`${message.code}/${message.subcode}`] ?? HEARD[`${message.code}`];
   if (row === undefined)
     return problem(
@@ -157,8 +156,9 @@ export function diagnoseHeard(peer: PeerView, message: NotificationMessage): Fin
   return problem(row.code, row.whose, row.says(peer, message));
 }
 
-/** The error inside a hard reset, which carries no further one. */
-function unwrapped(message: NotificationMessage): NotificationMessage {
+/** The error that a hard reset stands for, which carries no further one (RFC 8538 §3.1); others are what they say. */
+export function unwrapped(message: NotificationMessage): NotificationMessage {
+  if (message.code !== 6 || message.subcode !== 9 || message.data.length < 2) return message;
   const inner = decodeNotification(message.data);
   return inner.code === 6 && inner.subcode === 9 ? { ...inner, data: new Uint8Array(0) } : inner;
 }

@@ -38,6 +38,12 @@ export function diagnoseReach(peer: PeerView, witness: KernelWitness): Finding |
         'ours',
         `The session is to be made from ${peer.wish.source === undefined ? 'an address' : formatIp(peer.wish.source)}, which is not this node's: correct the source address, or the node's BGP address.`,
       );
+    case 'blocked-here':
+      return problem(
+        'blocked-here',
+        'ours',
+        `This node keeps its own packets to ${formatIp(peer.remoteIp)} from leaving (${reach.message}): a route of type blackhole, unreachable or prohibit leads there, or its firewall drops them; look at \`ip route get ${formatIp(peer.remoteIp)}\`.`,
+      );
     case 'unanswered':
       return diagnoseSilence(peer, witness);
     case 'not-tried':
@@ -52,12 +58,15 @@ export function diagnoseSilence(peer: PeerView, witness: KernelWitness): Finding
   const { signed, ttlSecurityHops: hops, port } = peer.wish;
   const place = placeOf(peer);
   if (hops !== undefined && witness.tooFar > 0) return tooFar(place, hops, 'is dropping');
-  if (signed && witness.wronglySigned > 0)
+  if (signed && witness.wronglySigned > 0) {
+    // The counters are the whole node's: where both grew, nobody knows whose segments were which.
+    const orNone = witness.unsigned > 0;
     return problem(
       'wrong-password',
       'both',
-      `The passwords differ: this node drops segments that are signed with another TCP-MD5 password than the one set for ${place}; write the same on both sides.`,
+      `The passwords differ${orNone ? ', or there is none over there' : ''}: this node drops segments that are ${orNone ? 'not signed, or ' : ''}signed with another TCP-MD5 password than the one set for ${place}; write the same on both sides.`,
     );
+  }
   if (signed && witness.unsigned > 0)
     return problem(
       'password-missing-there',
@@ -68,7 +77,7 @@ export function diagnoseSilence(peer: PeerView, witness: KernelWitness): Finding
     return problem(
       'password-missing-here',
       'ours',
-      `Somebody signs segments to this node, and no TCP-MD5 password is set here for ${place}, which does not answer: set the password that it has, or remove it there.`,
+      `Somebody signs segments to this node, and no TCP-MD5 password is set here for ${place}, which does not answer: set the password that it has, or remove it there; if it has none, a firewall on the way drops TCP port ${port}.`,
     );
   if (signed)
     return problem(

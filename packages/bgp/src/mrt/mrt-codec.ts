@@ -1,8 +1,8 @@
 import { ByteWriter, fail, ok, type Result } from '@muslin/net';
 import type { MrtFault, MrtRecord, MrtTime } from './mrt-record.ts';
-import { MRT_TYPES, PEER_INDEX_TABLE, RIB_SUBTYPES, SESSION_SUBTYPES } from './mrt-types.ts';
+import { MRT_TYPES, PEER_INDEX_TABLE, RIB_GENERIC, RIB_SUBTYPES, SESSION_SUBTYPES } from './mrt-types.ts';
 import { readSession, writeSession } from './session-record.ts';
-import { readPeers, readRib, writePeers, writeRib } from './table-dump.ts';
+import { readGenericRib, readPeers, readRib, writePeers, writeRib } from './table-dump.ts';
 
 /** Octets of the common header (RFC 6396 §2). */
 const HEADER = 12;
@@ -117,6 +117,8 @@ function readBody(
     if (subtype === PEER_INDEX_TABLE) return readPeers({ seconds }, body);
     const row = RIB_SUBTYPES.find(r => r.subtype === subtype);
     if (row !== undefined) return readRib({ seconds }, row.family, row.addPath, body);
+    const generic = subtype === RIB_GENERIC ? readGenericRib({ seconds }, body) : undefined;
+    if (generic !== undefined) return generic;
   }
   if (type === MRT_TYPES.bgp4mp || type === MRT_TYPES.bgp4mpEt) {
     const row = SESSION_SUBTYPES.find(r => r.subtype === subtype);

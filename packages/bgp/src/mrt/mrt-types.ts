@@ -5,6 +5,8 @@ export const MRT_TYPES = { tableDumpV2: 13, bgp4mp: 16, bgp4mpEt: 17 } as const;
 
 /** TABLE_DUMP_V2 subtype of the table of peers (RFC 6396 §4.3.1). */
 export const PEER_INDEX_TABLE = 1;
+/** Its subtype of routes that say their family themselves (RFC 6396 §4.3.3). */
+export const RIB_GENERIC = 6;
 
 /** One TABLE_DUMP_V2 subtype of routes (RFC 6396 §4.3.2, RFC 8050 §4.1). */
 interface RibSubtype {

@@ -10,7 +10,7 @@ import {
   prefix as prefixOf,
   type Result,
 } from '@muslin/net';
-import { familyRow, type RouteFamily } from '../wire/route-family.ts';
+import { familyOfCodes, familyRow, type RouteFamily } from '../wire/route-family.ts';
 import { utf8Bytes, utf8Text } from '../wire/utf8.ts';
 import type { MrtFault, MrtPath, MrtPeer, MrtRecord, MrtTime } from './mrt-record.ts';
 
@@ -46,6 +46,18 @@ export function writePeers({ collector, view, peers }: Peers, writer: ByteWriter
   }
 }
 
+/**
+ * Reads the paths to one prefix of whatever family the record says that it is of (RFC 6396 §4.3.3); undefined: one that Muslin
+ * does not carry. With path identifiers there is no such reader: RFC 8050 puts them elsewhere than GoBGP and OpenBGPD do.
+ */
+export function readGenericRib(at: MrtTime, body: Uint8Array): Result<Rib, MrtFault> | undefined {
+  const reader = new ByteReader(body);
+  const sequence = reader.u32();
+  const family = familyOfCodes(reader.u16(), reader.u8());
+  if (reader.overrun) return cutOff('a route', 'RFC 6396 §4.3.3');
+  return family && readRoute(reader, { at, sequence, family, addPath: false });
+}
+
 /** Reads the paths to one prefix (RFC 6396 §4.3.2, RFC 8050 §4.1). */
 export function readRib(
   at: MrtTime,
@@ -54,7 +66,14 @@ export function readRib(
   body: Uint8Array,
 ): Result<Rib, MrtFault> {
   const reader = new ByteReader(body);
-  const sequence = reader.u32();
+  return readRoute(reader, { at, sequence: reader.u32(), family, addPath });
+}
+
+function readRoute(
+  reader: ByteReader,
+  head: Pick<Rib, 'at' | 'sequence' | 'family' | 'addPath'>,
+): Result<Rib, MrtFault> {
+  const { family, addPath } = head;
   const length = reader.u8();
   const { width } = familyRow(family);
   if (length > width)
@@ -71,7 +90,7 @@ export function readRib(
     paths.push({ peer, originated, pathId, attributes: reader.take(reader.u16()) });
   }
   if (reader.overrun || reader.left > 0) return cutOff('a route', 'RFC 6396 §4.3.2');
-  return ok({ kind: 'rib', at, family, addPath, sequence, prefix, paths });
+  return ok({ kind: 'rib', ...head, prefix, paths });
 }
 
 /** Writes the paths to one prefix. */

@@ -5,9 +5,16 @@ import type { ConnectionId } from './input.ts';
 /**
  * How a call ended that never became a connection: `refused` (a reset came back), `unanswered` (nothing came back),
  * `no-route` (the node knows no way), `no-neighbour` (a router, or address resolution, says that nobody is there),
- * `no-source` (the source address is not this node's), `not-tried` (the shell could not even begin).
+ * `no-source` (the source address is not this node's), `blocked-here` (a route or the firewall of this node says no), `not-tried` (the shell could not even begin).
  */
-export type ReachFailure = 'refused' | 'unanswered' | 'no-route' | 'no-neighbour' | 'no-source' | 'not-tried';
+export type ReachFailure =
+  | 'refused'
+  | 'unanswered'
+  | 'no-route'
+  | 'no-neighbour'
+  | 'no-source'
+  | 'blocked-here'
+  | 'not-tried';
 
 /** What is known about reaching the peer by TCP. Times in milliseconds on the clock of `handle`. */
 export interface Reach {
