@@ -30,6 +30,7 @@ import { addressChangeNote } from './node-address-change.ts';
 import { NodeLoss } from './node-loss.ts';
 import { POLICY_RESOURCES, PolicySummaries } from './policy-summaries.ts';
 import { PoolEnd } from './pool-end.ts';
+import { meansTheSame, poolsNear } from './pool-condition.ts';
 import { PoolStatus } from './pool-status.ts';
 import { Tiers } from './tiers.ts';
 import { type Reconcile, WorkQueue } from './work-queue.ts';
@@ -201,9 +202,13 @@ export class Controllers {
     const services = () => queue('service', this.#balanced());
     return [
       this.#watch('IPPool', (key, object, gone) => {
+        const before = this.#pools.get(key);
         keep(this.#pools, key, object, gone);
-        // Whether pools overlap concerns all of them.
-        queue('pool', this.#pools.keys());
+        const now = gone ? undefined : object;
+        // What we write ourselves, conditions and finalizers, changes nothing for other pools or Services.
+        if (now !== undefined && before !== undefined && meansTheSame(before, now))
+          return queue('pool', [key]);
+        queue('pool', poolsNear(this.#pools, before, now));
         services();
       }),
       this.#watch('Node', (key, object, gone) => {

@@ -1,4 +1,4 @@
-import { type AnyObject, type KubeClient, RESOURCES, StatusWriter } from '@muslin/kube';
+import { type AnyObject, type KubeClient, RESOURCES, sameJson, StatusWriter } from '@muslin/kube';
 import { withCondition } from './condition.ts';
 import { poolCondition } from './pool-condition.ts';
 
@@ -19,9 +19,13 @@ export class PoolStatus {
   }
 
   async reconcile(name: string): Promise<string | undefined> {
-    if (!this.#pools.has(name)) return undefined;
+    const seen = this.#pools.get(name);
+    if (seen === undefined) return undefined;
+    // What was seen may be old; then a newer version comes, and this is asked again.
+    if (sameJson(conditionsOf(seen), withCondition(seen, poolCondition(seen, this.#pools.values()))))
+      return undefined;
     const done = await this.#writer.write(RESOURCES.IPPool, { name }, object => {
-      const wanted = poolCondition(asPool(object), [...this.#pools.values()].map(asPool));
+      const wanted = poolCondition(object, this.#pools.values());
       return { ...(object['status'] as object | undefined), conditions: withCondition(object, wanted) };
     });
     if (!done.ok) return done.fault.message;
@@ -30,7 +34,6 @@ export class PoolStatus {
   }
 }
 
-/** Lists leave apiVersion and kind out. */
-function asPool(object: AnyObject): AnyObject {
-  return { ...object, apiVersion: 'projectcalico.org/v3', kind: 'IPPool' };
+function conditionsOf(object: AnyObject): unknown {
+  return (object['status'] as { readonly conditions?: unknown } | undefined)?.conditions;
 }

@@ -1,5 +1,8 @@
+import type { AnyObject, KubeClient } from '@muslin/kube';
+import { fail } from '@muslin/net';
 import { describe, expect, it } from 'vitest';
-import { type PoolObject, poolCondition } from '../src/pool-condition.ts';
+import { meansTheSame, type PoolObject, poolCondition, poolsNear } from '../src/pool-condition.ts';
+import { PoolStatus } from '../src/pool-status.ts';
 
 const pool = (name: string, cidr: string, created: string, more: object = {}): PoolObject =>
   ({
@@ -81,5 +84,51 @@ describe('the condition of an IPPool', () => {
   it('does not mix families', () => {
     const six = pool('six', 'fd00::/48', '09');
     expect(poolCondition(six, [OLD, six])).toMatchObject({ status: 'True' });
+  });
+});
+
+describe('a change of one IPPool', () => {
+  const all = new Map([OLD, YOUNG, APART].map(one => [one.metadata.name ?? '', one]));
+
+  it('concerns itself and those that overlap with what it was or is', () => {
+    expect(poolsNear(all, undefined, OLD)).toEqual(['old', 'young']);
+    expect(poolsNear(all, undefined, APART)).toEqual(['apart']);
+    expect(poolsNear(all, pool('gone', '10.1.0.0/17', '01'), undefined)).toEqual(['apart']);
+    expect(poolsNear(all, OLD, pool('old', '10.1.0.0/17', '01'))).toEqual(['old', 'young', 'apart']);
+  });
+
+  it('concerns itself also where it says nothing that can be read', () => {
+    expect(poolsNear(all, undefined, pool('apart', 'nonsense', '03'))).toEqual(['apart']);
+  });
+
+  it('is none for others when only what is noted on it changed; another life of its name is one', () => {
+    const noting = (metadata: object, spec: object = {}) =>
+      pool('old', '10.0.0.0/16', '01', { metadata: { uid: 'a', ...metadata }, spec });
+    const noted = { finalizers: ['x'], resourceVersion: '9', labels: { a: 'b' } };
+    expect(meansTheSame(noting({}), { ...noting(noted), status: {} } as PoolObject)).toBe(true);
+    expect(meansTheSame(noting({}), noting({ uid: 'b' }))).toBe(false);
+    expect(meansTheSame(noting({}), noting({ deletionTimestamp: '2026-01-02T00:00:00Z' }))).toBe(false);
+    expect(meansTheSame(noting({}), noting({}, { disabled: true }))).toBe(false);
+  });
+
+  it('costs no request where the condition is right already, be there a thousand pools', async () => {
+    const asked: string[] = [];
+    const client = new Proxy({} as KubeClient, {
+      get: (_, method) => async () => {
+        asked.push(String(method));
+        return fail({ code: 'NotFound', message: '', request: '' });
+      },
+    });
+    const many = new Map(
+      Array.from({ length: 1000 }, (_, i) => {
+        const one = pool(`p${i}`, `10.${i >> 8}.${i & 255}.0/24`, '01');
+        const condition = { ...poolCondition(one, []), lastTransitionTime: '2026-01-01T00:00:00Z' };
+        const conditions = i === 500 ? [] : [condition];
+        return [`p${i}`, { ...one, status: { conditions } } as unknown as AnyObject];
+      }),
+    );
+    const status = new PoolStatus({ client, pools: many, log: () => undefined });
+    for (const name of many.keys()) expect(await status.reconcile(name)).toBeUndefined();
+    expect(asked).toEqual(['get']);
   });
 });

@@ -50,6 +50,10 @@ export interface RawRequest {
   readonly body?: unknown;
 }
 
+/** How often a server that is too busy is asked, and how long it is left alone at least. */
+const MOST_TRIES = 10;
+const LEAST_WAIT_MS = 100;
+
 /**
  * Calls one API server over one pool of connections. Every call ends in a `Result`, within its time; nothing throws
  * but bugs. Safe to share; close it to end its connections.
@@ -60,10 +64,12 @@ export class KubeClient {
   readonly #timeoutMs: number;
   readonly #maxBytes: number;
   readonly #userAgent: string;
+  readonly #clock: Clock;
 
   constructor(connection: Connection, options: ClientOptions = {}) {
     this.connection = connection;
-    this.#transport = new Transport(connection, options.clock ?? systemClock, options.brief);
+    this.#clock = options.clock ?? systemClock;
+    this.#transport = new Transport(connection, this.#clock, options.brief);
     this.#timeoutMs = options.timeoutMs ?? 30_000;
     this.#maxBytes = options.maxBytes ?? 512 << 20;
     this.#userAgent = options.userAgent ?? 'muslin';
@@ -195,20 +201,35 @@ export class KubeClient {
     return ok(watchStream<T>(name, sent.value, deadline, query));
   }
 
-  /** Sends any request and reads its JSON, or its text when the answer is no JSON. */
+  /**
+   * Sends any request and reads its JSON, or its text when the answer is no JSON. A server that has too much to do (429) has
+   * done nothing of it: it is asked again when it says so, as long as the call's time lasts.
+   */
   async raw(request: RawRequest, options: CallOptions = {}): Promise<Result<unknown, KubeFault>> {
-    const deadline = new Deadline(options.timeoutMs ?? this.#timeoutMs, options.signal);
-    const name = `${request.method} ${request.path}`;
+    const timeoutMs = options.timeoutMs ?? this.#timeoutMs;
+    const end = this.#clock.now() + timeoutMs;
+    const deadline = new Deadline(timeoutMs, options.signal);
     try {
-      const sent = await this.#transport.send(this.#request(request, deadline.signal));
-      if (!sent.ok) return fail(deadline.explain(sent.fault));
-      if (sent.value.status < 200 || sent.value.status > 299)
-        return fail(deadline.explain(await readRefusal(name, sent.value, this.#maxBytes)));
-      const body = await readText(name, sent.value, this.#maxBytes);
-      return body.ok ? parseBody(name, sent.value, body.value) : fail(deadline.explain(body.fault));
+      for (let tries = 1; ; tries++) {
+        const answer = await this.#once(request, deadline);
+        if (answer.ok || answer.fault.code !== 'Throttled' || answer.fault.status !== 429) return answer;
+        const waitMs = Math.max(answer.fault.retryAfter * 1000, LEAST_WAIT_MS);
+        if (tries >= MOST_TRIES || this.#clock.now() + waitMs >= end) return answer;
+        await this.#clock.sleep(waitMs, deadline.signal);
+      }
     } finally {
       deadline.end();
     }
+  }
+
+  async #once(request: RawRequest, deadline: Deadline): Promise<Result<unknown, KubeFault>> {
+    const name = `${request.method} ${request.path}`;
+    const sent = await this.#transport.send(this.#request(request, deadline.signal));
+    if (!sent.ok) return fail(deadline.explain(sent.fault));
+    if (sent.value.status < 200 || sent.value.status > 299)
+      return fail(deadline.explain(await readRefusal(name, sent.value, this.#maxBytes)));
+    const body = await readText(name, sent.value, this.#maxBytes);
+    return body.ok ? parseBody(name, sent.value, body.value) : fail(deadline.explain(body.fault));
   }
 
   /** Ends every connection; later calls are `Aborted`. */

@@ -125,6 +125,20 @@ describe.each([
     server.script = [status(503, 'ServiceUnavailable', 'slow', { details: { retryAfterSeconds: 3 } })];
     expect(await client.get(ConfigMap, a)).toMatchObject({ fault: { code: 'Throttled', retryAfter: 3 } });
   });
+  it('asks a throttling server again when it says so, and only within its own time', async () => {
+    const busy = status(429, 'TooManyRequests', 'slow', { headers: { 'retry-after': '0' } });
+    server.script = [busy, busy, json(thing('a', '1'))];
+    expect(await client.update(ConfigMap, thing('a', '1'))).toMatchObject({ ok: true });
+    expect(server.seen.map(({ method, body }) => [method, body === server.seen[0]?.body])).toEqual(
+      Array(3).fill(['PUT', true]),
+    );
+    const controller = new AbortController();
+    server.script = [status(429, 'TooManyRequests', 'slow', { headers: { 'retry-after': '5' } })];
+    const pending = client.get(ConfigMap, a, { timeoutMs: 60_000, signal: controller.signal });
+    while (server.seen.length < 4) await new Promise(setImmediate);
+    controller.abort();
+    expect(await pending).toMatchObject({ fault: { code: 'Aborted' } });
+  });
   it('quotes one line of an answer that is no Status, such as an error page of a proxy', async () => {
     server.script = [text('no upstream\nat all', 'text/plain', 502)];
     expect(await client.get(ConfigMap, a)).toMatchObject({
