@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 export { ByteReader } from './byte-reader.ts';
+export { ByteTail } from './byte-tail.ts';
 export { ByteWriter } from './byte-writer.ts';
 export { type Delta, DeltaMap, deltaBetween } from './delta-map.ts';
 export { formatJson, parseJson } from './exact-json.ts';

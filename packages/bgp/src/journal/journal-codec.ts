@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, fail, ok, type Result } from '@muslin/net';
+import { ByteTail, ByteWriter, fail, ok, type Result } from '@muslin/net';
 import type { Output } from '../speaker/output.ts';
 import { digestOf } from './digest.ts';
 import type { JournalEntry, SpeakerCall } from './journal-entry.ts';
@@ -28,39 +28,32 @@ export function encodeEntry(call: SpeakerCall, outputs: readonly Output[]): Uint
 
 /** Cuts a stream of bytes into entries. `push` bytes, then call `next` until it gives undefined. Total. */
 export class JournalReader {
-  #bytes: Uint8Array = new Uint8Array(0);
-  #offset = 0;
+  readonly #tail = new ByteTail();
 
   push(bytes: Uint8Array): void {
-    const rest = this.#bytes.subarray(this.#offset);
-    const joined = new Uint8Array(rest.length + bytes.length);
-    joined.set(rest);
-    joined.set(bytes, rest.length);
-    this.#bytes = joined;
-    this.#offset = 0;
+    this.#tail.push(bytes);
   }
 
   /** Octets that are not yet a whole entry: at the end of a file, what a crash cut off. */
   get left(): number {
-    return this.#bytes.length - this.#offset;
+    return this.#tail.left;
   }
 
   /** The next entry; a fault ends the reading, undefined wants more bytes. */
   next(): Result<JournalEntry, JournalFault> | undefined {
     if (this.left < HEADER) return undefined;
-    const reader = new ByteReader(this.#bytes, this.#offset);
+    const reader = this.#tail.peek();
     const [mark, length, outputs, digest] = [reader.u32(), reader.u32(), reader.u32(), reader.u32()];
     if (mark !== MARK || length > LONGEST) return this.#end('these are no bytes of a journal');
     if (this.left < HEADER + length) return undefined;
-    const call = decodeValue(reader.take(length));
-    this.#offset = reader.offset;
+    this.#tail.take(HEADER);
+    const call = decodeValue(this.#tail.take(length));
     if (!isCall(call)) return this.#end('an entry of the journal can not be read');
     return ok({ call, outputs, digest });
   }
 
   #end(message: string): Result<never, JournalFault> {
-    this.#bytes = new Uint8Array(0);
-    this.#offset = 0;
+    this.#tail.clear();
     return fail({ message });
   }
 }

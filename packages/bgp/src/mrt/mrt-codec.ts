@@ -1,4 +1,4 @@
-import { ByteWriter, fail, ok, type Result } from '@muslin/net';
+import { ByteTail, ByteWriter, fail, ok, type Result } from '@muslin/net';
 import type { MrtFault, MrtRecord, MrtTime } from './mrt-record.ts';
 import { MRT_TYPES, PEER_INDEX_TABLE, RIB_GENERIC, RIB_SUBTYPES, SESSION_SUBTYPES } from './mrt-types.ts';
 import { readSession, writeSession } from './session-record.ts';
@@ -70,40 +70,32 @@ function typeOf(record: MrtRecord): readonly [type: number, subtype: number] {
 
 /** Cuts a stream of bytes into MRT records. `push` bytes, then call `next` until it gives undefined. */
 export class MrtReader {
-  #bytes: Uint8Array = new Uint8Array(0);
-  #offset = 0;
+  readonly #tail = new ByteTail();
 
   push(bytes: Uint8Array): void {
-    const rest = this.#bytes.subarray(this.#offset);
-    const joined = new Uint8Array(rest.length + bytes.length);
-    joined.set(rest);
-    joined.set(bytes, rest.length);
-    this.#bytes = joined;
-    this.#offset = 0;
+    this.#tail.push(bytes);
   }
 
   /** Octets that are not yet a whole record; more than 0 at the end of a file means that it is cut off. */
   get left(): number {
-    return this.#bytes.length - this.#offset;
+    return this.#tail.left;
   }
 
   /** The next record, a fault when it is none (the one after it may be good), undefined when more bytes are needed. */
   next(): Result<MrtRecord, MrtFault> | undefined {
     if (this.left < HEADER) return undefined;
-    const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.#offset);
-    const length = view.getUint32(8);
+    const reader = this.#tail.peek();
+    const [seconds, type, subtype, length] = [reader.u32(), reader.u16(), reader.u16(), reader.u32()];
     if (length > LONGEST) {
-      this.#offset = this.#bytes.length;
+      this.#tail.clear();
       return fail({
         message: `a record can't have ${length} octets: this is no MRT file`,
         rfc: 'RFC 6396 §2',
       });
     }
     if (this.left < HEADER + length) return undefined;
-    const start = this.#offset + HEADER;
-    this.#offset = start + length;
-    const body = this.#bytes.subarray(start, this.#offset);
-    return readBody(view.getUint32(0), view.getUint16(4), view.getUint16(6), body);
+    this.#tail.take(HEADER);
+    return readBody(seconds, type, subtype, this.#tail.take(length));
   }
 }
 
