@@ -2,7 +2,7 @@ import { Speaker } from '@muslin/bgp';
 import type { NetlinkSocket } from '@muslin/linux';
 import { type Ip4, ip4 } from '@muslin/net';
 import { RehearsalPeer } from './rehearsal-peer.ts';
-import { SpeakerShell } from './speaker-shell.ts';
+import { SpeakerShell, type Told } from './speaker-shell.ts';
 
 const AS = 64_512;
 const OWN_IP = ip4(0x7f_00_00_01);
@@ -26,7 +26,7 @@ interface Scale {
 
 /** V8 trusts what it has seen once with one speaker; it takes a second to learn that there may be others. */
 const FIRST: Scale = { crowd: 2, single: 20, table: 200, chunk: PIECE };
-const SECOND: Scale = { crowd: 24, single: 200, table: 4_000, chunk: 1 << 17 };
+const SECOND: Scale = { crowd: 24, single: 200, table: 8_000, chunk: 1 << 17 };
 
 /**
  * Plays a morning of a speaker's life with made-up peers over loopback, and forgets it: a crowd calls, routes come one by
@@ -39,7 +39,7 @@ export async function rehearse(netlink: NetlinkSocket): Promise<boolean> {
   const over = new Promise<boolean>(resolve => {
     patience = setTimeout(() => resolve(false), PATIENCE_MS);
   });
-  const stages = [new Stage(netlink), new Stage(netlink)] as const;
+  const stages = [new Stage(netlink, () => {}), new Stage(netlink, told => void told)] as const;
   const play = async () => {
     await stages[0].play(FIRST);
     await stages[1].play(SECOND);
@@ -58,9 +58,8 @@ class Stage {
   readonly #speaker: Speaker;
   #port = 0;
 
-  constructor(netlink: NetlinkSocket) {
-    const nothing = () => {};
-    this.#shell = new SpeakerShell({ netlink, transportOf: () => undefined, log: nothing, tell: nothing });
+  constructor(netlink: NetlinkSocket, tell: (told: Told) => void) {
+    this.#shell = new SpeakerShell({ netlink, transportOf: () => undefined, log: () => {}, tell });
     this.#speaker = new Speaker({ asNumber: AS, routerId: ip4(0x0a_00_00_01), now: performance.now() });
     this.#shell.speaker = this.#speaker;
   }
