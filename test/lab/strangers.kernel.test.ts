@@ -15,7 +15,15 @@ import { type Places, type Row, readRows, wrongRows } from './truth-table.ts';
 
 const ID = 'tp1';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const YAML = readFileSync(new URL('strangers.yaml', import.meta.url), 'utf8');
+/** As long as a name may be. */
+const LONG = `${'long-'.repeat(50)}pod`;
+const YAML = `${readFileSync(new URL('strangers.yaml', import.meta.url), 'utf8')}
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: ${LONG}, namespace: sandbox }
+spec: { containers: [{ name: c, image: x, ports: [{ containerPort: 8088 }] }] }
+`;
 
 /** Read off strangers.yaml by a person. */
 const TRUTH = readRows(`
@@ -25,6 +33,7 @@ const TRUTH = readRows(`
   storefront/web -> kube-system/coredns:9153/tcp deny
   storefront/cache -> kube-system/coredns:53/udp allow
   sandbox/curious -> kube-system/coredns:9153/tcp allow
+  sandbox/curious -> sandbox/${LONG}:8088/tcp allow
 
   # inside the storefront
   storefront/web -> storefront/cart:8080/tcp allow

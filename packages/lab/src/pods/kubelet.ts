@@ -201,7 +201,7 @@ export class LabKubelet {
       this.#complain(key, await callCni(node.cni, { ...call, netns: '' }));
     }
     this.#sandboxes.delete(key);
-    rmSync(this.#file(key), { force: true });
+    rmSync(this.#file(record), { force: true });
   }
 
   async #forget(pod: LabPod): Promise<void> {
@@ -274,13 +274,14 @@ export class LabKubelet {
 
   #keep(key: string, sandbox: Sandbox): void {
     this.#sandboxes.set(key, sandbox);
-    const path = this.#file(key);
+    const path = this.#file(sandbox.record);
     writeFileSync(`${path}.new`, JSON.stringify(sandbox.record));
     renameSync(`${path}.new`, path);
   }
 
-  #file(key: string): string {
-    return `${this.#options.folder}/${key.replace('/', '_')}.json`;
+  /** By UID: namespace and name may have 317 characters, and a file's name 255. */
+  #file({ uid }: SandboxRecord): string {
+    return `${this.#options.folder}/${uid}.json`;
   }
 
   /** Tries a pod again later: 0.2 s, doubling to 10 s. */
