@@ -76,6 +76,7 @@ function setText(set: SetId): string {
   const [kind, ...rest] = set.split(':');
   if (kind === 'service') return `an address and port of Service ${rest.join(':')}`;
   if (kind === 'service-addresses') return `Service ${rest.join(':')}`;
+  if (kind === 'nodes') return `nodes with ${rest.join(':')}`;
   if (kind !== 'named-port') return rest.join(':');
   const [, name, ...selector] = rest;
   return `a port named ${name} of the pods with ${selector.join(':')}`;

@@ -104,7 +104,7 @@ export class Graph {
       this.#facts.sets.review(change.before, change.after, change.keys);
       this.#locals.review(change);
     }
-    this.#facts.reviewServices();
+    this.#facts.reviewOthers();
     if (this.#dirtyTiers) this.#locals.tiersChanged();
     const hosts = this.#flushHosts();
     const delta = {

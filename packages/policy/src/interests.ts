@@ -77,7 +77,7 @@ export class Interests {
       this.#facts.sets.review(change.before, change.after, change.keys);
       this.#place(change);
     }
-    this.#facts.reviewServices();
+    this.#facts.reviewOthers();
     for (const key of this.#dirtyUse)
       this.#facts.active.put(key, this.#policyNodes.has(key) ? this.#resolve(key) : undefined);
     this.#facts.dirtyPolicies.clear();

@@ -70,6 +70,7 @@ function resolveMatch(
     portSet(ports.filter((port): port is PortRange => !('name' in port)));
   const inSets: SetId[] = [];
   if (match.selector !== undefined) inSets.push(name({ kind: 'selector', selector: match.selector }));
+  if (match.nodes !== undefined) inSets.push(name({ kind: 'nodes', selector: match.nodes }));
   const portSets = [...portNames(match.ports)];
   if (match.service !== undefined) {
     // Calico EntityRule.services: as a destination with ports, as a source the addresses alone.

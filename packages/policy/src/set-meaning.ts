@@ -5,6 +5,7 @@ import {
   matchesSelector,
   type MemberSet,
   type NetworkSetFacts,
+  type NodeFacts,
   type Selector,
   type ServiceFacts,
   type SetId,
@@ -25,6 +26,8 @@ export type SetMeaning =
       /** Only endpoints that it selects. */
       readonly selector: Selector;
     }
+  /** Addresses of nodes, by the nodes' own labels. */
+  | { readonly kind: 'nodes'; readonly selector: Selector }
   | { readonly kind: 'service' | 'service-addresses'; readonly service: string };
 
 /** What can be a member by a selector: a pod or a host endpoint. */
@@ -41,7 +44,8 @@ const PORT_PROTOCOLS: ReadonlyMap<number, string> = new Map([
 export function setIdOf(meaning: SetMeaning): SetId {
   switch (meaning.kind) {
     case 'selector':
-      return `selector:${formatSelector(meaning.selector)}`;
+    case 'nodes':
+      return `${meaning.kind}:${formatSelector(meaning.selector)}`;
     case 'named-port': {
       const protocol =
         meaning.protocol === undefined
@@ -59,7 +63,7 @@ export function kindOf(meaning: SetMeaning): MemberSet['kind'] {
   return meaning.kind === 'named-port' || meaning.kind === 'service' ? 'ip-port' : 'net';
 }
 
-/** The selector that decides which endpoints and network sets may be members; undefined for Service sets. */
+/** The selector that decides which endpoints and network sets may be members; undefined for sets of Services and nodes. */
 export function selectorOf(meaning: SetMeaning): Selector | undefined {
   return meaning.kind === 'selector' || meaning.kind === 'named-port' ? meaning.selector : undefined;
 }
@@ -112,9 +116,18 @@ export function offeredByNetworkSet(meaning: SetMeaning, networkSet: NetworkSetF
   return meaning.kind === 'selector' ? networkSet.nets.map(formatPrefix) : [];
 }
 
+/** What a node brings into the set: its addresses, if it has the labels. */
+export function membersOfNode(
+  meaning: SetMeaning,
+  node: Pick<NodeFacts, 'labels' | 'ips'>,
+): readonly string[] {
+  if (meaning.kind !== 'nodes' || !matchesSelector(meaning.selector, node.labels)) return [];
+  return node.ips.map(ip => formatPrefix(hostPrefix(ip)));
+}
+
 /** What a Service brings into the set: all its backends, ready or not, as the data plane may still use them. */
 export function membersOfService(meaning: SetMeaning, service: ServiceFacts): readonly string[] {
-  if (selectorOf(meaning) !== undefined) return [];
+  if (meaning.kind !== 'service' && meaning.kind !== 'service-addresses') return [];
   const members = service.backends.map(backend =>
     meaning.kind === 'service'
       ? portMember(formatIp(backend.ip), backend.protocol, backend.port)

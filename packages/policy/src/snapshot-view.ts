@@ -8,7 +8,7 @@ import type {
   SetId,
   Snapshot,
 } from '@muslin/api';
-import { formatPrefix, type Ip, PrefixTrie, widthOf } from '@muslin/net';
+import { formatPrefix, type Ip, PrefixTrie, sameIp, widthOf } from '@muslin/net';
 import { endpointPlan } from './endpoint-plan.ts';
 import type { Locator } from './locator.ts';
 import type { PolicyView } from './policy-view.ts';
@@ -16,6 +16,7 @@ import { resolvePolicy } from './resolved-policy.ts';
 import {
   membersOfEndpoint,
   membersOfNetworkSet,
+  membersOfNode,
   membersOfService,
   type Offering,
   portMember,
@@ -81,6 +82,7 @@ export class SnapshotView implements PolicyView {
     if (meaning === undefined) return undefined;
     const host = `${text}/${widthOf(ip.family)}`;
     if (meaning.kind === 'service-addresses') return this.#serviceMember(set, meaning, host);
+    if (meaning.kind === 'nodes') return this.#nodeMember(meaning, ip, host);
     if (this.#endpointMember(meaning, text, host)) return host;
     const network = this.#networksOf(set, meaning).longest(ip);
     return network === undefined ? undefined : formatPrefix(network.prefix);
@@ -101,6 +103,11 @@ export class SnapshotView implements PolicyView {
       this.#locator.podsAt(address).some(pod => brings(pod, this.#labelsOf(pod))) ||
       this.#locator.hostsAt(address).some(host => brings(host, hostLabelsOf(this.#snapshot, host)))
     );
+  }
+
+  #nodeMember(meaning: SetMeaning, ip: Ip, host: string): string | undefined {
+    const nodes = [...this.#snapshot.nodes.values()].filter(node => node.ips.some(own => sameIp(own, ip)));
+    return nodes.some(node => membersOfNode(meaning, node).includes(host)) ? host : undefined;
   }
 
   #labelsOf(endpoint: Endpoint): Labels {

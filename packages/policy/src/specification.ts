@@ -26,6 +26,7 @@ import {
   kindOf,
   membersOfEndpoint,
   membersOfNetworkSet,
+  membersOfNode,
   membersOfService,
   type SetMeaning,
 } from './set-meaning.ts';
@@ -118,6 +119,7 @@ export function membersOf(snapshot: Snapshot, meaning: SetMeaning): MemberSet {
     take(membersOfEndpoint(meaning, host, hostLabelsOf(snapshot, host)));
   for (const networkSet of snapshot.networkSets.values())
     take(membersOfNetworkSet(meaning, networkSet, networkSetLabelsOf(snapshot, networkSet)));
+  for (const node of snapshot.nodes.values()) take(membersOfNode(meaning, node));
   if ('service' in meaning) {
     const service = snapshot.services.get(meaning.service);
     if (service !== undefined) take(membersOfService(meaning, service));

@@ -100,6 +100,7 @@ const peers: fc.Arbitrary<PeerMatch> = fc.oneof(
   fc.record({ nets, notNets: nets, ports: portMatches, notPorts: portMatches }, sparse),
   fc.record({ selector: selectors, notSelector: selectors, notPorts: portMatches }, sparse),
   fc.record({ service: pick('red/web', 'blue/web') }),
+  fc.record({ nodes: selectors }),
 );
 
 const rules: fc.Arbitrary<PolicyRule> = fc

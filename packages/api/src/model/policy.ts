@@ -75,6 +75,8 @@ export interface PeerMatch {
   readonly notNets?: readonly Prefix[];
   readonly selector?: Selector;
   readonly notSelector?: Selector;
+  /** Nodes with these labels of their own, at their addresses. */
+  readonly nodes?: Selector;
   readonly ports?: readonly PortMatch[];
   readonly notPorts?: readonly PortMatch[];
   /** Endpoints and ports of a Service: `namespace/name`. */

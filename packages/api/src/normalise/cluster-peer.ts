@@ -30,7 +30,9 @@ export function readClusterPeer(peer: Field, direction: Direction): PeerMatch | 
     const nets = readPrefixes(peer.at('networks').items());
     return nets === undefined ? peer.at('networks').invalid('must have at least one prefix') : { nets };
   }
-  const known = direction === 'ingress' ? 'namespaces or pods' : 'namespaces, pods or networks';
+  if (direction === 'egress' && kinds[0] === 'nodes')
+    return { nodes: readLabelSelector(peer.at('nodes')) ?? NOTHING };
+  const known = direction === 'ingress' ? 'namespaces or pods' : 'namespaces, pods, nodes or networks';
   return peer.unhonoured(
     `${kinds[0] ?? 'an empty peer'} is not supported (only ${known}); a rule that allows matches nothing with it, others deny all`,
   );

@@ -91,9 +91,19 @@ describe('ClusterNetworkPolicy v1alpha2', () => {
     expect(egress[0]?.destination.nets?.map(formatPrefix)).toEqual(['10.0.0.0/8', 'fd00::/8']);
   });
 
+  test('nodes are found by their own labels, for egress only', () => {
+    const to = [{ nodes: { matchLabels: { zone: 'a' } } }, { nodes: {} }];
+    const { egress } = policy(cnp({ egress: [{ action: 'Deny', to }] }));
+    expect(egress.map(({ destination: { nodes } }) => nodes && formatSelector(nodes))).toEqual([
+      'zone == "a"',
+      'all()',
+    ]);
+    const { facts } = normalise(cnp({ ingress: [{ action: 'Accept', from: to }] }));
+    expect(onlyPolicy(facts).ingress).toEqual([]);
+  });
+
   test.each([
     ['domainNames', { domainNames: ['example.com'] }],
-    ['nodes', { nodes: {} }],
     ['an unknown peer', { moons: ['io'] }],
     ['an empty peer', {}],
   ])('%s fails closed: Accept matches nothing with it, Deny and Pass deny all', (_, peer) => {

@@ -57,6 +57,7 @@ export function setText(id: string): string {
   const text = rest.join(':');
   if (kind === 'named-port') return `a port named ${rest[1]}`;
   if (kind === 'service' || kind === 'service-addresses') return `a backend of Service ${text}`;
+  if (kind === 'nodes') return text === 'all()' ? 'a node' : `a node with ${text}`;
   return kind === 'selector' ? selectorWords(text) : id;
 }
 

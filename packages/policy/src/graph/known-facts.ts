@@ -1,4 +1,4 @@
-import type { FactChange, Policy, PolicyKey, ServiceFacts } from '@muslin/api';
+import type { FactChange, NodeFacts, Policy, PolicyKey, ServiceFacts } from '@muslin/api';
 import { ActivePolicies } from './active-policies.ts';
 import { type BearerChange, Bearers } from './bearers.ts';
 import { MemberSets } from './member-sets.ts';
@@ -9,13 +9,15 @@ export class KnownFacts {
   readonly #services = new Map<string, ServiceFacts>();
   readonly #bearers = new Bearers();
   readonly bearers = this.#bearers.index;
-  readonly sets = new MemberSets(this.bearers, this.#services);
+  readonly #nodes = new Map<string, NodeFacts>();
+  readonly sets = new MemberSets(this.bearers, this.#services, this.#nodes);
   readonly active = new ActivePolicies(this.sets);
   /** Policies that changed. Whoever took them up clears it. */
   readonly dirtyPolicies = new Set<PolicyKey>();
   readonly #dirtyServices = new Set<string>();
+  #dirtyNodes = false;
 
-  /** Notes that one fact is now so. Cheap. Tiers, pools, nodes and configurations are not among what it keeps. */
+  /** Notes that one fact is now so. Cheap. Tiers, pools and configurations are not among what it keeps. */
   take(change: FactChange): void {
     switch (change.type) {
       case 'endpoint':
@@ -41,6 +43,10 @@ export class KnownFacts {
         this.#dirtyServices.add(change.key);
         put(this.#services, change.key, change.value);
         break;
+      case 'node':
+        this.#dirtyNodes = true;
+        put(this.#nodes, change.key, change.value);
+        break;
       default:
         break;
     }
@@ -53,10 +59,12 @@ export class KnownFacts {
     return changes;
   }
 
-  /** Takes changed Services into the sets; after those that selectors find. */
-  reviewServices(): void {
+  /** Takes changed Services and nodes into the sets; after those that selectors find. */
+  reviewOthers(): void {
     for (const service of this.#dirtyServices) this.sets.reviewService(service);
     this.#dirtyServices.clear();
+    if (this.#dirtyNodes) this.sets.reviewNodes();
+    this.#dirtyNodes = false;
   }
 }
 

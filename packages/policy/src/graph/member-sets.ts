@@ -1,5 +1,5 @@
-import type { MemberSet, NodeDelta, ServiceFacts, SetId } from '@muslin/api';
-import { kindOf, membersOfService, type SetMeaning, selectorOf } from '../set-meaning.ts';
+import type { MemberSet, NodeDelta, NodeFacts, ServiceFacts, SetId } from '@muslin/api';
+import { kindOf, membersOfNode, membersOfService, type SetMeaning, selectorOf } from '../set-meaning.ts';
 import { type Bearer, offered } from './bearer.ts';
 import { CountedMembers } from './counted-members.ts';
 import type { LabelIndex } from './label-index.ts';
@@ -8,8 +8,8 @@ import { SelectorIndex } from './selector-index.ts';
 interface Tracked {
   readonly meaning: SetMeaning;
   readonly counted: CountedMembers;
-  /** What its Service brought in. */
-  backends: ReadonlySet<string>;
+  /** What its Service, or nodes, brought in. */
+  others: ReadonlySet<string>;
   references: number;
   /** Whether a flush has told of it; from then on changes are collected. */
   told: boolean;
@@ -28,10 +28,18 @@ export class MemberSets {
   readonly #state = new Map<SetId, MemberSet>();
   readonly #bearers: LabelIndex<Bearer>;
   readonly #services: ReadonlyMap<string, ServiceFacts>;
+  readonly #nodes: ReadonlyMap<string, NodeFacts>;
+  /** Sets of nodes: few, and nodes seldom change. */
+  readonly #ofNodes = new Set<SetId>();
 
-  constructor(bearers: LabelIndex<Bearer>, services: ReadonlyMap<string, ServiceFacts>) {
+  constructor(
+    bearers: LabelIndex<Bearer>,
+    services: ReadonlyMap<string, ServiceFacts>,
+    nodes: ReadonlyMap<string, NodeFacts>,
+  ) {
     this.#bearers = bearers;
     this.#services = services;
+    this.#nodes = nodes;
   }
 
   /** The sets as of the last flush: a live view. */
@@ -49,7 +57,7 @@ export class MemberSets {
     const tracked: Tracked = {
       meaning,
       counted: new CountedMembers(),
-      backends: new Set(),
+      others: new Set(),
       references: 1,
       told: false,
       added: new Set(),
@@ -67,6 +75,9 @@ export class MemberSets {
       const ids = this.#byService.get(meaning.service) ?? new Set();
       this.#byService.set(meaning.service, ids.add(id));
       this.reviewService(meaning.service);
+    } else {
+      this.#ofNodes.add(id);
+      this.#reviewNodesOf(id);
     }
   }
 
@@ -101,11 +112,27 @@ export class MemberSets {
       if (tracked === undefined) continue;
       const facts = this.#services.get(service);
       const wanted = new Set(facts === undefined ? [] : membersOfService(tracked.meaning, facts));
-      const old = tracked.backends;
-      for (const member of wanted.difference(old)) this.#add(id, tracked, member);
-      for (const member of old.difference(wanted)) this.#remove(id, tracked, member);
-      tracked.backends = wanted;
+      this.#replaceOthers(id, tracked, wanted);
     }
+  }
+
+  /** Nodes came, changed or went. */
+  reviewNodes(): void {
+    for (const id of this.#ofNodes) this.#reviewNodesOf(id);
+  }
+
+  #reviewNodesOf(id: SetId): void {
+    const tracked = this.#tracked.get(id);
+    if (tracked === undefined) return;
+    const members = [...this.#nodes.values()].flatMap(node => membersOfNode(tracked.meaning, node));
+    this.#replaceOthers(id, tracked, new Set(members));
+  }
+
+  #replaceOthers(id: SetId, tracked: Tracked, wanted: ReadonlySet<string>): void {
+    const old = tracked.others;
+    for (const member of wanted.difference(old)) this.#add(id, tracked, member);
+    for (const member of old.difference(wanted)) this.#remove(id, tracked, member);
+    tracked.others = wanted;
   }
 
   /** Replaces the members that are told from elsewhere; undefined: nobody tells of this set any more. */
@@ -164,6 +191,7 @@ export class MemberSets {
     this.#tracked.delete(id);
     this.#state.delete(id);
     this.#selectors.delete(id);
+    this.#ofNodes.delete(id);
     if (!('service' in meaning)) return;
     const ids = this.#byService.get(meaning.service);
     if (ids?.delete(id) && ids.size === 0) this.#byService.delete(meaning.service);
