@@ -89,6 +89,19 @@ describe('a pod of this node', () => {
     expect(routesOf(core)).toContain('unicast 10.0.0.2/32 msl-db');
   });
 
+  test('is no news when the API server tells of the addresses that the plugin gave it; whatever else changes is', () => {
+    const core = coreOf(FACTS);
+    const before = core.desired();
+    core.tell(object(podObject('db', 'u2', ['10.0.0.2'])));
+    expect(core.desired()).toBe(before);
+    core.tell(object(podObject('db', 'u2', ['10.0.0.9'])));
+    expect(core.desired()).toBe(before);
+    core.tell(gone(podObject('db', 'u2')));
+    expect(ipsOf(core, 'db')).toBeUndefined();
+    core.tell(object(podObject('db', 'u2', ['10.0.0.2'])));
+    expect(heldBy(core)).toBe(heldBy(coreOf(FACTS)));
+  });
+
   test('is a new one when its UID is new: the old sandbox lends it nothing', () => {
     const core = coreOf(FACTS);
     core.tell(object(podObject('db', 'u3')));

@@ -53,6 +53,7 @@ export {
   snapshotOf,
   type Upserted,
 } from './normalise/snapshot-store.ts';
+export { sameValue } from './normalise/same-value.ts';
 export { BUILT_IN_TIERS } from './normalise/tier.ts';
 export { type Crd, crdOf, schemaOf } from './crd/crd.ts';
 export { felixSupportPage, pageName, referenceIndex, referencePage } from './crd/reference-page.ts';

@@ -3,6 +3,7 @@ import {
   type EndpointKey,
   type FactChange,
   type NodeState,
+  sameValue,
   type SetId,
   SnapshotStore,
 } from '@muslin/api';
@@ -95,6 +96,8 @@ export class AgentCore {
   readonly #store = new SnapshotStore();
   readonly #graph: Graph;
   readonly #locals = new Map<EndpointKey, readonly LocalEndpoint[]>();
+  /** Of `#locals`, as the graph was told of them last. */
+  readonly #plugged = new Map<EndpointKey, Endpoint>();
   #blocks: readonly OwnBlock[] = [];
   #hostPorts: readonly HostPort[] = [];
   #floating: Extract<AgentInput, { type: 'floating' }>['addresses'] = [];
@@ -331,8 +334,7 @@ export class AgentCore {
     const hosts = change.type === 'hostEndpoint' && change.key.startsWith(`host/${this.#options.node}/`);
     const nodes = change.type === 'node' && this.#rules.natExcludesNodes;
     if (change.type === 'pool' || hosts || nodes) this.#recompile();
-    if (change.type === 'endpoint')
-      this.#graph.update({ ...change, value: this.#corrected(change.key, change.value) });
+    if (change.type === 'endpoint') this.#passEndpoint(change.key, change.value);
     else this.#graph.update(change);
   }
 
@@ -341,7 +343,17 @@ export class AgentCore {
     this.#mapPorts();
     if (this.#floating.length > 0) this.#mapFloating();
     this.#desired = undefined;
-    const value = this.#corrected(key, this.#store.snapshot.endpoints.get(key));
+    this.#plugged.delete(key);
+    this.#passEndpoint(key, this.#store.snapshot.endpoints.get(key));
+  }
+
+  /** The cluster tells of the addresses that we gave, moments after each ADD: by then that is no news. */
+  #passEndpoint(key: EndpointKey, endpoint: Endpoint | undefined): void {
+    const value = this.#corrected(key, endpoint);
+    const plugged = value !== undefined && this.#locals.has(key);
+    if (plugged && sameValue(this.#plugged.get(key), value)) return;
+    if (plugged) this.#plugged.set(key, value);
+    else this.#plugged.delete(key);
     this.#graph.update({ type: 'endpoint', key, value });
   }
 

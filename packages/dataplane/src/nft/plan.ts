@@ -49,12 +49,11 @@ export function planNft(desired: NftTable, listed: NftListing | undefined): NftP
     if (have !== set.members)
       elements.push({ name: set.name, kind: set.kind, ...changesBetween(have, set.members) });
   }
-  for (const map of desired.maps.values())
-    elements.push({
-      name: map.name,
-      kind: 'map',
-      ...changesBetween(entries(there.maps.get(map.name)), entries(map)),
-    });
+  for (const map of desired.maps.values()) {
+    const have = there.maps.get(map.name);
+    if (have === undefined || have.elements !== map.elements)
+      elements.push({ name: map.name, kind: 'map', ...changesBetween(entries(have), entries(map)) });
+  }
   return {
     family: desired.family,
     rebuild,
@@ -111,8 +110,18 @@ function looksInto(chain: NftChain, sets: ReadonlySet<string>): boolean {
   );
 }
 
-const entries = (map: NftMap | undefined) =>
-  new Set([...(map?.elements ?? [])].map(([name, chain]) => `"${name}" : goto ${chain}`));
+/** What a map held after a plan is what the next plan begins with. */
+const known = new WeakMap<NftMap['elements'], ReadonlySet<string>>();
+
+function entries(map: NftMap | undefined): ReadonlySet<string> {
+  if (map === undefined) return NOBODY;
+  let set = known.get(map.elements);
+  if (set === undefined) {
+    set = new Set([...map.elements].map(([name, chain]) => `"${name}" : goto ${chain}`));
+    known.set(map.elements, set);
+  }
+  return set;
+}
 
 /** Whether there is nothing to do. */
 export function isEmptyNftPlan(plan: NftPlan): boolean {
