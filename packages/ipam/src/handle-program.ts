@@ -36,47 +36,46 @@ export function* raiseHandle(
 export interface NewHandle {
   readonly handleId: string;
   readonly annotations: Readonly<Record<string, string>>;
+  /** In each of these it has one address. */
+  readonly cidrs: readonly Prefix[];
 }
 
 /**
- * Says in handles that each has one address in a block; that one says so already is fine. Written before the block is.
+ * Says in handles that each has one address in its blocks; that one says so already is fine. Written before the blocks are.
  * Begins with the creation: a sandbox' handle is hardly ever there.
  */
-export function* ensureHandles(
-  handles: readonly NewHandle[],
-  cidr: Prefix,
-): Program<Result<void, IpamFault>> {
-  const answers = yield* performAll(
-    handles.map(handle => ({ type: 'create', object: firstSight(handle, cidr) })),
-  );
+export function* ensureHandles(handles: readonly NewHandle[]): Program<Result<void, IpamFault>> {
+  const answers = yield* performAll(handles.map(handle => ({ type: 'create', object: firstSight(handle) })));
   for (const [i, answer] of answers.entries()) {
     if (answer.type === 'written') continue;
-    const made = yield* ensureHandle(handles[i] as NewHandle, cidr);
+    const made = yield* ensureHandle(handles[i] as NewHandle);
     if (!made.ok) return made;
   }
   return ok(undefined);
 }
 
-function firstSight({ handleId, annotations }: NewHandle, cidr: Prefix): StoredObject {
-  const fresh: Handle = { handleId, blocks: new Map(), deleted: false };
-  const spec = handleToSpec(countInBlock(fresh, cidr, 1));
+const countIn = (handle: Handle, cidrs: readonly Prefix[]) =>
+  handleToSpec(cidrs.reduce((counted, cidr) => countInBlock(counted, cidr, 1), handle));
+
+function firstSight({ handleId, annotations, cidrs }: NewHandle): StoredObject {
+  const spec = countIn({ handleId, blocks: new Map(), deleted: false }, cidrs);
   return { kind: 'IPAMHandle', metadata: { name: handleName(handleId), annotations }, spec };
 }
 
-function* ensureHandle(handle: NewHandle, cidr: Prefix): Program<Result<void, IpamFault>> {
+function* ensureHandle(handle: NewHandle): Program<Result<void, IpamFault>> {
   const name = handleName(handle.handleId);
   for (let i = 0; i < MOST_TRIES; i++) {
     const held = yield* readOne('IPAMHandle', name, handleFromSpec);
     if (!held.ok) return held;
     if (held.value === undefined) {
-      if (yield* write('create', firstSight(handle, cidr))) return ok(undefined);
+      if (yield* write('create', firstSight(handle))) return ok(undefined);
       continue;
     }
     const { object, value } = held.value;
+    const missing = handle.cidrs.filter(cidr => !value.blocks.has(formatPrefix(cidr)));
     if (value.deleted) yield* remove(object);
-    else if (value.blocks.has(formatPrefix(cidr))) return ok(undefined);
-    else if (yield* write('update', withSpec(object, handleToSpec(countInBlock(value, cidr, 1)))))
-      return ok(undefined);
+    else if (missing.length === 0) return ok(undefined);
+    else if (yield* write('update', withSpec(object, countIn(value, missing)))) return ok(undefined);
   }
   return fail(gaveUp(`IPAMHandle ${name}`, []));
 }

@@ -33,6 +33,10 @@ export interface SettleRequest {
   readonly cooldownMs: number;
   /** Ms since the epoch. */
   readonly now: number;
+  /** By handle: other blocks whose settling comes next, in which it was given an address too. One write counts them all. */
+  readonly also?: ReadonlyMap<string, readonly Prefix[]>;
+  /** Handles that count their address in this block already, as the settling of another block said moments ago. */
+  readonly counted?: ReadonlySet<string>;
 }
 
 /** A block after it was settled. */
@@ -42,6 +46,8 @@ export interface Settled {
   readonly kept: readonly Ip[];
   /** Given out, and meanwhile in other hands: somebody who knows nothing of kept addresses wrote the block. */
   readonly lost: readonly GivenOut[];
+  /** Handles that were made to count all of their blocks. */
+  readonly counted: ReadonlySet<string>;
 }
 
 /**
@@ -53,8 +59,8 @@ export function settleKept(request: SettleRequest): Machine<Settled> {
 }
 
 function* settling(request: SettleRequest): Program<Result<Settled, IpamFault>> {
-  const { block: cidr, node, given } = request;
-  const raised = new Set<GivenOut>();
+  const { block: cidr, node, given, also } = request;
+  const raised = new Set(given.filter(({ handleId }) => request.counted?.has(handleId)));
   for (let i = 0; i < MOST_TRIES; i++) {
     const held = yield* readOne('IPAMBlock', blockName(cidr), blockFromSpec);
     if (!held.ok) return held;
@@ -68,8 +74,9 @@ function* settling(request: SettleRequest): Program<Result<Settled, IpamFault>> 
     const handles = fresh.map(({ handleId, owner }) => ({
       handleId,
       annotations: handleAnnotations(owner, node),
+      cidrs: [cidr, ...(also?.get(handleId) ?? [])],
     }));
-    const made = yield* ensureHandles(handles, cidr);
+    const made = yield* ensureHandles(handles);
     if (!made.ok) return made;
     for (const life of fresh) raised.add(life);
     let after = before;
@@ -126,7 +133,8 @@ function* settled(
     const lowered = yield* lowerHandle(life.handleId, block, 1);
     if (!lowered.ok) return lowered;
   }
-  return ok({ resourceVersion, kept, lost });
+  const counted = new Set([...raised].map(({ handleId }) => handleId));
+  return ok({ resourceVersion, kept, lost, counted });
 }
 
 function sameSet(a: readonly number[], b: ReadonlySet<number>): boolean {

@@ -1,4 +1,4 @@
-import { formatIp, mustIp, mustPrefix, type Result } from '@muslin/net';
+import { formatIp, formatPrefix, mustIp, mustPrefix, type Result } from '@muslin/net';
 import { describe, expect, it } from 'vitest';
 import {
   type AllocationRequest,
@@ -116,6 +116,42 @@ describe('what was given out', () => {
     const before = world.key();
     expect(must(world, settle({ given: [life(at(1), 'p2')] })).lost).toEqual([]);
     expect(world.key()).toBe(before);
+  });
+  it('in two blocks is counted for both in one write of the handle, which the second block then leaves alone', () => {
+    const { world, block, settle, at } = nodeWithPod();
+    must(world, settle());
+    const other = mustPrefix('10.0.0.32/28');
+    const countsOf = (name: string) => {
+      const handle = world
+        .of('IPAMHandle')
+        .find(({ metadata }) => metadata.name === `k8s-pod-network.${name}`);
+      return (handle?.spec as { readonly block: object } | undefined)?.block;
+    };
+    const also = new Map([['k8s-pod-network.p2', [other]]]);
+    const first = must(world, settle({ given: [life(at(1), 'p2'), life(at(2), 'p3')], also }));
+    expect([...first.counted]).toEqual(['k8s-pod-network.p2', 'k8s-pod-network.p3']);
+    expect(countsOf('p2')).toEqual({ [formatPrefix(block)]: 1, [formatPrefix(other)]: 1 });
+    expect(countsOf('p3')).toEqual({ [formatPrefix(block)]: 1 });
+    // A repeat that has more to say says it; what is there stays.
+    const more = new Map([['k8s-pod-network.p4', [other]]]);
+    must(world, settle({ given: [life(at(3), 'p4')] }));
+    must(world, releaseByHandle('k8s-pod-network.p2', { now: NOW, cooldownMs: 0 }));
+    expect(countsOf('p2')).toBeUndefined();
+    expect(must(world, settle({ given: [life(at(3), 'p4')], also: more })).counted.size).toBe(0);
+    const counted = new Set(['k8s-pod-network.p5']);
+    const handles = world.of('IPAMHandle').length;
+    expect(must(world, settle({ given: [life(at(4), 'p5')], counted })).lost).toEqual([]);
+    expect(world.of('IPAMHandle')).toHaveLength(handles);
+  });
+  it('and counted ahead of its block, but lost there, is not counted any more', () => {
+    const { world, settle, at } = nodeWithPod();
+    must(world, settle());
+    const away = { block: mustPrefix('10.0.0.32/28'), given: [life('10.0.0.33', 'p2')] };
+    const also = new Map([['k8s-pod-network.p2', [away.block]]]);
+    const { counted } = must(world, settle({ given: [life(at(1), 'p2')], also }));
+    expect(must(world, settle({ ...away, counted })).lost).toHaveLength(1);
+    const [handle] = world.of('IPAMHandle').filter(({ metadata }) => metadata.name.endsWith('p2'));
+    expect(Object.keys((handle?.spec as { readonly block: object } | undefined)?.block ?? {})).toHaveLength(1);
   });
   it('is lost, and says so, when somebody who knows nothing of this gave it to another', () => {
     const { world, settle, at } = nodeWithPod();

@@ -124,8 +124,12 @@ export class KeptAddresses {
   /** Writes down what was given out, and fills the hand. Call it in turn with all else that changes the node's blocks. */
   async settle(): Promise<IpamFault | undefined> {
     let first: IpamFault | undefined;
-    for (const work of this.#work()) {
-      const fault = await this.#write(work);
+    const all = this.#work();
+    // What one of them writes of a handle concerns the addresses that it has in the others.
+    for (const { given } of all) for (const life of given) life.tried = true;
+    const counted = new Map<string, ReadonlySet<string>>();
+    for (const [i, work] of all.entries()) {
+      const fault = await this.#write(work, all.slice(i + 1), counted);
       if (fault?.code === 'store') return fault;
       first ??= fault;
     }
@@ -140,7 +144,12 @@ export class KeptAddresses {
     }
   }
 
-  async #write({ name, block, given, room, gives }: Work): Promise<IpamFault | undefined> {
+  /** `later`: what is written next. `counted`: by block, handles that count their address in it already. */
+  async #write(
+    { name, block, given, room, gives }: Work,
+    later: readonly Work[] = [],
+    counted = new Map<string, ReadonlySet<string>>(),
+  ): Promise<IpamFault | undefined> {
     const { node, store, config, reservations, onLost, log } = this.#options;
     for (const life of given) life.tried = true;
     // What is given back must not be given out meanwhile; else all that is in hand stays, since it may be.
@@ -156,10 +165,14 @@ export class KeptAddresses {
       keep: room,
       reservations: reservations(),
       ...time,
+      also: elsewhere(later),
+      counted: counted.get(name) ?? new Set<string>(),
     };
     const done = await drive(settleKept(request), store);
     if (done.ok) {
       this.#hand.settled(name, done.value);
+      for (const work of later)
+        counted.set(work.name, done.value.counted.union(counted.get(work.name) ?? new Set<string>()));
       for (const life of given) {
         this.#lives.delete(keyOf(life));
         this.#hand.written({ ip: life.ip, block: name }, done.value.resourceVersion);
@@ -200,6 +213,14 @@ export class KeptAddresses {
     this.#emptySince.set(name, since);
     return Date.now() - since < IDLE_MS && block.kept.length > 0 ? block.kept.length : 0;
   }
+}
+
+/** By handle, the blocks that it has addresses in. */
+function elsewhere(works: readonly Work[]): ReadonlyMap<string, readonly Prefix[]> {
+  const blocks = new Map<string, Prefix[]>();
+  for (const { block, given } of works)
+    for (const { handleId } of given) blocks.set(handleId, [...(blocks.get(handleId) ?? []), block.cidr]);
+  return blocks;
 }
 
 const keyOf = ({ handleId, ip }: Pick<Life, 'handleId' | 'ip'>) => `${handleId} ${formatIp(ip)}`;

@@ -18,6 +18,7 @@ import {
   planTable,
   ROUTE_PROTOCOL_MUSLIN,
   type Route,
+  type RoutePlan,
   type Subject,
   type Total,
 } from '@muslin/dataplane';
@@ -47,6 +48,7 @@ export class Kernel {
   /** As the latest plan wants iptables' tables: with sets under the names that they have then. */
   #tables: { readonly of: Desired; readonly value: IptablesPlan['tables'] } | undefined;
   #sets: { readonly of: Desired; readonly value: Rendered['sets'] } | undefined;
+  #routePlan: { readonly of: Desired; readonly there: Actual['routes']; readonly value: RoutePlan } | undefined;
   #rendered: { readonly of: Desired; readonly by: BackEnd; readonly value: Rendered } | undefined;
 
   constructor(door: KernelDoor, families: readonly Family[], backEnd: BackEnd) {
@@ -134,7 +136,7 @@ export class Kernel {
       sets: iptables?.setPlan ?? planSets(new Map(), actual.sets),
       ...(own === undefined ? {} : { variant: own, tables: iptables?.tablePlans ?? [] }),
       nft: nft.map(table => planNft(table, actual.nft.get(table.family))),
-      routes: planRoutes(desired.routes, actual.routes, ROUTE_PROTOCOL_MUSLIN, desired.aloneOn),
+      routes: this.#planRoutes(desired, actual),
       farewell: {
         tables: VARIANTS.filter(variant => variant !== own).flatMap(variant =>
           this.#families.flatMap(family =>
@@ -267,17 +269,21 @@ export class Kernel {
     return value;
   }
 
+  /** The same for a plan and for its application. */
+  #planRoutes(desired: Desired, { routes }: Pick<Actual, 'routes'>): RoutePlan {
+    const known = this.#routePlan;
+    if (known?.of === desired && known.there === routes) return known.value;
+    const value = planRoutes(desired.routes, routes, ROUTE_PROTOCOL_MUSLIN, desired.aloneOn);
+    this.#routePlan = { of: desired, there: routes, value };
+    return value;
+  }
+
   async #applyRoutes(
     plan: Plan,
     desired: Desired,
     actual: Actual,
   ): Promise<Result<Pick<Actual, 'routes' | 'unrouted'>, DriverFault>> {
-    const { conflicts, remove } = planRoutes(
-      desired.routes,
-      actual.routes,
-      ROUTE_PROTOCOL_MUSLIN,
-      desired.aloneOn,
-    );
+    const { conflicts, remove } = this.#planRoutes(desired, actual);
     const unrouted = new Map(conflicts.map(({ wanted, message }) => [placeOf(wanted), message]));
     const ops = plan.filter(op => op.kind === 'route');
     if (ops.length === 0) return ok({ routes: actual.routes, unrouted });
