@@ -151,7 +151,9 @@ describe('what was given out', () => {
     const { counted } = must(world, settle({ given: [life(at(1), 'p2')], also }));
     expect(must(world, settle({ ...away, counted })).lost).toHaveLength(1);
     const [handle] = world.of('IPAMHandle').filter(({ metadata }) => metadata.name.endsWith('p2'));
-    expect(Object.keys((handle?.spec as { readonly block: object } | undefined)?.block ?? {})).toHaveLength(1);
+    expect(Object.keys((handle?.spec as { readonly block: object } | undefined)?.block ?? {})).toHaveLength(
+      1,
+    );
   });
   it('is lost, and says so, when somebody who knows nothing of this gave it to another', () => {
     const { world, settle, at } = nodeWithPod();

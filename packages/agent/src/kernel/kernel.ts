@@ -48,7 +48,9 @@ export class Kernel {
   /** As the latest plan wants iptables' tables: with sets under the names that they have then. */
   #tables: { readonly of: Desired; readonly value: IptablesPlan['tables'] } | undefined;
   #sets: { readonly of: Desired; readonly value: Rendered['sets'] } | undefined;
-  #routePlan: { readonly of: Desired; readonly there: Actual['routes']; readonly value: RoutePlan } | undefined;
+  #routePlan:
+    | { readonly of: Desired; readonly there: Actual['routes']; readonly value: RoutePlan }
+    | undefined;
   #rendered: { readonly of: Desired; readonly by: BackEnd; readonly value: Rendered } | undefined;
 
   constructor(door: KernelDoor, families: readonly Family[], backEnd: BackEnd) {
