@@ -301,8 +301,8 @@ test('the address at which a pod calls its node by BGP is put and taken away, an
   must(plug(planOf(['10.0.0.9', 'fd00::9'])));
   const [name, dev] = ['msl0123456789a', 'dev'];
   addRoutes(['10.0.0.9', 'fd00::9']);
-  host.run('ip', 'addr', 'add', '192.0.2.1/32', dev, 'lo');
-  host.run('ip', 'addr', 'add', '2001:db8::1/128', dev, 'lo');
+  host.run('ip', 'addr', 'replace', '192.0.2.1/32', dev, 'lo');
+  host.run('ip', 'addr', 'replace', '2001:db8::1/128', dev, 'lo');
   // As a plugin does that made the interface.
   host.run('ip', 'addr', 'add', '203.0.113.7/32', dev, name);
   host.run('ip', 'addr', 'add', '2001:db8::7/128', dev, name, 'nodad');
