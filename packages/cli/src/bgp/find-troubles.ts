@@ -1,5 +1,5 @@
 import { textAt } from '../files/json.ts';
-import { configurationProblem, type NodeReport, peersOfStatus } from './node-status.ts';
+import { configurationProblem, isUp, type NodeReport, peersOfStatus } from './node-status.ts';
 
 /** One thing that is wrong, or about to be. */
 export interface Trouble {
@@ -29,7 +29,12 @@ export function findNodeTroubles(
         message: `Node ${node} has reported no BGP sessions: check that its speaker runs and may write bgpnodestatuses.muslin.dev.`,
       }),
     );
-  const found = [...silent, ...reports.flatMap(report => ofNode(report, now)), ...twins(reports)];
+  const found = [
+    ...silent,
+    ...reports.flatMap(report => ofNode(report, now)),
+    ...gone(reports, now),
+    ...twins(reports),
+  ];
   const rank = ({ severity }: Trouble) => SEVERITIES.indexOf(severity);
   return found.toSorted((a, b) => rank(a) - rank(b));
 }
@@ -63,6 +68,31 @@ function ofNode(report: NodeReport, now: Date): readonly Trouble[] {
       return [{ node, peer: peer.peer, code: finding.code, severity, message: finding.message }];
     }),
   ];
+}
+
+/** Both ends of a session tell within seconds when it goes down. */
+const BOTH_TELL_MS = 60_000;
+
+/** Nodes that tell of sessions which the other end says are down: long before a report is old, its speaker is known to be gone. */
+function gone(reports: readonly NodeReport[], now: Date): readonly Trouble[] {
+  const nodeAt = new Map(reports.map(report => [textAt(report, 'status', 'routerID'), report.metadata.name]));
+  const down = new Map<string, string[]>();
+  for (const report of reports)
+    for (const row of peersOfStatus(report)) {
+      const other = nodeAt.get(row.peer);
+      if (other !== undefined && !isUp(row)) down.set(other, [...(down.get(other) ?? []), row.node]);
+    }
+  return reports.flatMap((report): readonly Trouble[] => {
+    const node = report.metadata.name ?? '';
+    const at = textAt(report, 'status', 'lastUpdated') ?? '';
+    const age = now.getTime() - Date.parse(at);
+    if (!(age > BOTH_TELL_MS && age <= OLDEST_REPORT_MS)) return [];
+    const up = new Set(peersOfStatus(report).flatMap(row => (isUp(row) ? nodeAt.get(row.peer) : [])));
+    const contrary = (down.get(node) ?? []).filter(other => up.has(other));
+    if (contrary.length === 0) return [];
+    const message = `Node ${node} last reported at ${at} that its sessions with ${contrary.join(', ')} are up, and there they are down: its speaker stopped, or does not reach the API server; look at its pod on that node.`;
+    return [{ node, code: 'speaker-gone', severity: 'problem', message }];
+  });
 }
 
 /** Nodes with one router ID refuse each other's sessions (RFC 6286), and each sees it as the other's fault. */
