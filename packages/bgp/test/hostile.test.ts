@@ -1,6 +1,6 @@
-import { type Ip4, mustIp } from '@muslin/net';
+import { type Ip4, mustIp, mustPrefix } from '@muslin/net';
 import { describe, expect, test } from 'vitest';
-import { Speaker } from '../src/index.ts';
+import { nlriList, Speaker } from '../src/index.ts';
 import { asPath, attr, BASE, BytePeer, join, PROBE, raw, updateBody } from './byte-peer.ts';
 
 /** A hostile peer, and one in the same speaker that does nothing wrong. */
@@ -35,6 +35,12 @@ const segments = (count: number, kind: number) =>
 /** An OPEN with these optional parameters, as they stand. */
 const open = (parameters: readonly number[], holdTime = 90, length = parameters.length) =>
   raw(1, join([4, 0xfd, 0xe9], u16(holdTime), [10, 0, 0, 2, length], parameters));
+/** 2001:db8:1::/48 by 2001:db8::1. */
+const REACH6 = attr(
+  0x80,
+  14,
+  [0, 2, 1, 16, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 48, 0x20, 1, 0xd, 0xb8, 0, 1],
+);
 const capabilities = (count: number, one: readonly number[]) =>
   Array.from({ length: count }, () => one).flat();
 
@@ -77,6 +83,31 @@ describe('a session that means harm ends, or loses a route, and harms nobody els
       update([...good, Uint8Array.of(0xc0, 8, 200, 1)]),
       'withdrawn',
     ],
+    [
+      'an attribute five hundred times counts once (RFC 7606 §3 g)',
+      update([...good, ...new Array<Uint8Array>(500).fill(BASE.origin)]),
+      'kept',
+    ],
+    ['MP_REACH_NLRI twice ends the session (RFC 7606 §3 g)', update([...good, REACH6, REACH6], []), '3/1'],
+    [
+      'an AS_PATH of nine hundred numbers is a path like others',
+      update([
+        BASE.origin,
+        attr(
+          0x50,
+          2,
+          [0, 1, 2, 3].flatMap(i => [
+            2,
+            225,
+            ...new Array(225).fill([0, 0, 253, i === 0 ? 233 : 234]).flat(),
+          ]),
+        ),
+        BASE.nextHop,
+      ]),
+      'kept',
+    ],
+    ['a NOTIFICATION without data ends it like any', raw(3, Uint8Array.of(6, 2)), 'ended'],
+    ['a KEEPALIVE with a body is answered 1/2', raw(4, Uint8Array.of(0)), '1/2'],
     ['an empty MP_REACH_NLRI ends the session (RFC 7606 §5.2)', update([...good, attr(0x80, 14, [])]), '3/9'],
     ['a NOTIFICATION with four thousand octets is one', raw(3, join([6, 2], new Uint8Array(4000))), 'ended'],
     [
@@ -124,6 +155,22 @@ describe('a session that means harm ends, or loses a route, and harms nobody els
     const { speaker, hostile, unharmed } = pair();
     hostile.write(bytes);
     expect(hostile.closed ? hostile.farewell.split(' ')[0] : speaker.peer('probe')?.state).toBe(expected);
+    unharmed();
+  });
+
+  test('thousands of ROUTE-REFRESHs from a peer that reads nothing are not answered one by one', () => {
+    const { speaker, hostile, unharmed } = pair();
+    hostile.establish();
+    for (let i = 0; i < 500; i++) hostile.take(speaker.originate(mustPrefix(`10.${i >> 8}.${i & 255}.0/24`)));
+    hostile.sent.length = 0;
+    const ask = raw(5, Uint8Array.of(0, 1, 0, 1));
+    const { connection } = hostile;
+    hostile.take(speaker.handle({ kind: 'backlog', connection, bytes: 1 << 24 }, 0));
+    for (let i = 0; i < 5_000; i++) hostile.write(ask);
+    expect(hostile.sent.filter(({ kind }) => kind === 'update')).toEqual([]);
+    hostile.take(speaker.handle({ kind: 'backlog', connection, bytes: 0 }, 0));
+    const told = hostile.sent.flatMap(m => (m.kind === 'update' ? nlriList(m.announced) : []));
+    expect(told).toHaveLength(501);
     unharmed();
   });
 
