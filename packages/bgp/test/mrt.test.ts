@@ -198,6 +198,12 @@ describe('MRT', () => {
     ]);
   });
 
+  test('reads attributes without their flags, as BIRD dumps those of its own routes', () => {
+    expect(decodeRibAttributes(hex('00 08 04 fde80001 400101 00'))).toMatchObject({
+      value: { communities: [0xfde80001], origin: 'igp' },
+    });
+  });
+
   test('reads routes that say their family themselves (RFC 6396 §4.3.3), and leaves families alone that it does not carry', () => {
     const generic = (safi: string) =>
       hex(`00000001 000d 0006 00000020 00000007 0001 ${safi} 18 c00002 0001

@@ -1,6 +1,13 @@
 import { ByteReader, ByteWriter, fail, ok, type Result } from '@muslin/net';
 import { readAttributes } from '../wire/attribute-list.ts';
-import { FLAG, type PathAttributes, writeAttribute, writeAttributes } from '../wire/attributes.ts';
+import {
+  attributeKind,
+  attributeRow,
+  FLAG,
+  type PathAttributes,
+  writeAttribute,
+  writeAttributes,
+} from '../wire/attributes.ts';
 import { type NextHop, nextHopFromBytes, writeNextHop } from '../wire/next-hop.ts';
 import { PLAIN_OPTIONS } from '../wire/options.ts';
 import type { MrtFault } from './mrt-record.ts';
@@ -28,7 +35,6 @@ export function decodeRibAttributes(bytes: Uint8Array): Result<PathAttributes, M
   const reader = new ByteReader(bytes);
   let hop: NextHop | undefined;
   while (reader.left > 0) {
-    const start = reader.offset;
     const flags = reader.u8();
     const code = reader.u8();
     const value = reader.take(flags & FLAG.extended ? reader.u16() : reader.u8());
@@ -37,7 +43,7 @@ export function decodeRibAttributes(bytes: Uint8Array): Result<PathAttributes, M
       const read = nextHopFromBytes(hopOctets(value));
       if (!read.ok) return fail({ message: `the next hop of a path ${read.fault}`, rfc: RFC });
       hop = read.value;
-    } else plain.bytes(bytes.subarray(start, reader.offset));
+    } else writeAttribute(plain, flagsOf(code, flags), code, value);
   }
   const list = readAttributes(plain.finish(), PLAIN_OPTIONS);
   if (!list.ok) return fail({ message: list.fault.message, rfc: list.fault.rfc });
@@ -45,6 +51,14 @@ export function decodeRibAttributes(bytes: Uint8Array): Result<PathAttributes, M
   if (worst !== undefined) return fail({ message: worst.message, rfc: worst.rfc });
   const { attributes } = list.value;
   return ok(hop === undefined ? attributes : { ...attributes, nextHop: hop });
+}
+
+/** A dump is no session: BIRD writes attributes of its own routes without their flags, and their code says what they are. */
+function flagsOf(code: number, flags: number): number {
+  const kind = attributeKind(code);
+  if (kind === undefined) return flags;
+  const { optional, transitive } = attributeRow(kind);
+  return (flags & FLAG.partial) | (optional ? FLAG.optional : 0) | (transitive ? FLAG.transitive : 0);
 }
 
 /** Cut down, the value starts with the length of the next hop; whole, with an address family, whose first octet is 0. */
