@@ -137,6 +137,20 @@ const RARE: readonly Rare[] = [
     call: /get<AnyObject>\(RESOURCES\.Pod,/,
   },
   {
+    program: 'agent',
+    grant: 'create /events',
+    why: 'no pod of the lab asks for a floating address that it can not have',
+    file: 'packages/kube/src/event-recorder.ts',
+    call: /create\(RESOURCES\.Event,/,
+  },
+  {
+    program: 'agent',
+    grant: 'patch /events',
+    why: 'no pod of the lab asks for a floating address that it can not have, twice',
+    file: 'packages/kube/src/event-recorder.ts',
+    call: /patch\(\s*RESOURCES\.Event,/,
+  },
+  {
     program: 'controller',
     grant: 'patch /events',
     why: 'it tells the same twice',
