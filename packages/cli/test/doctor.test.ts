@@ -1,6 +1,6 @@
 import { type AnyObject, RESOURCES, type Resource } from '@muslin/kube';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { programFindings } from '../src/doctor/program-findings.ts';
+import { fanoutFindings, programFindings } from '../src/doctor/program-findings.ts';
 import { fakeApi } from './fake-api.ts';
 import { type StandIn, startStandIn } from './stand-in.ts';
 import { muslinctl } from './test-context.ts';
@@ -108,5 +108,20 @@ describe('muslinctl doctor', () => {
       'warning version-skew',
     ]);
     expect(programFindings([], [])).toEqual([]);
+  });
+
+  it('says that routes to single pods and fan-out do not go together, and only then', () => {
+    const object = (kind: string, name: string, spec: object) =>
+      ({ kind, metadata: { name, namespace: 'kube-system' }, spec }) as unknown as AnyObject;
+    const agent = (...flags: string[]) =>
+      object('DaemonSet', 'muslin-node', {
+        template: { spec: { containers: [{ name: 'agent', command: ['node', 'agent.mjs', ...flags] }] } },
+      });
+    const felix = (routeSource: string) => object('FelixConfiguration', 'default', { routeSource });
+    expect(fanoutFindings([agent('--fanout=c:9467')], [felix('workloadIPs')])).toMatchObject([
+      { severity: 'problem', code: 'routes-without-fanout', object: 'FelixConfiguration default' },
+    ]);
+    expect(fanoutFindings([agent('--fanout=c:9467')], [felix('CalicoIPAM')])).toEqual([]);
+    expect(fanoutFindings([agent()], [felix('WorkloadIPs')])).toEqual([]);
   });
 });

@@ -45,6 +45,8 @@ const SUMMARY_MS = 1_000;
 export interface ControllersOptions {
   readonly client: KubeClient;
   readonly garbage: 'free' | 'dry-run' | 'off';
+  /** Whether agents are told by controllers. */
+  readonly fanout: boolean;
   /** Whether this replica leads. */
   readonly leads: () => boolean;
   readonly log: (line: string) => void;
@@ -135,7 +137,7 @@ export class Controllers {
     const tiers = new Tiers({ client, log });
     const reports = new LeftReports({ client, log });
     const questions = new LeftQuestions({ client, log, now });
-    const findings = new Findings(tell);
+    const findings = new Findings(tell, this.#options.fanout);
     const configuration = new ControllersConfiguration(client);
     const hostEndpoints = new HostEndpoints({
       ...{ client, log, tell, nodes: this.#nodes },

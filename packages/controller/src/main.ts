@@ -33,6 +33,7 @@ const events = new EventRecorder(
   { onFault: fault => logger.warn(fault.message) },
 );
 const controllers = new Controllers({
+  fanout: options.fanout !== undefined,
   client,
   garbage: options.garbage,
   leads: () => election.role === 'leader',

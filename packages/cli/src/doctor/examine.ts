@@ -7,7 +7,7 @@ import { definitionFindings } from './definition-findings.ts';
 import { type Finding, worstFirst } from './finding.ts';
 import { conditionFindings, datastoreFindings, nodeFindings } from './object-findings.ts';
 import { policyFindings } from './policy-findings.ts';
-import { programFindings } from './program-findings.ts';
+import { fanoutFindings, programFindings } from './program-findings.ts';
 import { readKind } from './read-kind.ts';
 
 const workloads = (plural: string, kind: string): Resource => ({
@@ -56,6 +56,7 @@ export async function examine(client: KubeClient, now: Date): Promise<Examinatio
         sets.objects.map(object => ({ ...object, kind: 'DaemonSet' })),
         deployments.objects.map(object => ({ ...object, kind: 'Deployment' })),
       ),
+      ...fanoutFindings(sets.objects, all),
       ...policy,
       ...addresses,
       ...bgpFindings(reports.objects, silentUnlessServed, now),

@@ -99,3 +99,28 @@ function skewFindings(workload: AnyObject): readonly Finding[] {
     fix: 'use the muslinctl of the image, or finish the upgrade of the programs',
   }));
 }
+
+/** Settings that ask for what the way agents are told does not give. */
+export function fanoutFindings(
+  daemonSets: readonly AnyObject[],
+  objects: readonly AnyObject[],
+): readonly Finding[] {
+  const told = daemonSets.some(
+    set =>
+      set.metadata.name === NODE_PROGRAM &&
+      listAt(set, 'spec', 'template', 'spec', 'containers').some(container =>
+        listAt(container, 'command').some(word => String(word).startsWith('--fanout=')),
+      ),
+  );
+  if (!told) return [];
+  return objects
+    .filter(object => object.kind === 'FelixConfiguration')
+    .filter(object => /^workloadips$/i.test(textAt(object, 'spec', 'routeSource') ?? ''))
+    .map(({ metadata }) => ({
+      ...{ severity: 'problem', area: 'programs', code: 'routes-without-fanout' },
+      object: `FelixConfiguration ${metadata.name}`,
+      reason:
+        'routeSource: WorkloadIPs does not go with fan-out: nodes are not told where pods of other nodes are, and overlays lead to podCIDRs alone',
+      fix: 'set fanout.enabled: false in the chart, or take routeSource out',
+    }));
+}
