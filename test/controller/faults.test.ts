@@ -1,6 +1,6 @@
 import { addressesOf, blockFromSpec } from '@muslin/ipam';
 import { type AnyObject, RESOURCES } from '@muslin/kube';
-import { formatIp } from '@muslin/net';
+import { formatIp, ok } from '@muslin/net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { keepClusterInformation } from '../../packages/controller/src/cluster-information.ts';
 import { HostEndpoints } from '../../packages/controller/src/host-endpoints/host-endpoints.ts';
@@ -181,4 +181,37 @@ it('what was done on old reads is put right by the next look, and nothing of oth
   for (const name of ['kube-admin', 'kube-baseline'])
     expect((await stand.read('Tier', name))?.['spec']).toMatchObject({ defaultAction: 'Pass' });
   expect((await stand.read('IPPool', 'services'))?.metadata.finalizers).toHaveLength(1);
+});
+
+it('a pool that was made again under its name is another one: what was read of the first changes nothing of it', async () => {
+  const { client } = stand;
+  const spec = { cidr: '198.51.100.0/24' };
+  const first = await stand.make('IPPool', { metadata: { name: 'twice' }, spec } as AnyObject);
+  await stand.remove('IPPool', 'twice');
+  const second = await stand.make('IPPool', { metadata: { name: 'twice' }, spec } as AnyObject);
+  const stale = new Proxy(client, {
+    get(target, name) {
+      const method: unknown = Reflect.get(target, name, target);
+      if (name === 'get') return async () => ok(structuredClone(first));
+      return typeof method === 'function' ? method.bind(target) : method;
+    },
+  });
+  expect(await new PoolEnd({ ...quiet, client: stale }).reconcile('twice')).toMatch(/Conflict|modified|uid/);
+  expect((await stand.read('IPPool', 'twice'))?.metadata).toEqual(second.metadata);
+});
+
+it('a finalizer that somebody else took away is not put back on what is going, and its object is not missed', async () => {
+  const ends = new PoolEnd({ ...quiet, client: stand.client });
+  expect(await ends.reconcile('twice')).toBeUndefined();
+  const held = await stand.read('IPPool', 'twice');
+  const theirs = [...(held?.metadata.finalizers ?? []), 'example.org/theirs'];
+  await stand.patch('IPPool', 'twice', { metadata: { finalizers: theirs } });
+  await stand.remove('IPPool', 'twice');
+  // Ours goes by another hand, theirs holds the pool.
+  await stand.patch('IPPool', 'twice', { metadata: { finalizers: ['example.org/theirs'] } });
+  expect(await ends.reconcile('twice')).toBeUndefined();
+  expect((await stand.read('IPPool', 'twice'))?.metadata.finalizers).toEqual(['example.org/theirs']);
+  await stand.patch('IPPool', 'twice', { metadata: { finalizers: null } });
+  expect(await ends.reconcile('twice')).toBeUndefined();
+  expect(await stand.read('IPPool', 'twice')).toBeUndefined();
 });

@@ -1,3 +1,4 @@
+import { nameOf, RESOURCES } from '@muslin/kube';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Replica, Stand } from './stand.ts';
 
@@ -66,4 +67,19 @@ it('when the leader dies by kill -9, the other goes on where it was, and finds w
     return handles.length === 2;
   });
   expect(blocks).toHaveLength(1);
+
+  // Somebody takes the Lease away under the one who leads.
+  const [lease] = await stand.all(RESOURCES.Lease);
+  if (lease === undefined) throw new Error('there is no Lease');
+  const id = (await follower.status())?.id;
+  await stand.client.delete(RESOURCES.Lease, nameOf(lease));
+  await service('afterwards');
+  await stand.untilTrue('the Lease is there again, and held by who is left', async () => {
+    const [again] = await stand.all(RESOURCES.Lease);
+    const held = again?.['spec'] as { readonly holderIdentity?: string } | undefined;
+    return again?.metadata.uid !== lease.metadata.uid && held?.holderIdentity === id;
+  });
+  await stand.untilTrue('it leads and works', async () => {
+    return (await follower.status())?.role === 'leader' && (await served('afterwards'));
+  });
 });

@@ -130,6 +130,55 @@ describe('the operator of Calico', () => {
   });
 });
 
+describe('muslinctl migrate finish', () => {
+  const set = (name: string, namespace: string) => ({
+    metadata: { name, namespace },
+    spec: { template: {} },
+  });
+  const cluster = (...sets: readonly object[]) => ({
+    '/api/v1/nodes': [{ metadata: { name: 'n1', labels: { 'muslin.dev/node': 'muslin' } } }],
+    '/api/v1/pods': [],
+    '/apis/crd.projectcalico.org/v1/ippools': [{ metadata: { name: 'p' }, spec: { cidr: '10.1.0.0/16' } }],
+    '/apis/apps/v1/daemonsets': sets as readonly Record<string, unknown>[],
+  });
+  const finish = async (...sets: readonly object[]) => {
+    const api = await fakeApi(cluster(...sets));
+    const ran = await muslinctl(['migrate', 'finish', '--kubeconfig', api.kubeconfig]);
+    await api.close();
+    return { ...ran, writes: api.writes };
+  };
+
+  it('writes nothing while the DaemonSet of Calico is there, which would start on new nodes', async () => {
+    const ran = await finish(set('muslin-node', 'kube-system'), set('calico-node', 'calico-system'));
+    expect(ran).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('kubectl -n calico-system delete daemonset calico-node'),
+    });
+    expect(ran.writes).toEqual([]);
+  });
+
+  it('lets Muslin run on every node, in whichever namespace, and leaves the DaemonSets of others alone', async () => {
+    const ran = await finish(set('kube-proxy', 'kube-system'), set('muslin-node', 'net'));
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    const workloads = ran.writes.filter(({ path }) => path.startsWith('/apis/apps/'));
+    expect(workloads).toEqual([
+      expect.objectContaining({
+        method: 'PATCH',
+        path: '/apis/apps/v1/namespaces/net/daemonsets/muslin-node',
+        body: { spec: { template: { spec: { nodeSelector: { 'muslin.dev/node': null } } } } },
+      }),
+    ]);
+    expect(ran.stdout).toContain('DaemonSet net/muslin-node: runs on every node');
+  });
+
+  it('asks for no DaemonSet where Muslin runs in another way', async () => {
+    const ran = await finish();
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    expect(ran.stdout).not.toContain('DaemonSet');
+    expect(ran.writes.map(({ path }) => path)).toContain('/apis/projectcalico.org/v3/clusterinformations');
+  });
+});
+
 describe('muslinctl migrate apply and back', () => {
   let server: StandIn;
   beforeAll(async () => {
