@@ -34,10 +34,10 @@ const SECOND: Scale = { crowd: 24, single: 200, table: 8_000, chunk: 1 << 17 };
  * what it has seen so far: after this the first real route, and the first full table, already meet it. Takes about 0.3 s
  * of one core, before the first session. Says whether it came to its end.
  */
-export async function rehearse(netlink: NetlinkSocket): Promise<boolean> {
+export async function rehearse(netlink: NetlinkSocket, patienceMs = PATIENCE_MS): Promise<boolean> {
   let patience: NodeJS.Timeout | undefined;
   const over = new Promise<boolean>(resolve => {
-    patience = setTimeout(() => resolve(false), PATIENCE_MS);
+    patience = setTimeout(() => resolve(false), patienceMs);
   });
   const stages = [new Stage(netlink, () => {}), new Stage(netlink, told => void told)] as const;
   const play = async () => {
