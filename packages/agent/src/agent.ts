@@ -15,6 +15,7 @@ import { NodeAddress } from './address/node-address.ts';
 import { nodeInterfaces, sourceOf } from './address/node-interfaces.ts';
 import { answerTo, serveCni } from './cni/cni-server.ts';
 import { DelQueue } from './cni/del-queue.ts';
+import { counted } from './cni/refusals.ts';
 import { ClusterView } from './cluster-view.ts';
 import { AgentCore } from './core/agent-core.ts';
 import { peeringAddresses } from './core/peering-addresses.ts';
@@ -41,6 +42,7 @@ import { forwardPackets, prepareNode } from './kernel/node-settings.ts';
 import { secondLook } from './kernel/second-look.ts';
 import type { AgentOptions } from './options.ts';
 import { PolicyCounts } from './policy-counts.ts';
+import { FoundPods } from './pod/found-pods.ts';
 import { removeOrphans } from './pod/orphan-links.ts';
 import { PodCache } from './pod/pod-cache.ts';
 import { PodNetwork } from './pod/pod-network.ts';
@@ -207,6 +209,12 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     tell: note => events.record(note),
     log: line => log.warn(line),
   });
+  const found = new FoundPods({
+    ...{ node: options.node, core, families, netlink },
+    prefixes: () => settings.interfacePrefixes,
+    onNews: () => enforcer.poke(),
+    log: line => log.warn(line),
+  });
   const address = new NodeAddress({
     client,
     node: options.node,
@@ -307,6 +315,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       if (moved.block) floating.sawBlock(object);
       if (moved.settings) heed();
       if (moved.pod) floating.poke();
+      if (moved.pod || moved.settings) found.poke();
       if (moved.ownNode) address.poke();
       if (moved.overlay || (moved.pod && settings.routeSource === 'WorkloadIPs')) keeper.poke();
     },
@@ -326,10 +335,15 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     keeper.start();
     address.start();
     floating.start();
+    found.start();
     enforcer.start();
   });
 
-  const serve = (request: Parameters<typeof network.handle>[0]) => network.handle(request);
+  const serve = counted(
+    request => network.handle(request),
+    metrics.cni,
+    note => events.record(note),
+  );
   const cni = await serveCni(`${options.runDir}/cni.sock`, serve, line => log.error(line));
   const queue = new DelQueue({
     folder: options.cniQueue,
@@ -359,6 +373,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       lastCut: enforcement.lastCut,
       keptAddresses: addresses.inHand,
       floating: floating.status,
+      found: found.status,
       address: address.status,
       mtu: mtuStatus(keeper.mtu(), sandboxes.all()),
       overlay: keeper.status,
@@ -384,6 +399,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       if (packetLog?.ok) packetLog.value.stop();
       addresses.stop();
       book.stop();
+      found.stop();
       status.close();
       await Promise.all([enforcement.stop(), source.stop(), floating.stop(), events.stop()]);
       links.close();

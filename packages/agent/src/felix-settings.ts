@@ -25,6 +25,8 @@ export interface FelixSettings extends BackEndWish {
   readonly routeSource: 'WorkloadIPs' | 'CalicoIPAM';
   readonly routeSources: Partial<Readonly<Record<Family, Ip>>>;
   readonly removeExternalRoutes: boolean;
+  /** How the names of other CNIs' interfaces begin that are governed without our plugin in their chain. */
+  readonly interfacePrefixes: readonly string[];
   /** Whether pods may ask for addresses that lead to them by translation. */
   readonly floatingIps: boolean;
   /** As pino calls it. */
@@ -78,6 +80,7 @@ export function felixSettings({ spec, annotations }: FelixWord): FelixSettings {
       ...addressOf(spec['deviceRouteSourceAddressIPv6'], 6),
     },
     removeExternalRoutes: spec['removeExternalRoutes'] === true,
+    interfacePrefixes: prefixesOf(spec['interfacePrefix']),
     floatingIps: wordOf(spec['floatingIPs'], ['Enabled']) !== undefined,
     logLevel: LEVELS.get(String(spec['logSeverityScreen']).toLowerCase()) ?? 'info',
   };
@@ -117,4 +120,13 @@ function patternOf(value: unknown): RegExp | undefined {
 function addressOf(value: unknown, family: Family): Partial<Readonly<Record<Family, Ip>>> {
   const ip = parseIp(typeof value === 'string' ? value : '');
   return ip.ok && ip.value.family === family ? { [family]: ip.value } : {};
+}
+
+/** Calico's list, parted by commas. Ours needs no naming, and `cali` alone is what the API server fills in. */
+function prefixesOf(value: unknown): readonly string[] {
+  if (typeof value !== 'string' || value === 'cali') return [];
+  return value
+    .split(',')
+    .map(each => each.trim())
+    .filter(each => /^[A-Za-z0-9_.-]{2,14}$/.test(each) && each !== 'msl');
 }

@@ -74,6 +74,12 @@ export function agentMetrics() {
       help: 'Established connections that were cut because a changed policy denies them',
       registers,
     }),
+    cni: new Counter({
+      name: 'muslin_cni_requests_total',
+      help: 'Requests of the CNI executable by what they came to: ok, or why they were refused',
+      labelNames: ['command', 'outcome'],
+      registers,
+    }),
     text: () => registry.metrics(),
   };
 }

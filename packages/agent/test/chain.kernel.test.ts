@@ -52,7 +52,7 @@ describe('plugins after ours', () => {
         stand,
         [
           { type: 'muslin' },
-          { type: 'tuning', sysctl: { 'net.core.somaxconn': '500' } },
+          { type: 'tuning', sysctl: { 'net.core.somaxconn': '500' }, mac: '02:00:00:00:00:77' },
           { type: 'portmap', capabilities: { portMappings: true }, snat: true, backend: 'iptables' },
           { type: 'bandwidth', capabilities: { bandwidth: true } },
         ],
@@ -71,6 +71,8 @@ describe('plugins after ours', () => {
       );
       const close = await serveWord(pod.space.namespace, addressIn(result), 80, 'hello');
       stand.node.run('ip', 'addr', 'replace', '192.0.2.1/32', 'dev', 'lo');
+      // Nodes have a default route: without one the kernel does not answer for the gateway (proxy ARP).
+      stand.node.run('ip', 'route', 'replace', 'default', 'dev', 'lo');
       expect(await listenTo(stand.node.namespace, '192.0.2.1', 8080)).toMatch(/^hello /);
       await close();
       // portmap 1.1 looks for its IPv4 rules among those of IPv6, and so refuses every pod of both families.
@@ -275,5 +277,111 @@ describe('addresses of another plugin', () => {
       said: { code: 100, msg: expect.stringMatching(/nowhere/) },
     });
     await nothingOf(pod);
+  });
+});
+
+describe('another CNI without Muslin in its chain', () => {
+  const dataDir = () => `${stand.folder}/host-local-3`;
+  const ptp = () =>
+    new PluginList(stand, [
+      {
+        type: 'ptp',
+        ipam: {
+          type: 'host-local',
+          dataDir: dataDir(),
+          subnet: '10.87.0.0/24',
+          routes: [{ dst: '0.0.0.0/0' }],
+        },
+      },
+    ]);
+  const felix = {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'FelixConfiguration',
+    metadata: { name: 'default' },
+  };
+  /** As the kubelet tells it. */
+  const tellAddresses = async (pod: StandPod, ips: readonly string[]) =>
+    must(
+      await stand.client.patch(
+        RESOURCES.Pod,
+        { namespace: 'shop', name: pod.name },
+        {
+          type: 'merge',
+          body: { status: { phase: 'Running', podIP: ips[0], podIPs: ips.map(ip => ({ ip })) } },
+        },
+        { subresource: 'status' },
+      ),
+    );
+  const found = async (
+    good: (told: {
+      readonly governed: Readonly<Record<string, string>>;
+      readonly ungoverned: Readonly<Record<string, string>>;
+    }) => boolean,
+    what: string,
+  ) =>
+    until(
+      async () => (await stand.status())?.found,
+      told => told !== undefined && good(told),
+      what,
+    );
+
+  test('is governed by the pods that the API server shows, over a restart, and has its interface back', async () => {
+    await stand.create({ ...felix, spec: { interfacePrefix: 'cali,veth' } });
+    const plugins = ptp();
+    const pods = [
+      await stand.pod('far', { guarded: 'yes' }),
+      await stand.pod('near', { app: 'friend' }),
+      await stand.pod('odd'),
+    ];
+    const [far, near, odd] = pods as [StandPod, StandPod, StandPod];
+    const ips = new Map<StandPod, readonly string[]>();
+    for (const pod of pods) {
+      const result = await plugins.add(pod);
+      ips.set(pod, [addressIn(result)]);
+      await tellAddresses(pod, ips.get(pod) ?? []);
+    }
+    await found(({ governed }) => Object.keys(governed).length === 3, 'all three are governed');
+    expect(stand.cables()).toHaveLength(3);
+    const look = async () => {
+      for (const ip of ips.get(far) ?? []) {
+        const close = await serveWord(far.space.namespace, ip, 80, 'secret');
+        await until(
+          () => hear(near.space.namespace, ip, 80),
+          said => /^secret /.test(said ?? ''),
+          'a friend is heard',
+        );
+        expect(await hear(odd.space.namespace, ip, 80)).toBeUndefined();
+        await close();
+      }
+    };
+    await look();
+    await stand.kill('agent');
+    await stand.startAgent();
+    await look();
+    // The plugin takes away what it made, under whatever name.
+    for (const pod of pods) await plugins.del(pod);
+    expect(stand.cables()).toEqual([]);
+    await found(({ governed }) => Object.keys(governed).length === 0, 'nobody is governed');
+  });
+
+  test('is not where its packets pass no rules, and says so', async () => {
+    const pod = await stand.pod('at-bridge');
+    const bridge = new PluginList(stand, [
+      {
+        type: 'bridge',
+        bridge: 'cni0',
+        isGateway: true,
+        ipam: { type: 'host-local', dataDir: dataDir(), subnet: '10.86.0.0/24' },
+      },
+    ]);
+    const result = await bridge.add(pod);
+    await tellAddresses(pod, [addressIn(result)]);
+    const { ungoverned } = await found(
+      told => told.ungoverned['pod/shop/at-bridge'] !== undefined,
+      'it is told',
+    );
+    expect(ungoverned['pod/shop/at-bridge']).toMatch(/^cni0 is a bridge.*past the node's rules/);
+    await bridge.del(pod);
+    expect(stand.cables()).toEqual([]);
   });
 });

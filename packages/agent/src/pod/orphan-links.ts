@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { LinkRemover } from '../kernel/link-remover.ts';
+import { FOUND_ALIAS } from './found-pods.ts';
 import type { SandboxStore } from './sandbox-store.ts';
 import { type Link, listLinks, type NetlinkSocket, netlinkIn, openNamespace } from '@muslin/linux';
 
@@ -28,7 +29,11 @@ export function findOrphans(
   const links = listLinks(host);
   if (!links.ok) return [];
   const orphans = links.value.filter(
-    link => link.kind === 'veth' && WORKLOAD_NAME.test(link.name) && !owned.has(link.name),
+    link =>
+      link.kind === 'veth' &&
+      WORKLOAD_NAME.test(link.name) &&
+      !owned.has(link.name) &&
+      link.alias?.startsWith(FOUND_ALIAS) !== true,
   );
   if (orphans.length === 0) return [];
   const search = linksOfPods(folder);

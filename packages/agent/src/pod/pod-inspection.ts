@@ -13,14 +13,18 @@ import { formatIp, type Ip, sameIp, widthOf } from '@muslin/net';
 import { GATEWAY } from './gateway.ts';
 import { openPodNamespace, OWN_TABLES, type PodLinkPlan } from './pod-link.ts';
 
+/** An interface as ADD made it, and as later plugins told that they changed it. */
+export type InspectedLink = PodLinkPlan & {
+  readonly mac: string;
+  /** A later plugin took it down meanwhile, to give it another MAC: the kernel forgot its neighbours, and asks for them (ARP, NDP). */
+  readonly remade?: boolean;
+};
+
 /**
  * Compares the sandbox with what ADD made; each difference is a sentence (CNI CHECK). Routes that a later plugin
- * changed are no difference, as long as there is a default route.
+ * changed are no difference, as long as there is a default route, in whichever table.
  */
-export function inspect(
-  host: NetlinkSocket,
-  plan: PodLinkPlan & { readonly mac: string },
-): readonly string[] {
+export function inspect(host: NetlinkSocket, plan: InspectedLink): readonly string[] {
   return [...inspectHost(host, plan), ...inspectPod(plan)];
 }
 
@@ -76,7 +80,7 @@ function leadsTo(route: KernelRoute, ip: Ip, link: number): boolean {
   return destination.length === widthOf(ip.family) && sameIp(destination.ip, ip) && hops[0]?.link === link;
 }
 
-function inspectPod(plan: PodLinkPlan & { readonly mac: string }): readonly string[] {
+function inspectPod(plan: InspectedLink): readonly string[] {
   const opened = openPodNamespace(plan.netns);
   if (!opened.ok) return [opened.fault.message];
   using namespace = opened.value;
@@ -98,7 +102,7 @@ function inspectPod(plan: PodLinkPlan & { readonly mac: string }): readonly stri
   for (const family of [4, 6] as const) {
     if (!plan.ips.some(ip => ip.family === family)) continue;
     const table = plan.defaultRoute ? ROUTE_TABLE.main : OWN_TABLES + link.index;
-    const routes = listRoutes(pod, { family, table });
+    const routes = listRoutes(pod, plan.defaultRoute ? { family } : { family, table });
     if (!routes.ok || !routes.value.some(route => route.destination.length === 0))
       differences.push(
         plan.defaultRoute
@@ -119,7 +123,8 @@ function inspectPod(plan: PodLinkPlan & { readonly mac: string }): readonly stri
     const known =
       neighbours.ok &&
       neighbours.value.some(n => n.kind === 'neighbour' && sameIp(n.ip, gateway) && n.mac === GATEWAY.mac);
-    if (!known) differences.push(`the pod lacks its gateway ${formatIp(gateway)} as a neighbour`);
+    if (!known && !plan.remade)
+      differences.push(`the pod lacks its gateway ${formatIp(gateway)} as a neighbour`);
   }
   return differences;
 }

@@ -154,7 +154,9 @@ function configure(
     sysctl(namespace, `net/ipv6/conf/${plan.ifname}/disable_ipv6`, 0);
     // Duplicate address detection would hold an IPv6 address back for a second; nobody else can have it.
     sysctl(namespace, `net/ipv6/conf/${plan.ifname}/accept_dad`, 0);
+    sysctl(namespace, `net/ipv6/conf/${plan.ifname}/ndisc_notify`, 1);
   }
+  sysctl(namespace, `net/ipv4/conf/${plan.ifname}/arp_notify`, 1);
   if (plan.allowForwarding) {
     const four = sysctl(namespace, 'net/ipv4/ip_forward', 1);
     if (!four.ok) return fail(kernel(four.fault));
@@ -167,7 +169,8 @@ function configure(
   }
   const up = host.askAll([
     changeLinkRequest(hostLink.index, { up: true }),
-    ...plan.ips.map(ip => known(hostLink.index, ip, podLink.mac as string)),
+    // Plugins after us may give the pod another MAC: it says so, and the node must listen.
+    ...plan.ips.map(ip => known(hostLink.index, ip, podLink.mac as string, false)),
   ]);
   const faults = [...up, ...pod.askAll(podRequests(plan, podLink.index))];
   const fault = faults.find(f => f !== undefined);
@@ -191,8 +194,8 @@ const HOST_SETTINGS = [
   ['net/ipv6/conf/IF/proxy_ndp', 1],
 ] as const;
 
-const known = (link: number, ip: Ip, mac: string) =>
-  putNeighbourRequest({ kind: 'neighbour', link, ip, mac, permanent: true });
+const known = (link: number, ip: Ip, mac: string, permanent = true) =>
+  putNeighbourRequest({ kind: 'neighbour', link, ip, mac, permanent });
 
 /** Routing table of a further interface in the pod: this plus its index; and the place of the rules that lead there. */
 export const OWN_TABLES = 10_000;

@@ -350,7 +350,8 @@ export class PodNetwork {
       });
     const told = toldOf(request);
     // A plugin after us may have given the interface another MAC and said so.
-    const plan = { ...planOf(sandbox), netns, mac: told.mac ?? sandbox.podMac };
+    const { mac = sandbox.podMac } = told;
+    const plan = { ...planOf(sandbox), netns, mac, remade: mac !== sandbox.podMac };
     const look = sandbox.madeBy === undefined ? inspect : inspectForeign;
     const differences = look(this.#options.netlink, plan);
     const missing = await this.#options.audit();

@@ -8,7 +8,7 @@ import { RTM } from './message-types.ts';
 
 const HEADER = 12;
 /** Neighbour states (NUD_*). */
-const NUD = { noArp: 0x40, permanent: 0x80 } as const;
+const NUD = { reachable: 0x02, noArp: 0x40, permanent: 0x80 } as const;
 /** Neighbour flags (NTF_*). */
 const NTF = { self: 0x02, proxy: 0x08, router: 0x80 } as const;
 
@@ -43,7 +43,9 @@ function neighbourRequest(type: number, flags: number, verb: string, entry: Neig
   const family = entry.kind === 'forwarding' ? FAMILY.bridge : FAMILY[entry.ip.family];
   const ntf = entry.kind === 'forwarding' ? NTF.self : entry.kind === 'proxy' ? NTF.proxy : 0;
   const permanent = entry.kind === 'proxy' || entry.permanent ? NUD.permanent : 0;
-  const state = permanent | (entry.kind === 'forwarding' || permanent === 0 ? NUD.noArp : 0);
+  // A neighbour that is not permanent holds until it tells otherwise, or does not answer any more (RFC 4861 §7.3.2).
+  const lasting = entry.kind === 'forwarding' ? NUD.noArp : permanent === 0 ? NUD.reachable : 0;
+  const state = permanent | lasting;
   return {
     type,
     flags,

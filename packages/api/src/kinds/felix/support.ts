@@ -93,10 +93,8 @@ export const FELIX_SUPPORT: Readonly<Record<string, FelixSupport>> = {
     'only interfaces that begin with the prefix of pods are taken for pods’',
     'kube-ipvs0',
   ),
-  interfacePrefix: kept(
-    'the node’s ends of pods begin with msl; those that another plugin made are renamed (decision 0019)',
-    'msl',
-    'cali',
+  interfacePrefix: honoured(
+    'pods that another plugin gave an interface of such a name, without ours in its chain, are governed: their end on the node gets a name that begins with msl. `msl` and `cali` alone ask for nothing',
   ),
   interfaceRefreshInterval: kept(REFRESH),
   ipForwarding: honoured('Disabled leaves net.ipv4.ip_forward and its IPv6 counterpart as they are'),
