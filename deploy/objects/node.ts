@@ -12,6 +12,8 @@ const hostPath = (name: string, path: Tree, type: string): Tree => ({ name, host
 
 /** Where the reference plugins keep what they gave (host-local: `networks/`). */
 const CNI_STATE_DIR = '/var/lib/cni';
+/** Where Flannel writes subnet.env. */
+const FLANNEL_DIR = '/run/flannel';
 
 const nodeName: Tree = { name: 'NODENAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } };
 
@@ -82,12 +84,9 @@ const agent: Tree = {
     // iptables-legacy loads modules by itself where it may, and `muslinctl node checksystem` looks which there are.
     mount('modules', '/lib/modules', { readOnly: true }),
     when('fanout.enabled', mount('fanout', FANOUT_DIR, { readOnly: true })),
-    ...['cni-bin', 'cni-state'].map(name =>
-      when('cni.delegatedIpam', {
-        ...{ name, mountPath: name === 'cni-bin' ? value('cni.binDir') : CNI_STATE_DIR },
-        ...(name === 'cni-bin' ? { readOnly: true } : {}),
-      }),
-    ),
+    when('cni.delegatedIpam', { name: 'cni-bin', mountPath: value('cni.binDir'), readOnly: true }),
+    when('cni.delegatedIpam', mount('cni-state', CNI_STATE_DIR)),
+    when('cni.delegatedIpam', mount('flannel', FLANNEL_DIR, { readOnly: true })),
   ],
 };
 
@@ -167,6 +166,7 @@ export const node: readonly Piece[] = [
               hostPath('cni-conf', value('cni.confDir'), 'DirectoryOrCreate'),
               when('fanout.enabled', fanoutVolume),
               when('cni.delegatedIpam', hostPath('cni-state', CNI_STATE_DIR, 'DirectoryOrCreate')),
+              when('cni.delegatedIpam', hostPath('flannel', FLANNEL_DIR, 'DirectoryOrCreate')),
             ],
           },
         },

@@ -43,6 +43,7 @@ import { secondLook } from './kernel/second-look.ts';
 import type { AgentOptions } from './options.ts';
 import { PolicyCounts } from './policy-counts.ts';
 import { FoundPods } from './pod/found-pods.ts';
+import { LimitKeeper } from './pod/limit-keeper.ts';
 import { removeOrphans } from './pod/orphan-links.ts';
 import { PodCache } from './pod/pod-cache.ts';
 import { PodNetwork } from './pod/pod-network.ts';
@@ -215,6 +216,10 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     onNews: () => enforcer.poke(),
     log: line => log.warn(line),
   });
+  const limits = new LimitKeeper({
+    ...{ sandboxes, everyMs: options.refreshMs },
+    log: line => log.warn(line),
+  });
   const address = new NodeAddress({
     client,
     node: options.node,
@@ -320,7 +325,10 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       if (moved.overlay || (moved.pod && settings.routeSource === 'WorkloadIPs')) keeper.poke();
     },
   });
-  const look = secondLook(() => enforcer.lookAgain());
+  const look = secondLook(() => {
+    enforcer.lookAgain();
+    void limits.look();
+  });
   const changes = watchNft({ onChange: look.soon, isOurs: pid => door.value.runs(pid) });
   if (!changes.ok)
     log.warn({ fault: changes.fault.message }, 'foreign changes of rules are only seen from time to time');
@@ -336,6 +344,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     address.start();
     floating.start();
     found.start();
+    limits.start();
     enforcer.start();
   });
 
@@ -400,6 +409,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       addresses.stop();
       book.stop();
       found.stop();
+      limits.stop();
       status.close();
       await Promise.all([enforcement.stop(), source.stop(), floating.stop(), events.stop()]);
       links.close();

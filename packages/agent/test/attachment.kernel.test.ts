@@ -311,6 +311,13 @@ describe.each(['nftables', 'iptables'])('what a caller asks for one interface, i
       /limit rate over 1\/second burst 40 packets counter packets (\d+)/.exec(table)?.[1],
     );
     expect([dropped > 40, dropped < 80]).toEqual([true, true]);
+    // What somebody takes away comes back: all of it, or one rule of ours beside it.
+    const rules = () => stand.node.run('nft', 'list', 'ruleset').match(/(ct count|limit rate) over/g)?.length;
+    expect(rules()).toBe(2);
+    if (backEnd === 'nftables') {
+      stand.node.run('nft', 'flush', 'ruleset');
+      await until(rules, count => count === 2, 'the limits are back');
+    }
     await del(limited);
     await del(client);
     expect(stand.node.run('nft', 'list', 'tables')).not.toContain('muslin-limits');

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { RESOURCES } from '@muslin/kube';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PluginList } from './plugin-list.ts';
@@ -259,6 +259,23 @@ describe('addresses of another plugin', () => {
       said: { code: 7, msg: expect.stringMatching(/no-such-plugin is in no folder/) },
     });
     await nothingOf(first, second, again);
+  });
+
+  test('come out of the subnet that flannel wrote, with its MTU', async () => {
+    const pod = await stand.pod('canal');
+    const more = { subnetFile: `${stand.folder}/subnet.env` };
+    const ipam = { subnet: 'useFlannelSubnet' };
+    expect(await call('ADD', pod, ipam, more)).toMatchObject({
+      said: { code: 11, msg: expect.stringMatching(/subnet\.env names no IPv4 subnet/) },
+    });
+    writeFileSync(more.subnetFile, 'FLANNEL_SUBNET=10.98.3.1/24\nFLANNEL_MTU=1400\n');
+    const { said } = await call('ADD', pod, ipam, more);
+    expect([said.ips, said.interfaces[1].mtu]).toEqual([[{ interface: 1, address: '10.98.3.2/32' }], 1400]);
+    // Whoever takes away needs no file.
+    rmSync(more.subnetFile);
+    expect(await call('DEL', pod, ipam, more)).toEqual({ code: 0, said: {} });
+    expect(leases()).toEqual([]);
+    await nothingOf(pod);
   });
 
   test('of Calico’s type are ours, from the pools that it names', async () => {

@@ -1,7 +1,8 @@
 import { formatIp, mustPrefix } from '@muslin/net';
+import { parseSubnetEnv } from '../src/ipam/subnet-env.ts';
 import { describe, expect, it } from 'vitest';
 import { readIpam } from '../src/cni/ipam-choice.ts';
-import { addressesIn, type Delegation, withPodCidrs } from '../src/ipam/delegation.ts';
+import { addressesIn, type Delegation, withOwnRanges } from '../src/ipam/delegation.ts';
 
 describe('ipam of a configuration', () => {
   it.each([
@@ -35,7 +36,7 @@ describe('a delegated range', () => {
   });
   const cidrs = ['10.1.0.0/24', '10.2.0.0/24', 'fd01::/64'].map(mustPrefix);
   const filled = (ipam: object, of = cidrs) => {
-    const done = withPodCidrs(delegation(ipam), of);
+    const done = withOwnRanges(delegation(ipam), { node: of, flannel: [mustPrefix('10.244.3.0/24')] });
     return done.ok ? done.value.config['ipam'] : done.fault;
   };
   it('is the node’s first podCIDR of the family where it says so, and else as it was written', () => {
@@ -51,7 +52,11 @@ describe('a delegated range', () => {
     expect(filled(written)).toEqual(written);
   });
   it('is a fault that names the family which the Node has none of', () => {
-    expect(filled({ ranges: [[{ subnet: 'usePodCidrIPv6' }]] }, cidrs.slice(0, 2))).toEqual({ family: 6 });
+    expect(filled({ ranges: [[{ subnet: 'usePodCidrIPv6' }]] }, cidrs.slice(0, 2))).toEqual({
+      ...{ of: 'node', family: 6 },
+    });
+    expect(filled({ subnet: 'useFlannelSubnetIPv6' })).toEqual({ of: 'flannel', family: 6 });
+    expect(filled({ subnet: 'useFlannelSubnet' })).toEqual({ subnet: '10.244.3.0/24' });
   });
 });
 
@@ -65,4 +70,28 @@ describe('addresses of a delegated result', () => {
   ])('%j are %j', (result, ips) => {
     expect(addressesIn(result)?.map(formatIp)).toEqual(ips);
   });
+});
+
+describe('what flannel tells of a node', () => {
+  it('is its subnets and its MTU, as flannel writes them', () => {
+    const text = [
+      'FLANNEL_NETWORK=10.244.0.0/16',
+      'FLANNEL_SUBNET=10.244.3.1/24',
+      'FLANNEL_IPV6_NETWORK=fd42::/48',
+      'FLANNEL_IPV6_SUBNET=fd42:0:0:3::1/64',
+      'FLANNEL_MTU=1450',
+      'FLANNEL_IPMASQ=true',
+      '',
+    ].join('\n');
+    expect(parseSubnetEnv(text)).toEqual({
+      subnets: { 4: mustPrefix('10.244.3.0/24'), 6: mustPrefix('fd42:0:0:3::/64') },
+      mtu: 1450,
+    });
+  });
+  it.each(['', 'FLANNEL_SUBNET=\nFLANNEL_MTU=', 'FLANNEL_SUBNET=fd00::/64', 'FLANNEL_MTU=-1', '\0'])(
+    'is nothing where %j makes no sense',
+    text => {
+      expect(parseSubnetEnv(text)).toEqual({ subnets: {}, mtu: undefined });
+    },
+  );
 });

@@ -4,14 +4,16 @@ import { podHandleId } from '@muslin/ipam';
 import { fail, type Ip, mustPrefix, ok, type Prefix, type Result } from '@muslin/net';
 import type { AddressBook, AddressFault, AddressRequest } from '../address-book.ts';
 import { CNI_CODE, type CniFault } from '../cni/cni-fault.ts';
+import { readSubnetEnv, subnetFileIn } from './subnet-env.ts';
 import type { AddressLedger } from './address-ledger.ts';
 import {
   addressesIn,
   callDelegate,
   type Delegation,
+  type OwnRanges,
   isTooOld,
   pluginOf,
-  withPodCidrs,
+  withOwnRanges,
 } from './delegation.ts';
 
 /** What passing on to other IPAM plugins takes. */
@@ -73,13 +75,16 @@ export class DelegatedAddresses implements AddressBook {
     const { delegation, containerId, network, pod } = request;
     if (delegation === undefined) return this.#options.book.assign(request);
     const handleId = podHandleId(network, containerId);
-    const { podCidrs, ledger } = this.#options;
-    const whole = withPodCidrs(delegation, podCidrs());
-    if (!whole.ok)
-      return refusal({
-        code: CNI_CODE.tryAgain,
-        message: `the Node has no IPv${whole.fault.family} podCIDR (spec.podCIDRs) for ipam.subnet: the controller manager gives it with --allocate-node-cidrs`,
-      });
+    const { ledger } = this.#options;
+    const whole = withOwnRanges(delegation, this.#ranges(delegation));
+    if (!whole.ok) {
+      const { of, family } = whole.fault;
+      const message =
+        of === 'node'
+          ? `the Node has no IPv${family} podCIDR (spec.podCIDRs) for ipam.subnet: the controller manager gives it with --allocate-node-cidrs`
+          : `${subnetFileIn(delegation.config)} names no IPv${family} subnet for ipam.subnet: flannel writes it when it runs`;
+      return refusal({ code: CNI_CODE.tryAgain, message });
+    }
     await this.#leaving.get(handleId);
     this.#failed.delete(handleId);
     // One that is not there gives nothing that would have to be given back.
@@ -127,8 +132,16 @@ export class DelegatedAddresses implements AddressBook {
 
   /** With ranges that can be read: those who give no address need no right ones. */
   #whole(delegation: Delegation): Delegation {
-    const whole = withPodCidrs(delegation, [...this.#options.podCidrs(), ...ANY_RANGE]);
+    const { node, flannel } = this.#ranges(delegation);
+    const whole = withOwnRanges(delegation, {
+      ...{ node: [...node, ...ANY_RANGE], flannel: [...flannel, ...ANY_RANGE] },
+    });
     return whole.ok ? whole.value : delegation;
+  }
+
+  #ranges({ config }: Delegation): OwnRanges {
+    const flannel = Object.values(readSubnetEnv(subnetFileIn(config))?.subnets ?? {});
+    return { node: this.#options.podCidrs(), flannel };
   }
 
   #leave(handleId: string): Promise<CniFault | undefined> {

@@ -84,32 +84,43 @@ export function addressesIn(result: Readonly<Record<string, unknown>>): readonly
   return ips.length > 0 && ips.every(ip => ip.ok) ? ips.map(ip => ip.value) : undefined;
 }
 
-/** What stands for the node's own range (Calico's words for host-local). */
-const POD_CIDR: Readonly<Record<string, Family>> = { usePodCidr: 4, usePodCidrIPv6: 6 };
+/** What stands for the node's own range: Calico's words for the Node's podCIDRs, and ours for what flannel tells. */
+const OWN_RANGE = new Map<unknown, { readonly of: 'node' | 'flannel'; readonly family: Family }>([
+  ['usePodCidr', { of: 'node', family: 4 }],
+  ['usePodCidrIPv6', { of: 'node', family: 6 }],
+  ['useFlannelSubnet', { of: 'flannel', family: 4 }],
+  ['useFlannelSubnetIPv6', { of: 'flannel', family: 6 }],
+]);
 
-/** Puts the node's podCIDRs in place of their names. The fault names the family that the Node has none of. */
-export function withPodCidrs(
+/** The node's own ranges, by who tells them. */
+export interface OwnRanges {
+  readonly node: readonly Prefix[];
+  readonly flannel: readonly Prefix[];
+}
+
+/** Puts the node's ranges in place of their names. The fault names the family that there is none of. */
+export function withOwnRanges(
   delegation: Delegation,
-  podCidrs: readonly Prefix[],
-): Result<Delegation, { readonly family: Family }> {
-  const missing: Family[] = [];
+  ranges: OwnRanges,
+): Result<Delegation, { readonly family: Family; readonly of: keyof OwnRanges }> {
+  const missing: { readonly family: Family; readonly of: keyof OwnRanges }[] = [];
   const cidrOf = (subnet: unknown): unknown => {
-    const family = typeof subnet === 'string' ? POD_CIDR[subnet] : undefined;
-    if (family === undefined) return subnet;
-    const cidr = podCidrs.find(({ ip }) => ip.family === family);
-    if (cidr === undefined) missing.push(family);
+    const own = OWN_RANGE.get(subnet);
+    if (own === undefined) return subnet;
+    const cidr = ranges[own.of].find(({ ip }) => ip.family === own.family);
+    if (cidr === undefined) missing.push(own);
     return cidr === undefined ? subnet : formatPrefix(cidr);
   };
   const filled = (range: unknown): unknown =>
     isRecord(range) && 'subnet' in range ? { ...range, subnet: cidrOf(range['subnet']) } : range;
   const ipam = filled(delegation.config['ipam']) as Readonly<Record<string, unknown>>;
   const sets = ipam['ranges'];
-  const ranges = Array.isArray(sets)
+  const filledSets = Array.isArray(sets)
     ? { ranges: sets.map(set => (Array.isArray(set) ? set.map(filled) : filled(set))) }
     : {};
-  const config = { ...delegation.config, ipam: { ...ipam, ...ranges } };
-  const [family] = missing;
-  return family === undefined ? ok({ ...delegation, config }) : fail({ family });
+  const config = { ...delegation.config, ipam: { ...ipam, ...filledSets } };
+  const [first] = missing;
+  return first === undefined ? ok({ ...delegation, config }) : fail(first);
 }
 
 /** 1.1.0 changed nothing for these commands, and older plugins know them by 1.0.0. */

@@ -53,6 +53,26 @@ export function holdScript({ hostInterface, limits }: LimitedLink): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Those links whose limits are not as they were set, in what `nft list ruleset` prints. */
+export function lostLimits(listed: string, held: readonly LimitedLink[]): readonly LimitedLink[] {
+  const [, table = ''] = listed.split(`table ${LIMIT_TABLE} {`);
+  const [own = ''] = table.split('\n}');
+  return held.filter(({ hostInterface, limits }) =>
+    WAYS.some(({ way, map, chain, name }) => {
+      const target = `${hostInterface}-${map}`;
+      const [, after = ''] = own.split(`chain ${target} {`);
+      const [body = ''] = after.split('}');
+      const rules = body.split('\n').filter(line => line.includes(' drop')).length;
+      return (
+        !own.includes(`"${hostInterface}" : jump ${target}`) ||
+        !own.includes(`chain ${chain} {`) ||
+        !own.includes(`${name} vmap @${map}`) ||
+        rules !== rulesOf(limits[way] ?? {}).length
+      );
+    }),
+  );
+}
+
 function removal({ hostInterface }: LimitedLink): string {
   return WAYS.map(({ map }) => {
     const own = `${hostInterface}-${map}`;

@@ -14,6 +14,7 @@ import { bandwidthFor, unenforcedLimits } from './bandwidth-wishes.ts';
 import { adoptCable, type Cable, cableFault, makeCable, planOf } from './cable.ts';
 import { alsoDelegated } from './also-delegated.ts';
 import { delegationOf } from '../ipam/delegation.ts';
+import { flannelMtu } from '../ipam/subnet-env.ts';
 import type { PodCache } from './pod-cache.ts';
 import { holdTo, letGo } from './limit-table.ts';
 import { packetLimitsFor } from './packet-limits.ts';
@@ -164,7 +165,7 @@ export class PodNetwork {
       this.#options.log(
         `pod ${pod.namespace}/${pod.name} asks for limits that are not enforced: ${unenforced.join(', ')}`,
       );
-    const mtu = config.mtu ?? this.#options.mtu();
+    const mtu = config.mtu ?? flannelMtu(config.raw) ?? this.#options.mtu();
     const hostInterface = workloadInterfaceName(pod.namespace, interfaceSeed(pod.name, ifname));
     const displaced = await this.#displace({ hostInterface, pod, containerId });
     if (!displaced.ok) return displaced;
