@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -20,6 +20,8 @@ let special = '';
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'muslin-programs-'));
   makeProbe(join(dir, 'probe'));
+  // Without a compiler it is a script that runs this.
+  symlinkSync(PROGRAM('probe'), join(dir, 'probe.mjs'));
   server = await serveStatus(`${dir}/agent.sock`, {
     '/healthz': () => 'ok\n',
     '/v1/status': () => ({ ready, node: 'n1' }),
