@@ -117,7 +117,7 @@ describe('the README', () => {
 
   test('the packed package holds what it needs and no tests', () => {
     const target = `${folder}/node_modules/@muslin/bgp`;
-    expect(readdirSync(target).sort()).toEqual(['README.md', 'dist', 'package.json', 'src']);
+    expect(readdirSync(target).sort()).toEqual(['LICENSE', 'README.md', 'dist', 'package.json', 'src']);
     const { dependencies } = JSON.parse(readFileSync(`${target}/package.json`, 'utf8'));
     expect(Object.keys(dependencies)).toEqual(['@muslin/net']);
   });
