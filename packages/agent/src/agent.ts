@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { EventRecorder, type FanoutThrough, type KubeClient, watchCluster } from '@muslin/kube';
 import {
-  watchPacketLog,
   ConntrackDriver,
   openKernel,
   openRouteSocket,
@@ -24,8 +23,7 @@ import { ClusterSource } from './fanout/cluster-source.ts';
 import { streamOf } from './fanout/fanout-options.ts';
 import { felixSettings, rulesIn } from './felix-settings.ts';
 import { felixFor } from './felix-spec.ts';
-import { FlowLog } from './flows/flow-log.ts';
-import { deniedLabels } from './flows/denied-labels.ts';
+import { DENIED_LOG, followFlows } from './flows/follow-flows.ts';
 import { AddressLedger } from './ipam/address-ledger.ts';
 import { AddressReporter } from './ipam/address-reporter.ts';
 import { witnessAddresses } from './ipam/address-witness.ts';
@@ -33,7 +31,7 @@ import { clusterAddresses } from './ipam/cluster-addresses.ts';
 import { DelegatedAddresses } from './ipam/delegated-addresses.ts';
 import { FloatingAddresses } from './ipam/floating-addresses.ts';
 import { chooseBackEnd, seeNodeRules } from './kernel/choose-back-end.ts';
-import { hostLinks } from './kernel/host-links.ts';
+import { watchHostLinks } from './kernel/host-links.ts';
 import { Kernel } from './kernel/kernel.ts';
 import { watchNodeRules } from './kernel/node-rules-sight.ts';
 import { LinkRemover } from './kernel/link-remover.ts';
@@ -60,16 +58,10 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
-/** Group 0 is what other programs use when nobody thinks of one. */
-const DENIED_LOG = { group: 6_775, perSecond: 50 } as const;
-
 /** Watches that are silent for longer make `/v1/status` say that the node is not ready; nothing stops serving. */
 const STALE_MS = 60_000;
 /** A restore waits up to 10 s for the lock of iptables; one that takes longer than this is killed and tried again. */
 const TOOL_MS = 15_000;
-
-/** How often to look whether an address of the node moved: host endpoints may stand where it is. */
-const LINKS_MS = 2_000;
 
 /** Joins the core with the kernel, the API server and the plugin's socket. Throws when the node can't serve at all. */
 export async function startAgent(options: AgentOptions, client: KubeClient, log: Logger): Promise<Agent> {
@@ -139,13 +131,10 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     if (core.desired() !== before) enforcer.poke();
     peering.keep(wanted);
   };
-  const lookAtLinks = () => {
-    const found = hostLinks(netlink);
-    if (found !== undefined) core.tell({ type: 'links', links: found });
-    if (found !== undefined && core.needsLinks) enforcer.poke();
-  };
-  lookAtLinks();
-  const linkTimer = setInterval(lookAtLinks, LINKS_MS);
+  const stopLinks = watchHostLinks(netlink, found => {
+    core.tell({ type: 'links', links: found });
+    if (core.needsLinks) enforcer.poke();
+  });
   const stopSight = watchNodeRules(seen, now => {
     seen = now;
     configure();
@@ -157,24 +146,10 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     metrics,
     now: performance.now.bind(performance),
   });
-  const labels = deniedLabels();
-  const flowLog = new FlowLog({
-    tracker: tracker.value,
-    state: () => enforcement.state,
-    onDenied: record => metrics.denied.inc(labels(record)),
-    onLost: () => metrics.flowsLost.inc(),
-    now: Date.now,
+  const { flowLog, stop: stopFlows } = followFlows({
+    ...{ enforcement, tracker: tracker.value, on: options.flows === 'on' },
+    onFault: message => log.error(`denied packets can't be told of: ${message}`),
   });
-  const packetLog =
-    options.flows === 'on'
-      ? watchPacketLog({
-          group: DENIED_LOG.group,
-          onPackets: packets => flowLog.heard(packets),
-          onLoss: () => flowLog.lost(),
-        })
-      : undefined;
-  // Policy is enforced all the same.
-  if (packetLog?.ok === false) log.error(`denied packets can't be told of: ${packetLog.fault.message}`);
   const sandboxes = new SandboxStore(`${options.stateDir}/sandboxes`);
   const ledger = new AddressLedger(entry => log.info(entry, `address ${entry.what}`));
   const addresses = clusterAddresses({
@@ -395,7 +370,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   });
   return {
     async stop() {
-      clearInterval(linkTimer);
+      stopLinks();
       stopSight();
       cni.close();
       if (changes.ok) changes.value.stop();
@@ -405,7 +380,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       address.stop();
       queue.stop();
       addressReporter.stop();
-      if (packetLog?.ok) packetLog.value.stop();
+      stopFlows();
       addresses.stop();
       book.stop();
       found.stop();
@@ -421,6 +396,4 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   };
 }
 
-function isStale(since: number | undefined): boolean {
-  return since !== undefined && Date.now() - since > STALE_MS;
-}
+const isStale = (since: number | undefined) => since !== undefined && Date.now() - since > STALE_MS;

@@ -1,12 +1,10 @@
 import { workloadInterfaceName } from '@muslin/dataplane';
 import type { KubeClient } from '@muslin/kube';
 import { listLinks, type NetlinkSocket } from '@muslin/linux';
-import { fail, formatIp, type Ip, mustIp, ok, type Result } from '@muslin/net';
-import type { AddressBook } from '../address-book.ts';
+import { fail, formatIp, mustIp, ok, type Result } from '@muslin/net';
 import { CNI_CODE, type CniFault } from '../cni/cni-fault.ts';
 import { contradictions, toldOf } from './told-result.ts';
 import type { CniRequest } from '../cni/cni-request.ts';
-import type { AgentCore } from '../core/agent-core.ts';
 import { endpointKeyOf } from '../core/local-endpoint.ts';
 import { holderOf, interfaceSeed, macFor, podForInterface } from './address-wishes.ts';
 import { limitBandwidth } from './bandwidth.ts';
@@ -15,28 +13,20 @@ import { adoptCable, type Cable, cableFault, makeCable, planOf } from './cable.t
 import { alsoDelegated } from './also-delegated.ts';
 import { delegationOf } from '../ipam/delegation.ts';
 import { flannelMtu } from '../ipam/subnet-env.ts';
-import type { PodCache } from './pod-cache.ts';
-import { holdTo, letGo } from './limit-table.ts';
+import { holdTo } from './limit-table.ts';
 import { packetLimitsFor } from './packet-limits.ts';
 import { findPod, publishAddresses } from './pod-object.ts';
 import { inspect, inspectForeign } from './pod-inspection.ts';
 import { examine } from './pod-link.ts';
-import { portsOf, portTexts, type Sandbox, type SandboxStore } from './sandbox-store.ts';
+import { CONFIRM_SECONDS, isConfirmed } from './confirmation.ts';
+import { type RemovalOptions, SandboxRemoval } from './sandbox-removal.ts';
+import { portsOf, portTexts, type Sandbox } from './sandbox-store.ts';
 
 /** What serving pods takes. */
-export interface PodNetworkOptions {
+export interface PodNetworkOptions extends RemovalOptions {
   readonly client: KubeClient;
-  readonly core: AgentCore;
-  readonly sandboxes: SandboxStore;
-  readonly addresses: AddressBook;
   /** Of the node's own namespace. */
   readonly netlink: NetlinkSocket;
-  /** Deletes a link of the node; nothing to delete is fine. */
-  readonly removeLink: (name: string) => Promise<Result<void, { readonly message: string }>>;
-  /** Resolves when all that the core knows is in the kernel. */
-  readonly enforce: () => Promise<void>;
-  /** Resolves when no connection of the addresses is tracked any more. */
-  readonly forgetFlows: (ips: readonly Ip[]) => Promise<void>;
   /** What the kernel lacked of what had been enforced, as a sentence; undefined when nothing. */
   readonly audit: () => Promise<string | undefined>;
   /** Why the route to a pod's interface could not be set; undefined when it is there. */
@@ -45,7 +35,6 @@ export interface PodNetworkOptions {
   readonly ready: () => boolean;
   /** Why what is wanted is not in the kernel since the last round; undefined when it is. */
   readonly trouble: () => string | undefined;
-  readonly pods: PodCache;
   /** See `findPod`. */
   readonly knowsAll?: () => boolean;
   /** MTU for pods when the configuration names none. */
@@ -53,18 +42,15 @@ export interface PodNetworkOptions {
   readonly log: (line: string) => void;
 }
 
-/** Longest wait for the kernel to hold a new pod's rules; then ADD fails and nothing of it stays. */
-const CONFIRM_MS = 20_000;
-
 /** Serves ADD, DEL, CHECK, GC and STATUS. One at a time for each container; different containers go side by side. */
 export class PodNetwork {
   readonly #options: PodNetworkOptions;
   readonly #turns = new Map<string, Promise<unknown>>();
-  /** What is left to do for sandboxes whose DEL was answered, by container. */
-  readonly #leaving = new Map<Sandbox, Promise<void>>();
+  readonly #removal: SandboxRemoval;
 
   constructor(options: PodNetworkOptions) {
     this.#options = options;
+    this.#removal = new SandboxRemoval(options);
   }
 
   /** Serves one request of the CNI executable. */
@@ -140,7 +126,7 @@ export class PodNetwork {
         code: CNI_CODE.tryAgain,
         message: 'the Muslin agent does not know the cluster’s policies yet; try again',
       });
-    await this.#gone(sandbox => sandbox.containerId === containerId || sandbox.netns === netns);
+    await this.#removal.gone(sandbox => sandbox.containerId === containerId || sandbox.netns === netns);
     const mine = sandboxes.ofContainer(containerId);
     if (mine.some(sandbox => sandbox.ifname === ifname))
       return fail({
@@ -167,7 +153,7 @@ export class PodNetwork {
       );
     const mtu = config.mtu ?? flannelMtu(config.raw) ?? this.#options.mtu();
     const hostInterface = workloadInterfaceName(pod.namespace, interfaceSeed(pod.name, ifname));
-    const displaced = await this.#displace({ hostInterface, pod, containerId });
+    const displaced = await this.#removal.displace({ hostInterface, pod, containerId });
     if (!displaced.ok) return displaced;
     const holder = holderOf(request);
     const asking = podForInterface(object, ifname, attachment);
@@ -196,8 +182,8 @@ export class PodNetwork {
     // A newer sandbox of this pod may displace this one at every wait; from then on the interface is not ours.
     const isDisplaced = () => sandboxes.get(containerId, ifname) !== adding;
     const giveUp = async (fault: CniFault) => {
-      if (isDisplaced()) await this.#release(adding);
-      else await this.#takeBack(adding);
+      if (isDisplaced()) await this.#removal.release(adding);
+      else await this.#removal.takeBack(adding);
       return fail(fault);
     };
     const displacedFault: CniFault = {
@@ -205,7 +191,7 @@ export class PodNetwork {
       message: `a newer sandbox of pod ${pod.namespace}/${pod.name} took the place of this one`,
     };
     // What is asked for comes after what is on its way back: the same address may be wished for.
-    if (taken === undefined) await this.#gone();
+    if (taken === undefined) await this.#removal.gone();
     const assigned = taken === undefined ? await addresses.assign(wanted) : ok(taken);
     if (!assigned.ok) {
       const code = assigned.fault.code === 'retry' ? CNI_CODE.tryAgain : CNI_CODE.noAddress;
@@ -224,10 +210,10 @@ export class PodNetwork {
     if (!held.ok) return giveUp({ code: CNI_CODE.ioFailure, message: held.fault.message });
     if (isDisplaced()) return giveUp(displacedFault);
     this.#tellCore(sandbox);
-    const confirmed = await withinTime(this.#options.enforce(), CONFIRM_MS);
+    const confirmed = await isConfirmed(this.#options.enforce());
     if (isDisplaced()) return giveUp(displacedFault);
     if (!confirmed) {
-      const message = `the kernel did not hold this pod's policy within ${CONFIRM_MS / 1000} s; the agent's log says why`;
+      const message = `the kernel did not hold this pod's policy within ${CONFIRM_SECONDS} s; the agent's log says why`;
       return giveUp({ code: CNI_CODE.tryAgain, message });
     }
     const unrouted = this.#options.unrouted(hostInterface);
@@ -236,22 +222,6 @@ export class PodNetwork {
     sandboxes.put(sandbox);
     if (mine.length === 0) void publishAddresses(sandbox, this.#options);
     return ok(result);
-  }
-
-  /** An older sandbox of the same pod would lose its interface to the new one: it goes as a whole, addresses too. */
-  async #displace({
-    hostInterface,
-    pod,
-    containerId,
-  }: Pick<Sandbox, 'hostInterface' | 'pod' | 'containerId'>): Promise<Result<void, CniFault>> {
-    for (const older of this.#options.sandboxes.all()) {
-      const samePod = older.pod.namespace === pod.namespace && older.pod.name === pod.name;
-      const displaced = samePod && older.containerId !== containerId;
-      if (!displaced && older.hostInterface !== hostInterface) continue;
-      const gone = await this.#takeBack(older);
-      if (!gone.ok) return gone;
-    }
-    return ok(undefined);
   }
 
   /** Gone is gone: every part may be missing, and the answer is success unless something stays. */
@@ -263,82 +233,12 @@ export class PodNetwork {
     const delegation = delegationOf(request);
     if (sandbox === undefined) await addresses.release(holder, config.name, delegation);
     else {
-      const gone = await this.#takeBack(sandbox);
+      const gone = await this.#removal.takeBack(sandbox);
       if (!gone.ok || delegation === undefined) return gone;
-      await this.#gone(leaving => leaving.containerId === containerId);
+      await this.#removal.gone(leaving => leaving.containerId === containerId);
     }
     const fault = await addresses.freed(holder, config.name);
     return fault === undefined ? ok(undefined) : fail(fault);
-  }
-
-  /** Promises the addresses of a sandbox back; those of another plugin are not ours to give. */
-  async #release(sandbox: Sandbox): Promise<void> {
-    if (sandbox.madeBy === undefined)
-      await this.#options.addresses.release(holderOf(sandbox), sandbox.network);
-  }
-
-  /**
-   * Removes all that was made for a sandbox, addresses last: nobody may get them while rules still name them, or while
-   * connections of theirs are tracked. Those are looked for after the answer; until then the sandbox is written down as
-   * leaving, so that a restart finishes it.
-   */
-  async #takeBack(sandbox: Sandbox): Promise<Result<undefined, CniFault>> {
-    if (this.#leaving.has(sandbox)) return ok(undefined);
-    const { sandboxes, core, pods } = this.#options;
-    const { containerId, hostInterface, pod } = sandbox;
-    const key = endpointKeyOf(pod);
-    const plugged = (core.locals.get(key) ?? [])
-      .filter(local => local.containerId === containerId && local.hostInterface === hostInterface)
-      .flatMap(local => local.ips.map(formatIp));
-    const leaving: Sandbox = {
-      ...sandbox,
-      state: 'leaving',
-      ips: [...new Set([...sandbox.ips, ...plugged])],
-    };
-    sandboxes.put(leaving);
-    core.tell({ type: 'not-local', key, containerId, hostInterface });
-    const unseen = core.locals.has(key) ? undefined : pods.forget(pod);
-    if (unseen !== undefined) core.tell({ type: 'gone', object: unseen });
-    // Rules go while the kernel takes the interface away: an interface without rules gets nothing through.
-    const enforced = withinTime(this.#options.enforce(), CONFIRM_MS);
-    // What another plugin made is its own to remove; without rules nothing passes it.
-    const unplugged =
-      sandbox.madeBy === undefined ? await this.#options.removeLink(hostInterface) : ok(undefined);
-    if (!unplugged.ok) return fail({ code: CNI_CODE.ioFailure, message: unplugged.fault.message });
-    if (!(await enforced))
-      return fail({
-        code: CNI_CODE.tryAgain,
-        message: `the kernel still holds rules of this pod after ${CONFIRM_MS / 1000} s; the agent's log says why`,
-      });
-    const free = await this.#unlimit(sandbox);
-    if (!free.ok) return fail({ code: CNI_CODE.ioFailure, message: free.fault.message });
-    const finished = this.#finish(leaving);
-    this.#leaving.set(leaving, finished);
-    void finished.then(() => this.#leaving.delete(leaving));
-    return ok(undefined);
-  }
-
-  /** What is left when rules and interface are gone. */
-  async #finish(sandbox: Sandbox): Promise<void> {
-    const { sandboxes, forgetFlows } = this.#options;
-    const { containerId, ifname } = sandbox;
-    await forgetFlows(sandbox.ips.map(mustIp));
-    await this.#release(sandbox);
-    if (sandboxes.get(containerId, ifname) === sandbox) sandboxes.delete(containerId, ifname);
-  }
-
-  /** Resolves when those sandboxes that are leaving are gone. */
-  async #gone(which: (sandbox: Sandbox) => boolean = () => true): Promise<void> {
-    await Promise.all([...this.#leaving].filter(([sandbox]) => which(sandbox)).map(([, gone]) => gone));
-  }
-
-  async #unlimit(sandbox: Sandbox): Promise<Result<void, { readonly message: string }>> {
-    const { limits, hostInterface } = sandbox;
-    if (limits === undefined) return ok(undefined);
-    const held = this.#options.sandboxes
-      .all()
-      .some(each => each.hostInterface !== hostInterface && each.limits && each.state !== 'leaving');
-    return letGo({ hostInterface, limits }, !held);
   }
 
   async #check(request: CniRequest): Promise<Result<undefined, CniFault>> {
@@ -381,7 +281,7 @@ export class PodNetwork {
       stale.map(({ containerId, ifname }) =>
         this.#inTurn(containerId, async () => {
           const sandbox = sandboxes.get(containerId, ifname);
-          return sandbox === undefined ? ok(undefined) : this.#takeBack(sandbox);
+          return sandbox === undefined ? ok(undefined) : this.#removal.takeBack(sandbox);
         }),
       ),
     );
@@ -429,7 +329,7 @@ export class PodNetwork {
         if (madeBy !== undefined) return sandboxes.delete(containerId, ifname);
         const unplugged = await this.#options.removeLink(hostInterface);
         if (!unplugged.ok) return log(`half-made sandbox ${containerId}: ${unplugged.fault.message}`);
-        const free = await this.#unlimit(sandbox);
+        const free = await this.#removal.unlimit(sandbox);
         if (!free.ok) log(`half-made sandbox ${containerId}: ${free.fault.message}`);
         if (state === 'leaving') await this.#options.forgetFlows(sandbox.ips.map(mustIp));
         await addresses.releaseLater(holderOf(sandbox), network);
@@ -437,15 +337,4 @@ export class PodNetwork {
       }),
     );
   }
-}
-
-/** Whether the work ended in time. */
-function withinTime(work: Promise<void>, ms: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const timer = setTimeout(() => resolve(false), ms);
-    void work.then(() => {
-      clearTimeout(timer);
-      resolve(true);
-    });
-  });
 }

@@ -1,0 +1,122 @@
+import { fail, formatIp, type Ip, mustIp, ok, type Result } from '@muslin/net';
+import type { AddressBook } from '../address-book.ts';
+import { CNI_CODE, type CniFault } from '../cni/cni-fault.ts';
+import type { AgentCore } from '../core/agent-core.ts';
+import { endpointKeyOf } from '../core/local-endpoint.ts';
+import { holderOf } from './address-wishes.ts';
+import { CONFIRM_SECONDS, isConfirmed } from './confirmation.ts';
+import { letGo } from './limit-table.ts';
+import type { PodCache } from './pod-cache.ts';
+import type { Sandbox, SandboxStore } from './sandbox-store.ts';
+
+/** What taking sandboxes back takes. */
+export interface RemovalOptions {
+  readonly core: AgentCore;
+  readonly sandboxes: SandboxStore;
+  readonly addresses: AddressBook;
+  readonly pods: PodCache;
+  /** Deletes a link of the node; nothing to delete is fine. */
+  readonly removeLink: (name: string) => Promise<Result<void, { readonly message: string }>>;
+  /** Resolves when all that the core knows is in the kernel. */
+  readonly enforce: () => Promise<void>;
+  /** Resolves when no connection of the addresses is tracked any more. */
+  readonly forgetFlows: (ips: readonly Ip[]) => Promise<void>;
+}
+
+/** Takes away what was made for sandboxes, in the order in which nobody else can get at it too early. */
+export class SandboxRemoval {
+  readonly #options: RemovalOptions;
+  /** What is left to do for sandboxes whose DEL was answered. */
+  readonly #leaving = new Map<Sandbox, Promise<void>>();
+
+  constructor(options: RemovalOptions) {
+    this.#options = options;
+  }
+
+  /** An older sandbox of the same pod would lose its interface to the new one: it goes as a whole, addresses too. */
+  async displace({
+    hostInterface,
+    pod,
+    containerId,
+  }: Pick<Sandbox, 'hostInterface' | 'pod' | 'containerId'>): Promise<Result<void, CniFault>> {
+    for (const older of this.#options.sandboxes.all()) {
+      const samePod = older.pod.namespace === pod.namespace && older.pod.name === pod.name;
+      const displaced = samePod && older.containerId !== containerId;
+      if (!displaced && older.hostInterface !== hostInterface) continue;
+      const gone = await this.takeBack(older);
+      if (!gone.ok) return gone;
+    }
+    return ok(undefined);
+  }
+
+  /** Promises the addresses of a sandbox back; those of another plugin are not ours to give. */
+  async release(sandbox: Sandbox): Promise<void> {
+    if (sandbox.madeBy === undefined)
+      await this.#options.addresses.release(holderOf(sandbox), sandbox.network);
+  }
+
+  /**
+   * Removes all that was made for a sandbox, addresses last: nobody may get them while rules still name them, or while
+   * connections of theirs are tracked. Those are looked for after the answer; until then the sandbox is written down as
+   * leaving, so that a restart finishes it.
+   */
+  async takeBack(sandbox: Sandbox): Promise<Result<undefined, CniFault>> {
+    if (this.#leaving.has(sandbox)) return ok(undefined);
+    const { sandboxes, core, pods } = this.#options;
+    const { containerId, hostInterface, pod } = sandbox;
+    const key = endpointKeyOf(pod);
+    const plugged = (core.locals.get(key) ?? [])
+      .filter(local => local.containerId === containerId && local.hostInterface === hostInterface)
+      .flatMap(local => local.ips.map(formatIp));
+    const leaving: Sandbox = {
+      ...sandbox,
+      state: 'leaving',
+      ips: [...new Set([...sandbox.ips, ...plugged])],
+    };
+    sandboxes.put(leaving);
+    core.tell({ type: 'not-local', key, containerId, hostInterface });
+    const unseen = core.locals.has(key) ? undefined : pods.forget(pod);
+    if (unseen !== undefined) core.tell({ type: 'gone', object: unseen });
+    // Rules go while the kernel takes the interface away: an interface without rules gets nothing through.
+    const enforced = isConfirmed(this.#options.enforce());
+    // What another plugin made is its own to remove; without rules nothing passes it.
+    const unplugged =
+      sandbox.madeBy === undefined ? await this.#options.removeLink(hostInterface) : ok(undefined);
+    if (!unplugged.ok) return fail({ code: CNI_CODE.ioFailure, message: unplugged.fault.message });
+    if (!(await enforced))
+      return fail({
+        code: CNI_CODE.tryAgain,
+        message: `the kernel still holds rules of this pod after ${CONFIRM_SECONDS} s; the agent's log says why`,
+      });
+    const free = await this.unlimit(sandbox);
+    if (!free.ok) return fail({ code: CNI_CODE.ioFailure, message: free.fault.message });
+    const finished = this.#finish(leaving);
+    this.#leaving.set(leaving, finished);
+    void finished.then(() => this.#leaving.delete(leaving));
+    return ok(undefined);
+  }
+
+  /** What is left when rules and interface are gone. */
+  async #finish(sandbox: Sandbox): Promise<void> {
+    const { sandboxes, forgetFlows } = this.#options;
+    const { containerId, ifname } = sandbox;
+    await forgetFlows(sandbox.ips.map(mustIp));
+    await this.release(sandbox);
+    if (sandboxes.get(containerId, ifname) === sandbox) sandboxes.delete(containerId, ifname);
+  }
+
+  /** Resolves when those sandboxes that are leaving are gone. */
+  async gone(which: (sandbox: Sandbox) => boolean = () => true): Promise<void> {
+    await Promise.all([...this.#leaving].filter(([sandbox]) => which(sandbox)).map(([, gone]) => gone));
+  }
+
+  /** Takes what limits its packets and connections out of the kernel; the table goes with the last one. */
+  async unlimit(sandbox: Sandbox): Promise<Result<void, { readonly message: string }>> {
+    const { limits, hostInterface } = sandbox;
+    if (limits === undefined) return ok(undefined);
+    const held = this.#options.sandboxes
+      .all()
+      .some(each => each.hostInterface !== hostInterface && each.limits && each.state !== 'leaving');
+    return letGo({ hostInterface, limits }, !held);
+  }
+}
