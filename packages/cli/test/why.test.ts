@@ -35,6 +35,28 @@ Any one of these alone would allow it:
 `);
   });
 
+  it('shows that a port of a node leads to a pod, and what that pod says', async () => {
+    const yaml = `
+{apiVersion: v1, kind: Node, metadata: {name: n1}, status: {addresses: [{type: InternalIP, address: 192.168.0.1}]}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop}
+spec: {nodeName: n1, containers: [{name: c, image: i, ports: [{containerPort: 80, hostPort: 8080}]}]}
+status: {podIP: 10.0.0.1}
+---
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: shut, namespace: shop}, spec: {podSelector: {}}}
+`;
+    const files = folder({ 'all.yaml': yaml });
+    const ran = await muslinctl(['why', '192.0.2.1', '192.168.0.1:8080', '--files', files.path]);
+    files[Symbol.dispose]();
+    expect(ran.code).toBe(1);
+    expect(ran.stdout).toContain(
+      'deny  192.0.2.1 -> 192.168.0.1:8080/TCP  (ingress: NetworkPolicy shop/shut isolates shop/api, and no rule allows it)\n' +
+        'note: port 8080 of node n1 is a hostPort of shop/api and translated to its port 80 before policies look, so rules must name the pod and that port\n',
+    );
+  });
+
   it('names the rule that allows, and ends with 0', async () => {
     const ran = await why('shop/web-1', 'shop/db-1:5432');
     expect(ran.code).toBe(0);

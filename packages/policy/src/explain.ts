@@ -60,6 +60,8 @@ function noteText(note: Note): string {
       return `Service ${note.service} (${note.clusterIp}) is translated to a backend before policies are asked.`;
     case 'headless':
       return `Service ${note.service} is headless: its name resolves to the pods themselves, ports are not translated.`;
+    case 'host-port':
+      return `Port ${note.hostPort} of node ${note.node} is a hostPort of ${note.endpoint}: translated to its port ${note.port} before policies are asked.`;
     case 'sent-on':
       return `The connection comes in at node ${note.node}, which sends it on to another node with its own address as the source.`;
     case 'entry-unknown':
@@ -69,7 +71,7 @@ function noteText(note: Note): string {
     case 'backend-not-ready':
       return `Service ${note.service} does not choose this backend now: it is not ready.`;
     case 'hairpin':
-      return `The pod reaches itself through a Service, so the packet comes back from its node ${note.node}.`;
+      return `The pod reaches itself through a translated address, so the packet comes back from its node ${note.node}.`;
     case 'assumed-interface':
       return `${note.endpoint} names an interface; it is taken for the one that has the node's address.`;
     case 'shared-address':

@@ -46,6 +46,14 @@ export type Note =
       readonly port: number | undefined;
     }
   | { readonly code: 'headless'; readonly service: string }
+  /** A port of a node that leads to a pod's (Pod v1 `hostPort`): rules see the pod and its own port. */
+  | {
+      readonly code: 'host-port';
+      readonly node: string;
+      readonly hostPort: number;
+      readonly endpoint: EndpointKey;
+      readonly port: number;
+    }
   /** Came in at a node that sends it on to another one, with its own address as the source (netpol S23). */
   | { readonly code: 'sent-on'; readonly node: string }
   /** No one knows at which node it comes in: taken for the backend's own, where its source is not changed. */

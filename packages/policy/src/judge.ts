@@ -9,6 +9,7 @@ import {
   type Note,
   type PathExplanation,
 } from './flow.ts';
+import { type AtHostPort, explainHostPortPath } from './host-port-path.ts';
 import { type AtDoor, type LocatedEnd, Locator } from './locator.ts';
 import { explainPath, firstPacket } from './path.ts';
 import { explainServicePath, mayBeChosen } from './service-path.ts';
@@ -42,6 +43,8 @@ export class Judge {
     if (!to.ok) return to;
     const packet = this.#packet(flow, from.value, to.value.ips);
     if (!packet.ok) return packet;
+    const behind = this.#hostPortOf(packet.value);
+    if (behind !== undefined) return ok(this.#toHostPort(flow, from.value, behind, packet.value));
     const path = this.#path(from.value, to.value, packet.value);
     return ok({ answer: path.answer, flow, paths: [path], notes: [...from.value.notes, ...to.value.notes] });
   }
@@ -118,6 +121,18 @@ export class Judge {
     ];
     const allowed = paths.some(path => path.ready && path.answer === 'allow');
     return ok({ answer: allowed ? 'allow' : 'deny', flow, paths, notes });
+  }
+
+  #hostPortOf({ destination, protocol, destinationPort: port }: Packet): AtHostPort | undefined {
+    return port === undefined ? undefined : this.#locator.hostPortAt(destination, protocol, port);
+  }
+
+  #toHostPort(flow: Flow, from: LocatedEnd, behind: AtHostPort, dialled: Packet): Explanation {
+    const path = explainHostPortPath(this.#snapshot, this.#view, behind, from.identity, dialled);
+    const { node, endpoint, facts } = behind;
+    const { hostPort, port } = facts;
+    const note: Note = { code: 'host-port', node, hostPort, endpoint: endpoint.key, port };
+    return { answer: path.answer, flow, paths: [path], notes: [...from.notes, note] };
   }
 
   #locateIp(ip: Ip): LocatedEnd {

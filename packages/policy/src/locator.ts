@@ -1,5 +1,6 @@
 import type { Endpoint, HostEndpoint, ServiceFacts, Snapshot } from '@muslin/api';
 import { fail, formatIp, type Ip, ok, type Result } from '@muslin/net';
+import { type AtHostPort, hostPortAt } from './host-port-path.ts';
 import type { EndIdentity, FlowEnd, FlowFault, Note } from './flow.ts';
 import type { Door } from './translation.ts';
 
@@ -22,6 +23,7 @@ export class Locator {
   #pods: ReadonlyMap<string, readonly Endpoint[]> | undefined;
   #nodes: ReadonlyMap<string, string> | undefined;
   #doors: ReadonlyMap<string, ServiceFacts> | undefined;
+  #hostPorts: readonly Endpoint[] | undefined;
   #hosts: ReadonlyMap<string, readonly { readonly host: HostEndpoint }[]> | undefined;
 
   constructor(snapshot: Snapshot) {
@@ -58,6 +60,14 @@ export class Locator {
     return node === undefined || opened === undefined
       ? undefined
       : { service: opened, door: { kind: 'node', node } };
+  }
+
+  /** The pod that has a port of the node with this address as its own. */
+  hostPortAt(ip: Ip, protocol: number, port: number): AtHostPort | undefined {
+    this.#hostPorts ??= [...this.#snapshot.endpoints.values()].filter(pod => pod.hostPorts !== undefined);
+    if (this.#hostPorts.length === 0) return undefined;
+    const node = this.#nodeAt(formatIp(ip));
+    return node === undefined ? undefined : hostPortAt(this.#hostPorts, node, { ip, protocol, port });
   }
 
   /** Who the end is. Pods without addresses are a fault; an address that nobody has is outside the cluster. */

@@ -1,4 +1,4 @@
-import type { Direction, ServiceFacts, Snapshot } from '@muslin/api';
+import type { Direction, Snapshot } from '@muslin/api';
 import type { Ip } from '@muslin/net';
 import { decide } from './decide.ts';
 import type { EndIdentity, Flow, Note, PathExplanation } from './flow.ts';
@@ -37,7 +37,7 @@ export function firstPacket(
 /**
  * What both ends, and host endpoints on the way, say to a packet.
  *
- * @param before the packet before `service` translated it; absent without a translation.
+ * @param before the packet before a Service or a host port translated it; absent without a translation.
  */
 export function explainPath(
   snapshot: Snapshot,
@@ -45,8 +45,7 @@ export function explainPath(
   from: EndIdentity,
   to: EndIdentity,
   packet: Packet,
-  service?: ServiceFacts,
-  before: Packet = packet,
+  before?: Packet,
 ): PathExplanation {
   const self = from.kind === 'pod' && to.kind === 'pod' && from.endpoint === to.endpoint;
   const ask = (direction: Direction, identity: EndIdentity): Decision => {
@@ -55,17 +54,17 @@ export function explainPath(
       ? granted(direction, identity, { code: 'not-selectable' })
       : decide(view.plan(endpoint), view, packet, direction);
   };
-  const loopback: Reason | undefined = self && service === undefined ? { code: 'loopback' } : undefined;
-  // Through a Service the pod's own packet comes back with its node's address (netpol S21).
+  const loopback: Reason | undefined = self && before === undefined ? { code: 'loopback' } : undefined;
+  // Translated, the pod's own packet comes back with its node's address (netpol S21).
   const fromOwnNode = to.kind === 'pod' && (self || (from.kind === 'node' && from.node === to.node));
   const ownNode: Reason | undefined = fromOwnNode ? { code: 'own-node', node: to.node } : undefined;
   const unasked = loopback ?? ownNode;
-  const way = new HostWay(snapshot, view, from, to, packet, before);
+  const way = new HostWay(snapshot, view, from, to, packet, before ?? packet);
   const egress = loopback ? granted('egress', from, loopback) : (way.leaving() ?? ask('egress', from));
   const ingress = unasked ? granted('ingress', to, unasked) : (way.entering() ?? ask('ingress', to));
   const crossings = loopback ? [] : way.crossings();
   const hairpin: readonly Note[] =
-    self && service && to.kind === 'pod' ? [{ code: 'hairpin', node: to.node }] : [];
+    self && before !== undefined && to.kind === 'pod' ? [{ code: 'hairpin', node: to.node }] : [];
   const denied = [egress, ...crossings, ingress].some(decision => decision.answer === 'deny');
   const answer = denied ? 'deny' : 'allow';
   const notes = [...hairpin, ...way.notes];

@@ -39,7 +39,7 @@ export function mayBeChosen({
  */
 export function explainServicePath(snapshot: Snapshot, view: SnapshotView, leg: ServiceLeg): PathExplanation {
   const { service, door, from, to, packet, dialled } = leg;
-  const near = () => explainPath(snapshot, view, from, to, packet, service, dialled);
+  const near = () => explainPath(snapshot, view, from, to, packet, dialled);
   if (door.kind === 'inside') return near();
   const target = to.kind === 'external' ? undefined : to.node;
   if (from.kind === 'pod') {
@@ -56,10 +56,10 @@ export function explainServicePath(snapshot: Snapshot, view: SnapshotView, leg: 
 }
 
 /** Two stretches: to the node that is dialled, and from there, translated. */
-function sentOn(
+export function sentOn(
   snapshot: Snapshot,
   view: SnapshotView,
-  { from, to, dialled }: ServiceLeg,
+  { from, to, dialled }: Pick<ServiceLeg, 'from' | 'to' | 'dialled'>,
   node: string,
   packet: Packet,
 ): PathExplanation {
@@ -72,7 +72,12 @@ function sentOn(
 }
 
 /** Pods of natOutgoing pools reach other nodes with their own node's address (IPPool `natOutgoing`). */
-function packetBehind({ pools, nodes }: Snapshot, packet: Packet, dialled: Packet, node: string): Packet {
+export function packetBehind(
+  { pools, nodes }: Snapshot,
+  packet: Packet,
+  dialled: Packet,
+  node: string,
+): Packet {
   const all = [...pools.values()];
   const leaves = all.some(({ cidr, natOutgoing }) => natOutgoing && prefixHas(cidr, packet.source));
   if (!leaves || all.some(({ cidr }) => prefixHas(cidr, dialled.destination))) return packet;

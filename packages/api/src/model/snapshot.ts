@@ -13,6 +13,17 @@ export interface NamedPort {
   readonly port: number;
 }
 
+/** A port of a pod's node that leads to the pod (Pod v1 `containers[].ports[].hostPort`). */
+export interface HostPortFacts {
+  /** IANA protocol number. */
+  readonly protocol: number;
+  readonly hostPort: number;
+  /** Which of the node's addresses; undefined: any. */
+  readonly hostIp: Ip | undefined;
+  /** The pod's own. */
+  readonly port: number;
+}
+
 /** Something that policy can select and that has addresses: a pod. */
 export interface Endpoint {
   readonly key: EndpointKey;
@@ -32,6 +43,8 @@ export interface Endpoint {
   readonly hostNetwork: boolean;
   /** Every declared container port, for people and for the lab. */
   readonly declaredPorts: readonly { readonly protocol: number; readonly port: number }[];
+  /** Ports of its node that lead to it; absent: none. On the host network there is nothing to lead. */
+  readonly hostPorts?: readonly HostPortFacts[];
 }
 
 /** Interfaces of a node that policy can select (projectcalico.org/v3 HostEndpoint). */

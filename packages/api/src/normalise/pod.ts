@@ -1,5 +1,5 @@
 import { type Ip, parseIp, parsePrefix } from '@muslin/net';
-import type { Endpoint } from '../model/snapshot.ts';
+import type { Endpoint, HostPortFacts } from '../model/snapshot.ts';
 import { finish, type Read } from './fact.ts';
 import { type Field, shown } from './field.ts';
 import { type Header, readHeader } from './header.ts';
@@ -20,6 +20,8 @@ export function readPod(object: unknown): Read<Endpoint> {
   const declared = [...spec.at('initContainers').items(), ...spec.at('containers').items()]
     .flatMap(container => container.at('ports').items())
     .flatMap(readContainerPort);
+  const hostNetwork = spec.at('hostNetwork').flag() ?? false;
+  const hostPorts = hostNetwork ? [] : readHostPorts(spec);
   return finish(report, {
     key: `pod/${namespace}/${name}`,
     source: header.source,
@@ -31,8 +33,9 @@ export function readPod(object: unknown): Read<Endpoint> {
     serviceAccount: spec.at('serviceAccountName').text() || spec.at('serviceAccount').text() || 'default',
     ips: readIps(header, status),
     ports: declared.flatMap(({ name, ...port }) => (name === '' ? [] : [{ name, ...port }])),
-    hostNetwork: spec.at('hostNetwork').flag() ?? false,
+    hostNetwork,
     declaredPorts: declared.map(({ protocol, port }) => ({ protocol, port })),
+    ...(hostPorts.length > 0 && { hostPorts }),
   });
 }
 
@@ -43,6 +46,23 @@ function readContainerPort(field: Field) {
   if (protocol === undefined) field.at('protocol').invalid(`must be TCP, UDP or SCTP`);
   if (protocol === undefined || port === undefined) return [];
   return [{ name: field.at('name').text() ?? '', protocol, port }];
+}
+
+/** hostPort 0 is none; a hostIP of zeros is any address of the node (Pod v1 `hostPort`, `hostIP`). */
+function readHostPorts(spec: Field): readonly HostPortFacts[] {
+  const fields = spec
+    .at('containers')
+    .items()
+    .flatMap(container => container.at('ports').items());
+  return fields.flatMap(field => {
+    const [own] = readContainerPort(field);
+    const hostPort = field.at('hostPort').integer(0, 65535) ?? 0;
+    const text = field.at('hostIP').text() ?? '';
+    const any = text === '' || /^(0\.0\.0\.0|::)$/.test(text);
+    const hostIp = any ? undefined : toIp(text, field.at('hostIP'))[0];
+    if (own === undefined || hostPort === 0 || (!any && hostIp === undefined)) return [];
+    return [{ protocol: own.protocol, hostPort, hostIp, port: own.port }];
+  });
 }
 
 function readIps({ annotations, root }: Header, status: Field): readonly Ip[] {

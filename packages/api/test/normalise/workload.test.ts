@@ -1,5 +1,5 @@
 import { type Endpoint, type NodeFacts, normalise, readNode, type ServiceFacts } from '@muslin/api';
-import { formatIp, formatPrefix } from '@muslin/net';
+import { formatIp, formatPrefix, mustIp } from '@muslin/net';
 import { describe, expect, test } from 'vitest';
 
 const pod = (parts: { metadata?: object; spec?: object; status?: object }) => ({
@@ -98,6 +98,23 @@ describe('a Pod', () => {
       { name: 'web', protocol: 17, port: 80 },
     ]);
     expect(value.declaredPorts).toHaveLength(4);
+  });
+
+  test('has the ports of its node that lead to it, of any protocol and of one address or all', () => {
+    const ports = [
+      { containerPort: 80, hostPort: 8080 },
+      { containerPort: 53, hostPort: 53, protocol: 'UDP', hostIP: '0.0.0.0' },
+      { containerPort: 81, hostPort: 8081, hostIP: 'fd00::1' },
+      { containerPort: 82, hostPort: 0 },
+      { containerPort: 83 },
+    ];
+    expect(endpoint({ spec: { containers: [{ ports }] } }).hostPorts).toEqual([
+      { protocol: 6, hostPort: 8080, hostIp: undefined, port: 80 },
+      { protocol: 17, hostPort: 53, hostIp: undefined, port: 53 },
+      { protocol: 6, hostPort: 8081, hostIp: mustIp('fd00::1'), port: 81 },
+    ]);
+    const onHost = { hostNetwork: true, containers: [{ ports: [{ containerPort: 80, hostPort: 80 }] }] };
+    expect(endpoint({ spec: onHost }).hostPorts).toBeUndefined();
   });
 
   test('on the host network says so (S18)', () => {

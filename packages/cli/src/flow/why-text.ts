@@ -157,6 +157,8 @@ function noteText(note: Note): string {
       return `Service ${note.service} (${note.clusterIp}) is translated to a backend before policies look, so rules must name its pods and their ports`;
     case 'headless':
       return `Service ${note.service} is headless: its name resolves to its backends`;
+    case 'host-port':
+      return `port ${note.hostPort} of node ${note.node} is a hostPort of ${endpointName(note.endpoint)} and translated to its port ${note.port} before policies look, so rules must name the pod and that port`;
     case 'sent-on':
       return `the connection comes in at node ${note.node}, which sends it on to another node with its own address as the source`;
     case 'entry-unknown':
@@ -166,7 +168,7 @@ function noteText(note: Note): string {
     case 'backend-not-ready':
       return `the backend is not ready, so Service ${note.service} does not choose it`;
     case 'hairpin':
-      return `a pod that reaches itself through a Service arrives from its node ${note.node}`;
+      return `a pod that reaches itself through a translated address arrives from its node ${note.node}`;
     case 'assumed-interface':
       return `${endpointName(note.endpoint)} names an interface, which is taken for the one with the node's address`;
     case 'shared-address':
