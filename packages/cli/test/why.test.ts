@@ -57,6 +57,22 @@ status: {podIP: 10.0.0.1}
     );
   });
 
+  it('says what would come of a policy that is staged for deletion', async () => {
+    const staged = `
+apiVersion: projectcalico.org/v3
+kind: StagedKubernetesNetworkPolicy
+metadata: {name: db, namespace: shop}
+spec: {stagedAction: Delete}
+`;
+    const files = folder({ 'shop.yaml': SHOP, 'staged.yaml': staged });
+    const ran = await muslinctl(['why', 'shop/web-1', 'shop/db-1:5433/tcp', '--files', files.path]);
+    files[Symbol.dispose]();
+    expect(ran.stdout).toMatch(/^deny /);
+    expect(ran.stdout).toContain(
+      '\nnote: staged: without NetworkPolicy shop/db the answer would be allow, as StagedKubernetesNetworkPolicy shop/db would delete it\n',
+    );
+  });
+
   it('names the rule that allows, and ends with 0', async () => {
     const ran = await why('shop/web-1', 'shop/db-1:5432');
     expect(ran.code).toBe(0);

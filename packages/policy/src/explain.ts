@@ -74,6 +74,8 @@ function noteText(note: Note): string {
       return `The pod reaches itself through a translated address, so the packet comes back from its node ${note.node}.`;
     case 'assumed-interface':
       return `${note.endpoint} names an interface; it is taken for the one that has the node's address.`;
+    case 'staged-deletion':
+      return `Staged: without ${formatRef(note.policy)} the answer would be ${note.answer} (${formatRef(note.staged)} would delete it).`;
     case 'shared-address':
       return `Several pods list this address (${note.endpoints.join(', ')}); the first was taken.`;
   }

@@ -1,4 +1,4 @@
-import type { EndpointKey, IcmpMatch } from '@muslin/api';
+import type { EndpointKey, IcmpMatch, ObjectRef } from '@muslin/api';
 import { type Family, formatIp, type Ip } from '@muslin/net';
 import type { Decision, Packet } from './trace.ts';
 
@@ -64,6 +64,13 @@ export type Note =
   | { readonly code: 'hairpin'; readonly node: string }
   /** The interface of the node is not known; this host endpoint names one and was taken. */
   | { readonly code: 'assumed-interface'; readonly endpoint: EndpointKey }
+  /** What the answer would be if a policy that was asked were deleted, as this staged one proposes. */
+  | {
+      readonly code: 'staged-deletion';
+      readonly staged: ObjectRef;
+      readonly policy: ObjectRef;
+      readonly answer: 'allow' | 'deny';
+    }
   /** The address is listed by several pods; the first was taken. */
   | { readonly code: 'shared-address'; readonly endpoints: readonly EndpointKey[] };
 

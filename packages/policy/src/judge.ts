@@ -14,6 +14,7 @@ import { type AtDoor, type LocatedEnd, Locator } from './locator.ts';
 import { explainPath, firstPacket } from './path.ts';
 import { explainServicePath, mayBeChosen } from './service-path.ts';
 import { SnapshotView } from './snapshot-view.ts';
+import { type StagedDeletion, stagedDeletions, wasAsked } from './staged-deletions.ts';
 import type { Packet } from './trace.ts';
 import { translate } from './translation.ts';
 
@@ -25,6 +26,7 @@ export class Judge {
   readonly #snapshot: Snapshot;
   readonly #locator: Locator;
   readonly #view: SnapshotView;
+  #deletions: readonly (StagedDeletion & { readonly judge: Judge })[] | undefined;
 
   constructor(snapshot: Snapshot) {
     this.#snapshot = snapshot;
@@ -34,6 +36,24 @@ export class Judge {
 
   /** Whether a connection can be opened, and why. */
   verdict(flow: Flow): Result<Explanation, FlowFault> {
+    const found = this.#enforced(flow);
+    if (!found.ok) return found;
+    const staged = this.#stagedNotes(flow, found.value);
+    return staged.length === 0 ? found : ok({ ...found.value, notes: [...found.value.notes, ...staged] });
+  }
+
+  #stagedNotes(flow: Flow, explanation: Explanation): readonly Note[] {
+    this.#deletions ??= stagedDeletions(this.#snapshot).map(deletion => ({
+      ...deletion,
+      judge: new Judge(deletion.after),
+    }));
+    return this.#deletions.flatMap(({ staged, policy, key, judge }): readonly Note[] => {
+      const without = wasAsked(explanation, key) ? judge.#enforced(flow) : undefined;
+      return without?.ok ? [{ code: 'staged-deletion', staged, policy, answer: without.value.answer }] : [];
+    });
+  }
+
+  #enforced(flow: Flow): Result<Explanation, FlowFault> {
     const from = this.#locator.locate(flow.from);
     if (!from.ok) return from;
     const service = this.#serviceOf(flow);

@@ -142,6 +142,7 @@ interface PolicyOptions {
   readonly ingress?: readonly RuleOptions[];
   readonly egress?: readonly RuleOptions[];
   readonly staged?: boolean;
+  readonly removes?: string;
   readonly hosts?: NonNullable<Policy['hosts']>;
 }
 
@@ -183,6 +184,7 @@ export function policy(key: string, options: PolicyOptions = {}): FactChange & {
     egress: rules('egress', options.egress),
     staged: options.staged ?? false,
     ...(options.hosts !== undefined && { hosts: options.hosts }),
+    ...(options.removes !== undefined && { removes: options.removes }),
   };
   return { type: 'policy', key, value };
 }

@@ -65,6 +65,30 @@ denied: 10.0.0.2 (pod/shop/web) → 10.0.0.1 (pod/shop/db)  TCP 80
     expect(told).toContain('10.0.0.1 (pod/shop/db)  TCP 5432');
   });
 
+  it('tells what a staged deletion would change, only where the policy that would go was asked', () => {
+    const shut = policy('knp/shop/shut', { selector: "app == 'db'", ingress: [] });
+    const other = policy('knp/shop/other', { selector: "app == 'web'", ingress: [] });
+    const gone = (name: string) =>
+      policy(`sknp/shop/${name}`, {
+        staged: true,
+        selector: '!all()',
+        directions: [],
+        removes: `knp/shop/${name}`,
+      });
+    const told = (...things: readonly FactChange[]) =>
+      text(things)
+        .split('\n')
+        .filter(line => line.includes('Staged:'))
+        .map(line => line.trim());
+    const line = (answer: string) =>
+      `Staged: without NetworkPolicy shop/shut the answer would be ${answer} (NetworkPolicy shop/shut would delete it).`;
+    expect(told(shut, other, gone('shut'), gone('other'))).toEqual([line('allow')]);
+    const also = policy('knp/shop/also', { selector: "app == 'db'", ingress: [] });
+    expect(told(shut, also, gone('shut'))).toEqual([line('deny')]);
+    expect(told(gone('shut'))).toEqual([]);
+    expect(text([shut, gone('shut')])).toMatch(/^DENY/);
+  });
+
   it('says whose fault it is when there is no answer', () => {
     expect(text([], { to: { endpoint: 'pod/shop/ghost' } })).toBe(
       'There is no endpoint pod/shop/ghost. Pods are named pod/<namespace>/<name>.',

@@ -38,6 +38,8 @@ export interface Policy {
   readonly egress: readonly PolicyRule[];
   /** Evaluated for explanations and flow logs, never enforced. */
   readonly staged: boolean;
+  /** Staged with `stagedAction: Delete`: the policy that would be gone. Such a one selects nothing and has no rules. */
+  readonly removes?: PolicyKey;
   /**
    * What it is to host endpoints. Absent: rules for what the node itself sends and gets. `forwarded`: and for what
    * it forwards. `pre-dnat`, `untracked`: before translation or connection tracking, and then never for pods.

@@ -5,7 +5,7 @@ import { readCalicoRule } from './calico-rule.ts';
 import { finish, type Read } from './fact.ts';
 import type { Field } from './field.ts';
 import { readHeader } from './header.ts';
-import { readStagedAction } from './kubernetes-policy.ts';
+import { readStagedAction, stagedDeletion } from './kubernetes-policy.ts';
 import { inNamespace, inNamespaces, readSelector, underServiceAccounts } from './selector-field.ts';
 
 /** How the four tiered kinds of projectcalico.org/v3 differ. */
@@ -25,7 +25,9 @@ export function readCalicoPolicy(object: unknown, kind: CalicoPolicyKind): Read<
   const namespace = kind.scope === 'Cluster' ? undefined : header.namespace;
   if (kind.staged) {
     const action = readStagedAction(spec);
-    if (action === 'Delete' || action === 'Ignore') return finish<Policy>(report, undefined);
+    const tier = spec.at('tier').text() || 'default';
+    if (action === 'Ignore') return finish<Policy>(report, undefined);
+    if (action === 'Delete') return finish(report, stagedDeletion(header, kind.prefix, kind.scope, tier));
   }
   const rulesOf = (direction: Direction) =>
     spec

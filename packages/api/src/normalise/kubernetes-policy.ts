@@ -1,4 +1,5 @@
 import type { Direction, PeerMatch, Policy, PolicyRule } from '../model/policy.ts';
+import { NOTHING } from '../selector/normal-form.ts';
 import { finish, type Read } from './fact.ts';
 import type { Field } from './field.ts';
 import { type Header, readHeader } from './header.ts';
@@ -23,8 +24,25 @@ export function readKubernetesPolicy(object: unknown): Read<Policy> {
 export function readStagedKubernetesPolicy(object: unknown): Read<Policy> {
   const header = readHeader(object, 'Namespaced');
   const action = readStagedAction(header.spec);
-  if (action === 'Delete' || action === 'Ignore') return finish<Policy>(header.report, undefined);
+  if (action === 'Ignore') return finish<Policy>(header.report, undefined);
+  if (action === 'Delete') return finish(header.report, stagedDeletion(header, 'sknp', 'Namespaced', TIER));
   return finish(header.report, kubernetesPolicy(header, 'sknp', true));
+}
+
+/** The staged kinds with `stagedAction: Delete`: the enforced policy of the same name, without the key's `s`, would be gone. */
+export function stagedDeletion(
+  { source, namespace, name }: Header,
+  prefix: string,
+  scope: 'Cluster' | 'Namespaced',
+  tier: string,
+): Policy {
+  const path = scope === 'Cluster' ? name : `${namespace}/${name}`;
+  const enforced = { snp: 'np', sgnp: 'gnp', sknp: 'knp' }[prefix] ?? prefix;
+  return {
+    ...{ key: `${prefix}/${path}`, source, tier, order: Number.POSITIVE_INFINITY },
+    ...{ selector: NOTHING, directions: new Set<Direction>(), ingress: [], egress: [] },
+    ...{ staged: true, removes: `${enforced}/${path}` },
+  };
 }
 
 /** `stagedAction` of the staged kinds: Set (usual), Delete, Learn or Ignore. */

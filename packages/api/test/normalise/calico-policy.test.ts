@@ -259,12 +259,19 @@ test('a policy before connection tracking must say that it is for forwarded traf
   ]);
 });
 
-test('staged kinds are staged under their own keys; Delete and Ignore say nothing', () => {
+test('staged kinds are staged under their own keys; Delete names what would be gone, Ignore says nothing', () => {
   expect(policy(np({}, 'StagedNetworkPolicy'))).toMatchObject({ key: 'snp/ns/p', staged: true });
   expect(policy(np({ stagedAction: 'Set' }, 'StagedGlobalNetworkPolicy'))).toMatchObject({
     key: 'sgnp/p',
     staged: true,
   });
-  for (const stagedAction of ['Delete', 'Ignore'])
-    expect(normalise(np({ stagedAction }, 'StagedNetworkPolicy'))).toEqual({ facts: [], findings: [] });
+  const ignored = normalise(np({ stagedAction: 'Ignore' }, 'StagedNetworkPolicy'));
+  expect(ignored).toEqual({ facts: [], findings: [] });
+  const none = { staged: true, ingress: [], egress: [], directions: new Set() };
+  expect(policy(np({ stagedAction: 'Delete', tier: 't' }, 'StagedNetworkPolicy'))).toMatchObject({
+    ...{ ...none, key: 'snp/ns/p', tier: 't', removes: 'np/ns/p' },
+  });
+  expect(policy(np({ stagedAction: 'Delete' }, 'StagedGlobalNetworkPolicy'))).toMatchObject({
+    ...{ ...none, key: 'sgnp/p', tier: 'default', removes: 'gnp/p' },
+  });
 });

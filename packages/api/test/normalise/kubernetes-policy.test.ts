@@ -278,15 +278,20 @@ describe('the answers of the real server', () => {
   });
 });
 
-test('a staged one is the same but staged; staged for deletion it says nothing', () => {
+test('a staged one is the same but staged; staged for deletion it names what would be gone', () => {
   const staged = (spec: unknown) =>
     normalise({ ...object(spec), apiVersion: 'projectcalico.org/v3', kind: 'StagedKubernetesNetworkPolicy' });
   expect(staged({ ingress: [{}] }).facts[0]).toMatchObject({
     key: 'sknp/ns/p',
     value: { staged: true, ingress: [{ action: 'Allow' }] },
   });
-  for (const stagedAction of ['Delete', 'Ignore'])
-    expect(staged({ stagedAction })).toEqual({ facts: [], findings: [] });
+  expect(staged({ stagedAction: 'Ignore' })).toEqual({ facts: [], findings: [] });
+  expect(staged({ stagedAction: 'Delete', ingress: [{}] })).toMatchObject({
+    facts: [
+      { key: 'sknp/ns/p', value: { staged: true, removes: 'knp/ns/p', ingress: [], directions: new Set() } },
+    ],
+    findings: [],
+  });
 });
 
 test('selectors of equal meaning are written the same', () => {

@@ -171,6 +171,8 @@ function noteText(note: Note): string {
       return `a pod that reaches itself through a translated address arrives from its node ${note.node}`;
     case 'assumed-interface':
       return `${endpointName(note.endpoint)} names an interface, which is taken for the one with the node's address`;
+    case 'staged-deletion':
+      return `staged: without ${printable(formatRef(note.policy))} the answer would be ${note.answer}, as ${printable(formatRef(note.staged))} would delete it`;
     case 'shared-address':
       return `several pods list this address: ${note.endpoints.map(endpointName).join(', ')}; the first was taken`;
     default:
