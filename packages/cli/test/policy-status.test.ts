@@ -91,6 +91,19 @@ NetworkPolicy shop/db   2            Enforced   3/3     2/2    84 ms   n2       
     expect(ran.code).toBe(1);
   });
 
+  it('keeps what is wrong with one NetworkPolicy from the one of the same name in the other API group', async () => {
+    const kubernetes = policy('db', '40', [{ ports: [{ port: 80, endPort: 70 }] }]);
+    const calico = { metadata: kubernetes.metadata, spec: { ingress: [{ action: 'Allow', http: {} }] } };
+    const lists = {
+      ...objects(good, [kubernetes]),
+      '/apis/projectcalico.org/v3/networkpolicies': [calico],
+    };
+    const ran = await ask(lists, '-o', 'json');
+    const rows = JSON.parse(ran.stdout) as { readonly findings: readonly { readonly path: string }[] }[];
+    const paths = rows.map(({ findings }) => findings.map(({ path }) => path)).toSorted();
+    expect(paths).toEqual([['spec.ingress[0].http'], ['spec.ingress[0].ports[0].endPort']]);
+  });
+
   it('gives the same as data, and helps with names', async () => {
     const ran = await ask(objects(good), 'db', '-o', 'json');
     expect(JSON.parse(ran.stdout)).toMatchObject([

@@ -1,4 +1,4 @@
-import type { Finding, Snapshot } from '@muslin/api';
+import { type Finding, normalise, type Snapshot } from '@muslin/api';
 import type { AnyObject, KubeClient } from '@muslin/kube';
 import { ok, type Result } from '@muslin/net';
 import { liveWorld } from '../live/live-world.ts';
@@ -7,25 +7,26 @@ import { POLICY_KINDS, type PolicyRow, policyRow, selectedPods, type WrittenPoli
 
 /** What all nodes say about every policy of the cluster. */
 export async function readPolicyRows(client: KubeClient): Promise<Result<readonly PolicyRow[], string>> {
-  const policies: WrittenPolicy[] = [];
+  // Findings name an object as people do, without its group: two kinds are called NetworkPolicy.
+  const policies: { readonly policy: WrittenPolicy; readonly findings: readonly Finding[] }[] = [];
   const world = await liveWorld(client, object => {
     const policy = writtenPolicy(object);
-    if (policy !== undefined) policies.push(policy);
+    if (policy !== undefined) policies.push({ policy, findings: normalise(object).findings });
   });
   if (!world.ok) return world;
   const reports = await readNodeReports(client);
   if (!reports.ok) return reports;
-  const { snapshot, findings } = world.value;
+  const { snapshot } = world.value;
   const nodes = [...snapshot.nodes.keys()].toSorted();
   const byNode = new Map(reports.value.map(report => [report.node, report]));
   return ok(
-    policies.map(policy =>
+    policies.map(({ policy, findings }) =>
       policyRow(
         policy,
         nodes,
         byNode,
         selectedPods(snapshot, policy.key),
-        [...findings.filter(finding => isAbout(finding, policy)), ...missingTier(snapshot, policy)],
+        [...findings, ...missingTier(snapshot, policy)],
         policy.ref.kind.startsWith('Staged'),
         snapshot.policies.has(policy.key),
       ),
@@ -53,10 +54,4 @@ function missingTier({ policies, tiers }: Snapshot, { key, ref }: WrittenPolicy)
   if (tier === undefined || tiers.has(tier)) return [];
   const message = `there is no Tier ${tier}: until there is, this policy is asked after all others, and its tier ends with Deny`;
   return [{ object: ref, path: 'spec.tier', severity: 'warning', message }];
-}
-
-function isAbout({ object }: Finding, { ref }: WrittenPolicy): boolean {
-  return (
-    object.kind === ref.kind && object.name === ref.name && (object.namespace ?? '') === (ref.namespace ?? '')
-  );
 }
