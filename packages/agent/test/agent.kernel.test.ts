@@ -455,7 +455,12 @@ describe('while the API server is away', () => {
     const status = await stand.status();
     expect(status).toMatchObject({ ready: false, staleSince: expect.any(Number) });
     expect(status.waitingFor).toContain('Pod');
-    expect(readdirSync(`${stand.folder}/state/releases`)).toHaveLength(2);
+    // Written down after the answer; until then the sandbox is there, as leaving.
+    await until(
+      () => readdirSync(`${stand.folder}/state/releases`).length,
+      promises => promises === 2,
+      'both addresses are promised back',
+    );
     await stand.startApi();
     await until(
       () => stand.status(),
