@@ -109,6 +109,7 @@ export { Replay, type ReplayStep } from './journal/replay.ts';
 export { type DumpOptions, dumpTable } from './mrt/dump-table.ts';
 export { encodeMrt, MrtReader } from './mrt/mrt-codec.ts';
 export type { MrtEnds, MrtFault, MrtPath, MrtPeer, MrtRecord, MrtTime } from './mrt/mrt-record.ts';
+export type { MrtState } from './mrt/mrt-types.ts';
 export { decodeRibAttributes, encodeRibAttributes } from './mrt/rib-attributes.ts';
 export { type EpochMs, SessionLog } from './mrt/session-log.ts';
 export { type FeedOptions, TableFeed } from './mrt/table-feed.ts';

@@ -20,9 +20,10 @@ import {
   type PathAttributes,
   PLAIN_OPTIONS,
   SessionLog,
-  STATE_NAMES,
   TableFeed,
+  type UpdateMessage,
 } from '../src/index.ts';
+import { MRT_STATES } from '../src/mrt/mrt-types.ts';
 import { BytePeer, hex, join } from './byte-peer.ts';
 
 /** All records of some bytes, pushed in pieces; a fault is its message. */
@@ -86,16 +87,29 @@ const sessionRecord = fc.tuple(fc.boolean(), fc.boolean()).chain(([four, six]) =
     }),
     fc.record({
       ...{ kind: fc.constant('state-change' as const), ...ends },
-      ...{ from: fc.constantFrom(...STATE_NAMES), to: fc.constantFrom(...STATE_NAMES) },
+      ...{ from: fc.constantFrom(...MRT_STATES), to: fc.constantFrom(...MRT_STATES) },
     }),
   );
 });
 const otherRecord = fc.record({
   ...{ kind: fc.constant('other' as const), at: u32.map(seconds => ({ seconds })) },
-  ...{ type: fc.constantFrom(11, 12, 32, 48), subtype: fc.nat(0xffff) },
+  ...{ type: fc.constantFrom(11, 32, 48), subtype: fc.nat(0xffff) },
   bytes: fc.uint8Array({ maxLength: 30 }),
 });
-const anyRecord: fc.Arbitrary<MrtRecord> = fc.oneof(peersRecord, ribRecord, sessionRecord, otherRecord);
+const oldRecord = fc.boolean().chain(six => {
+  const address = six ? fc.tuple(u32, u32, u32, u32).map(words => ip6(...words)) : u32.map(ip4);
+  return fc.record({
+    ...{ kind: fc.constant('route' as const), at: u32.map(seconds => ({ seconds })) },
+    ...{ view: fc.nat(0xffff), sequence: fc.nat(0xffff), originated: u32, peerAs: fc.nat(0xffff) },
+    prefix: fc.tuple(address, fc.nat(six ? 128 : 32)).map(([ip, length]) => prefix(ip, length)),
+    peerIp: address,
+    attributes: fc.uint8Array({ maxLength: 60 }),
+  });
+});
+const anyRecord: fc.Arbitrary<MrtRecord> = fc.oneof(
+  ...[peersRecord, ribRecord, oldRecord],
+  ...[sessionRecord, otherRecord],
+);
 
 /** Routes in a folder that goes away. */
 function bgpdump(bytes: Uint8Array): string[] {
@@ -328,6 +342,57 @@ describe('MRT', () => {
     }
   });
 
+  test('reads what OpenBGPD 7 dumps by default, AS numbers of two octets, and feeds the first path of each prefix', () => {
+    const body = [
+      '00000003 c0000200 19 01 6b01bc02 0a090001 fde9 0019 40010100 4002040201fde9 4003040a090001 40050400000064',
+      '00000004 c0000200 19 01 6b01bc08 0a090002 fdea 001b 40010100 4002060202fdeafde9 4003040a090002 40050400000064',
+      '00000006 c6336400 18 01 6b01bc08 0a090002 fdea 001b 40010100 4002060202fdeafde9 4003040a090002 40050400000064',
+    ].map(hex);
+    const records = body.map(bytes =>
+      encodeMrt({ kind: 'other', at: { seconds: 9 }, type: 12, subtype: 1, bytes }),
+    );
+    const found = read(join(...records)).filter(record => typeof record === 'object');
+    expect(found[1]).toMatchObject({
+      ...{ kind: 'route', sequence: 4, prefix: mustPrefix('192.0.2.0/25'), originated: 0x6b01bc08 },
+      ...{ peerIp: mustIp('10.9.0.2'), peerAs: 65002 },
+    });
+    const feed = new TableFeed();
+    for (const record of found) feed.add(record);
+    expect(feed.end().map(asUpdate)).toMatchObject([
+      { attributes: { asPath: asSequence(65001) } },
+      { attributes: { asPath: asSequence(65002, 65001) } },
+    ]);
+    expect(feed.skipped).toBe(0);
+  });
+
+  test('tells routes with attributes of nearly a whole message, and leaves out longer ones', () => {
+    const path = (communities: number): MrtRecord => ({
+      ...{ kind: 'rib', at: { seconds: 1 }, family: 'ipv4-unicast', addPath: false, sequence: 0 },
+      prefix: mustPrefix('192.0.2.0/24'),
+      paths: [
+        {
+          ...{ peer: 0, originated: 0, pathId: 0 },
+          attributes: encodeRibAttributes({
+            ...{ origin: 'igp', asPath: asSequence(65001), nextHop: { ip: mustIp('10.0.0.2') } },
+            communities: Array.from({ length: communities }, (_, i) => i),
+          }),
+        },
+      ],
+    });
+    const feed = new TableFeed();
+    const told = [...feed.add(path(980)), ...feed.add(path(300)), ...feed.end()];
+    expect(told.map(message => asUpdate(message).attributes.communities?.length).sort()).toEqual([300, 980]);
+    for (const message of told) expect(message.length).toBeLessThanOrEqual(4096);
+    feed.add(path(1010));
+    expect(feed.skipped).toBe(1);
+  });
+
+  test('reads the states that FRR has beside those of RFC 4271, when it forgets a peer', () => {
+    const bytes = hex('0000fdea 0000fde9 0000 0001 0a090002 0a090001 0006 0008');
+    const record = encodeMrt({ kind: 'other', at: { seconds: 9 }, type: 16, subtype: 5, bytes });
+    expect(read(record)).toMatchObject([{ kind: 'state-change', from: 'Established', to: 'Deleted' }]);
+  });
+
   test('puts our AS and next hop into what it feeds, and leaves out what it can not read', () => {
     const rib: MrtRecord = {
       ...{ kind: 'rib', at: { seconds: 1 }, family: 'ipv6-unicast', addPath: false, sequence: 0 },
@@ -353,6 +418,17 @@ describe('MRT', () => {
     });
   });
 });
+
+/** A message as the UPDATE that it must be. */
+function asUpdate(message: Uint8Array): UpdateMessage {
+  const framer = new Framer();
+  framer.push(message);
+  const frame = framer.next();
+  if (frame === undefined || 'severity' in frame) throw new Error('no message');
+  const read = decodeMessage(frame, PLAIN_OPTIONS);
+  if (!read.ok || read.value.kind !== 'update') throw new Error('no UPDATE');
+  return read.value;
+}
 
 /** The bytes that a scripted peer would write to come up and announce a prefix. */
 function scriptOf(peer: BytePeer): Uint8Array[] {

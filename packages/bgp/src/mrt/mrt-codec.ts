@@ -1,6 +1,7 @@
 import { ByteTail, ByteWriter, fail, ok, type Result } from '@muslin/net';
 import type { MrtFault, MrtRecord, MrtTime } from './mrt-record.ts';
 import { MRT_TYPES, PEER_INDEX_TABLE, RIB_GENERIC, RIB_SUBTYPES, SESSION_SUBTYPES } from './mrt-types.ts';
+import { readOldRoute, writeOldRoute } from './old-table-dump.ts';
 import { readSession, writeSession } from './session-record.ts';
 import { readGenericRib, readPeers, readRib, writePeers, writeRib } from './table-dump.ts';
 
@@ -22,6 +23,9 @@ export function encodeMrt(record: MrtRecord): Uint8Array {
       break;
     case 'rib':
       writeRib(record, writer);
+      break;
+    case 'route':
+      writeOldRoute(record, writer);
       break;
     case 'message':
     case 'state-change':
@@ -47,6 +51,8 @@ function typeOf(record: MrtRecord): readonly [type: number, subtype: number] {
       if (row === undefined) throw new Error(`${record.family} has no subtype of TABLE_DUMP_V2`);
       return [MRT_TYPES.tableDumpV2, row.subtype];
     }
+    case 'route':
+      return [MRT_TYPES.tableDump, record.prefix.ip.family === 6 ? 2 : 1];
     case 'message':
     case 'state-change': {
       const local = record.kind === 'message' && record.local;
@@ -105,6 +111,8 @@ function readBody(
   subtype: number,
   body: Uint8Array,
 ): Result<MrtRecord, MrtFault> {
+  if (type === MRT_TYPES.tableDump && (subtype === 1 || subtype === 2))
+    return readOldRoute({ seconds }, subtype === 2 ? 16 : 4, body);
   if (type === MRT_TYPES.tableDumpV2) {
     if (subtype === PEER_INDEX_TABLE) return readPeers({ seconds }, body);
     const row = RIB_SUBTYPES.find(r => r.subtype === subtype);

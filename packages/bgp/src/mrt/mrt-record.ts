@@ -1,6 +1,6 @@
 import type { Ip, Ip4, Prefix } from '@muslin/net';
-import type { StateName } from '../session/session-state.ts';
 import type { RouteFamily } from '../wire/route-family.ts';
+import type { MrtState } from './mrt-types.ts';
 
 /** When something was, since 1970 (UTC). `microseconds` only in records with extended time (RFC 6396 §3). */
 export interface MrtTime {
@@ -56,6 +56,21 @@ export type MrtRecord =
       readonly prefix: Prefix;
       readonly paths: readonly MrtPath[];
     }
+  /** A path of a TABLE_DUMP (RFC 6396 §4.2), which OpenBGPD writes and collectors wrote before 2008. */
+  | {
+      readonly kind: 'route';
+      readonly at: MrtTime;
+      readonly view: number;
+      /** Wraps around in large tables. */
+      readonly sequence: number;
+      readonly prefix: Prefix;
+      /** Seconds since 1970. */
+      readonly originated: number;
+      readonly peerIp: Ip;
+      readonly peerAs: number;
+      /** As in the file: AS numbers of two octets, larger ones in AS4_PATH (RFC 6793). */
+      readonly attributes: Uint8Array;
+    }
   | ({
       readonly kind: 'message';
       readonly at: MrtTime;
@@ -68,8 +83,8 @@ export type MrtRecord =
   | ({
       readonly kind: 'state-change';
       readonly at: MrtTime;
-      readonly from: StateName;
-      readonly to: StateName;
+      readonly from: MrtState;
+      readonly to: MrtState;
     } & MrtEnds)
   /** Of a type that Muslin does not read, or of a family that it does not carry. */
   | {

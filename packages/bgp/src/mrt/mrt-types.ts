@@ -1,12 +1,18 @@
+import { STATE_NAMES } from '../session/session-state.ts';
 import type { RouteFamily } from '../wire/route-family.ts';
 
 /** MRT types (RFC 6396 §4). */
-export const MRT_TYPES = { tableDumpV2: 13, bgp4mp: 16, bgp4mpEt: 17 } as const;
+export const MRT_TYPES = { tableDump: 12, tableDumpV2: 13, bgp4mp: 16, bgp4mpEt: 17 } as const;
 
 /** TABLE_DUMP_V2 subtype of the table of peers (RFC 6396 §4.3.1). */
 export const PEER_INDEX_TABLE = 1;
 /** Its subtype of routes that say their family themselves (RFC 6396 §4.3.3). */
 export const RIB_GENERIC = 6;
+
+/** States in the order of their codes, which count from 1 (RFC 6396 §4.4.1). FRR and Quagga write the last two as well. */
+export const MRT_STATES = [...STATE_NAMES, 'Clearing', 'Deleted'] as const;
+/** A state of a session as a file names it. */
+export type MrtState = (typeof MRT_STATES)[number];
 
 /** One TABLE_DUMP_V2 subtype of routes (RFC 6396 §4.3.2, RFC 8050 §4.1). */
 interface RibSubtype {

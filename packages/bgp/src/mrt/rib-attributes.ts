@@ -29,8 +29,11 @@ export function encodeRibAttributes(attributes: PathAttributes): Uint8Array {
   return writer.finish();
 }
 
-/** Reads the attributes of a path. Whole MP_REACH_NLRI attributes, which some collectors write, are understood too. */
-export function decodeRibAttributes(bytes: Uint8Array): Result<PathAttributes, MrtFault> {
+/**
+ * Reads the attributes of a path; those of a `route` record have no AS numbers of four octets. Whole MP_REACH_NLRI attributes,
+ * which some collectors write, are understood too.
+ */
+export function decodeRibAttributes(bytes: Uint8Array, fourOctetAs = true): Result<PathAttributes, MrtFault> {
   const plain = new ByteWriter(bytes.length);
   const reader = new ByteReader(bytes);
   let hop: NextHop | undefined;
@@ -45,7 +48,7 @@ export function decodeRibAttributes(bytes: Uint8Array): Result<PathAttributes, M
       hop = read.value;
     } else writeAttribute(plain, flagsOf(code, flags), code, value);
   }
-  const list = readAttributes(plain.finish(), PLAIN_OPTIONS);
+  const list = readAttributes(plain.finish(), { ...PLAIN_OPTIONS, fourOctetAs });
   if (!list.ok) return fail({ message: list.fault.message, rfc: list.fault.rfc });
   const worst = list.value.faults.find(fault => fault.severity === 'withdraw');
   if (worst !== undefined) return fail({ message: worst.message, rfc: worst.rfc });

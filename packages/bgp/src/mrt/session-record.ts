@@ -8,10 +8,9 @@ import {
   ok,
   type Result,
 } from '@muslin/net';
-import { STATE_NAMES, type StateName } from '../session/session-state.ts';
 import { HEADER_LENGTH } from '../wire/framer.ts';
 import type { MrtEnds, MrtFault, MrtRecord, MrtTime } from './mrt-record.ts';
-import type { SESSION_SUBTYPES } from './mrt-types.ts';
+import { MRT_STATES, type MrtState, type SESSION_SUBTYPES } from './mrt-types.ts';
 
 type SessionRecord = Extract<MrtRecord, { readonly kind: 'message' | 'state-change' }>;
 type Row = (typeof SESSION_SUBTYPES)[number];
@@ -56,13 +55,12 @@ export function writeSession(record: SessionRecord, writer: ByteWriter): void {
   else writer.u16(codeOf(record.from)).u16(codeOf(record.to));
 }
 
-/** States count from 1 (RFC 6396 §4.4.1). */
-function stateOf(code: number): StateName | undefined {
-  return STATE_NAMES[code - 1];
+function stateOf(code: number): MrtState | undefined {
+  return MRT_STATES[code - 1];
 }
 
-function codeOf(state: StateName): number {
-  return STATE_NAMES.indexOf(state) + 1;
+function codeOf(state: MrtState): number {
+  return MRT_STATES.indexOf(state) + 1;
 }
 
 function afiOf(ip: Ip): number {

@@ -1,4 +1,4 @@
-import type { Ip, Prefix } from '@muslin/net';
+import { type Ip, type Prefix, samePrefix } from '@muslin/net';
 import { prependAs } from '../wire/as-path.ts';
 import type { PathAttributes } from '../wire/attributes.ts';
 import { encodeMessage } from '../wire/message.ts';
@@ -10,7 +10,7 @@ import { decodeRibAttributes } from './rib-attributes.ts';
 
 /** How a table dump is told to a speaker. */
 export interface FeedOptions {
-  /** Only the paths of this peer, by its index in the dump. Default: the first path of each prefix. */
+  /** Only the paths of this peer, by its index in the dump; a TABLE_DUMP has none. Default: the first path of each prefix. */
   readonly peer?: number;
   /** Put in front of each AS path, as the feeding speaker must in another AS (RFC 4271 §5.1.2). */
   readonly prepend?: number;
@@ -24,20 +24,24 @@ interface Bucket {
   readonly family: RouteFamily;
   readonly attributes: PathAttributes;
   readonly routes: Nlri[];
-  octets: number;
+  /** Room for routes that is left in the message. */
+  room: number;
 }
 
 /** Prefixes that wait for others with the same attributes. */
 const MOST_WAITING = 20_000;
-/** Room that an UPDATE keeps for its attributes and lengths; what has longer ones gets a message for each prefix. */
-const ROOM_FOR_ATTRIBUTES = 1024;
+/** Octets of an UPDATE beside its attributes and IPv4 routes, an IPv6 next hop and what `prepend` adds among them. */
+const FRAME = 96;
+/** Octets of an IPv6 route. */
+const LONGEST_ROUTE = 17;
 
 /** Turns the records of a table dump into UPDATE messages that a session can send, prefixes with equal attributes together. */
 export class TableFeed {
   readonly #options: FeedOptions;
   readonly #buckets = new Map<string, Bucket>();
   #waiting = 0;
-  /** Paths that could not be read, or whose next hop has the wrong family. */
+  #lastOld: Prefix | undefined;
+  /** Paths that could not be read, whose next hop has the wrong family, or whose attributes fill a message. */
   skipped = 0;
 
   constructor(options: FeedOptions = {}) {
@@ -46,13 +50,12 @@ export class TableFeed {
 
   /** Takes a record; gives the messages that are full. */
   add(record: MrtRecord): readonly Uint8Array[] {
-    if (record.kind !== 'rib') return [];
-    const { peer } = this.#options;
-    const path = peer === undefined ? record.paths[0] : record.paths.find(p => p.peer === peer);
-    if (path === undefined) return [];
-    const key = `${record.family} ${String.fromCharCode(...path.attributes)}`;
+    const attributes = this.#chosen(record);
+    if (attributes === undefined || !('prefix' in record)) return [];
+    const family = record.prefix.ip.family === 6 ? 'ipv6-unicast' : 'ipv4-unicast';
+    const key = `${record.kind} ${family} ${String.fromCharCode(...attributes)}`;
     const known = this.#buckets.get(key);
-    const bucket = known ?? this.#newBucket(record.family, path.attributes);
+    const bucket = known ?? this.#newBucket(family, attributes, record.kind === 'rib');
     if (bucket === undefined) {
       this.skipped++;
       return [];
@@ -69,21 +72,34 @@ export class TableFeed {
     return messages;
   }
 
+  /** The attributes of the path to tell; records of a TABLE_DUMP with one prefix follow each other. */
+  #chosen(record: MrtRecord): Uint8Array | undefined {
+    const { peer } = this.#options;
+    if (record.kind === 'rib')
+      return (peer === undefined ? record.paths[0] : record.paths.find(p => p.peer === peer))?.attributes;
+    if (record.kind !== 'route' || peer !== undefined) return undefined;
+    const told = this.#lastOld !== undefined && samePrefix(this.#lastOld, record.prefix);
+    this.#lastOld = record.prefix;
+    return told ? undefined : record.attributes;
+  }
+
   #put(key: string, bucket: Bucket, prefix: Prefix): readonly Uint8Array[] {
-    const { maxLength } = this.#options.wire ?? PLAIN_OPTIONS;
     bucket.routes.push({ prefix, pathId: 0 });
-    bucket.octets += nlriSize(prefix.length, false);
+    bucket.room -= nlriSize(prefix.length, false);
     if (++this.#waiting > MOST_WAITING) return this.end();
-    if (bucket.octets < maxLength - ROOM_FOR_ATTRIBUTES - 32) return [];
+    if (bucket.room >= LONGEST_ROUTE) return [];
     this.#buckets.delete(key);
     this.#waiting -= bucket.routes.length;
     return [this.#message(bucket)];
   }
 
-  #newBucket(family: RouteFamily, bytes: Uint8Array): Bucket | undefined {
-    const { prepend, nextHops = {} } = this.#options;
-    const read = decodeRibAttributes(bytes);
-    if (!read.ok || bytes.length > ROOM_FOR_ATTRIBUTES - 64) return undefined;
+  #newBucket(family: RouteFamily, bytes: Uint8Array, fourOctetAs: boolean): Bucket | undefined {
+    const { prepend, nextHops = {}, wire = PLAIN_OPTIONS } = this.#options;
+    const read = decodeRibAttributes(bytes, fourOctetAs);
+    if (!read.ok) return undefined;
+    // AS numbers of two octets grow to four.
+    const room = wire.maxLength - FRAME - bytes.length * (fourOctetAs ? 1 : 2);
+    if (room < LONGEST_ROUTE) return undefined;
     const forced = nextHops[family === 'ipv4-unicast' ? 4 : 6];
     const nextHop = forced === undefined ? read.value.nextHop : { ip: forced };
     if (nextHop === undefined || (family === 'ipv6-unicast') !== (nextHop.ip.family === 6)) return undefined;
@@ -93,7 +109,7 @@ export class TableFeed {
       nextHop,
       asPath: prepend === undefined ? asPath : prependAs(asPath, prepend),
     };
-    return { family, attributes, routes: [], octets: 0 };
+    return { family, attributes, routes: [], room };
   }
 
   #message({ family, attributes, routes }: Bucket): Uint8Array {
