@@ -1,33 +1,46 @@
 import type { Direction, Snapshot } from '@muslin/api';
-import type { Ip } from '@muslin/net';
+import type { Family, Ip } from '@muslin/net';
 import { decide } from './decide.ts';
 import type { EndIdentity, Flow, Note, PathExplanation } from './flow.ts';
 import { HostWay } from './host-way.ts';
 import type { SnapshotView } from './snapshot-view.ts';
 import type { Decision, Packet, Reason } from './trace.ts';
 
-/** ICMP type of a ping: RFC 792 and RFC 4443 §4.1. */
-const ECHO_REQUEST: ReadonlyMap<number, { readonly type: number; readonly code: number }> = new Map([
-  [1, { type: 8, code: 0 }],
-  [58, { type: 128, code: 0 }],
+const ICMP = 1;
+const ICMPV6 = 58;
+
+/** A ping of each ICMP: RFC 792 and RFC 4443 §4.1. */
+const ECHO_REQUEST = new Map<
+  number,
+  { readonly family: Family; readonly type: number; readonly code: number }
+>([
+  [ICMP, { family: 4, type: 8, code: 0 }],
+  [ICMPV6, { family: 6, type: 128, code: 0 }],
 ]);
 
-/** The packet that opens the flow; undefined when the ends share no (or not that) family. */
+/**
+ * The packet that opens the flow; undefined when the ends share no (or not that) family. Of ICMP and ICMPv6 each has its
+ * family; where ends have IPv6 alone, a ping is ICMPv6.
+ */
 export function firstPacket(
   flow: Pick<Flow, 'protocol' | 'port' | 'sourcePort' | 'icmp' | 'family'>,
   from: readonly Ip[],
   to: readonly Ip[],
 ): Packet | undefined {
-  const destination = to.find(
-    ip => ip.family === (flow.family ?? ip.family) && from.some(own => own.family === ip.family),
-  );
+  const wanted = flow.family ?? ECHO_REQUEST.get(flow.protocol)?.family;
+  const reachable = to.filter(ip => from.some(own => own.family === ip.family));
+  const destination =
+    reachable.find(ip => ip.family === (wanted ?? ip.family)) ??
+    (flow.protocol === ICMP && flow.family === undefined ? reachable[0] : undefined);
   const source = from.find(ip => ip.family === destination?.family);
   if (destination === undefined || source === undefined) return undefined;
-  const icmp = flow.icmp ?? ECHO_REQUEST.get(flow.protocol);
+  const protocol = flow.protocol === ICMP && destination.family === 6 ? ICMPV6 : flow.protocol;
+  const ping = ECHO_REQUEST.get(protocol);
+  const icmp = flow.icmp ?? (ping && { type: ping.type, code: ping.code });
   return {
     source,
     destination,
-    protocol: flow.protocol,
+    protocol,
     ...(flow.sourcePort !== undefined && { sourcePort: flow.sourcePort }),
     ...(flow.port !== undefined && { destinationPort: flow.port }),
     ...(icmp !== undefined && { icmp }),

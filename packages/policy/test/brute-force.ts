@@ -189,12 +189,17 @@ export function bruteForce(snapshot: Snapshot, flow: Flow): boolean | undefined 
   };
   const [from, to] = [who(flow.from), who(flow.to)];
   if (from === undefined || to === undefined) return undefined;
-  const destination = to.ips.find(
-    ip => ip.family === (flow.family ?? ip.family) && from.ips.some(own => own.family === ip.family),
-  );
+  const shared = to.ips.filter(ip => from.ips.some(own => own.family === ip.family));
+  const asked = flow.family ?? (flow.protocol === 58 ? 6 : undefined);
+  // ICMP means a ping: of IPv4 where there is some, else of IPv6.
+  const destination =
+    asked === undefined && flow.protocol === 1
+      ? (shared.find(ip => ip.family === 4) ?? shared[0])
+      : shared.find(ip => asked === undefined || ip.family === asked);
   const source = from.ips.find(ip => ip.family === destination?.family);
   if (source === undefined || destination === undefined) return undefined;
-  const { protocol, sourcePort, port } = flow;
+  const { sourcePort, port } = flow;
+  const protocol = flow.protocol === 1 && destination.family === 6 ? 58 : flow.protocol;
   const wire: Wire = { source, destination, protocol, sourcePort, port };
   if (from.pod !== undefined && from.pod.key === to.pod?.key) return true;
   const leaves =

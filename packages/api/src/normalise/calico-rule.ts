@@ -76,7 +76,10 @@ export function readCalicoRule(
   ];
 }
 
-/** ipVersion, which must agree with every address and with ICMP's family. */
+/**
+ * ipVersion, which must agree with every address and with ICMP's family. A rule that only excepts addresses speaks of their
+ * family too, as Calico reads it: "not from 10.0.0.0/8" says nothing of IPv6 (one family per rule).
+ */
 function readFamily(
   rule: Field,
   protocol: number | undefined,
@@ -91,7 +94,8 @@ function readFamily(
   if (ofIcmp !== undefined) found.add(ofIcmp);
   if (found.size > 1)
     return rule.invalid('mixes IPv4 and IPv6: nothing would match; write one rule for each');
-  return written;
+  const [family] = found;
+  return sides.some(side => side.notNets !== undefined) ? family : written;
 }
 
 function readIcmp(field: Field, protocol: number | undefined): IcmpMatch | undefined {

@@ -161,6 +161,7 @@ test('a rule keeps its protocol, family, ICMP and place', () => {
         { action: 'Pass', protocol: 'ICMPv6', notICMP: { type: 128 } },
         { action: 'Allow', protocol: 47 },
         { action: 'Allow', notProtocol: 'UDPLite' },
+        { action: 'Allow', source: { notNets: ['fd00::/8'] } },
       ],
     }),
   ).ingress;
@@ -170,6 +171,7 @@ test('a rule keeps its protocol, family, ICMP and place', () => {
     { action: 'Pass', protocol: 58, notIcmp: { type: 128 } },
     { action: 'Allow', protocol: 47 },
     { action: 'Allow', notProtocol: 136, path: 'spec.ingress[4]' },
+    { action: 'Allow', family: 6 },
   ]);
 });
 
