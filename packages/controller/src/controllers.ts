@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BUILT_IN_TIERS } from '@muslin/api';
 import {
   type AnyObject,
+  explainWatchFault,
   type KubeClient,
   keyOf,
   type Note,
@@ -309,7 +310,10 @@ export class Controllers {
       onEvent: event => {
         if (event.type !== 'synced') onObject(keyOf(event.object), event.object, event.type === 'delete');
       },
-      onFault: fault => this.#options.warn('watch broke; trying again', { kind, fault: fault.message }),
+      onFault: fault =>
+        this.#options.warn(explainWatchFault(RESOURCES[kind], fault, 'nothing is kept right before'), {
+          kind,
+        }),
     });
   }
 }

@@ -1,10 +1,10 @@
-import type { KubeFault } from './kube-fault.ts';
 import type { AnyObject } from './kube-object.ts';
 import { type ListWatch, Reflector } from './reflector.ts';
 import { ReflectorGroup } from './reflector-group.ts';
 import { apiVersionOf, type Resource } from './resource.ts';
 import { RESOURCES } from './resources.ts';
 import { type Trim, trimNode, trimPod } from './unread-fields.ts';
+import { explainWatchFault } from './watch-fault.ts';
 
 /** A kind that policies and addresses depend on. */
 interface Watched {
@@ -91,7 +91,7 @@ export function watchCluster(
           policy === undefined ? undefined : [policy, namespace, name].filter(Boolean).join('/');
         onSighting({ kind, object, gone: event.type === 'delete', policyKey });
       },
-      onFault: fault => onFault(kind, explainFault(resource, fault)),
+      onFault: fault => onFault(kind, explainWatchFault(resource, fault, 'no pod can start before')),
     });
     return { kind, reflector };
   });
@@ -99,11 +99,4 @@ export function watchCluster(
     group: new ReflectorGroup(reflectors.map(({ reflector }) => reflector)),
     missing: () => reflectors.filter(({ reflector }) => !reflector.synced).map(({ kind }) => kind),
   };
-}
-
-/** A kind that is not served is the one fault that never passes by itself. */
-function explainFault(resource: Resource, fault: KubeFault): string {
-  if (fault.code !== 'NotFound') return `watch broke, trying again: ${fault.message}`;
-  const crd = `${resource.plural}.${resource.group}`;
-  return `the API server does not serve ${resource.kind} (${apiVersionOf(resource)}): install the CRD ${crd}; no pod can start before`;
 }

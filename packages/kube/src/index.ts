@@ -68,6 +68,7 @@ export { apiVersionOf, pathOf, type Resource, resourceName, type ResourcePath } 
 export { RESOURCES } from './resources.ts';
 export { Secret } from './secret.ts';
 export { diffRelist, type ObjectEvent } from './store-diff.ts';
+export { explainWatchFault } from './watch-fault.ts';
 export type { WatchEvent } from './watch-event.ts';
 export type { WatchStream } from './watch-stream.ts';
 export {

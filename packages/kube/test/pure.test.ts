@@ -1,6 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { backOffMs, diffRelist, keyOf, type KubeObject, mergePatch, sameJson } from '../src/index.ts';
+import {
+  backOffMs,
+  diffRelist,
+  explainWatchFault,
+  keyOf,
+  type KubeFault,
+  type KubeObject,
+  mergePatch,
+  RESOURCES,
+  sameJson,
+} from '../src/index.ts';
+import { localFault } from '../src/kube-fault.ts';
 import { LineSplitter } from '../src/lines.ts';
 import { parseWatchLine } from '../src/watch-event.ts';
 
@@ -124,6 +135,24 @@ describe('mergePatch', () => {
         expect(patch === undefined).toBe(sameJson(from, to));
         if (patch !== undefined) expect(apply(from, patch)).toEqual(to);
       }),
+    );
+  });
+});
+
+describe('explainWatchFault', () => {
+  const absent: KubeFault = { code: 'NotFound', request: 'GET /apis/x', message: 'GET /apis/x: not found' };
+  it.each([
+    ['IPPool', 'install the CRD ippools.projectcalico.org; no pod can start before'],
+    ['EndpointSlice', 'it is older than Kubernetes 1.32, so upgrade it; no pod can start before'],
+  ] as const)('says of a %s that is not served: %s', (kind, advice) => {
+    const text = explainWatchFault(RESOURCES[kind], absent, 'no pod can start before');
+    expect(text).toMatch(/^the API server does not serve /);
+    expect(text.endsWith(`: ${advice}`)).toBe(true);
+  });
+  it('leaves what passes by itself as the server said it', () => {
+    const refused = localFault('Unreachable', 'GET /api/v1/pods', 'connect ECONNREFUSED');
+    expect(explainWatchFault(RESOURCES.Pod, refused, 'never')).toBe(
+      `watch broke, trying again: ${refused.message}`,
     );
   });
 });

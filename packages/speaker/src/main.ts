@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { workloadPeers } from '@muslin/api';
 import {
   type AnyObject,
+  explainWatchFault,
   KubeClient,
   loadConnection,
   loadKubeconfig,
@@ -176,7 +177,8 @@ function reflect(
     onEvent: event => {
       if (event.type !== 'synced') take({ ...event.object, apiVersion, kind }, event.type === 'delete');
     },
-    onFault: fault => logger.warn({ kind, fault: fault.message }, 'watch broke; trying again'),
+    onFault: fault =>
+      logger.warn({ kind }, explainWatchFault(RESOURCES[kind], fault, 'no session begins before')),
   });
 }
 
