@@ -69,6 +69,12 @@ export const DRY_RUN: VerbOption = {
   choices: ['server', 'client', 'none'],
 };
 
+/** What goes to a cluster is what was pointed at: kubectl and calicoctl, too, leave folders below alone. */
+export const RECURSIVE: VerbOption = {
+  flags: '-R, --recursive',
+  summary: 'folders below those of --files too',
+};
+
 export const SKIP_EMPTY: VerbOption = {
   flags: '--skip-empty',
   summary: 'no objects in the files is no error',

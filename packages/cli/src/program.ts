@@ -9,6 +9,7 @@ import type { ExitCode, Input, Verb, VerbOption } from './verb.ts';
 const GROUPS: Readonly<Record<string, string>> = {
   cluster: 'an archive about the whole cluster for reports',
   datastore: 'all objects at once: save, load, lock',
+  'datastore migrate': 'all objects at once: save, load, lock',
   bgp: 'BGP sessions of the nodes',
   ipam: 'addresses, blocks and pools',
   migrate: 'moving a cluster over from Calico',
@@ -53,18 +54,20 @@ function commandFor(root: Command, verb: Verb): Command {
   const words = verb.name.split(' ');
   const last = words.pop() ?? verb.name;
   let parent = root;
-  for (const word of words) {
+  for (const [i, word] of words.entries()) {
     const known = parent.commands.find(command => command.name() === word);
+    const group = words.slice(0, i + 1).join(' ');
     parent =
       known ??
       parent
         .command(word)
-        .description(GROUPS[word] ?? '')
+        .description(GROUPS[group] ?? '')
         .helpCommand(false);
   }
   const command = parent.command(`${last} ${verb.args}`.trim(), { hidden: verb.hidden ?? false });
   command.summary(verb.summary).description(`${upperFirst(verb.summary)}.`);
   for (const option of verb.options) command.addOption(toOption(option));
+  if (verb.loose) command.allowUnknownOption().allowExcessArguments();
   if (verb.details !== undefined) command.addHelpText('after', `\n${verb.details}`);
   if (verb.examples.length > 0)
     command.addHelpText('after', `\nExamples:\n${verb.examples.map(line => `  ${line}`).join('\n')}`);

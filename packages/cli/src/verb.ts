@@ -37,5 +37,7 @@ export interface Verb {
   readonly details?: string;
   readonly examples: readonly string[];
   readonly hidden?: true;
+  /** Takes any option and argument, as it only says what to do instead. */
+  readonly loose?: true;
   run(ctx: Context, input: Input): Promise<ExitCode>;
 }

@@ -150,8 +150,8 @@ n1-10-1-0-0-26   10.1.0.0/26   n1     confirmed
 
   it('derives workload endpoints from running pods', async () => {
     expect((await get('wep', '-o', 'wide')).stdout).toBe(`\
-WORKLOAD   NODE   NETWORKS                  PROFILES
-web-1      n1     10.1.0.5/32,fd00::5/128   kns.shop,ksa.shop.default
+WORKLOAD   NODE   NETWORKS                  INTERFACE        PROFILES
+web-1      n1     10.1.0.5/32,fd00::5/128   msl751425ce827   kns.shop,ksa.shop.default
 `);
     expect((await get('wep', 'web-1', '-o', 'custom-columns=N:.metadata.name')).stdout).toBe(
       'N\nn1-k8s-web--1-eth0\n',
@@ -315,6 +315,10 @@ v6        fd00::/48     <none>
     [
       ['ippools', '-o', 'jsn'],
       'error: -o jsn: choose json, yaml, wide, name, jsonpath={.path}, go-template={{.path}} or custom-columns=HEAD:.path,…. Did you mean "json"?\n',
+    ],
+    [
+      ['pods', '-A'],
+      'error: pods are no objects of the network: "kubectl get pods". "muslinctl get --help" lists all kinds\n',
     ],
     [['wep', 'x', '-A'], 'error: names and --all-namespaces do not go together\n'],
   ])('ends with 2 for %j', async (argv, stderr) => {

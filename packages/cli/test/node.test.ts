@@ -53,6 +53,7 @@ IPv4 BGP status
 | 192.0.2.2    | node-to-node mesh | up    | 2026-03-01 11:00:00 | Established |
 +--------------+-------------------+-------+---------------------+-------------+
 
+IPv6 BGP status
 No IPv6 peers found.
 `,
     });

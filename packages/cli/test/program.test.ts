@@ -28,11 +28,29 @@ describe('the command line', () => {
     [['version', '--bogus'], 2, /unknown option '--bogus'/],
     [['bgp'], 2, /Usage: muslinctl bgp/],
     [['why', 'a', 'b', 'c'], 2, /too many arguments/],
+    [
+      ['convert', '-f', 'x.yaml', '--output-version', 'v3'],
+      2,
+      /^error: muslinctl has no "convert": objects of/,
+    ],
+    [['edit', 'ippool', 'a'], 2, /has no "edit": use "kubectl edit"/],
+    [['node', 'run', '--ip=192.0.2.1'], 2, /DaemonSet muslin-node/],
     [['completion', 'ksh'], 2, /completion is there for bash, zsh and fish, not for ksh/],
   ])('ends with 2 for %j', async (given, code, stderr) => {
     const ran = await muslinctl(given);
     expect(ran.stderr).toMatch(stderr);
     expect(ran).toMatchObject({ code, stdout: '' });
+  });
+
+  it('takes the words before help and after it', async () => {
+    const [after, before, group] = [
+      await muslinctl(['get', '--help']),
+      await muslinctl(['help', 'get']),
+      await muslinctl(['help', 'datastore', 'migrate']),
+    ];
+    expect(before).toEqual(after);
+    expect(group.stdout).toContain('all objects at once: save, load, lock');
+    expect((await muslinctl(['help'])).stdout).toContain('Usage: muslinctl');
   });
 
   it('has help with examples for every verb, and ends with 0', async () => {

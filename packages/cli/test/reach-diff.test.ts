@@ -64,7 +64,7 @@ shop/web-1   80/TCP     3 of 3       everyone
   });
 
   it.each([
-    [['-n', 'nowhere'], 1, /there are no pods in namespace nowhere/],
+    [['-n', 'nowhere'], 1, /there is no pod with an address in namespace nowhere/],
     [['--port', 'x'], 2, /--port x: write a number from 1 to 65535/],
     [['--external', 'x'], 2, /--external: "x" is not an IP address/],
     [['-o', 'wide'], 2, /choices are matrix, list, json, yaml/],

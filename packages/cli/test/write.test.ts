@@ -121,9 +121,27 @@ error: ${files.path}/pools.yaml:11: IPPool b: spec.blockSize: must be between 20
     expect(ran.writes).toMatchObject([{ method: 'DELETE', path: `${calico}/bgppeers/tor` }]);
     expect(await run(['delete', 'bgppeer', 'rot', '-s'])).toMatchObject({
       code: 0,
-      stdout: 'Successfully deleted 0 resource(s)\n',
+      stdout: "Successfully deleted 0 resource(s)\nLeft out 1 'BGPPeer' resource(s) not there\n",
       stderr: '',
     });
+    expect((await run(['delete', 'bgppeer', 'tor', '--dry-run'])).stdout).toBe(
+      "Successfully deleted 1 'BGPPeer' resource(s) (dry run)\n",
+    );
+    expect(ran.writes.at(-1)?.body).toMatchObject({ dryRun: ['All'] });
+  });
+
+  it('leave folders below alone unless -R is given, as kubectl and calicoctl do', async () => {
+    const pool = (name: string) =>
+      `apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: ${name}}\nspec: {cidr: 10.9.0.0/16}\n`;
+    using files = folder({ 'a.yaml': pool('a'), 'below/b.yaml': pool('b') });
+    const shallow = await run(['apply', '-f', files.path]);
+    expect(shallow).toMatchObject({
+      code: 0,
+      stdout: "Successfully applied 1 'IPPool' resource(s)\n",
+      stderr: `warning: ${files.path}/below: a folder below is left out; -R reads it too\n`,
+    });
+    const deep = await run(['apply', '-R', `--filename=${files.path}`]);
+    expect(deep).toMatchObject({ stdout: "Successfully applied 2 'IPPool' resource(s)\n", stderr: '' });
   });
 
   it('ask the server only, with --dry-run', async () => {
@@ -141,6 +159,10 @@ error: ${files.path}/pools.yaml:11: IPPool b: spec.blockSize: must be between 20
     const wrong = await run(['apply', '-f', '-', '--dry-run=client'], { stdin: POOLS });
     expect(wrong).toMatchObject({ code: 1, stdout: '', writes: [] });
     expect(wrong.stderr).toContain('IPPool b: spec.blockSize');
+    const strange = POOLS.replace('kind: IPPool', 'kind: IPPoool').replace('blockSize: 99', 'blokSize: 28');
+    const told = await run(['apply', '-f', '-', '--dry-run=client'], { stdin: strange });
+    expect(told.stderr).toContain('projectcalico.org has no kind IPPoool. Did you mean "IPPool"?');
+    expect(told.stderr).toContain('spec.blokSize: is no field here, so that it would be dropped');
     expect((await run(['apply', '-f', '-', '--dry-run=both'], { stdin: POOLS })).code).toBe(2);
     await run(['apply', '-f', '-', '--dry-run=none', '--allow-version-mismatch'], { stdin: POOLS });
     expect(ran.writes.every(({ query }) => !query.includes('dryRun'))).toBe(true);
@@ -174,6 +196,10 @@ error: ${files.path}/pools.yaml:11: IPPool b: spec.blockSize: must be between 20
   it.each([
     [['apply', '-f', '/nowhere'], 'error: /nowhere: no such file or folder\n'],
     [['apply', '-f', '-'], 'error: -: no Kubernetes objects there\n'],
+    [
+      ['apply', '-f', 'https://x.example/pool.yaml'],
+      'error: https://x.example/pool.yaml: addresses of the web are not read. Look at it first: curl -sL https://x.example/pool.yaml | muslinctl … -f -\n',
+    ],
     [['delete'], 'error: name a file or folder with -f\n'],
     [
       ['delete', 'ipool', 'a'],
@@ -228,6 +254,16 @@ describe('muslinctl patch and label', () => {
     });
   });
 
+  it('tell as calicoctl does that a label was there, or is not there to be removed', async () => {
+    expect((await run(['label', 'node', 'n1', 'rack=r1'], { lists })).stdout).toBe(
+      'Successfully updated label rack on Node n1\n',
+    );
+    expect(await run(['label', 'node', 'n1', 'zone', '--remove'])).toMatchObject({
+      ...{ code: 1, stdout: '' },
+      stderr: 'error: Node n1 has no label zone to remove\n',
+    });
+  });
+
   it('remove labels in both spellings', async () => {
     await run(['label', 'node', 'n1', 'rack-'], { lists });
     const ran = await run(['label', 'node', 'n1', 'rack', '--remove']);
@@ -239,6 +275,8 @@ describe('muslinctl patch and label', () => {
 
   it.each([
     [['patch', 'ippool', 'a', '-p', '{'], /^error: --patch: not JSON/],
+    [['patch', 'ippool', 'a', '-p', '{}', '-t', 'json'], /with --type json it is a list of steps/],
+    [['patch', 'ippool', 'a', '-p', '[]'], /is a list of steps: add --type json/],
     [['patch', 'ippool', 'a', '-p', '{}', '-t', 'x'], /choices are strategic, json, merge/],
     [['label', 'node', 'n1', 'rack'], /^error: "rack" is no label: write key=value, or key- to remove it/],
   ])('end with 2 for %j', async (argv, stderr) => {

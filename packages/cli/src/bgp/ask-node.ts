@@ -6,6 +6,7 @@ import type { Context } from '../context.ts';
 import { listAt, textAt, valueAt } from '../files/json.ts';
 import { connect } from '../live/connect.ts';
 import type { Input } from '../verb.ts';
+import { faultText } from '../live/fault-text.ts';
 
 const PATIENCE_MS = 15_000;
 const LOOK_EVERY_MS = 100;
@@ -38,7 +39,7 @@ export async function askNodeForRoutes(
   try {
     const question = { metadata: { name }, spec: { node, classes: ['Routes'], updatePeriodSeconds: 0 } };
     const made = await client.value.create<AnyObject>(resource, question as AnyObject);
-    if (!made.ok) return fail(`can't ask node ${node}: ${made.fault.message}`);
+    if (!made.ok) return fail(`can't ask node ${node}: ${faultText(made.fault)}`);
     try {
       return await answerOf(client.value, name, node);
     } finally {
@@ -57,7 +58,7 @@ async function answerOf(
   const end = performance.now() + PATIENCE_MS;
   while (performance.now() < end) {
     const seen = await client.get<AnyObject>(RESOURCES.CalicoNodeStatus, { name });
-    if (!seen.ok) return fail(seen.fault.message);
+    if (!seen.ok) return fail(faultText(seen.fault));
     if (textAt(seen.value, 'status', 'lastUpdated') !== undefined) return ok(routesOf(seen.value));
     await sleep(LOOK_EVERY_MS);
   }

@@ -6,6 +6,7 @@ import { connect } from '../live/connect.ts';
 import type { Input } from '../verb.ts';
 import { BGP_NODE_STATUS, type NodeReport } from './node-status.ts';
 import { askSocket, localSocket } from './speaker-socket.ts';
+import { faultText } from '../live/fault-text.ts';
 
 /** The socket that was asked for; undefined: ask the API. */
 export function socketOf(ctx: Pick<Context, 'env'>, input: Input): string | undefined {
@@ -27,7 +28,7 @@ export async function nodeReports(
     return fail(
       answer.fault.code === 'NotFound'
         ? `${client.value.connection.server} does not serve bgpnodestatuses.muslin.dev: are Muslin's CRDs installed?`
-        : answer.fault.message,
+        : faultText(answer.fault),
     );
   } finally {
     await client.value.close();

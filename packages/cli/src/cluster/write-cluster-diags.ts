@@ -11,6 +11,7 @@ import { redactText, redactValue } from '../node/redact.ts';
 import { type TarFile, tarOf } from '../node/tar.ts';
 import { yamlText } from '../output/data.ts';
 import type { ExitCode, Input } from '../verb.ts';
+import { faultText } from '../live/fault-text.ts';
 
 const OURS = 'app.kubernetes.io/name=muslin';
 
@@ -39,7 +40,7 @@ export async function writeClusterDiags(ctx: Context, input: Input): Promise<Exi
   const path = input.text('output') ?? `${folder}.tar.gz`;
   try {
     const version = await client.value.raw({ method: 'GET', path: '/version' });
-    if (!version.ok) return ctx.fail(1, version.fault.message);
+    if (!version.ok) return ctx.fail(1, faultText(version.fault));
     const files = [
       { name: 'version.yaml', text: await yamlText(version.value) },
       ...(await objectFiles(client.value)),

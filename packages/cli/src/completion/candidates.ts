@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { GLOBAL } from '../options.ts';
-import type { Input, Verb } from '../verb.ts';
+import type { Input, Verb, VerbOption } from '../verb.ts';
 import { namesFor } from './names.ts';
 
 /** A word that may come next, and what it is. */
@@ -55,8 +55,31 @@ async function afterVerb(
     return options
       .filter(option => !option.hidden)
       .map(({ flags, summary }) => ({ word: spellings(flags).at(-1) ?? '', summary }));
-  const words = before.slice(verb.name.split(' ').length).filter(word => !word.startsWith('-'));
-  return (await namesFor(ctx, input, verb.name, words)).map(word => ({ word, summary: '' }));
+  const { words, given } = split(before.slice(verb.name.split(' ').length), options);
+  const asTyped: Input = { ...input, text: name => given.get(name) ?? input.text(name) };
+  return (await namesFor(ctx, asTyped, verb.name, words)).map(word => ({ word, summary: '' }));
+}
+
+/** What was typed so far: arguments, and what options were given, so that names come from that cluster and namespace. */
+function split(
+  typed: readonly string[],
+  options: readonly VerbOption[],
+): { readonly words: readonly string[]; readonly given: ReadonlyMap<string, string> } {
+  const words: string[] = [];
+  const given = new Map<string, string>();
+  for (let i = 0; i < typed.length; i++) {
+    const word = typed[i] ?? '';
+    if (!word.startsWith('-')) {
+      words.push(word);
+      continue;
+    }
+    const [spelling = '', value] = word.split('=', 2);
+    const option = options.find(({ flags }) => flags.includes('<') && spellings(flags).includes(spelling));
+    const long = option && spellings(option.flags).at(-1)?.slice(2);
+    if (long === undefined) continue;
+    given.set(long, value ?? typed[++i] ?? '');
+  }
+  return { words, given };
 }
 
 /** `-n` and `--namespace` of `-n, --namespace <name>`. */

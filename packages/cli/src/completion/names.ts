@@ -26,7 +26,8 @@ export async function namesFor(
   const client = await connect(ctx, input);
   if (!client.ok) return [];
   try {
-    const namespace = row.namespaced ? { namespace: client.value.connection.namespace } : {};
+    const home = input.text('namespace') ?? client.value.connection.namespace;
+    const namespace = row.namespaced ? { namespace: home } : {};
     const lists = await Promise.all(
       resourcesOf(row).map(resource =>
         client.value.list(resource, { limit: 500, ...namespace }, { timeoutMs: PATIENCE_MS }),

@@ -1,6 +1,7 @@
 import { type KubeClient, RESOURCES, type Resource } from '@muslin/kube';
 import { BGP_NODE_STATUS } from '../bgp/node-status.ts';
 import { DEFINED_KINDS } from '../files/definitions.ts';
+import type { Lister } from '../live/lister.ts';
 import { addressFindings } from './address-findings.ts';
 import { bgpFindings } from './bgp-findings.ts';
 import { definitionFindings } from './definition-findings.ts';
@@ -23,27 +24,30 @@ export interface Examination {
   readonly findings: readonly Finding[];
 }
 
-export async function examine(client: KubeClient, now: Date): Promise<Examination> {
+/** `once`: the same cluster, asked about each kind at most once. */
+export async function examine(client: KubeClient, once: Lister, now: Date): Promise<Examination> {
   // Blocks and handles bear no conditions, and may be many; the IPAM check reads them.
   const ours = DEFINED_KINDS.filter(({ kind }) => !/^(IPAM|BlockAffinity)/.test(kind));
+  // What is proven of addresses rests on the order of its own questions, so it shares no answer; it takes longest.
+  const about = addressFindings(client, now);
+  const asked = readKind(once, RESOURCES.Node);
+  const told = asked.then(({ objects }) => objects.flatMap(({ metadata }) => metadata.name ?? []));
+  const inForce = policyFindings(once, told);
   const [nodes, crds, sets, deployments, reports, ...objects] = await Promise.all([
-    readKind(client, RESOURCES.Node),
-    readKind(client, RESOURCES.CustomResourceDefinition),
-    readKind(client, DAEMON_SETS),
-    readKind(client, DEPLOYMENTS),
-    readKind(client, BGP_NODE_STATUS),
+    asked,
+    readKind(once, RESOURCES.CustomResourceDefinition),
+    readKind(once, DAEMON_SETS),
+    readKind(once, DEPLOYMENTS),
+    readKind(once, BGP_NODE_STATUS),
     ...ours.map(async resource => {
-      const read = await readKind(client, resource);
+      const read = await readKind(once, resource);
       return { ...read, objects: read.objects.map(object => ({ ...object, kind: resource.kind })) };
     }),
   ]);
-  const names = nodes.objects.flatMap(({ metadata }) => metadata.name ?? []);
+  const names = await told;
   const all = objects.flatMap(read => read.objects);
   const silentUnlessServed = reports.served ? names : [];
-  const [policy, addresses] = await Promise.all([
-    policyFindings(client, names),
-    addressFindings(client, now),
-  ]);
+  const [policy, addresses] = await Promise.all([inForce, about]);
   return {
     nodes: names.length,
     objects: all.length,

@@ -1,5 +1,5 @@
-import type { KubeClient } from '@muslin/kube';
 import { formatRef } from '../flow/reason-text.ts';
+import type { Lister } from '../live/lister.ts';
 import { readNodeReports } from '../policy/node-reports.ts';
 import type { PolicyRow } from '@muslin/policy';
 import { readPolicyRows } from '../policy/read-policy-rows.ts';
@@ -7,8 +7,8 @@ import type { Finding } from './finding.ts';
 
 /** A node that cannot show what it enforces, and policies that are not in force. `nodes`: those that should tell. */
 export async function policyFindings(
-  client: KubeClient,
-  nodes: readonly string[],
+  client: Lister,
+  nodes: Promise<readonly string[]>,
 ): Promise<readonly Finding[]> {
   const [rows, reports] = await Promise.all([readPolicyRows(client), readNodeReports(client)]);
   if (!rows.ok || !reports.ok) {
@@ -22,7 +22,7 @@ export async function policyFindings(
     ];
   }
   const told = new Map(reports.value.map(report => [report.node, report]));
-  const agents = nodes.flatMap((node): readonly Finding[] => {
+  const agents = (await nodes).flatMap((node): readonly Finding[] => {
     const report = told.get(node);
     if (report?.trouble === undefined && report !== undefined) return [];
     const silent = report === undefined;

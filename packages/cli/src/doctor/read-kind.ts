@@ -1,5 +1,6 @@
-import type { AnyObject, KubeClient, Resource } from '@muslin/kube';
+import type { AnyObject, Resource } from '@muslin/kube';
 import { faultText, isNotServed } from '../live/fault-text.ts';
+import type { Lister } from '../live/lister.ts';
 import type { Finding } from './finding.ts';
 
 /** The objects of a kind, and what to say when they can't be read. A kind that is not served is `served: false`. */
@@ -9,7 +10,7 @@ export interface KindRead {
   readonly findings: readonly Finding[];
 }
 
-export async function readKind(client: KubeClient, resource: Resource): Promise<KindRead> {
+export async function readKind(client: Lister, resource: Resource): Promise<KindRead> {
   const answer = await client.listAll<AnyObject>(resource);
   if (answer.ok) return { objects: answer.value.items, served: true, findings: [] };
   if (answer.fault.code === 'NotFound' || isNotServed(answer.fault))

@@ -44,14 +44,22 @@ export interface Loaded {
   readonly objects: readonly LoadedObject[];
   readonly skipped: readonly SkippedDocument[];
   readonly faults: readonly FileFault[];
+  /** Folders below that were not read. */
+  readonly left: readonly string[];
 }
 
 /** What standard input is called in messages and places. */
 const STANDARD_INPUT = '(standard input)';
 
-/** Reads all objects of the given folders and files; `-` is standard input, which the caller has read. */
-export async function loadFiles(paths: readonly string[], stdin?: string): Promise<Loaded> {
-  const list = filesUnder(paths.filter(path => path !== '-'));
+/**
+ * Reads all objects of the given folders and files; `-` is standard input, which the caller has read.
+ * @param shallow folders below those given are left out
+ */
+export async function loadFiles(paths: readonly string[], stdin?: string, shallow = false): Promise<Loaded> {
+  const list = filesUnder(
+    paths.filter(path => path !== '-'),
+    shallow,
+  );
   const objects: LoadedObject[] = [];
   const skipped: SkippedDocument[] = [];
   const faults: FileFault[] = [...list.faults];
@@ -82,7 +90,7 @@ export async function loadFiles(paths: readonly string[], stdin?: string): Promi
     else faults.push(text);
   }
   if (stdin !== undefined && paths.includes('-')) await take(STANDARD_INPUT, stdin);
-  return { files: list.files.length, objects, skipped, faults };
+  return { files: list.files.length, objects, skipped, faults, left: list.left };
 }
 
 function readText(file: string): string | FileFault {

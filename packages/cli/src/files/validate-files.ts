@@ -3,9 +3,11 @@ import type { Context } from '../context.ts';
 import { formatRef } from '../flow/reason-text.ts';
 import { writeData } from '../output/data.ts';
 import { printable } from '../output/paint.ts';
+import { didYouMean } from '../output/suggest.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { formatFileFault } from './file-fault.ts';
-import { type LoadedObject, loadFiles } from './load.ts';
+import { DEFINED_KINDS } from './definitions.ts';
+import { type LoadedObject, loadFiles, type RawObject } from './load.ts';
 import { formatPlace, type Place } from './place.ts';
 import { hasSchema, schemaFindings } from './schema-findings.ts';
 import { allServed } from './stored-calico.ts';
@@ -42,17 +44,40 @@ export async function validateFiles(ctx: Context, input: Input): Promise<ExitCod
 }
 
 /** What the reader says of a place goes before what the definition says of the same, or of what is around or inside it. */
-async function findingsOf({ object, locate }: LoadedObject): Promise<readonly Placed[]> {
+export async function findingsOf({ object, locate }: LoadedObject): Promise<readonly Placed[]> {
   const read = normalise(object).findings;
   const near = ({ path }: Finding) =>
     read.some(
       ({ path: other, severity }) => severity === 'error' && (within(other, path) || within(path, other)),
     );
-  const held = await schemaFindings(object);
+  const held = [...noSuchKind(object), ...(await schemaFindings(object))];
   return [...read, ...held.filter(finding => !near(finding))].map(finding => ({
     ...finding,
     place: locate(finding.path),
   }));
+}
+
+/** A kind in a group of ours that is not there: the server would refuse it, a typing mistake nearly always. */
+function noSuchKind({
+  apiVersion,
+  kind,
+  metadata: { name = '', namespace = '' },
+}: RawObject): readonly Finding[] {
+  const [group, version] = apiVersion.split('/');
+  const kinds = DEFINED_KINDS.filter(each => each.group === group);
+  if (kinds.length === 0 || kinds.some(each => each.kind === kind && each.version === version)) return [];
+  const same = kinds.find(each => each.kind === kind);
+  const hint = didYouMean(
+    kind,
+    kinds.map(each => each.kind),
+  );
+  // Calico has kinds that nobody here defines (Profile, Node): only what looks like a slip is one.
+  if (same === undefined && hint === '') return [];
+  const message =
+    same === undefined
+      ? `${group} has no kind ${kind}.${hint}`
+      : `${kind} is of ${group}/${same.version}, not of ${apiVersion}`;
+  return [{ object: { kind, namespace, name }, path: '', severity: 'error', message }];
 }
 
 /** Whether a path is another or leads further into it. */

@@ -13,13 +13,18 @@ interface Setting {
   readonly flag: string;
   readonly field: string;
   readonly title: string;
-  readonly most: number | 'boolean';
+  /** The largest number, or the words to choose of. */
+  readonly most: number | readonly string[];
+  /** What to know about it. */
+  readonly note?: string;
 }
+
+const TRUTHS = ['true', 'false'] as const;
 
 const SETTINGS: readonly Setting[] = [
   {
     ...{ option: 'strictaffinity', flag: '--strictaffinity', field: 'strictAffinity' },
-    ...{ title: 'StrictAffinity', most: 'boolean' },
+    ...{ title: 'StrictAffinity', most: TRUTHS },
   },
   {
     ...{ option: 'maxBlocksPerHost', flag: '--max-blocks-per-host', field: 'maxBlocksPerHost' },
@@ -29,12 +34,22 @@ const SETTINGS: readonly Setting[] = [
     ...{ option: 'ipCooldownSeconds', flag: '--ip-cooldown-seconds', field: 'ipCooldownSeconds' },
     ...{ title: 'IPCooldownSeconds', most: 1_200 },
   },
+  {
+    ...{
+      option: 'kubevirtIpPersistence',
+      flag: '--kubevirt-ip-persistence',
+      field: 'kubeVirtVMAddressPersistence',
+    },
+    ...{ title: 'KubeVirtVMAddressPersistence', most: ['Enabled', 'Disabled'] },
+    note: 'Muslin keeps this setting and does not act on it: a virtual machine gets another address with another pod',
+  },
 ];
 
 /** `muslinctl ipam configure`: changes the IPAMConfiguration `default`, and makes it where there is none. */
 export async function configureIpam(ctx: Context, input: Input): Promise<ExitCode> {
   const change: Record<string, unknown> = {};
   const lines: string[] = [];
+  const notes: string[] = [];
   for (const setting of SETTINGS) {
     const text = input.text(setting.option);
     if (text === undefined) continue;
@@ -42,6 +57,7 @@ export async function configureIpam(ctx: Context, input: Input): Promise<ExitCod
     if (!value.ok) return ctx.fail(2, value.fault);
     change[setting.field] = value.value;
     lines.push(`Successfully set ${setting.title} to: ${value.value}`);
+    if (setting.note !== undefined) notes.push(`warning: ${setting.note}\n`);
   }
   if (lines.length === 0)
     return ctx.fail(2, `nothing to set: give ${SETTINGS.map(({ flag }) => flag).join(', ')}`);
@@ -72,17 +88,20 @@ export async function configureIpam(ctx: Context, input: Input): Promise<ExitCod
         );
     if (!done.ok) return ctx.fail(1, `IPAMConfiguration default: ${faultText(done.fault)}`);
     ctx.stdout(`${lines.join('\n')}\n`);
+    for (const note of notes) ctx.stderr(note);
     return 0;
   } finally {
     await client.value.close();
   }
 }
 
-function readValue({ flag, most }: Setting, text: string): Result<boolean | number, string> {
-  if (most === 'boolean')
-    return text === 'true' || text === 'false'
-      ? ok(text === 'true')
-      : fail(`${flag} ${text}: choose true or false`);
+/** Words in any case, as calicoctl reads them. */
+function readValue({ flag, most }: Setting, text: string): Result<boolean | number | string, string> {
+  if (typeof most === 'object') {
+    const word = most.find(each => each.toLowerCase() === text.toLowerCase());
+    if (word === undefined) return fail(`${flag} ${text}: choose ${most.join(' or ')}`);
+    return ok(most === TRUTHS ? word === 'true' : word);
+  }
   const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   return value <= most ? ok(value) : fail(`${flag} ${text}: choose a whole number from 0 to ${most}`);
 }

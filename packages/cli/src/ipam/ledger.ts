@@ -29,18 +29,22 @@ const IPAM_KINDS = ['IPAMBlock', 'BlockAffinity', 'IPAMHandle'] as const satisfi
 
 /** Lists every IPAM object, pool and reservation; a kind that is not served is a fault. */
 export async function readLedger(client: KubeClient): Promise<Result<Ledger, string>> {
+  const settings = Promise.all([
+    listKind(client, 'IPPool'),
+    listKind(client, 'IPReservation'),
+    client.get<AnyObject>(RESOURCES.IPAMConfiguration, { name: 'default' }),
+  ]);
   const stored: StoredObject[] = [];
+  // One after the other: a block is written after its affinity, so what is claimed meanwhile never seems to lack one.
   for (const kind of IPAM_KINDS) {
     const objects = await listKind(client, kind);
     if (!objects.ok) return objects;
     for (const { metadata, ...object } of objects.value)
       stored.push({ kind, metadata: metadata as StoredMetadata, spec: object['spec'] });
   }
-  const pools = await listKind(client, 'IPPool');
+  const [pools, reservations, config] = await settings;
   if (!pools.ok) return pools;
-  const reservations = await listKind(client, 'IPReservation');
   if (!reservations.ok) return reservations;
-  const config = await client.get<AnyObject>(RESOURCES.IPAMConfiguration, { name: 'default' });
   if (!config.ok && config.fault.code !== 'NotFound') return fail(faultText(config.fault));
   return ok({
     stored,
@@ -66,9 +70,8 @@ export async function readWitnesses(
   // Before all else: a report that is older than the look at pods may lack what a new pod has, never the reverse.
   const reports = await client.listAll<AnyObject>(RESOURCES.AddressNodeStatus);
   if (!reports.ok && reports.fault.code !== 'NotFound') return fail(faultText(reports.fault));
-  const pods = await listKind(client, 'Pod');
+  const [pods, nodes] = await Promise.all([listKind(client, 'Pod'), listKind(client, 'Node')]);
   if (!pods.ok) return pods;
-  const nodes = await listKind(client, 'Node');
   if (!nodes.ok) return nodes;
   return ok({
     pods: new Map(pods.value.flatMap(podEntry)),

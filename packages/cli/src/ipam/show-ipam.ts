@@ -2,8 +2,8 @@ import { addressesOf, borrowerOf, formatOwner } from '@muslin/ipam';
 import { formatIp, formatPrefix, type Ip, parseIp } from '@muslin/net';
 import type { Context } from '../context.ts';
 import { writeData } from '../output/data.ts';
+import { formatGrid } from '../output/grid.ts';
 import { printable } from '../output/paint.ts';
-import { formatTable } from '../output/table.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { mapText } from './block-map.ts';
 import { findAddress, holderText } from './find-address.ts';
@@ -76,23 +76,29 @@ function addressView(ledger: Ledger, ip: Ip): View {
 function borrowedView({ inventory }: Ledger): View {
   const rows = [...inventory.blocks.values()].flatMap(block =>
     addressesOf(block).flatMap(({ ip, attribute }) => {
-      const borrower = borrowerOf(block.owner, attribute);
-      if (borrower === undefined || block.owner === undefined) return [];
+      // What is left in a block that lost its node counts as borrowed from nobody, as in calicoctl.
+      const borrower =
+        block.owner === undefined ? attribute.secondary['node'] : borrowerOf(block.owner, attribute);
+      if (borrower === undefined) return [];
       return [
         {
           ...{ ip: formatIp(ip), borrowingNode: borrower, block: formatPrefix(block.cidr) },
-          ...{ blockOwner: formatOwner(block.owner), type: attribute.secondary['type'] ?? 'pod' },
+          ...{
+            blockOwner: block.owner === undefined ? '' : formatOwner(block.owner),
+            type: attribute.secondary['type'] ?? 'pod',
+          },
           allocatedTo: holderText(attribute),
         },
       ];
     }),
   );
   const text = () =>
-    formatTable(rows, [
+    formatGrid(rows, [
       { head: 'IP', cell: row => row.ip },
       { head: 'BORROWING-NODE', cell: row => row.borrowingNode },
       { head: 'BLOCK', cell: row => row.block },
-      { head: 'BLOCK OWNER', cell: row => row.blockOwner },
+      // The owner of a node's block is told by its bare name, as calicoctl does.
+      { head: 'BLOCK OWNER', cell: row => row.blockOwner.replace(/^host:/, '') },
       { head: 'TYPE', cell: row => row.type },
       { head: 'ALLOCATED-TO', cell: row => row.allocatedTo },
     ]);
@@ -112,7 +118,7 @@ function configurationView({ config }: Ledger): View {
   } as const;
   const rows = Object.entries(data) as [keyof typeof names, boolean | number][];
   const text = () =>
-    formatTable(rows, [
+    formatGrid(rows, [
       { head: 'PROPERTY', cell: ([name]) => names[name] },
       { head: 'VALUE', cell: ([, value]) => String(value) },
     ]);

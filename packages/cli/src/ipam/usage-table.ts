@@ -1,6 +1,6 @@
 import { type BlockUsage, type ClusterUsage, formatOwner, type Usage, usageOf } from '@muslin/ipam';
 import { formatPrefix } from '@muslin/net';
-import { type Column, formatTable } from '../output/table.ts';
+import { formatGrid, type GridColumn } from '../output/grid.ts';
 import type { Ledger } from './ledger.ts';
 
 interface Row extends Usage {
@@ -11,16 +11,16 @@ interface Row extends Usage {
 const share = (row: Row, count: number) =>
   `${numberText(count)} (${row.total === 0 ? 0 : Math.round((count / row.total) * 100)}%)`;
 
-/** calicoctl's columns (`ipam show`), and addresses that cool down where there are any. */
-const COLUMNS: readonly Column<Row>[] = [
+/** calicoctl's columns (`ipam show`), and addresses that cool down, last as there, where there are any. */
+const COLUMNS: readonly GridColumn<Row>[] = [
   { head: 'GROUPING', cell: row => row.grouping },
   { head: 'CIDR', cell: row => row.cidr },
-  { head: 'IPS TOTAL', cell: row => numberText(row.total) },
-  { head: 'IPS IN USE', cell: row => share(row, row.inUse) },
-  { head: 'IPS RESERVED', cell: row => share(row, row.reserved) },
-  { head: 'IPS FREE', cell: row => share(row, row.free) },
+  { head: 'IPS TOTAL', cell: row => numberText(row.total), right: true },
+  { head: 'IPS IN USE', cell: row => share(row, row.inUse), right: true },
+  { head: 'IPS RESERVED', cell: row => share(row, row.reserved), right: true },
+  { head: 'IPS FREE', cell: row => share(row, row.free), right: true },
 ];
-const COOLING: Column<Row> = { head: 'IPS COOLING', cell: row => share(row, row.cooling) };
+const COOLING: GridColumn<Row> = { head: 'IPS COOLING', cell: row => share(row, row.cooling), right: true };
 
 /** The table of pools, or of pools and their blocks. */
 export function usageTable(usage: ClusterUsage, withBlocks: boolean): string {
@@ -36,7 +36,7 @@ export function usageTable(usage: ClusterUsage, withBlocks: boolean): string {
   const strays = usage.strays.map(block => ({ ...blockRow(block), grouping: 'Block without pool' }));
   const all = [...rows, ...strays];
   const cooling = all.some(row => row.cooling > 0);
-  return formatTable(all, cooling ? [...COLUMNS.slice(0, 5), COOLING, ...COLUMNS.slice(5)] : COLUMNS);
+  return formatGrid(all, cooling ? [...COLUMNS, COOLING] : COLUMNS);
 }
 
 /** The same as data. */

@@ -54,6 +54,7 @@ export const CLUSTER_KINDS: readonly KindRow[] = [
       { head: 'WORKLOAD', cell: endpoint => textAt(endpoint, 'spec', 'pod') },
       { head: 'NODE', cell: endpoint => textAt(endpoint, 'spec', 'node') },
       { head: 'NETWORKS', cell: endpoint => listAt(endpoint, 'spec', 'ipNetworks').join(',') },
+      { head: 'INTERFACE', cell: endpoint => textAt(endpoint, 'spec', 'interfaceName') },
       { head: 'PROFILES', wide: true, cell: endpoint => listAt(endpoint, 'spec', 'profiles').join(',') },
     ],
   },

@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import { workloadInterfaceName } from '@muslin/dataplane';
 import type { AnyObject } from '@muslin/kube';
 import { listAt, numberAt, textAt, valueAt } from '../files/json.ts';
 
@@ -33,6 +34,7 @@ export function workloadEndpointOf(pod: AnyObject): AnyObject | undefined {
       node,
       pod: name,
       endpoint: 'eth0',
+      interfaceName: workloadInterfaceName(namespace, name),
       serviceAccountName: account,
       ipNetworks: addressesOf(pod).map(ip => (isIPv6(ip) ? `${ip}/128` : `${ip}/32`)),
       profiles: [`kns.${namespace}`, `ksa.${namespace}.${account}`],

@@ -6,7 +6,7 @@ import { connect } from './connect.ts';
 import { faultText } from './fault-text.ts';
 import { findTarget, type Target, writableResources } from './target-kind.ts';
 import { FIELD_MANAGER, type WriteFlags } from './write-actions.ts';
-import { count } from './write-files.ts';
+import { count, leftOut } from './write-files.ts';
 
 /** Which objects of a kind to change. */
 interface WantedTargets {
@@ -20,7 +20,7 @@ export async function changeObjects(
   ctx: Context,
   input: Input,
   wanted: WantedTargets,
-  done: (kinds: readonly string[]) => string,
+  done: (kinds: readonly string[], left: readonly string[]) => string,
   change: (client: KubeClient, target: Target) => Promise<Result<unknown, string>>,
 ): Promise<ExitCode> {
   const resources = writableResources(input.args[0] ?? '');
@@ -32,18 +32,20 @@ export async function changeObjects(
   try {
     const namespace = input.text('namespace') ?? client.value.connection.namespace;
     const kinds: string[] = [];
+    const left: string[] = [];
     const complaints: string[] = [];
     for (const name of names) {
       const target = await findTarget(client.value, resources.value, name, namespace);
       if (!target.ok) {
         if (target.fault.code !== 'missing' || !mayBeMissing) complaints.push(target.fault.message);
+        else left.push(resources.value[0]?.kind ?? '');
         continue;
       }
       const answer = await change(client.value, target.value);
       if (answer.ok) kinds.push(target.value.resource.kind);
       else complaints.push(answer.fault);
     }
-    if (kinds.length > 0 || complaints.length === 0) ctx.stdout(`${done(kinds)}\n`);
+    if (kinds.length > 0 || complaints.length === 0) ctx.stdout(`${done(kinds, left)}\n`);
     return complaints.length === 0 ? 0 : ctx.fail(1, ...complaints);
   } finally {
     await client.value.close();
@@ -60,7 +62,8 @@ export function deleteObjects(
     ctx,
     input,
     { names: input.args.slice(1), mayBeMissing: tolerant },
-    kinds => `Successfully deleted ${count(kinds)}`,
+    (kinds, left) =>
+      `Successfully deleted ${count(kinds)}${dry(dryRun)}${left.length > 0 ? `\n${leftOut('delete', left)}` : ''}`,
     async (client, { resource, object }) => {
       const answer = await client.delete(resource, named(object), { dryRun });
       if (answer.ok || (tolerant && answer.fault.code === 'NotFound')) return ok(undefined);
@@ -73,14 +76,25 @@ export function deleteObjects(
 export function patchObject(ctx: Context, input: Input, dryRun: boolean): Promise<ExitCode> {
   const body = readJson(input.text('patch') ?? '');
   if (!body.ok) return Promise.resolve(ctx.fail(2, `--patch: ${body.fault}`));
+  const asked = input.text('type');
+  const listed = Array.isArray(body.value);
+  if ((asked === 'json') !== listed)
+    return Promise.resolve(
+      ctx.fail(
+        2,
+        listed
+          ? '--patch is a list of steps: add --type json'
+          : `--patch: with --type json it is a list of steps: [{"op":"replace","path":"/spec/disabled","value":true}]`,
+      ),
+    );
   return changeObjects(
     ctx,
     input,
     { names: input.args.slice(1, 2) },
-    kinds => `Successfully patched ${count(kinds)}`,
+    kinds => `Successfully patched ${count(kinds)}${dry(dryRun)}`,
     async (client, { resource, object }) => {
       // Custom resources know no strategic merge.
-      const type = input.text('type') ?? (resource.group.includes('.') ? 'merge' : 'strategic');
+      const type = asked ?? (resource.group.includes('.') ? 'merge' : 'strategic');
       const patch = (
         type === 'json'
           ? { type, body: body.value as readonly JsonPatchStep[] }
@@ -94,6 +108,8 @@ export function patchObject(ctx: Context, input: Input, dryRun: boolean): Promis
     },
   );
 }
+
+const dry = (dryRun: boolean) => (dryRun ? ' (dry run)' : '');
 
 export function named({ metadata: { name = '', namespace } }: AnyObject) {
   return namespace === undefined ? { name } : { namespace, name };

@@ -21,7 +21,10 @@ const NOISE = /^(metadata\.(managedFields|resourceVersion|generation|uid|creatio
 /** `diff -f`: 0 nothing would change, 1 something would or was refused, 2 bad input. */
 export async function diffObjects(ctx: Context, input: Input): Promise<ExitCode> {
   const paths = input.list('files');
-  const loaded = await loadFiles(paths, paths.includes('-') ? await textOf(ctx.stdin()) : undefined);
+  const stdin = paths.includes('-') ? await textOf(ctx.stdin()) : undefined;
+  const loaded = await loadFiles(paths, stdin, !input.flag('recursive'));
+  for (const path of loaded.left)
+    ctx.stderr(`warning: ${path}: a folder below is left out; -R reads it too\n`);
   if (loaded.faults.length > 0) return ctx.fail(2, ...loaded.faults.map(formatFileFault));
   if (loaded.objects.length === 0) return ctx.fail(2, `${paths.join(', ')}: no Kubernetes objects there`);
   const client = await connect(ctx, input);

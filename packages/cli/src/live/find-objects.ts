@@ -11,6 +11,7 @@ import {
 import { fail, ok, type Result } from '@muslin/net';
 import type { KindRow } from '../kinds/kind-row.ts';
 import { didYouMean } from '../output/suggest.ts';
+import { faultText } from './fault-text.ts';
 
 /** What to look for. */
 export interface Wanted {
@@ -51,7 +52,7 @@ export async function findObjects(
   );
   const objects: AnyObject[] = [];
   for (const answer of served) {
-    if (!answer.ok) return fail(answer.fault.message);
+    if (!answer.ok) return fail(faultText(answer.fault));
     objects.push(
       ...answer.value.items.flatMap(object => (row.derive ? (row.derive(object) ?? []) : [object])),
     );

@@ -33,7 +33,9 @@ export function labelObjects(ctx: Context, input: Input): Promise<ExitCode> {
         return fail(
           `${resource.kind} ${name} has ${clash[0]}=${now[clash[0]]} already: add --overwrite to change it`,
         );
-      updates = clash !== undefined;
+      const absent = wishes.value.find(([key, value]) => value === null && !Object.hasOwn(now, key));
+      if (absent !== undefined) return fail(`${resource.kind} ${name} has no label ${absent[0]} to remove`);
+      updates = wishes.value.some(([key]) => Object.hasOwn(now, key));
       const patch = { type: 'merge', body: { metadata: { labels } } } as const;
       const answer = await client.patch(resource, named(object), patch, { fieldManager: FIELD_MANAGER });
       return answer.ok ? answer : fail(faultText(answer.fault));

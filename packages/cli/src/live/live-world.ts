@@ -1,11 +1,13 @@
 import { NORMALISED_KINDS, SnapshotStore } from '@muslin/api';
-import { type AnyObject, apiVersionOf, type KubeClient, RESOURCES, type Resource } from '@muslin/kube';
+import { type AnyObject, apiVersionOf, RESOURCES, type Resource } from '@muslin/kube';
 import { fail, ok, type Result } from '@muslin/net';
 import type { World } from '../world/world.ts';
+import { faultText } from './fault-text.ts';
+import type { Lister } from './lister.ts';
 
 /** Lists everything that policy asks about. A kind that the server does not serve has no objects; `saw` gets each. */
 export async function liveWorld(
-  client: KubeClient,
+  client: Lister,
   saw: (object: AnyObject) => void = () => {},
 ): Promise<Result<World, string>> {
   const wanted = new Set(NORMALISED_KINDS);
@@ -18,7 +20,7 @@ export async function liveWorld(
   const store = new SnapshotStore();
   for (const { resource, answer } of listed) {
     if (!answer.ok && answer.fault.code === 'NotFound') continue;
-    if (!answer.ok) return fail(answer.fault.message);
+    if (!answer.ok) return fail(faultText(answer.fault));
     const type = { apiVersion: apiVersionOf(resource), kind: resource.kind };
     for (const item of answer.value.items) {
       const object = { ...type, ...item };

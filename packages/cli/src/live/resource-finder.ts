@@ -1,5 +1,6 @@
 import { apiVersionOf, discover, type KubeClient, RESOURCES, type Resource } from '@muslin/kube';
 import { fail, ok, type Result } from '@muslin/net';
+import { faultText } from './fault-text.ts';
 
 /** The sentence for a type of object that the server does not know. */
 export function notServed({
@@ -29,7 +30,7 @@ export class ResourceFinder {
     if (!this.#asked) {
       this.#asked = true;
       const served = await discover(this.#client);
-      if (!served.ok) return fail(served.fault.message);
+      if (!served.ok) return fail(faultText(served.fault));
       for (const resource of served.value) this.#add(resource);
       return this.find(apiVersion, kind);
     }

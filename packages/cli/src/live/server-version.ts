@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import { textAt } from '../files/json.ts';
 import type { Input } from '../verb.ts';
 import { connect } from './connect.ts';
+import { faultText } from './fault-text.ts';
 
 /** What runs in a cluster. */
 export interface ClusterVersions {
@@ -22,7 +23,7 @@ export async function serverVersion(ctx: Context, input: Input): Promise<Result<
       client.value.raw({ method: 'GET', path: '/version' }),
       client.value.get<AnyObject>(RESOURCES.ClusterInformation, { name: 'default' }),
     ]);
-    if (!answer.ok) return fail(answer.fault.message);
+    if (!answer.ok) return fail(faultText(answer.fault));
     const said = information.ok ? information.value : undefined;
     const words = [textAt(said, 'spec', 'calicoVersion'), textAt(said, 'spec', 'clusterType')];
     const cluster = words.filter(Boolean).join(', ');

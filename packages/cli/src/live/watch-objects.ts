@@ -1,6 +1,7 @@
 import { type AnyObject, apiVersionOf, type KubeClient, type Resource } from '@muslin/kube';
 import type { KindRow } from '../kinds/kind-row.ts';
 import { listed, resourcesOf, type Wanted } from './find-objects.ts';
+import { faultText } from './fault-text.ts';
 
 /** A server ends a watch after this long, and it is asked again. */
 const PATIENCE_SECONDS = 300;
@@ -44,11 +45,11 @@ async function follow(
   for (;;) {
     const more = { allowWatchBookmarks: true, timeoutSeconds: PATIENCE_SECONDS, resourceVersion: at };
     const stream = await client.watch<AnyObject>(resource, { ...query, ...more });
-    if (!stream.ok && stream.fault.code !== 'Gone') return stream.fault.message;
+    if (!stream.ok && stream.fault.code !== 'Gone') return faultText(stream.fault);
     let gone = !stream.ok;
     for await (const event of stream.ok ? stream.value : []) {
       if (!event.ok) {
-        if (event.fault.code !== 'Gone') return event.fault.message;
+        if (event.fault.code !== 'Gone') return faultText(event.fault);
         gone = true;
       } else if (event.value.type === 'BOOKMARK') at = event.value.resourceVersion;
       else {
@@ -58,7 +59,7 @@ async function follow(
     }
     if (!gone) continue;
     const again = await client.listAll<AnyObject>(resource, query);
-    if (!again.ok) return again.fault.message;
+    if (!again.ok) return faultText(again.fault);
     again.value.items.forEach(show);
     at = again.value.resourceVersion;
   }

@@ -20,10 +20,12 @@ export async function writeFiles(
   const paths = input.list('files');
   if (paths.length === 0) return ctx.fail(2, `name a file or folder with -f`);
   const stdin = paths.includes('-') ? await textOf(ctx.stdin()) : undefined;
-  const loaded = await loadFiles(paths, stdin);
+  const loaded = await loadFiles(paths, stdin, !input.flag('recursive'));
   if (loaded.faults.length > 0) return ctx.fail(2, ...loaded.faults.map(formatFileFault));
   for (const { file, line } of loaded.skipped)
     ctx.stderr(`warning: ${file}:${line}: no Kubernetes object; left out\n`);
+  for (const path of loaded.left)
+    ctx.stderr(`warning: ${path}: a folder below is left out; -R reads it too\n`);
   if (loaded.objects.length === 0)
     return input.flag('skipEmpty') ? 0 : ctx.fail(2, `${paths.join(', ')}: no Kubernetes objects there`);
   if (flags.here) {
@@ -57,13 +59,16 @@ export async function writeFiles(
     }
     const dry = flags.dryRun ? ' (dry run)' : '';
     if (complaints.length > 0) {
+      const all = count(loaded.objects.map(({ object }) => object.kind));
       ctx.stderr(
-        `Partial success: ${action.done} ${done.length} of ${count(loaded.objects.map(o => o.object.kind))}${dry}\n`,
+        done.length + skipped.length === 0
+          ? `Failed to ${verb} any of ${all}${dry}\n`
+          : `Partial success: ${action.done} ${done.length} of ${all}${dry}\n`,
       );
       return ctx.fail(1, ...complaints);
     }
     ctx.stdout(`Successfully ${action.done} ${count(done)}${dry}\n`);
-    if (skipped.length > 0) ctx.stdout(`Left ${count(skipped)} as they are\n`);
+    if (skipped.length > 0) ctx.stdout(`${leftOut(verb, skipped)}\n`);
     return 0;
   } finally {
     await client.value.close();
@@ -76,6 +81,11 @@ export function count(kinds: readonly string[]): string {
   return kind === undefined || others.length > 0
     ? `${kinds.length} resource(s)`
     : `${kinds.length} '${kind}' resource(s)`;
+}
+
+/** What was said to be no fault. */
+export function leftOut(verb: keyof typeof WRITE_ACTIONS, kinds: readonly string[]): string {
+  return verb === 'delete' ? `Left out ${count(kinds)} not there` : `Left ${count(kinds)} as they are`;
 }
 
 /** The object where it will live; the server refuses a namespace on cluster-wide objects. */

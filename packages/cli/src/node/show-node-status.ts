@@ -3,10 +3,10 @@ import { askSocket, localSocket } from '../bgp/speaker-socket.ts';
 import { type NodeReport, type PeerRow, peersOfStatus } from '../bgp/node-status.ts';
 import { listAt, textAt, valueAt } from '../files/json.ts';
 import { writeData } from '../output/data.ts';
+import { formatGrid } from '../output/grid.ts';
 import { printable } from '../output/paint.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { agentSocket } from './agent-socket.ts';
-import { formatGrid } from './grid.ts';
 
 /** calicoctl's words for the types of peers (calico.md §7). */
 const TYPES: Readonly<Record<string, string>> = {
@@ -123,18 +123,16 @@ function mtuLines(status: unknown): readonly string[] {
 }
 
 function familyText(family: 4 | 6, peers: readonly PeerRow[]): string {
-  if (peers.length === 0) return `No IPv${family} peers found.\n`;
-  const grid = formatGrid(
-    ['PEER ADDRESS', 'PEER TYPE', 'STATE', 'SINCE', 'INFO'],
-    peers.map(peer => [
-      peer.peer,
-      TYPES[peer.type ?? ''] ?? peer.type ?? '',
-      peer.state === 'Established' ? 'up' : 'start',
-      peer.since?.replace('T', ' ').replace(/\..*$|Z$/, '') ?? '',
-      peer.state === 'Established'
-        ? 'Established'
-        : `${peer.state}${peer.info === undefined ? '' : ` ${peer.info}`}`,
-    ]),
-  );
+  if (peers.length === 0) return `IPv${family} BGP status\nNo IPv${family} peers found.\n`;
+  const grid = formatGrid(peers, [
+    { head: 'PEER ADDRESS', cell: ({ peer }) => peer },
+    { head: 'PEER TYPE', cell: ({ type = '' }) => TYPES[type] ?? type },
+    { head: 'STATE', cell: ({ state }) => (state === 'Established' ? 'up' : 'start') },
+    { head: 'SINCE', cell: ({ since }) => since?.replace('T', ' ').replace(/\..*$|Z$/, '') },
+    {
+      head: 'INFO',
+      cell: ({ state, info }) => (state === 'Established' || info === undefined ? state : `${state} ${info}`),
+    },
+  ]);
   return `IPv${family} BGP status\n${grid}`;
 }

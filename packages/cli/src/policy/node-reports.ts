@@ -1,6 +1,8 @@
-import type { AnyObject, KubeClient, Resource } from '@muslin/kube';
+import type { AnyObject, Resource } from '@muslin/kube';
 import { fail, ok, type Result } from '@muslin/net';
 import { type NodeReport, nodeReport } from '@muslin/policy';
+import { faultText } from '../live/fault-text.ts';
+import type { Lister } from '../live/lister.ts';
 
 /** Where each node's agent writes what it enforces: one object per node, named like it. */
 export const POLICY_NODE_STATUS: Resource = {
@@ -12,7 +14,7 @@ export const POLICY_NODE_STATUS: Resource = {
 };
 
 /** All that the nodes said. */
-export async function readNodeReports(client: KubeClient): Promise<Result<readonly NodeReport[], string>> {
+export async function readNodeReports(client: Lister): Promise<Result<readonly NodeReport[], string>> {
   const answer = await client.listAll<AnyObject>(POLICY_NODE_STATUS);
   if (answer.ok)
     return ok(
@@ -20,7 +22,7 @@ export async function readNodeReports(client: KubeClient): Promise<Result<readon
         nodeReport(metadata.name ?? '', status as object | undefined),
       ),
     );
-  if (answer.fault.code !== 'NotFound') return fail(answer.fault.message);
+  if (answer.fault.code !== 'NotFound') return fail(faultText(answer.fault));
   return fail(
     `${client.connection.server} does not serve policynodestatuses.muslin.dev: are Muslin's CRDs installed?`,
   );

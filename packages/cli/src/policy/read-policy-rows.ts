@@ -1,12 +1,13 @@
 import { type Finding, normalise, type Snapshot } from '@muslin/api';
-import type { AnyObject, KubeClient } from '@muslin/kube';
+import type { AnyObject } from '@muslin/kube';
 import { ok, type Result } from '@muslin/net';
+import type { Lister } from '../live/lister.ts';
 import { liveWorld } from '../live/live-world.ts';
 import { readNodeReports } from './node-reports.ts';
 import { POLICY_KINDS, type PolicyRow, policyRow, selectedPods, type WrittenPolicy } from '@muslin/policy';
 
 /** What all nodes say about every policy of the cluster. */
-export async function readPolicyRows(client: KubeClient): Promise<Result<readonly PolicyRow[], string>> {
+export async function readPolicyRows(client: Lister): Promise<Result<readonly PolicyRow[], string>> {
   // Findings name an object as people do, without its group: two kinds are called NetworkPolicy.
   const policies: { readonly policy: WrittenPolicy; readonly findings: readonly Finding[] }[] = [];
   const world = await liveWorld(client, object => {

@@ -27,7 +27,11 @@ export async function showReach(ctx: Context, input: Input): Promise<ExitCode> {
   const rows = answer.rows.filter(({ to }) =>
     namespace === undefined ? to.startsWith('pod/') : to.startsWith(`pod/${namespace}/`),
   );
-  if (rows.length === 0) return ctx.fail(1, `there are no pods in namespace ${namespace}`);
+  if (rows.length === 0)
+    return ctx.fail(
+      1,
+      `there is no pod with an address${namespace === undefined ? '' : ` in namespace ${namespace}`}`,
+    );
   const form = input.text('output');
   if (form === 'json' || form === 'yaml') {
     const data = rows.map(row => ({

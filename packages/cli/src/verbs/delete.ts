@@ -1,4 +1,4 @@
-import { DRY_RUN, NAMESPACE, OBJECTS, SKIP_EMPTY, WRITE_CODES } from '../options.ts';
+import { DRY_RUN, NAMESPACE, OBJECTS, RECURSIVE, SKIP_EMPTY, WRITE_CODES } from '../options.ts';
 import type { Verb } from '../verb.ts';
 import { isDry } from './file-verb.ts';
 
@@ -8,6 +8,7 @@ export const remove: Verb = {
   args: '[kind] [names...]',
   options: [
     OBJECTS,
+    RECURSIVE,
     NAMESPACE,
     { flags: '-s, --skip-not-exists', summary: 'what is not there is no error' },
     DRY_RUN,

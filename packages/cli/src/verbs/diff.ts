@@ -1,4 +1,13 @@
-import { EXTERNAL, FILES, NAMESPACE, OUTPUT_DATA, POD_CIDR, PORT, SKIP_BROKEN } from '../options.ts';
+import {
+  EXTERNAL,
+  FILES,
+  NAMESPACE,
+  OUTPUT_DATA,
+  POD_CIDR,
+  PORT,
+  RECURSIVE,
+  SKIP_BROKEN,
+} from '../options.ts';
 import type { Verb } from '../verb.ts';
 
 /** What a pull request does to connections. */
@@ -10,6 +19,7 @@ export const diff: Verb = {
       ...FILES,
       summary: 'compare these objects with those of the cluster, as apply would change them (repeatable)',
     },
+    RECURSIVE,
     NAMESPACE,
     { flags: '--exit-code', summary: 'end with 1 when a connection was gained or lost' },
     PORT,

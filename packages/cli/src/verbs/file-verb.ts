@@ -1,4 +1,4 @@
-import { DRY_RUN, NAMESPACE, OBJECTS, SKIP_EMPTY, WRITE_CODES } from '../options.ts';
+import { DRY_RUN, NAMESPACE, OBJECTS, RECURSIVE, SKIP_EMPTY, WRITE_CODES } from '../options.ts';
 import type { Verb, VerbOption } from '../verb.ts';
 
 /** Whether `--dry-run` asks for nothing to change. */
@@ -13,7 +13,7 @@ export function fileVerb(
   return {
     name,
     args: '',
-    options: [{ ...OBJECTS, required: true }, NAMESPACE, ...options, DRY_RUN, SKIP_EMPTY],
+    options: [{ ...OBJECTS, required: true }, RECURSIVE, NAMESPACE, ...options, DRY_RUN, SKIP_EMPTY],
     summary,
     details: WRITE_CODES,
     examples: [`muslinctl ${name} -f pools.yaml`, `kustomize build . | muslinctl ${name} -f -`],

@@ -36,7 +36,8 @@ bgpfilters (bf), bgppeerpolicies (bgppp), bgpnodestatuses (bgpns), networkpolici
 and of Calico), globalnetworkpolicies (gnp), clusternetworkpolicies (cnp), tiers, stagednetworkpolicies (snp),
 stagedglobalnetworkpolicies (sgnp), stagedkubernetesnetworkpolicies (sknp), networksets (netset),
 globalnetworksets (gns), hostendpoints (hep), felixconfigurations (felixconfig), clusterinformations
-(clusterinfo), kubecontrollersconfigurations (kcc), caliconodestatuses (nodestatus).
+(clusterinfo), kubecontrollersconfigurations (kcc), caliconodestatuses (nodestatus), policystatuses,
+policynodestatuses, addressnodestatuses.
 
 Exit code: 0 found, 1 a name is not there or the cluster did not answer, 2 bad usage.`,
   examples: [

@@ -7,6 +7,10 @@ export const ipamConfigure: Verb = {
   options: [
     { flags: '--strictaffinity <bool>', summary: 'true: a node only uses addresses of its own blocks' },
     { flags: '--max-blocks-per-host <n>', summary: 'most blocks of each family for one node; 0: 20' },
+    {
+      flags: '--kubevirt-ip-persistence <word>',
+      summary: 'Enabled or Disabled: kept for other programs, Muslin does not act on it',
+    },
     { flags: '--ip-cooldown-seconds <n>', summary: 'how long a freed address rests, 0 to 1200' },
   ],
   summary: 'change how addresses are given out',

@@ -14,8 +14,9 @@ export const ipamRelease: Verb = {
     { flags: '--force', summary: 'on one witness too, and however many; with --ip also what seems in use' },
   ],
   summary: 'free lost addresses',
-  details: `Everything is looked at afresh: an address is only freed when its pod and its node are both gone, and in the life
-that the report named. Exit code: 0 all freed, 1 one was refused, 2 bad usage or a report that cannot be read.`,
+  details: `Everything is looked at afresh: an address is only freed when its pod is gone and its node is gone or says that it does
+not have it, and in the life that the report named.
+Exit code: 0 all freed, 1 one was refused, 2 bad usage or a report that cannot be read.`,
   examples: ['muslinctl ipam release --ip 10.244.0.17', 'muslinctl ipam release --from-report report.json'],
   async run(ctx, input) {
     const { releaseIps } = await import('../ipam/release-ips.ts');

@@ -30,7 +30,7 @@ import { ipamWhy } from './ipam-why.ts';
 import { label } from './label.ts';
 import { migrateApply, migrateBack, migrateFinish, migratePlan } from './migrate.ts';
 import { nodeCheckSystem, nodeDiags, nodeStatus } from './node-status.ts';
-import { nodeRun } from './not-here.ts';
+import { NOT_HERE } from './not-here.ts';
 import { patch } from './patch.ts';
 import { policyCounters } from './policy-counters.ts';
 import { policyStatus } from './policy-status.ts';
@@ -45,7 +45,7 @@ import { why } from './why.ts';
 export const VERBS: readonly Verb[] = [
   ...[why, reach, diff, verdict, validate, policyStatus, policyCounters, flows],
   ...[get],
-  ...[doctor, nodeStatus, nodeDiags, nodeCheckSystem, nodeRun, clusterDiags],
+  ...[doctor, nodeStatus, nodeDiags, nodeCheckSystem, clusterDiags],
   ...[bgpPeers, bgpPeer, bgpRoutes, bgpReceived, bgpAdvertised, bgpExplain, bgpDoctor, bgpDump, bgpReplay],
   ...[bgpDrain, bgpUndrain, bgpLeave],
   ...[ipamShow, ipamWhy, ipamHistory, ipamCheck, ipamRelease, ipamSplit, ipamConfigure],
@@ -53,4 +53,5 @@ export const VERBS: readonly Verb[] = [
   ...[migratePlan, migrateApply, migrateFinish, migrateBack],
   ...[datastoreExport, datastoreImport, datastoreLock, datastoreUnlock],
   ...[version, completion, completeVerb(() => VERBS)],
+  ...NOT_HERE,
 ];

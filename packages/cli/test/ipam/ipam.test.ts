@@ -25,37 +25,49 @@ describe('muslinctl ipam show', () => {
   it('shows how full pools are', async () => {
     const ran = await ipam('show');
     expect(ran.stdout).toBe(`\
-GROUPING   CIDR          IPS TOTAL    IPS IN USE   IPS RESERVED   IPS COOLING   IPS FREE
-IP Pool    10.1.0.0/26   64           5 (8%)       6 (9%)         1 (2%)        52 (81%)
-IP Pool    fd00::/48     1.2089e+24   0 (0%)       0 (0%)         0 (0%)        1.2089e+24 (100%)
++----------+-------------+------------+------------+--------------+-------------------+-------------+
+| GROUPING | CIDR        |  IPS TOTAL | IPS IN USE | IPS RESERVED |          IPS FREE | IPS COOLING |
++----------+-------------+------------+------------+--------------+-------------------+-------------+
+| IP Pool  | 10.1.0.0/26 |         64 |     5 (8%) |       6 (9%) |          52 (81%) |      1 (2%) |
+| IP Pool  | fd00::/48   | 1.2089e+24 |     0 (0%) |       0 (0%) | 1.2089e+24 (100%) |      0 (0%) |
++----------+-------------+------------+------------+--------------+-------------------+-------------+
 `);
     expect(ran.code).toBe(0);
   });
 
   it('shows blocks below their pools', async () => {
     expect((await ipam('show', '--show-blocks')).stdout).toBe(`\
-GROUPING   CIDR           IPS TOTAL    IPS IN USE   IPS RESERVED   IPS COOLING   IPS FREE
-IP Pool    10.1.0.0/26    64           5 (8%)       6 (9%)         1 (2%)        52 (81%)
-Block      10.1.0.0/28    16           3 (19%)      2 (13%)        1 (6%)        10 (63%)
-Block      10.1.0.16/28   16           2 (13%)      0 (0%)         0 (0%)        14 (88%)
-IP Pool    fd00::/48      1.2089e+24   0 (0%)       0 (0%)         0 (0%)        1.2089e+24 (100%)
++----------+--------------+------------+------------+--------------+-------------------+-------------+
+| GROUPING | CIDR         |  IPS TOTAL | IPS IN USE | IPS RESERVED |          IPS FREE | IPS COOLING |
++----------+--------------+------------+------------+--------------+-------------------+-------------+
+| IP Pool  | 10.1.0.0/26  |         64 |     5 (8%) |       6 (9%) |          52 (81%) |      1 (2%) |
+| Block    | 10.1.0.0/28  |         16 |    3 (19%) |      2 (13%) |          10 (63%) |      1 (6%) |
+| Block    | 10.1.0.16/28 |         16 |    2 (13%) |       0 (0%) |          14 (88%) |      0 (0%) |
+| IP Pool  | fd00::/48    | 1.2089e+24 |     0 (0%) |       0 (0%) | 1.2089e+24 (100%) |      0 (0%) |
++----------+--------------+------------+------------+--------------+-------------------+-------------+
 `);
   });
 
   it('shows what is borrowed, by whom and from whom', async () => {
     expect((await ipam('show', '--show-borrowed')).stdout).toBe(`\
-IP         BORROWING-NODE   BLOCK         BLOCK OWNER   TYPE   ALLOCATED-TO
-10.1.0.2   n2               10.1.0.0/28   host:n1       pod    web/guest
++----------+----------------+-------------+-------------+------+--------------+
+| IP       | BORROWING-NODE | BLOCK       | BLOCK OWNER | TYPE | ALLOCATED-TO |
++----------+----------------+-------------+-------------+------+--------------+
+| 10.1.0.2 | n2             | 10.1.0.0/28 | n1          | pod  | web/guest    |
++----------+----------------+-------------+-------------+------+--------------+
 `);
   });
 
   it('shows the settings in effect', async () => {
     expect((await ipam('show', '--show-configuration')).stdout).toBe(`\
-PROPERTY             VALUE
-StrictAffinity       false
-AutoAllocateBlocks   true
-MaxBlocksPerHost     20
-IPCooldownSeconds    60
++--------------------+-------+
+| PROPERTY           | VALUE |
++--------------------+-------+
+| StrictAffinity     | false |
+| AutoAllocateBlocks | true  |
+| MaxBlocksPerHost   | 20    |
+| IPCooldownSeconds  | 60    |
++--------------------+-------+
 `);
   });
 
@@ -388,6 +400,19 @@ describe('muslinctl ipam configure', () => {
     ]);
   });
 
+  it('reads words in any case, and says of a setting that it is only kept', async () => {
+    expect(await ipam('configure', '--strictaffinity=TRUE', '--kubevirt-ip-persistence', 'enabled')).toEqual({
+      code: 0,
+      stdout:
+        'Successfully set StrictAffinity to: true\nSuccessfully set KubeVirtVMAddressPersistence to: Enabled\n',
+      stderr:
+        'warning: Muslin keeps this setting and does not act on it: a virtual machine gets another address with another pod\n',
+    });
+    expect(api.writes.at(-1)?.body).toEqual({
+      spec: { strictAffinity: true, kubeVirtVMAddressPersistence: 'Enabled' },
+    });
+  });
+
   it('makes the object where there is none', async () => {
     const bare = await fakeApi({ [`${CALICO}/ipamconfigurations`]: [] });
     const argv = ['ipam', 'configure', '--max-blocks-per-host', '4', '--kubeconfig', bare.kubeconfig];
@@ -421,7 +446,10 @@ describe('muslinctl ipam configure', () => {
   });
 
   it.each([
-    [[], 'nothing to set: give --strictaffinity, --max-blocks-per-host, --ip-cooldown-seconds'],
+    [
+      [],
+      'nothing to set: give --strictaffinity, --max-blocks-per-host, --ip-cooldown-seconds, --kubevirt-ip-persistence',
+    ],
     [['--strictaffinity', 'yes'], '--strictaffinity yes: choose true or false'],
     [['--ip-cooldown-seconds', '1201'], '--ip-cooldown-seconds 1201: choose a whole number from 0 to 1200'],
     [['--max-blocks-per-host', '-1'], '--max-blocks-per-host -1: choose a whole number from 0 to 1000000'],

@@ -1,0 +1,41 @@
+import type { KubeFault } from '@muslin/kube';
+import { describe, expect, it } from 'vitest';
+import { faultText } from '../src/live/fault-text.ts';
+
+const request = 'GET /apis/projectcalico.org/v3/ippools';
+const answered = (code: string, status: number, reason: string, words: string) =>
+  ({ code, status, reason, request, message: `${request}: ${status} ${reason}: ${words}` }) as KubeFault;
+const silent = (reason: string, words: string) =>
+  ({ code: 'Unreachable', reason, request, message: `${request}: ${words}` }) as KubeFault;
+
+describe('what went wrong with the API server', () => {
+  it.each([
+    [
+      'a refusal is told in the words of the server',
+      answered('Forbidden', 403, 'Forbidden', 'User "bob" cannot list resource "ippools"'),
+      'User "bob" cannot list resource "ippools"',
+    ],
+    [
+      'a server that failed is named as that, with what was asked',
+      answered('Other', 500, 'InternalError', 'etcd is away'),
+      `${request}: 500 InternalError: etcd is away`,
+    ],
+    [
+      'credentials that nobody knows',
+      answered('Unauthorized', 401, 'Unauthorized', 'Unauthorized'),
+      `${request}: 401 Unauthorized: Unauthorized. The API server does not accept the credentials of the kubeconfig: they may have run out, or be another cluster's`,
+    ],
+    [
+      'nobody who listens',
+      silent('ECONNREFUSED', 'connect ECONNREFUSED 192.0.2.1:6443'),
+      `${request}: connect ECONNREFUSED 192.0.2.1:6443. No API server answers there: is it up, and is the address in the kubeconfig right?`,
+    ],
+    [
+      'a certificate of somebody else',
+      silent('DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed certificate'),
+      `${request}: self-signed certificate. The API server's certificate is not trusted: is certificate-authority in the kubeconfig the one of this cluster?`,
+    ],
+  ])('%s', (_, fault, text) => {
+    expect(faultText(fault)).toBe(text);
+  });
+});
