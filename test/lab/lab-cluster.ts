@@ -3,7 +3,7 @@ import { parse } from 'yaml';
 import { Report } from '../../packages/lab/src/checks.ts';
 import { Cluster } from '../../packages/lab/src/cluster.ts';
 import { sweep } from '../../packages/lab/src/instance.ts';
-import type { Overlay } from '../../packages/lab/src/options.ts';
+import type { Addressing, Overlay } from '../../packages/lab/src/options.ts';
 import type { LabPod } from '../../packages/lab/src/pods/pod-action.ts';
 import { readSandboxes } from '../../packages/lab/src/sandboxes.ts';
 import { notYet } from '../../packages/lab/src/story/enforced.ts';
@@ -27,10 +27,11 @@ export class TestCluster {
     agentArgs: readonly string[] = [],
     overlay: Overlay = 'none',
     fanout = false,
+    family: Addressing = 'ipv4',
   ): Promise<TestCluster> {
     await sweep(id);
     const report = new Report(() => {}, false);
-    const cluster = await Cluster.up({ id, nodes, tor, agentArgs, overlay, fanout }, report);
+    const cluster = await Cluster.up({ id, nodes, tor, agentArgs, overlay, fanout, family }, report);
     if (pods > 0) await startSample(cluster, pods, report);
     const bad = report.checks.filter(check => !check.ok);
     if (bad.length > 0) throw new Error(bad.map(check => `${check.name}: ${check.seen}`).join('; '));

@@ -8,6 +8,7 @@ import { run as muslinctl } from '../../packages/cli/src/program.ts';
 import { VERBS } from '../../packages/cli/src/verbs/table.ts';
 import type { Listing } from '../../packages/lab/src/ls.ts';
 import { type EchoServers, startEchoServers } from '../../packages/lab/src/pods/echo-servers.ts';
+import { addressesOf } from '../../packages/lab/src/topology.ts';
 import { until } from '../../packages/lab/src/until.ts';
 import { Kubectl } from './kubectl.ts';
 import { TestCluster } from './lab-cluster.ts';
@@ -102,10 +103,11 @@ describe('strangers, with kubectl and their own manifests', () => {
   let outside: EchoServers;
 
   beforeAll(async () => {
-    lab = await TestCluster.up(ID, 2, 0);
+    lab = await TestCluster.up(ID, 2, 0, 'bird', [], 'none', false, 'dual');
     kubectl = new Kubectl(lab.cluster.kubeconfig);
     const doors = [8443, 8444].map(port => ({ protocol: 'TCP', port }) as const);
-    outside = startEchoServers(lab.cluster.topology.outside.netns, 'outside', doors);
+    const host = lab.cluster.topology.outside;
+    outside = startEchoServers(host.netns, 'outside', doors, addressesOf(host));
     await kubectl.apply(YAML);
     await kubectl.run('wait --for=condition=Ready pod --all --all-namespaces --timeout=50s');
   });
@@ -114,20 +116,28 @@ describe('strangers, with kubectl and their own manifests', () => {
     await lab?.down();
   });
 
-  /** Everything by the name that rows use, from the lab's own listing. */
-  async function places(): Promise<Places> {
+  /** Everything by the name that rows use, from the lab's own listing, at its address of that family. */
+  async function places(family: 4 | 6 = 4): Promise<Places> {
     const listed = await execa('npm', ['run', '-s', 'lab', '--', 'ls', '--json', '--id', ID], { cwd: ROOT });
     const list = JSON.parse(listed.stdout) as Listing;
+    const at = (one: { readonly netns: string; readonly ips: readonly string[] }) => {
+      const ip = one.ips.find(address => address.includes(':') === (family === 6));
+      return { netns: one.netns, ip: ip ?? '' };
+    };
     return new Map([
-      ...list.pods.map(pod => [`${pod.namespace}/${pod.name}`, pod] as const),
-      ...list.nodes.map(node => [node.name, node] as const),
-      ['outside', list.outside] as const,
+      ...list.pods.map(pod => [`${pod.namespace}/${pod.name}`, at(pod)] as const),
+      ...list.nodes.map(node => [node.name, at(node)] as const),
+      ['outside', at(list.outside)] as const,
     ]);
   }
 
-  /** On the wire first, which may take a moment to follow; then `muslinctl why`, which may not. */
+  /** On the wire first, which may take a moment to follow; then `muslinctl why`, which may not. Over IPv4 and IPv6. */
   async function holds(rows: readonly Row[]): Promise<void> {
-    const where = await places();
+    await Promise.all([holdsOver(rows, 4), holdsOver(rows, 6)]);
+  }
+
+  async function holdsOver(rows: readonly Row[], family: 4 | 6): Promise<void> {
+    const where = await places(family);
     let left = rows;
     await until(
       async () => {
@@ -139,13 +149,16 @@ describe('strangers, with kubectl and their own manifests', () => {
       8_000,
       100,
     );
-    expect(left.map(row => row.line)).toEqual([]);
-    const said = await Promise.all(rows.map(row => why(row, where)));
-    expect(said.filter((answer, i) => answer !== rows[i]?.line)).toEqual([]);
+    expect(left.map(row => `${row.line} over IPv${family}`)).toEqual([]);
+    // The families mean different things only where addresses are written.
+    const asked = family === 4 ? rows : rows.filter(row => /outside|node/.test(row.line));
+    const said = await Promise.all(asked.map(row => why(row, where, family)));
+    expect(said.filter((answer, i) => answer !== asked[i]?.line)).toEqual([]);
   }
 
-  async function why(row: Row, where: Places): Promise<string> {
-    const end = (name: string) => (name.includes('/') ? name : (where.get(name)?.ip ?? name));
+  async function why(row: Row, where: Places, family: 4 | 6): Promise<string> {
+    // A pod's name stands for its first address; the other one is dialled by number.
+    const end = (name: string) => (name.includes('/') && family === 4 ? name : (where.get(name)?.ip ?? name));
     let text = '';
     const ctx: Context = {
       stdout: more => (text += more),
@@ -159,7 +172,8 @@ describe('strangers, with kubectl and their own manifests', () => {
         return code;
       },
     };
-    const to = `${end(row.to)}:${row.port}/${row.protocol}`;
+    const target = end(row.to);
+    const to = `${target.includes(':') ? `[${target}]` : target}:${row.port}/${row.protocol}`;
     const code = await muslinctl(['why', end(row.from), to], ctx, VERBS);
     const answer = code === 0 ? 'allow' : code === 1 ? 'deny' : `no answer: ${text}`;
     return `${row.from} -> ${row.to}:${row.port}/${row.protocol} ${answer}`;
@@ -217,7 +231,11 @@ describe('strangers, with kubectl and their own manifests', () => {
 
   it('complete a pod, and delete one and use its name again: neither leaves its rights behind', async () => {
     const before = await places();
-    const [batch, api] = ['payments/batch', 'payments/api'].map(name => before.get(name)?.ip ?? '');
+    const sixes = await places(6);
+    const old = ['payments/batch', 'payments/api'].flatMap(name => [
+      before.get(name)?.ip ?? '',
+      sixes.get(name)?.ip ?? '',
+    ]);
     await kubectl.args([
       ...['patch', 'pod', '-n', 'payments', 'batch', '--subresource=status', '--type=merge'],
       ...['-p', '{"status":{"phase":"Succeeded"}}'],
@@ -242,19 +260,19 @@ spec:
       `),
     );
     const left = await until(
-      async () => (await setMembers()).filter(ip => ip === batch || ip === api),
+      async () => (await setMembers()).filter(ip => old.includes(ip)),
       ips => ips.length === 0,
       10_000,
     );
     // Everybody may log to the API, so the impostor is in a set by its own right if it got an old address.
-    const impostor = (await places()).get('payments/api')?.ip;
-    expect((left.held ? left.value : left.last).filter(ip => ip !== impostor)).toEqual([]);
+    const impostor = [await places(), await places(6)].map(where => where.get('payments/api')?.ip);
+    expect((left.held ? left.value : left.last).filter(ip => !impostor.includes(ip))).toEqual([]);
   });
 
   it('delete a namespace, and nothing of it is left', async () => {
-    const before = await places();
-    const gone = [...before].filter(([name]) => name.startsWith('storefront/')).map(([, at]) => at);
-    expect(gone).toHaveLength(3);
+    const before = [...(await places()), ...(await places(6))];
+    const gone = before.filter(([name]) => name.startsWith('storefront/')).map(([, at]) => at);
+    expect(gone).toHaveLength(6);
     await kubectl.run('delete ns storefront --wait --timeout=30s');
     const names = await kubectl.run('get pods,networkpolicies,serviceaccounts -A -o name');
     expect(names).not.toMatch(/\/(web|cart|cache|cart-in|web-out|scrape)$/m);
@@ -283,6 +301,8 @@ spec:
     const saves = await Promise.all(
       lab.cluster.topology.nodes.map(node => execa('ip', ['netns', 'exec', node.netns, 'ipset', 'save'])),
     );
-    return saves.flatMap(save => [...save.stdout.matchAll(/^add \S+ ([0-9.]+)/gm)].map(m => m[1] as string));
+    return saves.flatMap(save =>
+      [...save.stdout.matchAll(/^add \S+ ([0-9a-f.:]+)/gm)].map(m => m[1] as string),
+    );
   }
 });

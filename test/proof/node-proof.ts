@@ -256,7 +256,7 @@ export class NodeProof {
     }
     for (const place of [...this.#places[4], ...this.#places[6]]) {
       const name = place.netns.slice(this.#prefix.length + 1);
-      const started = startEchoServers(this.#nameOf(name), place.name, PORTS, place.ip);
+      const started = startEchoServers(this.#nameOf(name), place.name, PORTS, [place.ip]);
       if (started.refused.length > 0) throw new Error(`${place.name}: ${started.refused.join('; ')}`);
       this.#servers.push(started);
     }

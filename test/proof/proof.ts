@@ -7,6 +7,7 @@ import { type EchoServers, startEchoServers } from '../../packages/lab/src/pods/
 import { probe, probeAll } from '../../packages/lab/src/probe.ts';
 import { readSandboxes } from '../../packages/lab/src/sandboxes.ts';
 import { notYet } from '../../packages/lab/src/story/enforced.ts';
+import { addressesOf } from '../../packages/lab/src/topology.ts';
 import { until } from '../../packages/lab/src/until.ts';
 import { ClusterMirror } from './cluster-mirror.ts';
 import { Dice } from './dice.ts';
@@ -76,7 +77,7 @@ export class Proof {
     );
     this.#servers = places
       .filter(place => place.pod === undefined)
-      .map(place => startEchoServers(place.netns, place.name, PORTS, place.ip));
+      .map(place => startEchoServers(place.netns, place.name, PORTS, [place.ip]));
   }
 
   /** Brings the lab up with its pods; throws when a part does not come. */
@@ -84,7 +85,7 @@ export class Proof {
     const { id, nodes, backEnd } = options;
     await sweep(id);
     const report = new Report(() => {}, false);
-    const cluster = await Cluster.up({ id, nodes, tor: 'bird' }, report);
+    const cluster = await Cluster.up({ id, nodes, tor: 'bird', family: 'dual' }, report);
     try {
       const proof = new Proof(cluster, options, await populate(cluster));
       await proof.use(backEnd);
@@ -169,7 +170,8 @@ export class Proof {
       const from = this.#dice.pick(this.#dice.chance(0.8) ? inCluster : this.#places);
       const to = this.#dice.pick(this.#dice.chance(0.85) ? inCluster : this.#places);
       // Neither a pod nor a node: nobody's policy is asked.
-      if (from === to || (from.pod ?? to.pod ?? from.node ?? to.node) === undefined) continue;
+      if (from === to || !sameFamily(from, to)) continue;
+      if ((from.pod ?? to.pod ?? from.node ?? to.node) === undefined) continue;
       const { protocol, port } = this.#dice.pick(PORTS);
       return { from, to, protocol, port };
     }
@@ -229,7 +231,8 @@ export class Proof {
   /** Other host endpoints. */
   async #rehost(): Promise<void> {
     const { nodes } = this.cluster.topology;
-    const wanted = new Map(randomHosts(this.#dice, nodes).map(host => [host.metadata.name, host]));
+    const dialled = nodes.map(node => ({ name: node.name, ip: this.#dice.pick(addressesOf(node)) }));
+    const wanted = new Map(randomHosts(this.#dice, dialled).map(host => [host.metadata.name, host]));
     const through: string[] = [];
     for (const { name } of nodes) {
       const host = wanted.get(`${name}-host`);
@@ -281,7 +284,8 @@ export class Proof {
       await probeAll(
         this.#places.flatMap(from => this.#places.map(to => ({ from, to }))),
         async way => {
-          if (way.from === way.to || (way.from.pod ?? way.to.pod) === undefined) return;
+          if (way.from === way.to || !sameFamily(way.from, way.to)) return;
+          if ((way.from.pod ?? way.to.pod) === undefined) return;
           const seen = await probe(
             { netns: way.from.netns, ip: way.to.ip, port: 80, protocol: 'TCP' },
             PATIENCE_MS,
@@ -314,19 +318,27 @@ async function populate(cluster: Cluster): Promise<readonly Place[]> {
   if (!ready.held) throw new Error(`only ${ready.last} of ${wanted.length} pods run`);
   const { outside } = topology;
   const places: readonly Place[] = [
-    ...readSandboxes(cluster.folder).map(({ namespace, name, node, netns, ips }) => ({
-      name: `${namespace}/${name}`,
-      netns,
-      ip: ips[0] as string,
-      pod: { namespace, name, node },
-    })),
-    ...topology.nodes.map(({ name, netns, ip }) => ({ name, netns, ip, node: name })),
-    { name: 'outside', netns: outside.netns, ip: outside.ip },
+    ...readSandboxes(cluster.folder).flatMap(({ namespace, name, node, netns, ips }) =>
+      atEach(ips, { name: `${namespace}/${name}`, netns, pod: { namespace, name, node } }),
+    ),
+    ...topology.nodes.flatMap(host => atEach(addressesOf(host), { ...host, node: host.name })),
+    ...atEach(addressesOf(outside), outside),
   ];
   const sets = networkSets(places.map(place => place.ip));
   for (const object of [...TIERS, ...sets]) await cluster.apply(object as AnyObject);
   return places;
 }
+
+/** A place for each address; the first has the plain name. */
+function atEach(ips: readonly string[], { name, netns, pod, node }: Omit<Place, 'ip'>): readonly Place[] {
+  return ips.map(ip => ({
+    ...{ name: ip.includes(':') ? `${name} (IPv6)` : name, netns, ip },
+    ...(pod !== undefined && { pod }),
+    ...(node !== undefined && { node }),
+  }));
+}
+
+const sameFamily = (a: Place, b: Place) => a.ip.includes(':') === b.ip.includes(':');
 
 function isRunning(pod: AnyObject): boolean {
   return (pod['status'] as { phase?: string } | undefined)?.phase === 'Running';

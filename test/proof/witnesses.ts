@@ -27,7 +27,7 @@ import {
 
 /** A place that connections come from or go to. `pod` and `node` are what it is to the cluster. */
 export interface Place {
-  /** `red/p0`, `node1` or `outside`. */
+  /** `red/p0`, `node1` or `outside`, with the family where it is not the first. */
   readonly name: string;
   readonly netns: string;
   readonly ip: string;
@@ -125,6 +125,9 @@ function decider(name: string, snapshot: Snapshot, states: ReadonlyMap<string, N
   };
 }
 
+const ownAddress = (snapshot: Snapshot, node: string, family: Family) =>
+  snapshot.nodes.get(node)?.ips.find(ip => ip.family === family);
+
 const FORMS: readonly { readonly name: string; readonly make: (rules: Ruleset) => Ruleset }[] = [
   { name: 'compiled', make: rules => rules },
   { name: 'lowered for iptables', make: rules => lower(rules, IPTABLES_LIMITS) },
@@ -173,7 +176,7 @@ function kernelLike(
       // What leaves a node: a pod's packets to outside all pools have its address from then on.
       const outward = start !== undefined && start !== end;
       const leavesPools = way.from.pod !== undefined && !pools.some(pool => prefixHas(pool, dst));
-      const natSource = outward && leavesPools ? snapshot.nodes.get(start)?.ips[0] : undefined;
+      const natSource = outward && leavesPools ? ownAddress(snapshot, start, dst.family) : undefined;
       const at = (node: string, first: boolean): boolean => {
         const isStart = node === start;
         const isEnd = node === end;

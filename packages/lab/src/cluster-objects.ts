@@ -4,7 +4,7 @@ import { BFD, type Topology } from './topology.ts';
 const VXLAN_MODES = { vxlan: 'Always', 'vxlan-cross-subnet': 'CrossSubnet' } as const;
 
 /** The Node of a lab machine, as a kubelet would report it. */
-export function nodeObject(name: string, ip: string): object {
+export function nodeObject(name: string, ips: readonly string[]): object {
   const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
   return {
     apiVersion: 'v1',
@@ -13,7 +13,7 @@ export function nodeObject(name: string, ip: string): object {
     spec: {},
     status: {
       addresses: [
-        { type: 'InternalIP', address: ip },
+        ...ips.map(address => ({ type: 'InternalIP', address })),
         { type: 'Hostname', address: name },
       ],
       conditions: [
@@ -31,7 +31,7 @@ export function nodeObject(name: string, ip: string): object {
   };
 }
 
-/** What an admin writes for such a cluster: a pool, the mesh, the router, and BFD with it if it can. */
+/** What an admin writes for such a cluster: a pool of each family, the mesh, the router, and BFD with it if it can. */
 export function networkObjects(
   topology: Topology,
   router: { readonly bfd: boolean } | undefined,
@@ -43,12 +43,15 @@ export function networkObjects(
     metadata: { name },
     spec,
   });
-  const { podCidr, clusterAs, tor, torAs } = topology;
+  const { podCidr, podCidr6, clusterAs, tor, torAs } = topology;
   return [
     calico('IPPool', 'default-ipv4-ippool', {
       ...{ cidr: podCidr, blockSize: 26, natOutgoing: true },
       ...(overlay === 'none' ? {} : { vxlanMode: VXLAN_MODES[overlay] }),
     }),
+    ...(podCidr6 === undefined
+      ? []
+      : [calico('IPPool', 'default-ipv6-ippool', { cidr: podCidr6, blockSize: 122, natOutgoing: true })]),
     calico('BGPConfiguration', 'default', {
       ...{ asNumber: clusterAs, nodeToNodeMeshEnabled: overlay === 'none' },
     }),

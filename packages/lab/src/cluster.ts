@@ -12,10 +12,10 @@ import { buildFabric } from './fabric.ts';
 import { installPlugin } from './install-plugin.ts';
 import { claim, sweep } from './instance.ts';
 import { type AgentStatus, askSocket } from './local-status.ts';
-import type { LabOptions, Overlay } from './options.ts';
+import type { Addressing, LabOptions, Overlay } from './options.ts';
 import type { KubeletNode } from './pods/kubelet.ts';
 import type { KubeletConfig } from './pods/main.ts';
-import { type Host, namespacePrefix, planTopology, type Topology } from './topology.ts';
+import { addressesOf, type Host, namespacePrefix, planTopology, type Topology } from './topology.ts';
 import type { Router } from './tor/router.ts';
 import { routerOf } from './tor/routers.ts';
 import { until } from './until.ts';
@@ -29,6 +29,7 @@ export interface ClusterOptions extends Pick<LabOptions, 'id' | 'nodes' | 'tor'>
   /** More options of `muslin-agent`, on every node. */
   readonly agentArgs?: readonly string[];
   readonly overlay?: Overlay;
+  readonly family?: Addressing;
   /** Agents are told by the controller what concerns their nodes, instead of watching everything. */
   readonly fanout?: boolean;
 }
@@ -62,7 +63,7 @@ export class Cluster {
   /** Brings everything up; throws with one clear sentence when a part does not come. */
   static async up(options: ClusterOptions, report: Report): Promise<Cluster> {
     const overlay = options.overlay ?? 'none';
-    const topology = planTopology(options.id, options.nodes, overlay !== 'none');
+    const topology = planTopology(options.id, options.nodes, overlay !== 'none', options.family === 'dual');
     const folder = claim(options.id);
     const router = routerOf(options.tor, { topology, folder: `${folder}/tor` });
     const cluster = new Cluster(topology, folder, router, options);
@@ -243,7 +244,7 @@ export class Cluster {
     const bin = `${this.folder}/${node.name}/cni/bin`;
     return {
       name: node.name,
-      ip: node.ip,
+      ips: addressesOf(node),
       netns: node.netns,
       labels: { 'kubernetes.io/hostname': node.name, 'kubernetes.io/os': 'linux' },
       cni: {
@@ -285,7 +286,7 @@ export class Cluster {
       START_MS,
     );
     if (!established.held) throw new Error('the CRDs were not established in time');
-    const nodes = this.topology.nodes.map(node => nodeObject(node.name, node.ip) as AnyObject);
+    const nodes = this.topology.nodes.map(node => nodeObject(node.name, addressesOf(node)) as AnyObject);
     await Promise.all(nodes.map(node => this.apply(node)));
     await Promise.all(nodes.map(node => this.apply(node, 'status')));
     for (const object of networkObjects(this.topology, this.router, overlay))
@@ -394,6 +395,7 @@ function allowForwarding(host: Host): void {
   if (!opened.ok) throw new Error(opened.fault.message);
   using namespace = opened.value;
   const set = sysctl(namespace, 'net/ipv4/ip_forward', 1);
+  if (host.ip6 !== undefined) sysctl(namespace, 'net/ipv6/conf/all/forwarding', 1);
   if (!set.ok) throw new Error(set.fault.message);
   sysctl(namespace, 'net/ipv4/fib_multipath_hash_policy', 1);
 }

@@ -30,6 +30,8 @@ export function planFabric(topology: Topology): FabricPlan {
       `address add ${h.ip}/${topology.prefixLength} dev eth0`,
     ];
     if (h !== topology.tor) lines.push(`route add default via ${h.gateway ?? topology.tor.ip}`);
+    if (h.ip6 !== undefined) lines.push(`address add ${h.ip6}/64 dev eth0 nodad`);
+    if (h !== topology.tor && h.ip6 !== undefined) lines.push(`route add default via ${topology.tor.ip6}`);
     inside.set(h.netns, lines);
   }
   const gateways = new Set(topology.nodes.flatMap(({ gateway }) => gateway ?? []));
@@ -44,6 +46,15 @@ export function planFabric(topology: Topology): FabricPlan {
     `address add ${topology.outside.ip}/24 dev eth0`,
     `route add default via ${topology.torOutsideIp}`,
   ]);
+  if (topology.torOutsideIp6 !== undefined) {
+    inside.get(topology.tor.netns)?.push(`address add ${topology.torOutsideIp6}/64 dev out0 nodad`);
+    inside
+      .get(topology.outside.netns)
+      ?.push(
+        `address add ${topology.outside.ip6}/64 dev eth0 nodad`,
+        `route add default via ${topology.torOutsideIp6}`,
+      );
+  }
   return { machine, inside };
 }
 

@@ -2,7 +2,7 @@ import { type AnyObject, KubeClient, loadKubeconfig, RESOURCES } from '@muslin/k
 import { folderOf } from './instance.ts';
 import type { LabPod } from './pods/pod-action.ts';
 import { readSandboxes } from './sandboxes.ts';
-import { namespacePrefix, planTopology } from './topology.ts';
+import { addressesOf, namespacePrefix, planTopology } from './topology.ts';
 
 /** What `npm run lab -- ls --json` prints: enough for any tool to probe with `ip netns exec`. */
 export interface Listing {
@@ -15,8 +15,14 @@ export interface Listing {
     readonly ips: readonly string[];
   }[];
   readonly pods: readonly ListedPod[];
-  readonly router: { readonly netns: string; readonly ip: string };
-  readonly outside: { readonly netns: string; readonly ip: string };
+  readonly router: ListedHost;
+  readonly outside: ListedHost;
+}
+
+interface ListedHost {
+  readonly netns: string;
+  readonly ip: string;
+  readonly ips: readonly string[];
 }
 
 interface ListedPod {
@@ -45,15 +51,21 @@ export async function listLab(id: string): Promise<Listing | string> {
     if (!nodes.ok) return `the API server of lab "${id}" does not answer: ${nodes.fault.message}`;
     if (!pods.ok) return `the API server of lab "${id}" does not answer: ${pods.fault.message}`;
     const sandboxes = new Map(readSandboxes(folder).map(record => [record.uid, record]));
-    const { tor, outside } = planTopology(id, 1);
+    const listed = nodes.value.items.map(node => {
+      const ips = internalIps(node);
+      const name = node.metadata.name ?? '';
+      return { name, netns: namespacePrefix(id) + name, ip: ips[0] ?? '', ips };
+    });
+    const { tor, outside } = planTopology(
+      id,
+      1,
+      false,
+      listed.some(({ ips }) => ips.length > 1),
+    );
     return {
       id,
       kubeconfig,
-      nodes: nodes.value.items.map(node => {
-        const ips = internalIps(node);
-        const name = node.metadata.name ?? '';
-        return { name, netns: namespacePrefix(id) + name, ip: ips[0] ?? '', ips };
-      }),
+      nodes: listed,
       pods: pods.value.items.map(pod => {
         const record = sandboxes.get(pod.metadata.uid);
         return {
@@ -67,8 +79,8 @@ export async function listLab(id: string): Promise<Listing | string> {
           ports: portsOf(pod),
         };
       }),
-      router: { netns: tor.netns, ip: tor.ip },
-      outside: { netns: outside.netns, ip: outside.ip },
+      router: { netns: tor.netns, ip: tor.ip, ips: addressesOf(tor) },
+      outside: { netns: outside.netns, ip: outside.ip, ips: addressesOf(outside) },
     };
   } finally {
     await client.close();
@@ -99,12 +111,12 @@ function portsOf(pod: LabPod): ListedPod['ports'] {
 export function drawListing(listing: Listing): string {
   const rows: string[][] = [
     ['KIND', 'NAME', 'NODE', 'IP', 'PORTS', 'NETNS'],
-    ...listing.nodes.map(n => ['node', n.name, '', n.ip, '', n.netns]),
-    ['router', 'tor', '', listing.router.ip, '', listing.router.netns],
-    ['outside', 'outside', '', listing.outside.ip, '', listing.outside.netns],
+    ...listing.nodes.map(n => ['node', n.name, '', n.ips.join(' '), '', n.netns]),
+    ['router', 'tor', '', listing.router.ips.join(' '), '', listing.router.netns],
+    ['outside', 'outside', '', listing.outside.ips.join(' '), '', listing.outside.netns],
     ...listing.pods.map(p => {
       const ports = p.ports.map(x => `${x.port}/${x.protocol.toLowerCase()}`).join(',');
-      return ['pod', `${p.namespace}/${p.name}`, p.node, p.ip || p.phase, ports, p.netns];
+      return ['pod', `${p.namespace}/${p.name}`, p.node, p.ips.join(' ') || p.phase, ports, p.netns];
     }),
   ];
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map(row => (row[i] ?? '').length)));

@@ -148,6 +148,7 @@ function summary(options: LabOptions, report: Report, cluster: Cluster | undefin
     elapsedMs: Math.round(report.elapsedMs),
     nodes: options.nodes,
     pods: options.pods,
+    family: options.family,
     tor: options.tor,
     kubeconfig: options.once ? undefined : cluster?.kubeconfig,
     checks: report.checks,

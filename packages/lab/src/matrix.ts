@@ -4,6 +4,8 @@ export interface Cell {
   readonly to: string;
   readonly port: number;
   readonly protocol: 'TCP' | 'UDP';
+  /** Absent: IPv4. */
+  readonly family?: 6;
   readonly outcome: Outcome;
 }
 
@@ -12,7 +14,8 @@ export type Outcome = 'open' | 'silent' | 'refused';
 
 /** Key of a probe, without its outcome. */
 export function cellKey(cell: Omit<Cell, 'outcome'>): string {
-  return `${cell.from} -> ${cell.to}:${cell.port}/${cell.protocol.toLowerCase()}`;
+  const way = `${cell.from} -> ${cell.to}:${cell.port}/${cell.protocol.toLowerCase()}`;
+  return cell.family === 6 ? `${way} (IPv6)` : way;
 }
 
 /** How a grid is drawn. */

@@ -9,6 +9,9 @@ type Dataplane = 'auto' | 'iptables' | 'nftables';
 /** Who carries packets between nodes: BGP's routes, or VXLAN, always or between subnets only. */
 export type Overlay = 'none' | 'vxlan' | 'vxlan-cross-subnet';
 
+/** Which addresses machines and pods have. */
+export type Addressing = 'ipv4' | 'dual';
+
 /** What `npm run lab` was asked to do. */
 export interface LabOptions {
   readonly verb: 'up' | 'ls' | 'clean' | 'exec';
@@ -23,6 +26,7 @@ export interface LabOptions {
   readonly dataplane: Dataplane;
   /** With one, nodes stand in several subnets, nobody speaks BGP, and the router knows nothing of pods. */
   readonly overlay: Overlay;
+  readonly family: Addressing;
   /** Agents are told by the controller what concerns their nodes, instead of watching everything. */
   readonly fanout: boolean;
   /** One JSON document on standard output instead of pictures. */
@@ -47,6 +51,7 @@ npm run lab -- --clean          remove what an earlier lab left behind
   --dataplane X where rules live: auto, iptables or nftables (auto)
   --overlay X   none, vxlan or vxlan-cross-subnet: nodes in subnets of two, no BGP, a router
                 that knows nothing of pods (none)
+  --family X    ipv4, or dual: machines, pods and routes of both families (ipv4)
   --fanout      agents are told by the controller what concerns their nodes, over mutual TLS,
                 instead of watching the API server
   --once        run every check, tear down, exit 0 only if all held
@@ -64,6 +69,7 @@ export function readOptions(args: readonly string[]): LabOptions | string {
     tor: { type: 'string', default: 'bird' },
     dataplane: { type: 'string', default: 'auto' },
     overlay: { type: 'string', default: 'none' },
+    family: { type: 'string', default: 'ipv4' },
     id: { type: 'string', default: 'lab' },
     json: { type: 'boolean', default: false },
     fanout: { type: 'boolean', default: false },
@@ -96,6 +102,9 @@ export function readOptions(args: readonly string[]): LabOptions | string {
     return `--dataplane takes auto, iptables or nftables, not "${values.dataplane}"`;
   if (!isOverlay(values.overlay))
     return `--overlay takes none, vxlan or vxlan-cross-subnet, not "${values.overlay}"`;
+  if (!isAddressing(values.family)) return `--family takes ipv4 or dual, not "${values.family}"`;
+  if (values.family === 'dual' && values.overlay !== 'none')
+    return '--family dual is for BGP: the subnets of an overlay have IPv4 alone';
   if (!/^[a-z0-9]{1,8}$/.test(values.id))
     return `--id takes 1 to 8 small letters or digits, not "${values.id}"`;
   if (values.once && values.keep) return '--once tears down and --keep does not: choose one';
@@ -107,6 +116,7 @@ export function readOptions(args: readonly string[]): LabOptions | string {
     pods: values.bare ? 0 : pods,
     tor: values.overlay === 'none' ? values.tor : 'none',
     overlay: values.overlay,
+    family: values.family,
     fanout: values.fanout,
     dataplane: values.dataplane,
     json: values.json,
@@ -120,6 +130,8 @@ const isVerb = (text: string): text is LabOptions['verb'] => ['up', 'ls', 'clean
 const isTor = (text: string): text is TorKind => ['bird', 'frr', 'gobgp', 'none'].includes(text);
 
 const isOverlay = (text: string): text is Overlay => ['none', 'vxlan', 'vxlan-cross-subnet'].includes(text);
+
+const isAddressing = (text: string): text is Addressing => ['ipv4', 'dual'].includes(text);
 
 const isDataplane = (text: string): text is Dataplane => ['auto', 'iptables', 'nftables'].includes(text);
 

@@ -4,8 +4,15 @@ export interface Host {
   /** Name below /run/netns. */
   readonly netns: string;
   readonly ip: string;
+  /** Its IPv6 address, in a lab of both families. */
+  readonly ip6?: string;
   /** Router of its subnet, where that is not the lab's common one. */
   readonly gateway?: string;
+}
+
+/** Its addresses, IPv4 first. */
+export function addressesOf({ ip, ip6 }: Pick<Host, 'ip' | 'ip6'>): readonly string[] {
+  return ip6 === undefined ? [ip] : [ip, ip6];
 }
 
 /** Who is where, before anything exists. A value derived from the lab's name and size. */
@@ -21,15 +28,21 @@ export interface Topology {
   readonly underlay: string;
   readonly prefixLength: number;
   readonly podCidr: string;
+  /** Absent: IPv4 alone. */
+  readonly podCidr6?: string;
   readonly serviceCidr: string;
   readonly clusterAs: number;
   readonly torAs: number;
   /** The router's address towards the outside. */
   readonly torOutsideIp: string;
+  readonly torOutsideIp6?: string;
 }
 
 /** How nodes and router look after each other where the router can: slow enough for a machine that does it all at once. */
 export const BFD = { intervalMilliseconds: 500, detectMultiplier: 5 } as const;
+
+const UNDERLAY6 = 'fd00:30::';
+const OUTSIDE6 = '2001:db8:113::';
 
 /** Prefix of every namespace of one lab; what bears it may be removed with the lab. */
 export function namespacePrefix(id: string): string {
@@ -42,9 +55,15 @@ function inRack(i: number): { readonly ip: string; readonly gateway: string } {
   return { ip: `172.30.${rack}.${11 + (i % 2)}`, gateway: `172.30.${rack}.254` };
 }
 
-/** Plans a lab. Addresses are private (RFC 1918) and documentation (RFC 5737) ones, inside namespaces only. */
-export function planTopology(id: string, nodes: number, racks = false): Topology {
-  const host = (name: string, ip: string): Host => ({ name, netns: namespacePrefix(id) + name, ip });
+/**
+ * Plans a lab. Addresses are private (RFC 1918, RFC 4193) and documentation (RFC 5737, RFC 3849) ones, inside
+ * namespaces only. With both families, machines have the same last part in either.
+ */
+export function planTopology(id: string, nodes: number, racks = false, dual = false): Topology {
+  const host = (name: string, ip: string): Host => ({
+    ...{ name, netns: namespacePrefix(id) + name, ip },
+    ...(dual && { ip6: `${ip.startsWith('203.') ? OUTSIDE6 : UNDERLAY6}${ip.split('.').at(-1)}` }),
+  });
   return {
     id,
     wire: `${namespacePrefix(id)}wire`,
@@ -58,9 +77,11 @@ export function planTopology(id: string, nodes: number, racks = false): Topology
     underlay: '172.30.0.0/24',
     prefixLength: 24,
     podCidr: '10.244.0.0/16',
+    ...(dual && { podCidr6: 'fd00:244::/48' }),
     serviceCidr: '10.96.0.0/16',
     clusterAs: 64512,
     torAs: 65001,
     torOutsideIp: '203.0.113.1',
+    ...(dual && { torOutsideIp6: `${OUTSIDE6}1` }),
   };
 }

@@ -57,6 +57,26 @@ describe('the plan of a lab', () => {
     expect(inside.get('ml-x-outside')?.at(-1)).toBe('route add default via 203.0.113.1');
   });
 
+  it('gives every machine an address of each family, and the default routes for them, where both are asked for', () => {
+    const topology = planTopology('x', 2, false, true);
+    const hosts = [topology.control, topology.tor, topology.outside, ...topology.nodes];
+    expect(new Set(hosts.map(host => host.ip6)).size).toBe(5);
+    const { inside } = planFabric(topology);
+    expect(inside.get('ml-x-node2')).toEqual([
+      'link set lo up',
+      'link set eth0 up',
+      'address add 172.30.0.12/24 dev eth0',
+      'route add default via 172.30.0.254',
+      'address add fd00:30::12/64 dev eth0 nodad',
+      'route add default via fd00:30::254',
+    ]);
+    expect(inside.get('ml-x-tor')?.at(-1)).toBe('address add 2001:db8:113::1/64 dev out0 nodad');
+    expect(inside.get('ml-x-outside')?.slice(-2)).toEqual([
+      'address add 2001:db8:113::10/64 dev eth0 nodad',
+      'route add default via 2001:db8:113::1',
+    ]);
+  });
+
   it('touches nothing on the machine itself: every line names a namespace of the lab', () => {
     const { machine, inside } = planFabric(planTopology('x', 5));
     for (const line of machine) expect(line).toMatch(/netns (add )?ml-x-/);

@@ -10,6 +10,7 @@ const DEFAULTS = {
   tor: 'bird',
   dataplane: 'auto',
   overlay: 'none',
+  family: 'ipv4',
   fanout: false,
   json: false,
   once: false,
@@ -34,6 +35,7 @@ describe('the command line of the lab', () => {
     [['--bare', '--pods', '7'], { quiet: true, pods: 0 }],
     [['--overlay', 'vxlan'], { overlay: 'vxlan', tor: 'none' }],
     [['--keep'], { keep: true }],
+    [['--family', 'dual'], { family: 'dual' }],
   ])('%j is understood', (args, wanted) => {
     expect(readOptions(args)).toEqual({ ...DEFAULTS, ...wanted });
   });
@@ -47,6 +49,8 @@ describe('the command line of the lab', () => {
     [['--pods', '501'], '--pods takes a whole number from 0 to 500, not "501"'],
     [['--tor', 'quagga'], '--tor takes bird, frr, gobgp or none, not "quagga"'],
     [['--overlay', 'geneve'], '--overlay takes none, vxlan or vxlan-cross-subnet, not "geneve"'],
+    [['--family', 'ipv6'], '--family takes ipv4 or dual, not "ipv6"'],
+    [['--family', 'dual', '--overlay', 'vxlan'], '--family dual is for BGP'],
     [['--id', 'TooLoud'], '--id takes 1 to 8 small letters or digits, not "TooLoud"'],
     [['--id', '../../etc'], '--id takes 1 to 8 small letters or digits, not "../../etc"'],
     [['--id', 'ninechars'], '--id takes 1 to 8 small letters or digits'],
@@ -65,7 +69,7 @@ describe('the command line of the lab', () => {
   it('--help gives the usage, which names every option', () => {
     expect(readOptions(['--help'])).toBe(USAGE);
     expect(readOptions(['-h'])).toBe(USAGE);
-    for (const option of ['nodes', 'pods', 'tor', 'once', 'keep', 'bare', 'json', 'id', 'clean'])
+    for (const option of ['nodes', 'pods', 'tor', 'family', 'once', 'keep', 'bare', 'json', 'id', 'clean'])
       expect(USAGE).toContain(`--${option}`);
   });
 });

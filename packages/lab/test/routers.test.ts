@@ -8,6 +8,18 @@ import { routerOf } from '../src/tor/routers.ts';
 const TOPOLOGY = planTopology('x', 2);
 
 describe('the configuration of the router', () => {
+  it('carries both families over one session to each node where the lab has both', () => {
+    const dual = planTopology('x', 1, false, true);
+    const configs = [birdConfig(dual), frrConfig(dual), gobgpConfig(dual)];
+    for (const text of configs) expect(text).not.toContain('fd00:30::11');
+    expect(configs[0]).toContain('ipv6 { import all; export none; };');
+    expect(configs[0]).toContain('protocol kernel { ipv6 {');
+    expect(configs[1]).toContain(
+      ' address-family ipv6 unicast\n  maximum-paths 64\n  neighbor 172.30.0.11 activate\n',
+    );
+    expect(configs[2]).toContain('afi-safi-name = "ipv6-unicast"');
+  });
+
   it('for BIRD', () => {
     expect(birdConfig(TOPOLOGY)).toBe(`router id 172.30.0.254;
 log stderr all;

@@ -19,28 +19,29 @@ export interface EchoServers {
 const HTTP = /^(GET|HEAD|POST|PUT|OPTIONS) \S+ HTTP\/1\.[01]\r?\n/;
 
 /**
- * Opens each port inside the pod's namespace and answers: TCP and UDP send back what they got; a client that
+ * Opens each port of each address inside the pod's namespace and answers: TCP and UDP send back what they got; a client that
  * speaks HTTP gets the pod's name as a page, since people try `curl` first.
  */
 export function startEchoServers(
   netns: string,
   podName: string,
   ports: readonly EchoPort[],
-  bind = '0.0.0.0',
+  addresses: readonly string[] = ['0.0.0.0'],
 ): EchoServers {
   const servers: (Server | UdpSocket)[] = [];
   const refused: string[] = [];
   const opened = openNamespace(netns);
   if (!opened.ok) return { refused: [opened.fault.message], close: () => {} };
   using namespace = opened.value;
-  for (const { protocol, port } of ports) {
+  const doors = addresses.flatMap(address => ports.map(port => ({ ...port, ip: mustIp(address) })));
+  for (const { protocol, port, ip } of doors) {
     const open = protocol === 'TCP' ? tcpListenIn : udpSocketIn;
-    const fd = open(namespace, mustIp(bind), port);
+    const fd = open(namespace, ip, port);
     if (!fd.ok) {
       refused.push(`${port}/${protocol}: ${fd.fault.message}`);
       continue;
     }
-    servers.push(protocol === 'TCP' ? echoTcp(fd.value, podName) : echoUdp(fd.value, mustIp(bind).family));
+    servers.push(protocol === 'TCP' ? echoTcp(fd.value, podName) : echoUdp(fd.value, ip.family));
   }
   const sockets = servers;
   return {

@@ -9,7 +9,7 @@ import { chooseNode, declaredPorts, type LabPod, podAction } from './pod-action.
 /** A node of the lab, to its kubelet. */
 export interface KubeletNode {
   readonly name: string;
-  readonly ip: string;
+  readonly ips: readonly string[];
   readonly netns: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly cni: CniPlace;
@@ -48,6 +48,11 @@ interface Sandbox {
 }
 
 const PARALLEL = 8;
+
+/** What to listen on for all addresses of a pod, the later ones, too. */
+function everyAddress(ips: readonly string[]): readonly string[] {
+  return ips.some(ip => ip.includes(':')) ? ['0.0.0.0', '::'] : ['0.0.0.0'];
+}
 
 /**
  * The kubelets of all nodes in one process: binds pods, gives each a namespace and its network through the CNI
@@ -152,10 +157,10 @@ export class LabKubelet {
     const containerId = randomBytes(32).toString('hex');
     const base = { namespace, name, uid, node: node.name, containerId };
     if (pod.spec.hostNetwork) {
-      const servers = startEchoServers(node.netns, key, declaredPorts(pod), node.ip);
-      const record = { ...base, netns: node.netns, ips: [node.ip], addMs: 0 };
+      const servers = startEchoServers(node.netns, key, declaredPorts(pod), node.ips);
+      const record = { ...base, netns: node.netns, ips: node.ips, addMs: 0 };
       this.#keep(key, { record, node, pod, result: undefined, servers });
-      return this.#report(key, pod, node, [node.ip], containerId);
+      return this.#report(key, pod, node, node.ips, containerId);
     }
     const netns = `${this.#options.namespacePrefix}p-${containerId.slice(0, 12)}`;
     const made = createNamespace(netns);
@@ -177,7 +182,7 @@ export class LabKubelet {
     }
     this.#failures.delete(key);
     const ips = addressesOf(answer.result);
-    const servers = startEchoServers(netns, key, declaredPorts(pod));
+    const servers = startEchoServers(netns, key, declaredPorts(pod), everyAddress(ips));
     for (const line of servers.refused) this.#options.log(`${key}: ${line}`);
     const record = { ...base, netns, ips, addMs: answer.ms };
     this.#keep(key, { record, node, pod, result: answer.result, servers });
@@ -228,8 +233,8 @@ export class LabKubelet {
     const running = { ready: true, started: true, restartCount: 0, state: { running: { startedAt: now } } };
     const status = {
       phase: 'Running',
-      hostIP: node.ip,
-      hostIPs: [{ ip: node.ip }],
+      hostIP: node.ips[0],
+      hostIPs: node.ips.map(ip => ({ ip })),
       podIP: ips[0],
       podIPs: ips.map(ip => ({ ip })),
       startTime: now,

@@ -7,7 +7,7 @@ import { probe, probeAll } from '../probe.ts';
 export interface Participant {
   readonly key: string;
   readonly netns: string;
-  readonly ip: string;
+  readonly ips: readonly string[];
   readonly ports: readonly { readonly protocol: 'TCP' | 'UDP'; readonly port: number }[];
 }
 
@@ -20,10 +20,9 @@ export function participants(
   return pods
     .flatMap(pod => {
       const record = byUid.get(pod.metadata.uid);
-      const ip = record?.ips[0];
-      if (record === undefined || ip === undefined) return [];
+      if (record === undefined || record.ips.length === 0) return [];
       const key = `${pod.metadata.namespace}/${pod.metadata.name}`;
-      return [{ key, netns: record.netns, ip, ports: declaredPorts(pod) }];
+      return [{ key, netns: record.netns, ips: record.ips, ports: declaredPorts(pod) }];
     })
     .sort((a, b) => (a.key < b.key ? -1 : 1));
 }
@@ -32,7 +31,7 @@ export function participants(
 const SILENCE_MS = 300;
 
 /**
- * Probes every port of every pod from every other pod. A probe whose answer is not the expected one is repeated
+ * Probes every port of every address of every pod from every other pod. A probe whose answer is not the expected one is repeated
  * with more patience, so that a busy machine is not taken for a dropped packet.
  */
 export async function probeRound(
@@ -42,18 +41,28 @@ export async function probeRound(
   const jobs = people.flatMap(from =>
     people
       .filter(to => to !== from)
-      .flatMap(to => to.ports.map(({ port, protocol }) => ({ from, to, port, protocol }))),
+      .flatMap(to =>
+        to.ips.flatMap(ip =>
+          to.ports.map(({ port, protocol }) => ({ from, ip, cell: cellOf(from, to, ip, port, protocol) })),
+        ),
+      ),
   );
   const cells = new Map<string, Cell>();
-  await probeAll(jobs, async ({ from, to, port, protocol }) => {
-    const base = { from: from.key, to: to.key, port, protocol };
-    const ask = (timeoutMs: number) => probe({ netns: from.netns, ip: to.ip, port, protocol }, timeoutMs);
+  await probeAll(jobs, async ({ from, ip, cell }) => {
+    const ask = (timeoutMs: number) => probe({ netns: from.netns, ip, ...cell }, timeoutMs);
     let seen = await ask(SILENCE_MS);
-    if (seen.outcome !== 'open' && expectOpen(base)) seen = await ask(SILENCE_MS * 5);
-    cells.set(cellKey(base), { ...base, outcome: seen.outcome });
+    if (seen.outcome !== 'open' && expectOpen(cell)) seen = await ask(SILENCE_MS * 5);
+    cells.set(cellKey(cell), { ...cell, outcome: seen.outcome });
   });
-  return jobs.map(
-    ({ from, to, port, protocol }) =>
-      cells.get(cellKey({ from: from.key, to: to.key, port, protocol })) as Cell,
-  );
+  return jobs.map(({ cell }) => cells.get(cellKey(cell)) as Cell);
+}
+
+function cellOf(
+  from: Participant,
+  to: Participant,
+  ip: string,
+  port: number,
+  protocol: 'TCP' | 'UDP',
+): Omit<Cell, 'outcome'> {
+  return { from: from.key, to: to.key, port, protocol, ...(ip.includes(':') && { family: 6 }) };
 }

@@ -2,19 +2,20 @@ import { createServer } from 'node:net';
 import { type AnyObject, RESOURCES } from '@muslin/kube';
 import {
   listRoutes,
+  type NetlinkSocket,
   netlinkIn,
   openNamespace,
   ROUTE_PROTOCOL,
   ROUTE_TABLE,
   tcpListenIn,
 } from '@muslin/linux';
-import { formatIp, formatPrefix, mustIp } from '@muslin/net';
+import { type Family, formatIp, formatPrefix, mustIp } from '@muslin/net';
 import type { Report } from '../checks.ts';
 import type { Cluster } from '../cluster.ts';
 import { askSocket } from '../local-status.ts';
 import { probe } from '../probe.ts';
 import { readSandboxes } from '../sandboxes.ts';
-import type { Host } from '../topology.ts';
+import { addressesOf, type Host } from '../topology.ts';
 import { until } from '../until.ts';
 import { checkDoctor } from './doctor.ts';
 import { checkNodeStatus } from './node-status.ts';
@@ -37,6 +38,11 @@ export async function checkRouting(cluster: Cluster, report: Report): Promise<vo
 interface Block {
   readonly cidr: string;
   readonly node: Host;
+}
+
+/** The address of a block's node in the block's family. */
+function hopTo({ cidr, node }: Block): string | undefined {
+  return cidr.includes(':') ? node.ip6 : node.ip;
 }
 
 async function readBlocks(cluster: Cluster): Promise<readonly Block[]> {
@@ -145,7 +151,7 @@ async function checkRouter(cluster: Cluster, blocks: readonly Block[], report: R
   if (router === undefined) return;
   const right = (routes: Awaited<ReturnType<typeof router.routes>>) =>
     blocks.filter(block =>
-      routes.some(r => r.prefix === block.cidr && r.nextHops.length === 1 && r.nextHops[0] === block.node.ip),
+      routes.some(r => r.prefix === block.cidr && r.nextHops.length === 1 && r.nextHops[0] === hopTo(block)),
     );
   const learned = await until(
     () => router.routes(),
@@ -169,7 +175,7 @@ async function checkNodes(cluster: Cluster, blocks: readonly Block[], report: Re
       const table = readTable(node);
       return blocks.flatMap(block => {
         const wanted =
-          block.node === node ? `blackhole ${block.cidr}` : `${block.cidr} via ${block.node.ip} bgp`;
+          block.node === node ? `blackhole ${block.cidr}` : `${block.cidr} via ${hopTo(block)} bgp`;
         return table.has(wanted) ? [] : [`${node.name}: ${wanted}`];
       });
     });
@@ -191,9 +197,14 @@ function readTable(node: Host): ReadonlySet<string> {
   const socket = netlinkIn(namespace);
   if (!socket.ok) throw new Error(socket.fault.message);
   using netlink = socket.value;
-  const routes = listRoutes(netlink, { family: 4, table: ROUTE_TABLE.main });
+  const lines = ([4, 6] as const).flatMap(family => linesOf(netlink, family));
+  return new Set(lines);
+}
+
+function linesOf(netlink: NetlinkSocket, family: Family): readonly string[] {
+  const routes = listRoutes(netlink, { family, table: ROUTE_TABLE.main });
   if (!routes.ok) throw new Error(routes.fault.message);
-  const lines = routes.value.flatMap(route => {
+  return routes.value.flatMap(route => {
     const destination = formatPrefix(route.destination);
     if (route.type === 'blackhole') return [`blackhole ${destination}`];
     if (route.protocol !== ROUTE_PROTOCOL.bgp) return [];
@@ -201,7 +212,6 @@ function readTable(node: Host): ReadonlySet<string> {
       hop.via === undefined ? [] : [`${destination} via ${formatIp(hop.via)} bgp`],
     );
   });
-  return new Set(lines);
 }
 
 async function checkOutside(cluster: Cluster, report: Report): Promise<void> {
@@ -210,21 +220,22 @@ async function checkOutside(cluster: Cluster, report: Report): Promise<void> {
     nodes.every(node => node.netns !== record.netns),
   );
   const pod = pods[0];
-  const ip = pod?.ips[0];
-  if (pod === undefined || ip === undefined) return;
-  const server = await whoAmIServer(outside);
-  try {
-    const out = await probe({ netns: pod.netns, ip: outside.ip, port: server.port, protocol: 'TCP' }, 3000);
-    const node = nodes.find(n => n.name === pod.node);
-    const seen = out.answer || out.outcome;
-    report.check(
-      `${pod.namespace}/${pod.name} reaches the outside`,
-      `as ${node?.ip} (masqueraded)`,
-      `as ${seen}`,
-      seen === node?.ip,
-    );
-  } finally {
-    server.close();
+  const node = nodes.find(n => n.name === pod?.node);
+  if (pod === undefined || node === undefined) return;
+  const addresses = addressesOf(node);
+  for (const [i, ip] of addressesOf(outside).entries()) {
+    const server = await whoAmIServer(outside, ip);
+    try {
+      const out = await probe({ netns: pod.netns, ip, port: server.port, protocol: 'TCP' }, 3000);
+      const seen = out.answer || out.outcome;
+      const [name, wanted] = [
+        `${pod.namespace}/${pod.name} reaches ${i === 0 ? 'the outside' : ip}`,
+        addresses[i],
+      ];
+      report.check(name, `as ${wanted} (masqueraded)`, `as ${seen}`, seen === wanted);
+    } finally {
+      server.close();
+    }
   }
   if (cluster.router?.forwards !== true) return;
   const list = await cluster.client.get<AnyObject>(RESOURCES.Pod, {
@@ -233,13 +244,11 @@ async function checkOutside(cluster: Cluster, report: Report): Promise<void> {
   });
   const port = list.ok ? firstTcpPort(list.value) : undefined;
   if (port === undefined) return;
-  const back = await probe({ netns: outside.netns, ip, port, protocol: 'TCP' }, 3000);
-  report.check(
-    `the outside reaches ${pod.namespace}/${pod.name} over the router`,
-    'open',
-    back.outcome,
-    back.outcome === 'open',
-  );
+  for (const [i, ip] of pod.ips.entries()) {
+    const back = await probe({ netns: outside.netns, ip, port, protocol: 'TCP' }, 3000);
+    const name = `the outside reaches ${pod.namespace}/${pod.name} over the router${i === 0 ? '' : ` by ${ip}`}`;
+    report.check(name, 'open', back.outcome, back.outcome === 'open');
+  }
 }
 
 function firstTcpPort(pod: AnyObject): number | undefined {
@@ -250,12 +259,12 @@ function firstTcpPort(pod: AnyObject): number | undefined {
 }
 
 /** A server of the outside world that answers with the address it was reached from. */
-async function whoAmIServer(host: Host): Promise<{ readonly port: number; close(): void }> {
+async function whoAmIServer(host: Host, ip: string): Promise<{ readonly port: number; close(): void }> {
   const opened = openNamespace(host.netns);
   if (!opened.ok) throw new Error(opened.fault.message);
   using namespace = opened.value;
   const port = 7777;
-  const fd = tcpListenIn(namespace, mustIp(host.ip), port);
+  const fd = tcpListenIn(namespace, mustIp(ip), port);
   if (!fd.ok) throw new Error(fd.fault.message);
   const server = createServer(socket => {
     socket.on('error', () => {});

@@ -1,4 +1,5 @@
 import { type AnyObject, RESOURCES } from '@muslin/kube';
+import { distanceBetween, mustIp, mustPrefix, prefixHas } from '@muslin/net';
 import { execa } from 'execa';
 import type { Report } from '../checks.ts';
 import type { Cluster } from '../cluster.ts';
@@ -26,9 +27,11 @@ export async function checkTraces(cluster: Cluster, report: Report): Promise<voi
     gone.held,
   );
   const node = cluster.topology.nodes.find(n => n.name === victim.node);
-  const ip = victim.ips[0] as string;
   const left = await until(
-    () => tracesOf(cluster, node?.netns ?? '', victim.netns, ip),
+    async () => {
+      const looks = victim.ips.map(ip => tracesOf(cluster, node?.netns ?? '', victim.netns, ip));
+      return (await Promise.all(looks)).flat();
+    },
     list => list.length === 0,
     10_000,
     50,
@@ -54,16 +57,23 @@ async function tracesOf(
     });
     return done.stdout ?? '';
   };
+  const six = ip.includes(':');
   // The address, not the block that begins with it: the block's route stays.
-  const word = new RegExp(`(^|[^0-9.])${ip.replaceAll('.', '\\.')}([^0-9/]|/32|$)`, 'm');
+  const word = six
+    ? new RegExp(`(^|[^0-9a-f:])${ip}([^0-9a-f:/]|/128|$)`, 'm')
+    : new RegExp(`(^|[^0-9.])${ip.replaceAll('.', '\\.')}([^0-9/]|/32|$)`, 'm');
   const places = await Promise.all([
     execa('ip', ['netns', 'list'], { reject: false }).then(
       done => ['namespace', `${done.stdout}`.includes(podNetns)] as const,
     ),
-    inNode('ip', 'route', 'show', 'table', 'all').then(text => ['route', word.test(text)] as const),
-    inNode('ip', 'neighbour', 'show').then(text => ['neighbour', word.test(text)] as const),
+    inNode('ip', six ? '-6' : '-4', 'route', 'show', 'table', 'all').then(
+      text => ['route', word.test(text)] as const,
+    ),
+    inNode('ip', six ? '-6' : '-4', 'neighbour', 'show').then(
+      text => ['neighbour', word.test(text)] as const,
+    ),
     inNode('ipset', 'save').then(text => ['set member', word.test(text)] as const),
-    inNode('iptables-save').then(text => ['rule', word.test(text)] as const),
+    inNode(six ? 'ip6tables-save' : 'iptables-save').then(text => ['rule', word.test(text)] as const),
     inNode('nft', 'list', 'ruleset').then(text => ['nftables rule', word.test(text)] as const),
     allocated(cluster, ip).then(held => ['IPAM address', held] as const),
   ]);
@@ -74,15 +84,12 @@ async function tracesOf(
 async function allocated(cluster: Cluster, ip: string): Promise<boolean> {
   const handles = await cluster.client.listAll<AnyObject>(RESOURCES.IPAMBlock);
   if (!handles.ok) return true;
-  const last = Number(ip.split('.')[3]);
+  const address = mustIp(ip);
   return handles.value.items.some(object => {
     const spec = object['spec'] as { cidr: string; allocations: readonly (number | null)[] };
-    const [base = '', length = '32'] = spec.cidr.split('/');
-    const size = 2 ** (32 - Number(length));
-    const start = Number(base.split('.')[3]);
-    const sameNet = base.split('.').slice(0, 3).join('.') === ip.split('.').slice(0, 3).join('.');
-    return (
-      sameNet && last >= start && last < start + size && (spec.allocations[last - start] ?? null) !== null
-    );
+    const block = mustPrefix(spec.cidr);
+    if (!prefixHas(block, address)) return false;
+    const ordinal = distanceBetween(block.ip, address);
+    return ordinal !== undefined && (spec.allocations[ordinal] ?? null) !== null;
   });
 }

@@ -30,12 +30,13 @@ export async function readSnapshot(client: KubeClient): Promise<Snapshot> {
 /** What the policies mean for each probe: the same code that `muslinctl why` asks. */
 export function judgeCells(snapshot: Snapshot): (cell: Omit<Cell, 'outcome'>) => 'allow' | 'deny' {
   const judge = new Judge(snapshot);
-  return ({ from, to, port, protocol }) => {
+  return ({ from, to, port, protocol, family }) => {
     const answer = judge.verdict({
       from: { endpoint: `pod/${from}` },
       to: { endpoint: `pod/${to}` },
       protocol: PROTOCOL[protocol],
       port,
+      family: family ?? 4,
     });
     if (!answer.ok) throw new Error(answer.fault.message);
     return answer.value.answer;

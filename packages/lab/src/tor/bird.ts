@@ -6,6 +6,7 @@ import type { Router, RouterPlace, RouterRoute, RouterSession } from './router.t
 
 /** BIRD 2's configuration: one eBGP session per node, routes with equal paths into the kernel. */
 export function birdConfig(topology: Topology): string {
+  const dual = topology.podCidr6 !== undefined;
   const neighbours = topology.nodes.map(
     node => `
 protocol bgp ${node.name} {
@@ -16,16 +17,16 @@ protocol bgp ${node.name} {
   error wait time 1, 5;
   hold time 9;
   bfd graceful;
-  ipv4 { import all; export none; };
+  ipv4 { import all; export none; };${dual ? '\n  ipv6 { import all; export none; };' : ''}
 }`,
   );
   return `router id ${topology.tor.ip};
 log stderr all;
 protocol device { scan time 1; }
 protocol bfd { interface "*" { interval ${BFD.intervalMilliseconds} ms; multiplier ${BFD.detectMultiplier}; }; }
-protocol direct { ipv4; }
+protocol direct { ipv4; ${dual ? 'ipv6; ' : ''}}
 protocol kernel { ipv4 { export where source = RTS_BGP; }; merge paths yes; }
-${neighbours.join('\n')}
+${dual ? 'protocol kernel { ipv6 { export where source = RTS_BGP; }; merge paths yes; }\n' : ''}${neighbours.join('\n')}
 `;
 }
 

@@ -18,7 +18,13 @@ ${peers.join('\n')}
  address-family ipv4 unicast
   maximum-paths 64
  exit-address-family
-`;
+${topology.podCidr6 === undefined ? '' : sixes(topology)}`;
+}
+
+/** The same sessions carry IPv6, too (RFC 2545). */
+function sixes({ nodes }: Topology): string {
+  const peers = nodes.map(node => `  neighbor ${node.ip} activate\n`);
+  return ` address-family ipv6 unicast\n  maximum-paths 64\n${peers.join('')} exit-address-family\n`;
 }
 
 /** FRR as the router: zebra puts routes into the kernel, bgpd speaks. */
@@ -83,23 +89,29 @@ export function frr({ topology, folder }: RouterPlace): Router {
       }));
     },
     async routes(): Promise<readonly RouterRoute[]> {
-      const table = (await vty('show bgp ipv4 unicast json')) as {
-        routes?: Record<
-          string,
-          readonly {
-            valid?: boolean;
-            bestpath?: boolean;
-            multipath?: boolean;
-            nexthops?: readonly { ip?: string }[];
-          }[]
-        >;
-      };
-      return Object.entries(table.routes ?? {}).map(([prefix, paths]) => ({
-        prefix,
-        nextHops: paths
-          .filter(p => p.bestpath || p.multipath)
-          .flatMap(p => (p.nexthops ?? []).flatMap(h => h.ip ?? [])),
-      }));
+      const families = topology.podCidr6 === undefined ? ['ipv4'] : ['ipv4', 'ipv6'];
+      return (await Promise.all(families.map(learned))).flat();
     },
   };
+  async function learned(family: string): Promise<readonly RouterRoute[]> {
+    const table = (await vty(`show bgp ${family} unicast json`)) as {
+      routes?: Record<
+        string,
+        readonly {
+          valid?: boolean;
+          bestpath?: boolean;
+          multipath?: boolean;
+          nexthops?: readonly { ip?: string }[];
+        }[]
+      >;
+    };
+    return Object.entries(table.routes ?? {}).map(([prefix, paths]) => ({
+      prefix,
+      nextHops: paths
+        .filter(p => p.bestpath || p.multipath)
+        // FRR tells the link-local address beside the global one.
+        .flatMap(p => (p.nexthops ?? []).flatMap(h => h.ip ?? []))
+        .filter(ip => !ip.startsWith('fe80:')),
+    }));
+  }
 }

@@ -6,6 +6,13 @@ import type { Router, RouterPlace, RouterRoute, RouterSession } from './router.t
 
 const API_PORT = 50051;
 
+/** Both families on each session. */
+const FAMILIES = ['ipv4-unicast', 'ipv6-unicast']
+  .map(
+    name => `\n  [[neighbors.afi-safis]]\n    [neighbors.afi-safis.config]\n      afi-safi-name = "${name}"`,
+  )
+  .join('');
+
 /** GoBGP's configuration: sessions only, it has no hand in the kernel. */
 export function gobgpConfig(topology: Topology): string {
   const neighbours = topology.nodes.map(
@@ -16,7 +23,7 @@ export function gobgpConfig(topology: Topology): string {
   [neighbors.timers.config]
     connect-retry = 1
     hold-time = 9
-    keepalive-interval = 3`,
+    keepalive-interval = 3${topology.podCidr6 === undefined ? '' : FAMILIES}`,
   );
   return `[global.config]
   as = ${topology.torAs}
@@ -75,15 +82,19 @@ export function gobgp({ topology, folder }: RouterPlace): Router {
       });
     },
     async routes(): Promise<readonly RouterRoute[]> {
-      const table = (await ask('global', 'rib', '-a', 'ipv4')) as
-        | Record<string, readonly { best?: boolean; attrs?: readonly { type: number; nexthop?: string }[] }[]>
-        | undefined;
-      return Object.entries(table ?? {}).map(([prefix, paths]) => ({
-        prefix,
-        nextHops: paths
-          .filter(path => path.best)
-          .flatMap(path => (path.attrs ?? []).flatMap(attribute => attribute.nexthop ?? [])),
-      }));
+      const families = topology.podCidr6 === undefined ? ['ipv4'] : ['ipv4', 'ipv6'];
+      return (await Promise.all(families.map(learned))).flat();
     },
   };
+  async function learned(family: string): Promise<readonly RouterRoute[]> {
+    const table = (await ask('global', 'rib', '-a', family)) as
+      | Record<string, readonly { best?: boolean; attrs?: readonly { type: number; nexthop?: string }[] }[]>
+      | undefined;
+    return Object.entries(table ?? {}).map(([prefix, paths]) => ({
+      prefix,
+      nextHops: paths
+        .filter(path => path.best)
+        .flatMap(path => (path.attrs ?? []).flatMap(attribute => attribute.nexthop ?? [])),
+    }));
+  }
 }
