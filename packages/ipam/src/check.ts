@@ -148,7 +148,8 @@ function* podProblems(
 ): Generator<Problem> {
   const held = new Map(inUse.map(address => [formatIp(address.ip), address]));
   const users = new Map<string, { readonly ip: Ip; readonly pods: string[] }>();
-  for (const [name, pod] of pods)
+  for (const [name, pod] of pods) {
+    if (pod.leaving) continue;
     for (const ip of pod.ips) {
       if (!pools.some(pool => prefixHas(pool.cidr, ip))) continue;
       const text = formatIp(ip);
@@ -167,6 +168,7 @@ function* podProblems(
       if (!mine)
         yield { code: 'other-holder', ip, pod: name, heldBy: handleId ?? 'somebody without a handle' };
     }
+  }
   for (const { ip, pods: names } of users.values())
     if (names.length > 1) yield { code: 'double-owner', ip, pods: names };
 }

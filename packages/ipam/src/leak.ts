@@ -11,6 +11,8 @@ export interface PodFacts {
   readonly node: string | undefined;
   /** Empty until reported. */
   readonly ips: readonly Ip[];
+  /** It is being deleted: its addresses may be given back already, and its status still names them. */
+  readonly leaving?: boolean;
 }
 
 /** What is known about the cluster besides the store. */

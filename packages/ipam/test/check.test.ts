@@ -252,4 +252,13 @@ describe('problems', () => {
       { code: 'double-owner', pods: ['web/p', 'web/q'] },
     ]);
   });
+  it('are none of a pod that is being deleted: its status names addresses that it has given back', () => {
+    const world = new World();
+    const [p = ''] = texts(add(world, 'p'));
+    const old = [pod('old', ['10.0.0.250']), pod('older', [p])].map(([name, facts]): [string, PodFacts] => [
+      name,
+      { ...facts, leaving: true },
+    ]);
+    expect(look(world, witnesses({ pods: new Map([pod('p', [p]), ...old]) })).problems).toEqual([]);
+  });
 });

@@ -85,10 +85,13 @@ function podEntry(pod: AnyObject): readonly (readonly [string, PodFacts])[] {
   const { name = '', namespace = '', uid = '' } = pod.metadata;
   const phase = textAt(pod, 'status', 'phase');
   if (phase === 'Succeeded' || phase === 'Failed') return [];
+  const leaving = Boolean(pod.metadata.deletionTimestamp);
   const several = listAt(pod, 'status', 'podIPs').map(each => textAt(each, 'ip') ?? '');
   const texts = several.length > 0 ? several : [textAt(pod, 'status', 'podIP') ?? ''];
   const ips = texts.map(text => parseIp(text)).flatMap(ip => (ip.ok ? [ip.value] : []));
-  return [[`${namespace}/${name}`, { name, namespace, uid, node: textAt(pod, 'spec', 'nodeName'), ips }]];
+  return [
+    [`${namespace}/${name}`, { name, namespace, uid, node: textAt(pod, 'spec', 'nodeName'), ips, leaving }],
+  ];
 }
 
 async function listKind(

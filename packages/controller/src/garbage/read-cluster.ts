@@ -77,7 +77,14 @@ export function podFacts(pod: AnyObject): PodFacts | undefined {
   if (status.phase === 'Succeeded' || status.phase === 'Failed') return undefined;
   const texts = status.podIPs?.map(({ ip = '' }) => ip) ?? [status.podIP ?? ''];
   const ips = texts.map(text => parseIp(text)).flatMap(ip => (ip.ok ? [ip.value] : []));
-  return { name, namespace, uid, node: spec?.nodeName, ips };
+  return {
+    name,
+    namespace,
+    uid,
+    node: spec?.nodeName,
+    ips,
+    leaving: Boolean(pod.metadata.deletionTimestamp),
+  };
 }
 
 /** Ends a look from wherever it stands; never leaves `readCluster`. */
