@@ -55,6 +55,34 @@ n2     192.0.2.1     64512   Mesh     Established   3h      3          2        
     expect(ran.code).toBe(1);
   });
 
+  it('takes no word of a speaker that is gone for news of its sessions', async () => {
+    const told = (name: string, routerID: string, lastUpdated: string, list: readonly object[]) => ({
+      metadata: { name },
+      status: { routerID, asNumber: 64512, peers: list, routesLearned: 0, lastUpdated },
+    });
+    const since = '2026-03-01T09:00:00Z';
+    const server = await fakeApi({
+      '/apis/muslin.dev/v1alpha1/bgpnodestatuses': [
+        // n2 is gone for two minutes, and n1 knows; n3 has told nothing for an hour.
+        told('n1', '192.0.2.1', '2026-03-01T11:59:58Z', [peer('192.0.2.2', 'Active', { since })]),
+        told('n2', '192.0.2.2', '2026-03-01T11:57:00Z', [
+          peer('192.0.2.1', 'Established', { ...counts, since }),
+        ]),
+        told('n3', '192.0.2.3', '2026-03-01T11:00:00Z', [
+          peer('192.0.2.9', 'Established', { ...counts, since }),
+        ]),
+      ],
+    });
+    const ran = await muslinctl(['bgp', 'peers', '-o', 'json', '--kubeconfig', server.kubeconfig]);
+    await server.close();
+    expect(JSON.parse(ran.stdout)).toMatchObject([
+      { node: 'n1', state: 'Active' },
+      { node: 'n2', state: 'Unknown', info: expect.stringContaining('its speaker stopped') },
+      { node: 'n3', state: 'Unknown', info: expect.stringContaining('its speaker stopped') },
+    ]);
+    expect(ran.code).toBe(1);
+  });
+
   it('ends with 0 when all that was asked for is up', async () => {
     const ran = await peers('n2');
     expect(ran.code).toBe(0);

@@ -66,6 +66,21 @@ NetworkPolicy shop/db   2            Enforced   3/3     2/2    84 ms   n2       
     expect(ran.code).toBe(0);
   });
 
+  it('is no answer of yes on the word of an agent that tells no more', async () => {
+    const last = (lastUpdated: string) => [
+      report('n1', '40', [enforced('40', 0, 12)], { lastUpdated }),
+      ...good.slice(1),
+    ];
+    expect((await ask(objects(last('2026-03-01T11:50:00Z')))).code).toBe(0);
+    const dead = await ask(objects(last('2026-03-01T11:40:00Z')));
+    expect(dead.code).toBe(1);
+    expect(dead.stdout).toContain('Pending');
+    expect(dead.stdout).toContain('2/3');
+    expect(dead.stderr).toBe(
+      'node n1: has told nothing since 2026-03-01T11:40:00.000Z: its agent stopped, or does not reach the API server; rules from before stay in its kernel\n',
+    );
+  });
+
   it('is no answer of yes while a node is behind, has trouble, or says nothing', async () => {
     const behind = await ask(objects([report('n1', '40', [enforced('39', 0, 12)]), ...good.slice(1)]));
     expect(behind.code).toBe(1);

@@ -49,6 +49,11 @@ status: {podIP: 10.0.0.1}
 `;
     const files = folder({ 'all.yaml': yaml });
     const ran = await muslinctl(['why', '192.0.2.1', '192.168.0.1:8080', '--files', files.path]);
+    const itself = await muslinctl(['why', '192.0.2.1', 'node/n1:22', '--files', files.path]);
+    expect(itself.stdout).toContain(
+      'ingress of 192.168.0.1: allow - it is node n1 itself, where pod policies do not apply',
+    );
+    expect(itself.stdout).toContain('egress of 192.0.2.1: allow - it is outside the cluster');
     files[Symbol.dispose]();
     expect(ran.code).toBe(1);
     expect(ran.stdout).toContain(

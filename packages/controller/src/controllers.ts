@@ -85,6 +85,7 @@ export class Controllers {
       nodes: () => [...this.#nodes.keys()].toSorted(),
       reports: this.#policyReports,
       told: this.#policyStatuses,
+      now: Date.now,
     });
     this.watches = new ReflectorGroup(this.#reflectors());
     this.#queue = new WorkQueue({

@@ -1,6 +1,13 @@
 import { type Finding, normalise, type policyStatus, type StatusOf } from '@muslin/api';
 import { type AnyObject, apiVersionOf, type KubeClient, RESOURCES, StatusWriter } from '@muslin/kube';
-import { type NodeReport, POLICY_KINDS, type PolicyRow, policyRow, type WrittenPolicy } from '@muslin/policy';
+import {
+  asOf,
+  type NodeReport,
+  POLICY_KINDS,
+  type PolicyRow,
+  policyRow,
+  type WrittenPolicy,
+} from '@muslin/policy';
 import { acceptedCondition } from './accepted.ts';
 import { type WantedCondition, withCondition } from './condition.ts';
 
@@ -27,6 +34,8 @@ export interface PolicySummariesOptions {
   readonly reports: ReadonlyMap<string, NodeReport>;
   /** PolicyStatuses that are there, by name. */
   readonly told: ReadonlyMap<string, AnyObject>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
 }
 
 /** Adds up what nodes say of each policy, into one PolicyStatus for each. */
@@ -71,9 +80,10 @@ export class PolicySummaries {
   stale(): readonly string[] {
     const { told } = this.#options;
     const left = [...told.keys()].filter(name => !this.#known.has(name));
+    const reports = this.#reports();
     const wrong = [...this.#known.keys()].filter(name => {
       const object = told.get(name);
-      return object === undefined || !holds(object, this.#wanted(name));
+      return object === undefined || !holds(object, this.#wanted(name, reports));
     });
     return [...left, ...wrong];
   }
@@ -82,7 +92,7 @@ export class PolicySummaries {
   async reconcile(name: string): Promise<string | undefined> {
     const { client, told } = this.#options;
     const resource = RESOURCES.PolicyStatus;
-    const wanted = this.#wanted(name);
+    const wanted = this.#wanted(name, this.#reports());
     if (wanted === undefined) {
       const gone = await client.delete(resource, { name });
       return gone.ok || gone.fault.code === 'NotFound' ? undefined : gone.fault.message;
@@ -101,10 +111,16 @@ export class PolicySummaries {
     return done.ok ? undefined : done.fault.message;
   }
 
-  #wanted(name: string): Wanted | undefined {
+  /** What nodes said, for what it is worth now. */
+  #reports(): ReadonlyMap<string, NodeReport> {
+    const now = this.#options.now();
+    return new Map([...this.#options.reports].map(([node, report]) => [node, asOf(report, now)]));
+  }
+
+  #wanted(name: string, reports: ReadonlyMap<string, NodeReport>): Wanted | undefined {
     const known = this.#known.get(name);
     if (known === undefined) return undefined;
-    const { nodes, reports } = this.#options;
+    const { nodes } = this.#options;
     const { policy, staged, findings, inEffect } = known;
     const row = policyRow(policy, nodes(), reports, new Map(), findings, staged, inEffect);
     return wantedOf(row, reports);

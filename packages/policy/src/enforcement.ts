@@ -53,6 +53,8 @@ export interface NodeReport {
   readonly through: ReadonlyMap<string, string>;
   readonly pods: ReadonlySet<string>;
   readonly readBackAt: string | undefined;
+  /** When it last told; milliseconds since the epoch. */
+  readonly toldAt: number | undefined;
   /** Why the node can't show that it enforces what it should; undefined when it can. */
   readonly trouble: string | undefined;
 }
@@ -80,8 +82,25 @@ export function nodeReport(
     through: new Map(status.appliedThrough?.map(({ kind, resourceVersion }) => [kind, resourceVersion])),
     pods: new Set(status.pods),
     readBackAt: status.readBackAt,
+    toldAt: status.lastUpdated === undefined ? undefined : Date.parse(status.lastUpdated),
     trouble: condition?.status === 'True' ? undefined : (condition?.message ?? 'it has told nothing yet'),
   };
+}
+
+/** An agent tells at least every five minutes; twelve allow for a write that failed and clocks that differ. */
+const OLDEST_REPORT_MS = 12 * 60_000;
+
+/** Whether a report is of an agent that tells no more. */
+export function isOld({ toldAt }: NodeReport, now: number): boolean {
+  return toldAt !== undefined && now - toldAt > OLDEST_REPORT_MS;
+}
+
+/** What a report is worth now: of an agent that tells no more, nobody can say what its node enforces. */
+export function asOf(report: NodeReport, now: number): NodeReport {
+  if (!isOld(report, now)) return report;
+  const since = new Date(report.toldAt ?? 0).toISOString();
+  const trouble = `has told nothing since ${since}: its agent stopped, or does not reach the API server; rules from before stay in its kernel`;
+  return { ...report, trouble };
 }
 
 /** A policy object as the API server has it. */

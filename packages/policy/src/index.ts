@@ -16,7 +16,9 @@ export {
 export { DEFAULT_FAILSAFE, failsafeOf, hostPlan } from './host-plan.ts';
 export { applyDelta, EMPTY_NODE_STATE, isEmptyDelta } from './delta.ts';
 export {
+  asOf,
   type EnforcedHere,
+  isOld,
   type NodeReport,
   nodeReport,
   POLICY_KINDS,

@@ -64,7 +64,10 @@ export function explainPath(
   const ask = (direction: Direction, identity: EndIdentity): Decision => {
     const endpoint = identity.kind === 'pod' ? snapshot.endpoints.get(identity.endpoint) : undefined;
     return endpoint === undefined
-      ? granted(direction, identity, { code: 'not-selectable' })
+      ? granted(direction, identity, {
+          code: 'not-selectable',
+          ...(identity.kind === 'node' && { node: identity.node }),
+        })
       : decide(view.plan(endpoint), view, packet, direction);
   };
   const loopback: Reason | undefined = self && before === undefined ? { code: 'loopback' } : undefined;

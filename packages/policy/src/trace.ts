@@ -86,8 +86,8 @@ export type Reason =
   | { readonly code: 'past-last-tier' }
   /** No enforced policy isolates the endpoint in this direction. */
   | { readonly code: 'no-policy' }
-  /** This end is no pod with an address of its own: policies do not see it (netpol S16, S18). */
-  | { readonly code: 'not-selectable' }
+  /** This end is no pod with an address of its own: policies do not see it (netpol S16, S18). `node`: it is that node. */
+  | { readonly code: 'not-selectable'; readonly node?: string }
   /** A pod's packets to its own address never leave its network namespace (netpol S21). */
   | { readonly code: 'loopback' }
   /** The port is failsafe: host policies can't close it (FelixConfiguration). */

@@ -80,7 +80,8 @@ const WITHHELD: Readonly<Record<string, string>> = {
   'internal-to-internal':
     'internal routes go to internal peers by their own speaker or a reflector only (RFC 4271 §9.2.1, RFC 4456)',
   'only-to-customer': 'it may go to customers only (RFC 9234 §5)',
-  'export-filter': 'an export filter rejects it',
+  'export-filter':
+    'a BGPFilter or disableBGPExport rejects it, or it is neither a route of this node nor inside an IPPool',
   'no-next-hop': 'this node has no address of that family to name as next hop',
   'too-long': 'its attributes do not fit into a message',
 };

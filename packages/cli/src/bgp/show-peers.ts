@@ -5,7 +5,8 @@ import type { Paint } from '../output/paint.ts';
 import { type Column, formatTable } from '../output/table.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { nodeReports } from './node-reports.ts';
-import { isUp, type PeerRow, peersOfStatus } from './node-status.ts';
+import { findNodeTroubles } from './find-troubles.ts';
+import { isUp, type NodeReport, type PeerRow, peersOfStatus } from './node-status.ts';
 
 function columns(now: Date, paint: Paint): readonly Column<PeerRow>[] {
   return [
@@ -35,7 +36,8 @@ export async function showPeers(ctx: Context, input: Input): Promise<ExitCode> {
   const nodes = new Set(input.args);
   const statuses = reports.value.filter(({ metadata }) => nodes.size === 0 || nodes.has(metadata.name ?? ''));
   const missing = [...nodes].filter(node => !statuses.some(({ metadata }) => metadata.name === node));
-  const peers = statuses.flatMap(peersOfStatus);
+  const silent = silentNodes(reports.value, ctx.now());
+  const peers = statuses.flatMap(peersOfStatus).map(peer => asKnown(peer, silent.get(peer.node)));
   const form = input.text('output');
   if (form === 'json' || form === 'yaml') await writeData(ctx, form, peers.map(asData));
   else if (peers.length > 0)
@@ -47,6 +49,21 @@ export async function showPeers(ctx: Context, input: Input): Promise<ExitCode> {
       ...missing.map(node => `node ${node} has reported no BGP sessions: is its speaker running?`),
     );
   return peers.every(isUp) ? 0 : 1;
+}
+
+/** Nodes whose speaker is gone, with the sentence that says so. */
+function silentNodes(reports: readonly NodeReport[], now: Date): ReadonlyMap<string, string> {
+  const found = findNodeTroubles(reports, [], now);
+  return new Map(
+    found
+      .filter(({ code }) => code === 'old-report' || code === 'speaker-gone')
+      .map(({ node, message }) => [node, message]),
+  );
+}
+
+/** What a speaker that is gone last said of a session that was up is no news of it. */
+function asKnown(peer: PeerRow, silent: string | undefined): PeerRow {
+  return silent === undefined || !isUp(peer) ? peer : { ...peer, state: 'Unknown', info: silent };
 }
 
 function asData({ families, ...peer }: PeerRow): object {

@@ -32,7 +32,7 @@ export async function examine(client: KubeClient, once: Lister, now: Date): Prom
   const about = addressFindings(client, now);
   const asked = readKind(once, RESOURCES.Node);
   const told = asked.then(({ objects }) => objects.flatMap(({ metadata }) => metadata.name ?? []));
-  const inForce = policyFindings(once, told);
+  const inForce = policyFindings(once, told, now);
   const [nodes, crds, sets, deployments, reports, ...objects] = await Promise.all([
     asked,
     readKind(once, RESOURCES.CustomResourceDefinition),

@@ -1,7 +1,7 @@
 import { formatRef } from '../flow/reason-text.ts';
 import type { Lister } from '../live/lister.ts';
 import { readNodeReports } from '../policy/node-reports.ts';
-import type { PolicyRow } from '@muslin/policy';
+import { isOld, type PolicyRow } from '@muslin/policy';
 import { readPolicyRows } from '../policy/read-policy-rows.ts';
 import type { Finding } from './finding.ts';
 
@@ -9,8 +9,9 @@ import type { Finding } from './finding.ts';
 export async function policyFindings(
   client: Lister,
   nodes: Promise<readonly string[]>,
+  now: Date,
 ): Promise<readonly Finding[]> {
-  const [rows, reports] = await Promise.all([readPolicyRows(client), readNodeReports(client)]);
+  const [rows, reports] = await Promise.all([readPolicyRows(client, now), readNodeReports(client, now)]);
   if (!rows.ok || !reports.ok) {
     const reason = rows.ok ? (reports.ok ? '' : reports.fault) : rows.fault;
     const object = 'policies';
@@ -25,13 +26,13 @@ export async function policyFindings(
   const agents = (await nodes).flatMap((node): readonly Finding[] => {
     const report = told.get(node);
     if (report?.trouble === undefined && report !== undefined) return [];
-    const silent = report === undefined;
+    const silent = report === undefined || isOld(report, now.getTime());
     return [
       {
         ...{ severity: 'problem', area: 'policy', object: `Node ${node}` },
         code: silent ? 'agent-silent' : 'not-enforced',
         reason: silent
-          ? 'its agent has told nothing: rules from before stay in its kernel, no new pod starts, no change of policy arrives'
+          ? `its agent has told nothing${report?.toldAt === undefined ? '' : ` since ${new Date(report.toldAt).toISOString()}`}: rules from before stay in its kernel, no new pod starts, no change of policy arrives`
           : `its agent cannot show that its kernel holds what it should: ${report.trouble}`,
         fix: `on the node: muslinctl node status; kubectl -n kube-system logs daemonset/muslin-node -c agent`,
       },

@@ -30,9 +30,11 @@ export function reasonText(decision: Decision): string {
     case 'no-policy':
       return `no policy isolates ${who} for ${direction}`;
     case 'not-selectable':
-      return decision.endpoint === undefined
+      if (decision.endpoint !== undefined)
+        return `${who} is on its node's network, where pod policies do not apply`;
+      return because.node === undefined
         ? 'it is outside the cluster, where policies do not apply'
-        : `${who} is on its node's network, where pod policies do not apply`;
+        : `it is node ${because.node} itself, where pod policies do not apply`;
     case 'loopback':
       return 'a pod always reaches its own address';
     case 'failsafe':

@@ -1,6 +1,6 @@
 import type { AnyObject, Resource } from '@muslin/kube';
 import { fail, ok, type Result } from '@muslin/net';
-import { type NodeReport, nodeReport } from '@muslin/policy';
+import { asOf, type NodeReport, nodeReport } from '@muslin/policy';
 import { faultText } from '../live/fault-text.ts';
 import type { Lister } from '../live/lister.ts';
 
@@ -13,13 +13,16 @@ export const POLICY_NODE_STATUS: Resource = {
   namespaced: false,
 };
 
-/** All that the nodes said. */
-export async function readNodeReports(client: Lister): Promise<Result<readonly NodeReport[], string>> {
+/** All that the nodes said, for what it is worth now. */
+export async function readNodeReports(
+  client: Lister,
+  now: Date,
+): Promise<Result<readonly NodeReport[], string>> {
   const answer = await client.listAll<AnyObject>(POLICY_NODE_STATUS);
   if (answer.ok)
     return ok(
       answer.value.items.map(({ metadata, status }) =>
-        nodeReport(metadata.name ?? '', status as object | undefined),
+        asOf(nodeReport(metadata.name ?? '', status as object | undefined), now.getTime()),
       ),
     );
   if (answer.fault.code !== 'NotFound') return fail(faultText(answer.fault));

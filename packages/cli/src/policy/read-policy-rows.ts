@@ -7,7 +7,10 @@ import { readNodeReports } from './node-reports.ts';
 import { POLICY_KINDS, type PolicyRow, policyRow, selectedPods, type WrittenPolicy } from '@muslin/policy';
 
 /** What all nodes say about every policy of the cluster. */
-export async function readPolicyRows(client: Lister): Promise<Result<readonly PolicyRow[], string>> {
+export async function readPolicyRows(
+  client: Lister,
+  now: Date,
+): Promise<Result<readonly PolicyRow[], string>> {
   // Findings name an object as people do, without its group: two kinds are called NetworkPolicy.
   const policies: { readonly policy: WrittenPolicy; readonly findings: readonly Finding[] }[] = [];
   const world = await liveWorld(client, object => {
@@ -15,7 +18,7 @@ export async function readPolicyRows(client: Lister): Promise<Result<readonly Po
     if (policy !== undefined) policies.push({ policy, findings: normalise(object).findings });
   });
   if (!world.ok) return world;
-  const reports = await readNodeReports(client);
+  const reports = await readNodeReports(client, now);
   if (!reports.ok) return reports;
   const { snapshot } = world.value;
   const nodes = [...snapshot.nodes.keys()].toSorted();

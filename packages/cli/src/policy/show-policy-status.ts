@@ -14,7 +14,7 @@ export async function showPolicyStatus(ctx: Context, input: Input): Promise<Exit
   const client = await connect(ctx, input);
   if (!client.ok) return ctx.fail(1, client.fault);
   try {
-    const read = await readPolicyRows(client.value);
+    const read = await readPolicyRows(client.value, ctx.now());
     if (!read.ok) return ctx.fail(1, read.fault);
     const home = input.text('namespace') ?? client.value.connection.namespace;
     const here = read.value.filter(

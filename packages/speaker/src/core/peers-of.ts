@@ -72,7 +72,7 @@ function forward(
   switch (peer.target.type) {
     case 'address':
       if (peer.asNumber === undefined) {
-        say('Invalid', 'spec.asNumber is missing: give the AS number of the peer; no session is made');
+        say('Invalid', 'spec.asNumber is missing or 0: give the AS number of the peer; no session is made');
         return [];
       }
       // A node does not peer with itself: one BGPPeer may name all reflectors, for all nodes.
