@@ -131,9 +131,9 @@ describe('strangers, with kubectl and their own manifests', () => {
     ]);
   }
 
-  /** On the wire first, which may take a moment to follow; then `muslinctl why`, which may not. Over IPv4 and IPv6. */
-  async function holds(rows: readonly Row[]): Promise<void> {
-    await Promise.all([holdsOver(rows, 4), holdsOver(rows, 6)]);
+  /** On the wire first, which may take a moment to follow; then `muslinctl why`, which may not. */
+  async function holds(rows: readonly Row[], families: readonly (4 | 6)[] = [4]): Promise<void> {
+    await Promise.all(families.map(family => holdsOver(rows, family)));
   }
 
   async function holdsOver(rows: readonly Row[], family: 4 | 6): Promise<void> {
@@ -179,8 +179,8 @@ describe('strangers, with kubectl and their own manifests', () => {
     return `${row.from} -> ${row.to}:${row.port}/${row.protocol} ${answer}`;
   }
 
-  it('find every row of the truth table on the wire, and in the words of muslinctl', async () => {
-    await holds(TRUTH);
+  it('find every row of the truth table on the wire, over IPv4 and IPv6, and in the words of muslinctl', async () => {
+    await holds(TRUTH, [4, 6]);
     const said = await execa(
       'npm',
       ['run', '-s', 'muslinctl', '--', 'why', 'storefront/cart', 'payments/api:http'],
@@ -219,6 +219,7 @@ describe('strangers, with kubectl and their own manifests', () => {
         storefront/web -> payments/api:8443/tcp deny
         storefront/web -> kube-system/coredns:53/udp allow
       `),
+      [4, 6],
     );
     await kubectl.run('label pod -n sandbox curious app=nosy --overwrite');
     await holds(readRows('sandbox/curious -> storefront/web:9113/tcp deny'));
