@@ -43,7 +43,7 @@ export function problemText(problem: Problem): ProblemText {
     case 'block-without-affinity':
       return {
         what: `IPAMBlock ${formatPrefix(problem.block)} belongs to ${problem.owner}, which has no BlockAffinity`,
-        repair: "the node's next claim announces it again",
+        repair: 'the controller writes it anew within ten minutes (not with --garbage off or dry-run)',
       };
     case 'affinity-without-block':
       return {

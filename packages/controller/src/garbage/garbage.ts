@@ -1,4 +1,4 @@
-import { DEFAULT_BREAKER, drive, releaseBlock, releaseLeak } from '@muslin/ipam';
+import { claimBlock, DEFAULT_BREAKER, drive, releaseBlock, releaseLeak } from '@muslin/ipam';
 import { type AnyObject, ipamStore, type KubeClient, type Note, RESOURCES } from '@muslin/kube';
 import { formatIp, formatPrefix } from '@muslin/net';
 import { type EmptySince, emptyBlocks } from './empty-blocks.ts';
@@ -17,6 +17,7 @@ import {
 import { hear, kernelWords, type NodeReport, type NodeReports } from './node-reports.ts';
 import { type ClusterLook, podFacts, readCluster } from './read-cluster.ts';
 import { Tally, usageText } from './tally.ts';
+import { unannouncedBlocks } from './unannounced-blocks.ts';
 
 /** What collecting garbage takes. */
 export interface GarbageOptions {
@@ -34,6 +35,7 @@ export class Garbage {
   readonly #options: GarbageOptions;
   #state = NOTHING_SEEN;
   #emptySince: EmptySince = new Map();
+  #unannounced: ReadonlySet<string> = new Set();
   #told = new Set<string>();
   #usage = '';
   #candidates = new Tally();
@@ -68,6 +70,7 @@ export class Garbage {
       const fault = await this.#carryOut(release, look.value, care);
       if (fault !== undefined) return fault;
     }
+    await this.#announce(look.value);
     return this.#giveUpEmpty(look.value);
   }
 
@@ -161,6 +164,24 @@ export class Garbage {
       log(`ipam garbage: ${text}: ${done.ok ? done.value : done.fault.message}`);
     }
     return undefined;
+  }
+
+  /** Writes the BlockAffinity of a block anew that lost it; what can't be is told, and keeps nothing else from its turn. */
+  async #announce({ objects, config: { strictAffinity } }: ClusterLook): Promise<void> {
+    const { client, mode, log, now } = this.#options;
+    const found = unannouncedBlocks(objects.inventory, this.#unannounced);
+    this.#unannounced = found.seen;
+    for (const { cidr, owner } of found.announce) {
+      const text = `BlockAffinity of node ${owner.name} for its block ${formatPrefix(cidr)}`;
+      if (mode === 'dry-run') {
+        if (this.#isNews(`dry-run ${text}`)) log(`ipam garbage: would write the ${text} anew`);
+        continue;
+      }
+      const done = await drive(claimBlock(cidr, owner, { now: now(), strictAffinity }), ipamStore(client));
+      log(
+        `ipam garbage: the ${text} was gone${done.ok ? ', and is written anew' : `: ${done.fault.message}`}`,
+      );
+    }
   }
 
   #tellRefusals(refusals: readonly Refusal[], nodes: ReadonlySet<string>): void {

@@ -44,6 +44,44 @@ function room(mode: 'free' | 'dry-run' | 'off' = 'free') {
   return { fake, garbage, look, held, lines, notes };
 }
 
+describe('a BlockAffinity that somebody deleted alone', () => {
+  const NAME = 'BlockAffinity/a-10-0-0-0-26';
+
+  it('is written anew at the second look that misses it, and nothing else is touched', async () => {
+    const { fake, look, lines } = room();
+    fake.put('Node', 'a');
+    const before = fake.objects.get(NAME);
+    fake.objects.delete(NAME);
+    expect(await look({ minutes: 0 })).toBeUndefined();
+    expect(fake.writes).toEqual([]);
+    expect(await look({ minutes: 5 })).toBeUndefined();
+    expect(fake.objects.get(NAME)?.['spec']).toEqual(before?.['spec']);
+    const about = () => fake.writes.filter(write => write.endsWith(NAME));
+    expect(about()).toEqual([`create ${NAME}`, `update ${NAME}`]);
+    expect(lines).toContain(
+      'ipam garbage: the BlockAffinity of node a for its block 10.0.0.0/26 was gone, and is written anew',
+    );
+    expect(await look({ minutes: 10 })).toBeUndefined();
+    expect(about()).toHaveLength(2);
+  });
+
+  it('is only told of in a dry run, and left alone when the block went meanwhile', async () => {
+    const dry = room('dry-run');
+    dry.fake.objects.delete(NAME);
+    for (const minutes of [0, 5, 10]) await dry.look({ minutes });
+    expect(dry.fake.writes).toEqual([]);
+    expect(dry.lines.filter(line => line.includes('would write the BlockAffinity of node a'))).toHaveLength(
+      1,
+    );
+    const gone = room();
+    gone.fake.objects.delete(NAME);
+    await gone.look({ minutes: 0 });
+    gone.fake.objects.delete('IPAMBlock/10-0-0-0-26');
+    await gone.look({ minutes: 5 });
+    expect(gone.fake.objects.has(NAME)).toBe(false);
+  });
+});
+
 describe('the collector and a node that lives', () => {
   /** Node `a` is there and its pod is not; `says` is what its agent writes before each look. */
   async function looks(says: (minutes: number) => object | undefined) {

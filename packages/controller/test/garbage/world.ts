@@ -11,6 +11,7 @@ import {
   attributesOf,
   type PodFacts,
   type StoredObject,
+  storedAffinity,
   tunnelHandleId,
 } from '@muslin/ipam';
 import { mustIp, mustPrefix } from '@muslin/net';
@@ -72,6 +73,9 @@ export class Addresses {
         metadata: { name: blockName(block.cidr) },
         spec: blockToSpec(block),
       })),
+      ...[...this.#blocks.values()].flatMap(({ cidr, owner }) =>
+        owner === undefined ? [] : [storedAffinity({ cidr, owner, state: 'confirmed', deleted: false })],
+      ),
       ...[...handles].map(([handleID, block]) => ({
         kind: 'IPAMHandle' as const,
         metadata: { name: handleName(handleID) },
