@@ -1,13 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
@@ -54,7 +46,7 @@ export async function bundle(folder: string): Promise<void> {
   chmodSync(program, 0o755);
   makeProbe(join(folder, 'bin/probe'));
   mkdirSync(join(folder, 'shim'), { recursive: true });
-  copyFileSync(join(ROOT, 'packages/agent/shim/muslin-cni.c'), join(folder, 'shim/muslin-cni.c'));
+  cpSync(join(ROOT, 'packages/agent/shim'), join(folder, 'shim'), { recursive: true });
 }
 
 /** What probes run: compiled where there is a compiler, else a script that starts Node for each. */

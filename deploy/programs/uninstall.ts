@@ -14,6 +14,7 @@ import {
   ROUTE_PROTOCOL_MUSLIN,
 } from '@muslin/dataplane';
 import { openKernel, runCommand, TunnelDriver } from '@muslin/linux';
+import { unlinkLoopback } from '../../packages/agent/src/loopback-link.ts';
 
 const USAGE = `uninstall [--conflist FILE] [--bin-dir DIR] [--run-dir DIR] [--state-dir DIR]
   removes what Muslin left on this node: rules in iptables and nftables, ipsets, routes, tunnels, and the files named
@@ -88,8 +89,10 @@ async function main(): Promise<number> {
   // First what makes the runtime call us.
   if (values.conflist !== undefined) rmSync(values.conflist, { force: true });
   const bin = values['bin-dir'];
-  if (bin !== undefined)
+  if (bin !== undefined) {
+    unlinkLoopback(bin);
     for (const name of ['muslin', 'muslin.conf']) rmSync(`${bin}/${name}`, { force: true });
+  }
   const complaints = await clearKernel();
   for (const complaint of complaints) process.stderr.write(`${complaint}\n`);
   if (complaints.length > 0) return 1;

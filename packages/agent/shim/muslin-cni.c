@@ -4,12 +4,15 @@
  * Same behaviour as src/cni/shim.ts, which serves where no compiler was there when the image was built; one table of
  * tests runs against both. Plain C99 and POSIX, made to be linked statically: it starts in about a millisecond.
  *
+ * Started by the name `loopback` it is that plugin (loopback.c).
+ *
  * Beside the executable stands `<executable>.conf`:  socket=/run/muslin/cni.sock  and  queue=/var/lib/muslin/cni-queue
  *
  * Request:  "MSLCNI1\0", each CNI_* variable as "NAME=value\0", "\0", then standard input to its end.
  * Answer:   "<exit code> <length>\n" and that many bytes for standard output.
  */
 #define _GNU_SOURCE
+#include "loopback.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -187,7 +190,7 @@ static int queue_request(void) {
   return -1;
 }
 
-int main(void) {
+int main(int count, char **words) {
   const char *command = getenv("CNI_COMMAND");
   if (command == NULL || *command == 0) {
     fprintf(stderr, "Muslin CNI plugin; supports CNI versions 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0\n");
@@ -198,6 +201,10 @@ int main(void) {
     return 0;
   }
   if (read_input() != 0) return refuse(5, "cannot read the network configuration from standard input", "");
+  if (count > 0 && is_loopback(words[0])) {
+    const char *why = loopback(command, cni_version());
+    return why == NULL ? 0 : refuse(5, "lo can't be brought up in the pod's network namespace", why);
+  }
   read_conf();
   build_request();
   int code = 1;

@@ -12,8 +12,12 @@ import {
 } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { hasLoopback, linkLoopback, unlinkLoopback } from './loopback-link.ts';
 
-const SOURCE = fileURLToPath(new URL('../shim/muslin-cni.c', import.meta.url));
+/** One executable of all; headers are read for its name only. */
+const SOURCES = ['muslin-cni.c', 'loopback.c', 'loopback.h'].map(name =>
+  fileURLToPath(new URL(`../shim/${name}`, import.meta.url)),
+);
 const SCRIPT = fileURLToPath(new URL('cni/shim.ts', import.meta.url));
 
 const { values } = parseArgs({
@@ -32,8 +36,9 @@ const { values } = parseArgs({
 
 /** The compiled shim, made at most once per source; undefined where there is no compiler. */
 function compiled(): string | undefined {
-  const hash = createHash('sha256').update(readFileSync(SOURCE)).digest('hex').slice(0, 16);
-  const target = `${values.cache}/muslin-cni-${hash}`;
+  const hash = createHash('sha256');
+  for (const source of SOURCES) hash.update(readFileSync(source));
+  const target = `${values.cache}/muslin-cni-${hash.digest('hex').slice(0, 16)}`;
   if (existsSync(target)) return target;
   try {
     mkdirSync(values.cache, { recursive: true });
@@ -43,7 +48,8 @@ function compiled(): string | undefined {
   }
   for (const compiler of ['cc', 'gcc', 'clang']) {
     const temporary = `${target}.${process.pid}`;
-    const done = spawnSync(compiler, ['-O2', '-std=c99', '-static', '-o', temporary, SOURCE], {
+    const units = SOURCES.filter(source => source.endsWith('.c'));
+    const done = spawnSync(compiler, ['-O2', '-std=c99', '-static', '-o', temporary, ...units], {
       encoding: 'utf8',
     });
     if (done.status !== 0) continue;
@@ -85,6 +91,9 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENOENT: 'it is a link to nothing',
 };
 
+const NO_LOOPBACK =
+  'there is no loopback plugin, which runtimes start for each pod: install containernetworking-plugins there';
+
 /** The sentence to end with; undefined when done. */
 function inFolder(folder: string, work: () => void): string | undefined {
   try {
@@ -105,12 +114,20 @@ function install(binary: string | undefined, folder: string, i: number): void {
   const queue = values.queue[i] ?? '/var/lib/muslin/cni-queue';
   // The configuration first: the executable must never look for one that is not there yet.
   put(`${target}.conf`, temporary => writeFileSync(temporary, `socket=${socket}\nqueue=${queue}\n`), 0o644);
-  if (binary === undefined) put(target, temporary => writeFileSync(temporary, script(target)), 0o755);
-  else put(target, temporary => copyFileSync(binary, temporary), 0o755);
+  if (binary === undefined) {
+    // The script can't enter a network namespace.
+    unlinkLoopback(folder);
+    put(target, temporary => writeFileSync(temporary, script(target)), 0o755);
+    if (!hasLoopback(folder)) process.stderr.write(`install-cni: ${folder}: ${NO_LOOPBACK}\n`);
+  } else {
+    put(target, temporary => copyFileSync(binary, temporary), 0o755);
+    linkLoopback(folder);
+  }
 }
 
 /** The executable first: without it the runtime says so, with a wrong configuration it would wait for nobody. */
 function remove(folder: string): void {
+  unlinkLoopback(folder);
   for (const name of ['muslin', 'muslin.conf', 'muslin.new', 'muslin.conf.new'])
     rmSync(`${folder}/${name}`, { force: true });
 }

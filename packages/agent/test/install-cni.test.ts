@@ -29,6 +29,14 @@ describe('installing the CNI executable', () => {
     expect(readdirSync(bin)).toEqual(['loopback']);
   });
 
+  test('as a script says when a runtime will not find loopback, and takes the link of a compiled one away', () => {
+    const bin = `${folder}/bare`;
+    mkdirSync(bin);
+    symlinkSync('muslin', `${bin}/loopback`);
+    expect(run('--bin-dir', bin).stderr).toMatch(/no loopback plugin.*install containernetworking-plugins/);
+    expect(readdirSync(bin).sort()).toEqual(['muslin', 'muslin.conf']);
+  });
+
   test('into a folder behind a link works', () => {
     mkdirSync(`${folder}/real`);
     symlinkSync(`${folder}/real`, `${folder}/link`);

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openNamespace } from '@muslin/linux';
@@ -7,7 +7,7 @@ import { CNI_VERSIONS, compareVersions } from '../src/cni/cni-request.ts';
 import { CNI_TABLE, type CniRow } from './cni-table.ts';
 import { Containerd } from './containerd.ts';
 import type { CriPod } from './cri-client.ts';
-import { must, until } from './spaces.ts';
+import { makeSpace, must, until } from './spaces.ts';
 import { Stand, type StandPod } from './stand.ts';
 import { hear, serveWord } from './talk.ts';
 
@@ -109,8 +109,40 @@ test('pods of a real containerd have addresses, hostPorts, limits and their poli
   );
   expect(await Promise.all(ways.map(([ip, port]) => hear(far, ip, port)))).toEqual(ways.map(() => undefined));
   for (const close of closes) await close();
+  expect(stand.node.run('nsenter', `--net=${guarded.netns}`, 'ip', '-o', 'addr', 'show', 'lo')).toContain(
+    '127.0.0.1/8',
+  );
   for (const pod of [guarded, friend, stranger]) await end(pod);
   await nothingOf(guarded, friend, stranger);
+});
+
+test('lo of a pod is up in every version of results, stays up, and is refused where there is no pod', () => {
+  const box = makeSpace();
+  box.run('ip', 'link', 'set', 'lo', 'down');
+  const lo = (command: string, cniVersion: string, netns = box.path) => {
+    const env = { CNI_COMMAND: command, CNI_NETNS: netns, CNI_IFNAME: 'lo', CNI_CONTAINERID: 'box' };
+    const input = JSON.stringify({ cniVersion, name: 'cni-loopback', type: 'loopback' });
+    const done = spawnSync(`${stand.folder}/bin/loopback`, { env, input, encoding: 'utf8' });
+    return [done.status, done.stdout === '' ? undefined : JSON.parse(done.stdout)];
+  };
+  expect(lo('CHECK', '1.0.0')).toMatchObject([1, { code: 5, details: 'lo is down' }]);
+  const lists = [4, 6].map(version => ({ address: version === 4 ? '127.0.0.1/8' : '::1/128', interface: 0 }));
+  const old = lists.map((each, i) => ({ version: i === 0 ? '4' : '6', ...each }));
+  const interfaces = [{ name: 'lo', mac: '00:00:00:00:00:00', sandbox: box.path }];
+  expect(lo('ADD', '0.2.0')).toEqual([
+    0,
+    { cniVersion: '0.2.0', ip4: { ip: '127.0.0.1/8' }, ip6: { ip: '::1/128' } },
+  ]);
+  expect(lo('ADD', '0.3.1')).toEqual([0, { cniVersion: '0.3.1', interfaces, ips: old }]);
+  expect(lo('ADD', '1.1.0')).toEqual([0, { cniVersion: '1.1.0', interfaces, ips: lists }]);
+  for (const command of ['CHECK', 'DEL', 'CHECK', 'GC', 'STATUS'])
+    expect(lo(command, '1.1.0')).toEqual([0, undefined]);
+  expect(lo('ADD', '1.1.0', '/run/netns/gone-for-good')).toMatchObject([
+    1,
+    { code: 5, details: 'No such file or directory' },
+  ]);
+  expect(lo('DEL', '1.1.0', '/run/netns/gone-for-good')).toEqual([0, undefined]);
+  box.close();
 });
 
 test('its pods end while agent and API server are away, and are cleared when these are back', async () => {
