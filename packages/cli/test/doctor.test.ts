@@ -1,5 +1,6 @@
 import { type AnyObject, RESOURCES, type Resource } from '@muslin/kube';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { conditionFindings } from '../src/doctor/object-findings.ts';
 import { fanoutFindings, programFindings } from '../src/doctor/program-findings.ts';
 import { fakeApi } from './fake-api.ts';
 import { type StandIn, startStandIn } from './stand-in.ts';
@@ -123,5 +124,23 @@ describe('muslinctl doctor', () => {
     ]);
     expect(fanoutFindings([agent('--fanout=c:9467')], [felix('CalicoIPAM')])).toEqual([]);
     expect(fanoutFindings([agent()], [felix('WorkloadIPs')])).toEqual([]);
+  });
+
+  it('names pods to delete, not a report to edit, where a node has pods from before its installation', () => {
+    const said = {
+      type: 'Complete',
+      status: 'False',
+      reason: 'InDoubt',
+      message: 'interface msl1 has no sandbox',
+    };
+    const report = {
+      kind: 'AddressNodeStatus',
+      metadata: { name: 'n1' },
+      status: { conditions: [said] },
+    } as unknown as AnyObject;
+    const [finding] = conditionFindings([report], []);
+    expect(finding?.reason).toContain('interface msl1 has no sandbox');
+    expect(finding?.fix).toMatch(/^delete the pods that began on n1 .*spec\.nodeName=n1$/);
+    expect(finding?.fix).not.toContain('edit');
   });
 });

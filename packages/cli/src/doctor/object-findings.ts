@@ -14,6 +14,12 @@ const WISHED = new Set(['PoolDisabled', 'Terminating']);
 /** Conditions of which True is the bad side. */
 const BAD_WHEN_TRUE = new Set(['Degraded', 'Stalled', 'Draining']);
 
+/** What helps where the object is a report and nobody edits it; by kind and type of the condition. */
+const CURES: Readonly<Record<string, (name: string) => string>> = {
+  'AddressNodeStatus Complete': node =>
+    `delete the pods that began on ${node} before Muslin was installed there; they have no network: kubectl get pods -A -o wide --field-selector spec.nodeName=${node}`,
+};
+
 /** Objects of ours whose conditions say that they are not in effect. `told`: findings that are there already. */
 export function conditionFindings(
   objects: readonly AnyObject[],
@@ -37,7 +43,9 @@ export function conditionFindings(
             ...{ severity: 'problem', area: 'objects', code: `${type}-${bad}`.toLowerCase() },
             object: whole,
             reason: `${type} is ${bad}${reason === '' ? '' : ` (${reason})`}: ${textAt(condition, 'message') ?? 'no message'}`,
-            fix: `change what the message names: kubectl edit ${(object.kind ?? '').toLowerCase()} ${name}${namespace === undefined ? '' : ` -n ${namespace}`}`,
+            fix:
+              CURES[`${object.kind} ${type}`]?.(name) ??
+              `change what the message names: kubectl edit ${(object.kind ?? '').toLowerCase()} ${name}${namespace === undefined ? '' : ` -n ${namespace}`}`,
           },
         ];
       }),
