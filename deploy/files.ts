@@ -5,6 +5,7 @@ import { pool } from './objects/pool.ts';
 import { rbac } from './objects/rbac.ts';
 import { uninstall } from './objects/uninstall.ts';
 import { type Context, evaluatePieces } from './source/evaluate.ts';
+import { NOTES } from './source/notes.ts';
 import { printPieces, printTree } from './source/print.ts';
 import { defaults } from './source/settings.ts';
 import type { Piece } from './source/tree.ts';
@@ -33,6 +34,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   }
   files.set('uninstall.yaml', printManifest(uninstall, DEFAULT_CONTEXT) ?? '');
   files.set('chart/Chart.yaml', CHART);
+  files.set('chart/templates/NOTES.txt', NOTES);
   files.set('chart/values.yaml', valuesFile());
   files.set('chart/values.schema.json', valuesSchema());
   return files;

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { generatedFiles } from './files.ts';
 
 /** Where generated files stand, and so whose strays are removed. */
-const GENERATED = ['manifests/*', 'chart/templates/*.yaml'];
+const GENERATED = ['manifests/*', 'chart/templates/*'];
 
 /** Compares deploy/ with what its sources say, one sentence for each difference; with `write`, makes them equal. */
 export function generate(root: string, write: boolean): readonly string[] {

@@ -16,7 +16,13 @@ export const rootWith = (...capabilities: readonly string[]): { readonly [key: s
   capabilities: { drop: ['ALL'], ...(capabilities.length === 0 ? {} : { add: capabilities }) },
 });
 
-export const resourcesOf = (program: 'agent' | 'speaker' | 'controller'): Tree => ({
+/** What people add to a program: variables, and options after ours. */
+export const extraEnv = (program: 'agent' | 'speaker' | 'controller'): Tree =>
+  each(`${program}.env`, item('record'));
+export const extraArgs = (program: 'agent' | 'speaker' | 'controller'): Tree =>
+  each(`${program}.args`, item('string'));
+
+export const resourcesOf = (program: 'agent' | 'speaker' | 'controller' | 'metrics'): Tree => ({
   requests: map(`${program}.resources.requests`),
   limits: map(`${program}.resources.limits`),
 });
@@ -53,6 +59,6 @@ export const metricsDoor = (securityContext: Tree): Tree =>
     command: program('metrics-door', '--port', text({ setting: 'metrics.port' }), '--run-dir', RUN_DIR),
     securityContext,
     ports: [{ name: 'metrics', containerPort: value('metrics.port'), protocol: 'TCP' }],
-    resources: { requests: { cpu: '5m', memory: '48Mi' }, limits: { memory: '128Mi' } },
+    resources: resourcesOf('metrics'),
     volumeMounts: [{ name: 'run', mountPath: RUN_DIR, readOnly: true }],
   });

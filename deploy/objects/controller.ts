@@ -1,5 +1,14 @@
-import { each, item, NAMESPACE, type Piece, text, value, when } from '../source/tree.ts';
-import { image, metricsDoor, probes, program, pullSecrets, resourcesOf } from './container.ts';
+import { each, item, map, NAMESPACE, type Piece, text, value, when } from '../source/tree.ts';
+import {
+  extraArgs,
+  extraEnv,
+  image,
+  metricsDoor,
+  probes,
+  program,
+  pullSecrets,
+  resourcesOf,
+} from './container.ts';
 import { apiServerEnv, LABELS, podLabels, RUN_DIR } from './names.ts';
 
 const metadata = { name: 'muslin-controller', namespace: NAMESPACE, labels: LABELS };
@@ -27,15 +36,16 @@ export const controller: readonly Piece[] = [
         selector,
         strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1, maxSurge: 1 } },
         template: {
-          metadata: { labels: podLabels('controller') },
+          metadata: {
+            labels: { ...podLabels('controller'), '...': map('controller.podLabels') },
+            annotations: map('controller.podAnnotations'),
+          },
           spec: {
             serviceAccountName: 'muslin-controller',
-            priorityClassName: 'system-cluster-critical',
+            priorityClassName: value('controller.priorityClassName'),
             terminationGracePeriodSeconds: 20,
-            nodeSelector: { 'kubernetes.io/os': 'linux' },
-            tolerations: [
-              { key: 'node-role.kubernetes.io/control-plane', operator: 'Exists', effect: 'NoSchedule' },
-            ],
+            nodeSelector: map('controller.nodeSelector'),
+            tolerations: each('controller.tolerations', item('record')),
             // Preferred, not required: a cluster of one node should still have its controller.
             affinity: {
               podAntiAffinity: {
@@ -69,9 +79,10 @@ export const controller: readonly Piece[] = [
                     '--garbage',
                     value('controller.garbage'),
                     when('fanout.enabled', text('--fanout-listen=:', { setting: 'fanout.port' })),
+                    extraArgs('controller'),
                   ],
                 ),
-                env: apiServerEnv,
+                env: [...apiServerEnv, extraEnv('controller')],
                 securityContext: UNPRIVILEGED,
                 ports: when('fanout.enabled', [
                   { name: 'fanout', containerPort: value('fanout.port'), protocol: 'TCP' },

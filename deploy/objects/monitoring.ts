@@ -1,4 +1,4 @@
-import { NAMESPACE, type Piece, value } from '../source/tree.ts';
+import { map, NAMESPACE, type Piece, value } from '../source/tree.ts';
 import { podLabels } from './names.ts';
 
 /** What lets the metrics of one kind of pod be found and scraped. */
@@ -26,14 +26,14 @@ function metricsOf(component: 'node' | 'controller', programs: readonly string[]
       object: {
         apiVersion: 'monitoring.coreos.com/v1',
         kind: 'ServiceMonitor',
-        metadata,
+        metadata: { ...metadata, labels: { ...labels, '...': map('metrics.serviceMonitorLabels') } },
         spec: {
           selector: { matchLabels: labels },
           namespaceSelector: { matchNames: [NAMESPACE] },
           endpoints: programs.map(program => ({
             port: 'metrics',
             path: `/metrics/${program}`,
-            interval: '30s',
+            interval: value('metrics.interval'),
             relabelings: [{ sourceLabels: ['__meta_kubernetes_pod_node_name'], targetLabel: 'node' }],
           })),
         },

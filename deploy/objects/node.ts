@@ -1,6 +1,16 @@
-import { map, type Piece, text, type Tree, value, when } from '../source/tree.ts';
+import { each, item, map, type Piece, text, type Tree, value, when } from '../source/tree.ts';
 import { NAMESPACE } from '../source/tree.ts';
-import { image, metricsDoor, probes, program, pullSecrets, resourcesOf, rootWith } from './container.ts';
+import {
+  extraArgs,
+  extraEnv,
+  image,
+  metricsDoor,
+  probes,
+  program,
+  pullSecrets,
+  resourcesOf,
+  rootWith,
+} from './container.ts';
 import { apiServerEnv, LABELS, podLabels, RUN_DIR, STATE_DIR } from './names.ts';
 
 const mount = (name: string, mountPath: string, more: { readonly [key: string]: Tree } = {}): Tree => ({
@@ -59,8 +69,9 @@ const agent: Tree = {
     ...['--address-change', value('agent.addressChange')],
     ...['--iptables', value('agent.iptables'), '--refresh-ms', text({ setting: 'agent.refreshMs' })],
     ...fanoutFlags,
+    extraArgs('agent'),
   ],
-  env: [nodeName, ...apiServerEnv],
+  env: [nodeName, ...apiServerEnv, extraEnv('agent')],
   // NET_ADMIN: links, routes, rules, sets. NET_RAW: iptables-legacy. SYS_ADMIN: enter a pod's namespace.
   // AppArmor's default profile forbids writing /proc/sys/net, which a router must.
   securityContext: when(
@@ -93,8 +104,8 @@ const agent: Tree = {
 const speaker: Tree = {
   name: 'speaker',
   ...image,
-  command: program('speaker', '--run-dir', RUN_DIR, '--namespace', NAMESPACE),
-  env: [nodeName, ...apiServerEnv],
+  command: program('speaker', '--run-dir', RUN_DIR, '--namespace', NAMESPACE, extraArgs('speaker')),
+  env: [nodeName, ...apiServerEnv, extraEnv('speaker')],
   // NET_ADMIN: routes. NET_BIND_SERVICE: port 179. NET_RAW: router advertisements. SYS_NICE: BFD in real time.
   securityContext: rootWith('NET_ADMIN', 'NET_BIND_SERVICE', 'NET_RAW', 'SYS_NICE'),
   ...probes('speaker.sock', 'ready'),
@@ -138,19 +149,25 @@ export const node: readonly Piece[] = [
       metadata: { name: 'muslin-node', namespace: NAMESPACE, labels: LABELS },
       spec: {
         selector: { matchLabels: podLabels('node') },
-        updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
+        updateStrategy: {
+          type: 'RollingUpdate',
+          rollingUpdate: { maxUnavailable: value('node.maxUnavailable') },
+        },
         minReadySeconds: 5,
         template: {
-          metadata: { labels: podLabels('node') },
+          metadata: {
+            labels: { ...podLabels('node'), '...': map('node.podLabels') },
+            annotations: map('node.podAnnotations'),
+          },
           spec: {
             serviceAccountName: 'muslin-node',
             hostNetwork: true,
             // The controllers' Service has a name that only the cluster's DNS knows.
             dnsPolicy: when('fanout.enabled', 'ClusterFirstWithHostNet', 'ClusterFirst'),
-            priorityClassName: 'system-node-critical',
+            priorityClassName: value('node.priorityClassName'),
             terminationGracePeriodSeconds: 20,
             nodeSelector: map('node.nodeSelector'),
-            tolerations: [{ operator: 'Exists' }],
+            tolerations: each('node.tolerations', item('record')),
             securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
             imagePullSecrets: pullSecrets,
             initContainers: installers,

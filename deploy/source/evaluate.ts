@@ -18,10 +18,18 @@ export function evaluatePieces(pieces: readonly Piece[], context: Context): read
 export function evaluate(tree: Tree, context: Context, element?: Tree): Tree | undefined {
   if (tree instanceof Hole) return fill(tree.filling, context, element);
   if (Array.isArray(tree))
-    return tree.map(part => evaluate(part, context, element)).filter(part => part !== undefined);
+    return tree.flatMap((part): readonly Tree[] => {
+      const found = evaluate(part, context, element);
+      if (found === undefined) return [];
+      return part instanceof Hole && part.filling.type === 'each' ? (found as readonly Tree[]) : [found];
+    });
   if (typeof tree !== 'object') return tree;
-  const entries = Object.entries(tree).map(([key, part]) => [key, evaluate(part, context, element)] as const);
-  return Object.fromEntries(entries.filter(([, part]) => part !== undefined)) as Tree;
+  const entries = Object.entries(tree).flatMap(([key, part]): readonly (readonly [string, Tree])[] => {
+    const found = evaluate(part as Tree, context, element);
+    if (found === undefined) return [];
+    return key === '...' ? Object.entries(found as Readonly<Record<string, Tree>>) : [[key, found]];
+  });
+  return Object.fromEntries(entries);
 }
 
 function fill(filling: Filling, context: Context, element: Tree | undefined): Tree | undefined {

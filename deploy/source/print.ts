@@ -25,6 +25,7 @@ export function printTree(tree: Tree): readonly string[] {
 
 function printElement(part: Tree): readonly string[] {
   if (part instanceof Hole && part.filling.type === 'when') return branches(part.filling, printElement);
+  if (part instanceof Hole && part.filling.type === 'each') return printItems(part.filling);
   const scalar = printScalar(part);
   if (scalar !== undefined) return [`- ${scalar}`];
   const [first = '', ...rest] = printTree(part);
@@ -36,22 +37,19 @@ function printEntry(key: string, part: Tree): readonly string[] {
   if (part instanceof Hole) {
     const { filling } = part;
     if (filling.type === 'when') return branches(filling, then => printEntry(key, then));
+    if (filling.type === 'map' && key === '...') return printPairs(filling);
     if (filling.type === 'map')
       return [
         `{{- if ${pathOf(filling)} }}`,
         `${printKey(key)}:`,
-        `{{- range $key, $value := ${pathOf(filling)} }}`,
-        '  {{ printf "%q" $key }}: {{ printf "%q" $value }}',
-        '{{- end }}',
+        ...indent(printPairs(filling)),
         '{{- end }}',
       ];
     if (filling.type === 'each')
       return [
         `{{- if ${pathOf(filling)} }}`,
         `${printKey(key)}:`,
-        `{{- range $item := ${pathOf(filling)} }}`,
-        ...indent(printElement(filling.item)),
-        '{{- end }}',
+        ...indent(printItems(filling)),
         '{{- end }}',
       ];
   }
@@ -59,6 +57,18 @@ function printEntry(key: string, part: Tree): readonly string[] {
   if (scalar !== undefined) return [`${printKey(key)}: ${scalar}`];
   const lines = printTree(part);
   return [`${printKey(key)}:`, ...indent(lines)];
+}
+
+function printPairs(filling: Filling & { readonly type: 'map' }): readonly string[] {
+  return [
+    `{{- range $key, $value := ${pathOf(filling)} }}`,
+    '{{ printf "%q" $key }}: {{ printf "%q" $value }}',
+    '{{- end }}',
+  ];
+}
+
+function printItems(filling: Filling & { readonly type: 'each' }): readonly string[] {
+  return [`{{- range $item := ${pathOf(filling)} }}`, ...printElement(filling.item), '{{- end }}'];
 }
 
 function branches(
@@ -94,6 +104,9 @@ function printHole(filling: Filling): string {
       return `{{ printf "%q" (printf ${JSON.stringify(form.join(''))} ${values.join(' ')}) }}`;
     }
     case 'item':
+      // A comma after the last pair is YAML (flow mapping).
+      if (filling.of === 'record')
+        return '{ {{ range $key, $value := $item }}{{ printf "%q: %q, " $key $value }}{{ end }}}';
       return filling.of === 'string' ? '{{ printf "%q" $item }}' : '{{ $item }}';
     case 'when':
     case 'map':

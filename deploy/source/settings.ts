@@ -22,7 +22,13 @@ type Shape =
       readonly min: number;
       readonly max: number;
     }
-  | { readonly type: 'map'; readonly value: Readonly<Record<string, string>> };
+  | { readonly type: 'map'; readonly value: Readonly<Record<string, string>> }
+  /** A list of maps of strings; each field with the words that it may be, or none. */
+  | {
+      readonly type: 'records';
+      readonly value: readonly Readonly<Record<string, string>>[];
+      readonly fields: Readonly<Record<string, readonly string[]>>;
+    };
 
 const string = (value: string, more: { pattern?: string; oneOf?: readonly string[] } = {}): Shape => ({
   type: 'string',
@@ -46,6 +52,40 @@ const resources = (program: string, cpu: string, memory: string, limit: string):
     about: `Hard limits of the ${program}. No CPU limit on purpose: throttling delays policy.`,
     shape: map({ memory: limit }),
   },
+];
+
+const tolerations = (...value: readonly Readonly<Record<string, string>>[]): Shape => ({
+  type: 'records',
+  value,
+  fields: {
+    ...{ key: [], operator: ['Exists', 'Equal'], value: [] },
+    effect: ['NoSchedule', 'PreferNoSchedule', 'NoExecute'],
+  },
+});
+
+/** What goes along with a program unasked. */
+const extras = (program: string): readonly Setting[] => [
+  {
+    path: `${program}.env`,
+    about: `Further variables for the ${program}: a list of {name, value}.`,
+    shape: { type: 'records', value: [], fields: { name: [], value: [] } },
+  },
+  {
+    path: `${program}.args`,
+    about: `Further options of the ${program}, as its --help lists them; the last of two counts.`,
+    shape: { type: 'strings', value: [] },
+  },
+];
+
+/** How the pods of a workload are placed and marked. */
+const placing = (workload: string, priority: string): readonly Setting[] => [
+  {
+    path: `${workload}.priorityClassName`,
+    about: 'PriorityClass of its pods: who has to make room when a node is full.',
+    shape: string(priority, { pattern: '^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$' }),
+  },
+  { path: `${workload}.podLabels`, about: 'Further labels of its pods.', shape: map({}) },
+  { path: `${workload}.podAnnotations`, about: 'Annotations of its pods.', shape: map({}) },
 ];
 
 /** Integers stay below 1000000: Go templates print greater ones as 1e+06. */
@@ -91,6 +131,17 @@ export const SETTINGS: readonly Setting[] = [
     about: 'Nodes that Muslin runs on: all that carry pods of this network.',
     shape: map({ 'kubernetes.io/os': 'linux' }),
   },
+  {
+    path: 'node.tolerations',
+    about: 'Taints that keep Muslin from no node: all of them, as a node without network is of no use.',
+    shape: tolerations({ operator: 'Exists' }),
+  },
+  {
+    path: 'node.maxUnavailable',
+    about: 'Nodes that are renewed at a time when the DaemonSet changes.',
+    shape: integer(1, 1, 1000),
+  },
+  ...placing('node', 'system-node-critical'),
   {
     path: 'cni.binDir',
     about: 'Where the container runtime looks for CNI plugins.',
@@ -173,6 +224,7 @@ export const SETTINGS: readonly Setting[] = [
     shape: integer(10_000, 100, 999_999),
   },
   ...resources('agent', '100m', '160Mi', '768Mi'),
+  ...extras('agent'),
   {
     path: 'speaker.passwordSecrets',
     about:
@@ -180,13 +232,30 @@ export const SETTINGS: readonly Setting[] = [
     shape: { type: 'strings', value: [] },
   },
   ...resources('speaker', '50m', '128Mi', '768Mi'),
+  ...extras('speaker'),
   { path: 'controller.replicas', about: 'One leads, the others stand by.', shape: integer(2, 1, 9) },
   {
     path: 'controller.garbage',
     about: 'Addresses that nobody has any more: free them, only tell of them (dry-run), or neither (off).',
     shape: string('free', { oneOf: ['free', 'dry-run', 'off'] }),
   },
+  {
+    path: 'controller.nodeSelector',
+    about: 'Nodes that it may run on.',
+    shape: map({ 'kubernetes.io/os': 'linux' }),
+  },
+  {
+    path: 'controller.tolerations',
+    about: 'Taints of nodes that it may run on all the same.',
+    shape: tolerations({
+      key: 'node-role.kubernetes.io/control-plane',
+      operator: 'Exists',
+      effect: 'NoSchedule',
+    }),
+  },
+  ...placing('controller', 'system-cluster-critical'),
   ...resources('controller', '20m', '96Mi', '512Mi'),
+  ...extras('controller'),
   {
     path: 'fanout.enabled',
     about:
@@ -230,6 +299,26 @@ export const SETTINGS: readonly Setting[] = [
     path: 'metrics.serviceMonitor',
     about: 'A ServiceMonitor for the Prometheus Operator; needs metrics.enabled.',
     shape: yesNo(false),
+  },
+  {
+    path: 'metrics.serviceMonitorLabels',
+    about: 'Labels by which your Prometheus chooses ServiceMonitors, such as release: prometheus.',
+    shape: map({}),
+  },
+  {
+    path: 'metrics.interval',
+    about: 'How often it is scraped.',
+    shape: string('30s', { pattern: '^[0-9]+(ms|s|m)$' }),
+  },
+  {
+    path: 'metrics.resources.requests',
+    about: 'What the scheduler keeps free for each of these containers.',
+    shape: map({ cpu: '5m', memory: '48Mi' }),
+  },
+  {
+    path: 'metrics.resources.limits',
+    about: 'Their hard limits.',
+    shape: map({ memory: '128Mi' }),
   },
 ];
 

@@ -1,4 +1,7 @@
-/** An object as data, with holes where what people set goes. It can be evaluated (manifests) or printed (chart). */
+/**
+ * An object as data, with holes where what people set goes. It can be evaluated (manifests) or printed (chart). `each` among the elements
+ * of a list adds its own to them, and so does `map` under the key `...` of a map.
+ */
 export type Tree = string | number | boolean | Hole | readonly Tree[] | { readonly [key: string]: Tree };
 
 /** Where a value comes from: a setting, or what Helm knows of the release. */
@@ -16,7 +19,7 @@ export type Filling =
   /** A tree for each element of a list; nothing when empty. */
   | { readonly type: 'each'; readonly setting: string; readonly item: Tree }
   /** The element, inside `each`. */
-  | { readonly type: 'item'; readonly of: 'string' | 'integer' };
+  | { readonly type: 'item'; readonly of: 'string' | 'integer' | 'record' };
 
 /** A place in a tree that is filled late. */
 export class Hole {
@@ -32,7 +35,7 @@ export const NAMESPACE = new Hole({ type: 'value', source: { release: 'Namespace
 export const text = (...parts: readonly (string | Source)[]): Hole => new Hole({ type: 'text', parts });
 export const map = (setting: string): Hole => new Hole({ type: 'map', setting });
 export const each = (setting: string, item: Tree): Hole => new Hole({ type: 'each', setting, item });
-export const item = (of: 'string' | 'integer'): Hole => new Hole({ type: 'item', of });
+export const item = (of: 'string' | 'integer' | 'record'): Hole => new Hole({ type: 'item', of });
 export const when = (setting: string, then: Tree, otherwise?: Tree): Hole =>
   new Hole({ type: 'when', setting, then, ...(otherwise === undefined ? {} : { otherwise }) });
 

@@ -35,7 +35,10 @@ export function valuesSchema(): string {
     place.properties[keys.at(-1) as string] = { description: setting.about, ...schemaOf(setting) };
   }
   // Helm hands these to every chart that is a dependency of another.
-  root.properties['global'] = { type: 'object' };
+  root.properties['global'] = {
+    description: 'For charts that this one is a part of; nothing of it is read.',
+    type: 'object',
+  };
   return `${JSON.stringify({ $schema: 'http://json-schema.org/draft-07/schema#', ...root }, null, 2)}\n`;
 }
 
@@ -61,6 +64,20 @@ function schemaOf({ shape }: Setting): object {
       return { type: 'array', items: { type: 'string' } };
     case 'integers':
       return { type: 'array', items: { type: 'integer', minimum: shape.min, maximum: shape.max } };
+    case 'records':
+      return {
+        type: 'array',
+        items: {
+          type: 'object',
+          additionalProperties: false,
+          properties: Object.fromEntries(
+            Object.entries(shape.fields).map(([name, oneOf]) => [
+              name,
+              { type: 'string', ...(oneOf.length === 0 ? {} : { enum: oneOf }) },
+            ]),
+          ),
+        },
+      };
     case 'map':
       return { type: 'object', additionalProperties: { type: 'string' } };
     default:

@@ -23,6 +23,13 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
  * object, and `-o go-template-file` prints it. Nothing is asked of a server.
  */
 function render(template: string, values: Values, namespace: string): readonly unknown[] {
+  return parseAllDocuments(renderText(template, values, namespace))
+    .map(document => document.toJS() as unknown)
+    .filter(object => object !== null)
+    .map(withoutEmpty);
+}
+
+function renderText(template: string, values: Values, namespace: string): string {
   const context = join(dir, 'context.json');
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'context' } };
   writeFileSync(context, JSON.stringify({ ...object, Values: values, Release: { Namespace: namespace } }));
@@ -37,10 +44,7 @@ function render(template: string, values: Values, namespace: string): readonly u
   ];
   const done = spawnSync('kubectl', args, { encoding: 'utf8', env: { ...process.env, HOME: dir } });
   expect(done.stderr).toBe('');
-  return parseAllDocuments(done.stdout)
-    .map(document => document.toJS() as unknown)
-    .filter(object => object !== null)
-    .map(withoutEmpty);
+  return done.stdout;
 }
 
 /** A key without a value, and an empty list, are the same as none to the API server. */
@@ -59,6 +63,17 @@ describe.each(Object.entries(CASES))('the chart %s', (_name, changes) => {
     const wanted = evaluatePieces(PARTS[template] ?? [], { values, namespace: 'net "a" %d' });
     expect(render(template, values, 'net "a" %d')).toEqual(wanted.map(withoutEmpty));
   });
+});
+
+it('says after an installation what to look at, and whether there is a pool', () => {
+  const notes = (changes: object) => renderText('NOTES.txt', valuesWith({ ...changes }), 'net');
+  const bare = notes({});
+  expect(bare).toContain('kubectl --namespace net rollout status daemonset/muslin-node\n');
+  expect(bare).toContain('There is no pool yet');
+  expect(bare).not.toContain('serviceMonitor');
+  expect(notes({ 'pool.cidr': '10.9.0.0/16' })).toContain('Pods get addresses of 10.9.0.0/16');
+  expect(notes({ 'metrics.serviceMonitor': true })).toContain('does nothing without metrics.enabled');
+  expect(bare.split('\n').filter(line => line.length > 130)).toEqual([]);
 });
 
 it('values.yaml holds the defaults, with a comment above each', () => {
@@ -83,7 +98,7 @@ it('templates use no function but those of Go itself', () => {
   for (const name of Object.keys(PARTS))
     for (const [, action = ''] of read(`templates/${name}`).matchAll(/\{\{-?(.*?)-?\}\}/g))
       expect(action.trim()).toMatch(
-        /^(if \.[\w.]+|else|end|range \$\w+(, \$\w+)? := \.[\w.]+|printf "%q" .*|\$\w+|\.[\w.]+)$/,
+        /^(if \.[\w.]+|else|end|range \$\w+(, \$\w+)? := [.$][\w.]+|printf "%q(: %q, )?" .*|\$\w+|\.[\w.]+)$/,
       );
 });
 
@@ -98,6 +113,16 @@ describe('values.schema.json', () => {
     ['a number that is too great', { agent: { refreshMs: 1e6 } }, '.agent.refreshMs is out of range'],
     ['a word that is none of the choices', { agent: { iptables: 'bpf' } }, '.agent.iptables is not allowed'],
     ['a pool that is no prefix', { pool: { cidr: '10.0.0.0' } }, '.pool.cidr is not allowed'],
+    [
+      'an effect that no taint has',
+      { node: { tolerations: [{ operator: 'Exists', effect: 'Never' }] } },
+      '.node.tolerations.0.effect is not allowed',
+    ],
+    [
+      'a field that no variable has',
+      { agent: { env: [{ name: 'A', valueFrom: 'x' }] } },
+      '.agent.env.0.valueFrom is unknown',
+    ],
     ['a number in a list of names', { image: { pullSecrets: [1] } }, '.image.pullSecrets.0 is no string'],
   ])('refuses %s', (_name, values, complaint) => {
     expect(faults(values, schema)).toEqual([complaint]);

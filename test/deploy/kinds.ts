@@ -46,7 +46,7 @@ const podSpec: Fields = {
   'priorityClassName!': 'text',
   terminationGracePeriodSeconds: 'number',
   nodeSelector: { '*': 'text' },
-  tolerations: [{ key: 'text', operator: 'text', effect: 'text' }],
+  tolerations: [{ key: 'text', operator: 'text', value: 'text', effect: 'text' }],
   affinity: {
     podAntiAffinity: {
       preferredDuringSchedulingIgnoredDuringExecution: [
@@ -81,7 +81,10 @@ const podSpec: Fields = {
     },
   ],
 };
-const template: Fields = { 'metadata!': { 'labels!': { '*': 'text' } }, 'spec!': podSpec };
+const template: Fields = {
+  'metadata!': { 'labels!': { '*': 'text' }, annotations: { '*': 'text' } },
+  'spec!': podSpec,
+};
 const strategy: Fields = {
   'type!': 'text',
   rollingUpdate: { maxUnavailable: 'int-or-text', maxSurge: 'int-or-text' },

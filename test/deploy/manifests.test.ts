@@ -107,7 +107,8 @@ describe.each(Object.entries(CASES))('an installation %s', (_name, changes) => {
 
   it('renews one node at a time, agent and speaker apart, and keeps a controller', () => {
     const node = find('DaemonSet', 'muslin-node');
-    expect(node.spec.updateStrategy.rollingUpdate).toEqual({ maxUnavailable: 1 });
+    const maxUnavailable = (changes as Readonly<Record<string, unknown>>)['node.maxUnavailable'] ?? 1;
+    expect(node.spec.updateStrategy.rollingUpdate).toEqual({ maxUnavailable });
     expect(podOf(node).spec.terminationGracePeriodSeconds).toBeGreaterThan(0);
     expect(containersOf(node).map(c => c.name)).toEqual(expect.arrayContaining(['agent', 'speaker']));
     expect(find('PodDisruptionBudget', 'muslin-controller').spec.maxUnavailable).toBe(1);
