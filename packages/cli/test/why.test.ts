@@ -27,7 +27,7 @@ ingress of shop/db-1: deny - NetworkPolicy shop/db isolates shop/db-1, and no ru
     end of tier: deny what no rule matched
 
 Any one of these alone would allow it:
-  - add port TCP 5433 to spec.ingress[0].from[1] of NetworkPolicy shop/db
+  - add port TCP 5433 to spec.ingress[0].ports of NetworkPolicy shop/db
   - add a rule to NetworkPolicy shop/db that allows ingress from the pods of namespace shop with app == "web" on TCP 5433
   - remove label app from Pod shop/db-1
   - set label app=web on Pod shop/db-1

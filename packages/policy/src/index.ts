@@ -30,7 +30,7 @@ export {
 } from './enforcement.ts';
 export { explain, formatFlow, formatRef } from './explain.ts';
 export { endpointPlan, isLocal } from './endpoint-plan.ts';
-export { EDIT_KINDS, type Edit, flips } from './flip.ts';
+export { EDIT_KINDS, type Edit, flips, flipsTogether } from './flip.ts';
 export {
   type EndIdentity,
   type Explanation,

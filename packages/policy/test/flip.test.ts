@@ -3,7 +3,7 @@ import { mustIp } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyChange } from '../src/applied-change.ts';
-import { type Flow, flips, verdict } from '../src/index.ts';
+import { type Flow, flips, flipsTogether, verdict } from '../src/index.ts';
 import { cluster, namespace, node, peer, pod, policy, ports, TCP } from './cluster.ts';
 import { flows, worlds } from './worlds.ts';
 
@@ -34,7 +34,7 @@ describe('flips', () => {
       'remove label app from Pod shop/db',
       'set label app=api on Pod shop/db',
       'set label app=api on Pod shop/web',
-      'add the pods of namespace shop with app == "web" to the peers of spec.ingress[0] of NetworkPolicy shop/guard',
+      'add the pods of namespace shop with app == "web" to spec.ingress[0].from of NetworkPolicy shop/guard',
       'add a rule to NetworkPolicy shop/guard that allows ingress from the pods of namespace shop with app == "web" on TCP 80',
       'remove NetworkPolicy shop/guard',
     ]);
@@ -43,13 +43,13 @@ describe('flips', () => {
   it('offers a port when only the port is missing', () => {
     const api = pod('shop/web', { ips: ['10.0.0.2'], labels: { app: 'api' } });
     expect(texts([guarded, api], { port: 81 })).toContain(
-      'add port TCP 81 to spec.ingress[0] of NetworkPolicy shop/guard',
+      'add port TCP 81 to spec.ingress[0].ports of NetworkPolicy shop/guard',
     );
   });
 
   it('offers the address of an end that no selector can select', () => {
     expect(texts([guarded], { from: { ip: mustIp('203.0.113.9') } })).toContain(
-      'add 203.0.113.9/32 to the peers of spec.ingress[0] of NetworkPolicy shop/guard',
+      'add 203.0.113.9/32 to spec.ingress[0].from of NetworkPolicy shop/guard',
     );
   });
 
@@ -82,6 +82,36 @@ describe('flips', () => {
     const out = policy('knp/shop/out', { selector: "app == 'web'", egress: [], directions: ['egress'] });
     const into = policy('knp/shop/in', { selector: "app == 'db'" });
     expect(texts([out, into])).toEqual([]);
+    expect(flipsTogether(cluster(...world, out, into), flow).map(edit => edit.text)).toEqual([
+      'add a rule to NetworkPolicy shop/out that allows egress to the pods of namespace shop with app == "db" on TCP 80',
+      'add a rule to NetworkPolicy shop/in that allows ingress from the pods of namespace shop with app == "web" on TCP 80',
+    ]);
+    expect(flipsTogether(cluster(...world, into), flow)).toEqual([]);
+  });
+
+  it('takes the rule along with its last peer, and says which type must stay when no rule does', () => {
+    const twoPeers = policy('knp/shop/open', {
+      egress: [
+        { source: {}, destination: peer("app == 'db'"), path: 'spec.egress[0].to[0]' },
+        { source: {}, destination: peer("app == 'api'"), path: 'spec.egress[0].to[1]' },
+      ],
+      directions: ['egress'],
+    });
+    expect(texts([twoPeers])).toContain('remove spec.egress[0].to[0] (Allow) from NetworkPolicy shop/open');
+    const onePeer = policy('knp/shop/open', {
+      egress: [{ source: {}, destination: peer("app == 'db'"), path: 'spec.egress[0].to[0]' }],
+      directions: ['egress'],
+    });
+    expect(texts([onePeer])).toContain(
+      'remove spec.egress[0] (Allow) from NetworkPolicy shop/open, with Egress in its policyTypes',
+    );
+  });
+
+  it('says that a rule must stand first where others may deny', () => {
+    const deny = policy('gnp/deny', { selector: "app == 'db'", ingress: [{ action: 'Deny' }] });
+    expect(texts([deny])).toContain(
+      'put a rule before the others of GlobalNetworkPolicy deny that allows ingress from the pods of namespace shop with app == "web" on TCP 80',
+    );
   });
 
   it('offers only what really turns the answer round', () => {

@@ -1,4 +1,4 @@
-import { type Edit, flips, Judge } from '@muslin/policy';
+import { type Edit, flips, flipsTogether, Judge } from '@muslin/policy';
 import type { Context } from '../context.ts';
 import { warn } from '../output/complain.ts';
 import { writeData } from '../output/data.ts';
@@ -38,11 +38,13 @@ export async function explainFlow(ctx: Context, input: Input): Promise<ExitCode>
     paint: ctx.paint,
     placeOf: world.placeOf,
   };
-  const edits = advisable(flips(snapshot, said.value.flow));
+  const { flow } = said.value;
+  const edits = advisable(flips(snapshot, flow));
+  const advice = { edits, together: edits.length === 0 ? flipsTogether(snapshot, flow) : [] };
   const form = input.text('output');
   if (form === 'json' || form === 'yaml')
-    await writeData(ctx, form, whyData(said.value, edits, frame, world));
-  else ctx.stdout(whyText(said.value, edits, frame));
+    await writeData(ctx, form, whyData(said.value, advice, frame, world));
+  else ctx.stdout(whyText(said.value, advice, frame));
   return said.value.answer === 'allow' ? 0 : 1;
 }
 

@@ -1,14 +1,19 @@
 import { formatIp } from '@muslin/net';
-import type { Decision, Edit, EndIdentity, Explanation, Packet, PathExplanation } from '@muslin/policy';
+import type { Decision, EndIdentity, Explanation, Packet, PathExplanation } from '@muslin/policy';
 import type { World } from '../world/world.ts';
 import { endAnswer } from './end-answer.ts';
 import { mismatchText } from './mismatch-text.ts';
 import { protocolName } from './protocol.ts';
 import { formatRef } from './reason-text.ts';
-import type { WhyFrame } from './why-text.ts';
+import type { Advice, WhyFrame } from './why-text.ts';
 
 /** The same as the text, as data: addresses and protocols by name, every policy and rule with its place. */
-export function whyData(explanation: Explanation, edits: readonly Edit[], frame: WhyFrame, world: World) {
+export function whyData(
+  explanation: Explanation,
+  { edits, together }: Advice,
+  frame: WhyFrame,
+  world: World,
+) {
   const { answer, flow, paths, notes } = explanation;
   return {
     verdict: answer,
@@ -19,6 +24,7 @@ export function whyData(explanation: Explanation, edits: readonly Edit[], frame:
     notes,
     paths: paths.map(path => pathData(path, world)),
     flips: edits.map(({ kind, text }) => ({ kind, text })),
+    ...(together.length > 0 && { flipsTogether: together.map(({ kind, text }) => ({ kind, text })) }),
   };
 }
 

@@ -25,13 +25,19 @@ export interface WhyFrame {
   readonly placeOf: World['placeOf'];
 }
 
+/** What would turn the answer: single edits, or several together where no single one would. */
+export interface Advice {
+  readonly edits: readonly Edit[];
+  readonly together: readonly Edit[];
+}
+
 /** The best come first. */
 const MAX_EDITS = 5;
 /** Of the rules of one policy that do not match; nobody reads a thousand. */
 const MAX_MISSES = 15;
 
 /** The verdict in one line, then what both ends asked, in order, each with where it stands. */
-export function whyText(explanation: Explanation, edits: readonly Edit[], frame: WhyFrame): string {
+export function whyText(explanation: Explanation, { edits, together }: Advice, frame: WhyFrame): string {
   const { answer, paths, notes } = explanation;
   const lines = [headline(explanation, frame)];
   for (const note of notes) lines.push(`note: ${noteText(note)}`);
@@ -52,6 +58,10 @@ export function whyText(explanation: Explanation, edits: readonly Edit[], frame:
     for (const { text } of edits.slice(0, MAX_EDITS)) lines.push(`  - ${printable(text)}`);
     if (edits.length > MAX_EDITS)
       lines.push(frame.paint.dim(`  (and ${edits.length - MAX_EDITS} more; -o yaml lists all)`));
+  }
+  if (together.length > 0) {
+    lines.push('', 'No single edit would allow it; these together would:');
+    for (const { text } of together) lines.push(`  - ${printable(text)}`);
   }
   return `${lines.join('\n')}\n`;
 }
@@ -122,8 +132,15 @@ function ruleLine(trace: RuleTrace, policy: PolicyTrace, path: PathExplanation, 
   const mark = matched ? frame.paint.bold('*') : '-';
   const why = matched
     ? `${rule.action}${members.length === 0 ? '' : `, as ${members.map(one => memberText(one, path)).join(' and ')}`}`
-    : frame.paint.dim(printable(mismatchText(trace, path.packet)));
+    : frame.paint.dim(printable(`${mismatchText(trace, path.packet)}${unselectable(trace, path)}`));
   return `${mark} ${rule.path}${at(frame.placeOf(policy.source, rule.path, policy.policy), frame)}: ${why}`;
+}
+
+/** A pod in its node's network has no address of its own that labels would find (netpol S16, S18). */
+function unselectable({ failed }: RuleTrace, { from, to }: PathExplanation): string {
+  const end = failed === 'source.inSets' ? from : failed === 'destination.inSets' ? to : undefined;
+  if (end?.kind !== 'node' || end.endpoint === undefined) return '';
+  return `: ${endpointName(end.endpoint)} has its node's address, which labels of pods do not find`;
 }
 
 /** `source shop/web-1 (10.0.0.1) is app == "web" in namespace shop`; the member is what the kernel's set holds. */

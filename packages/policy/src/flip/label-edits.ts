@@ -13,6 +13,8 @@ import type { EndIdentity } from '../flow.ts';
 interface Wish {
   readonly key: string;
   readonly value: string | undefined;
+  /** Of any value: nothing to wish for where there is one. */
+  readonly any?: true;
 }
 
 /** Edits of one label of either pod or its namespace, as the selectors that were asked suggest. */
@@ -32,7 +34,7 @@ export function* labelEdits({ snapshot, explanation }: EditContext): Iterable<Ed
     }
   }
   for (const selector of seen)
-    for (const wish of wishesOf(selector)) wishes.set(JSON.stringify([wish.key, wish.value]), wish);
+    for (const wish of wishesOf(selector)) wishes.set(JSON.stringify([wish.key, wish.value, wish.any]), wish);
   for (const end of ends(explanation.paths))
     for (const wish of wishes.values()) yield* editsOf(snapshot, end, wish);
 }
@@ -60,7 +62,7 @@ function* wishesOf(selector: Selector): Iterable<Wish> {
       for (const value of selector.values) yield { key: selector.key, value };
       break;
     case 'has':
-      yield { key: selector.key, value: 'true' };
+      yield { key: selector.key, value: 'true', any: true };
       break;
     default:
       yield { key: selector.key, value: selector.value };
@@ -68,10 +70,11 @@ function* wishesOf(selector: Selector): Iterable<Wish> {
   yield { key: selector.key, value: undefined };
 }
 
-function* editsOf(snapshot: Snapshot, key: string, { key: label, value }: Wish): Iterable<Edit> {
+function* editsOf(snapshot: Snapshot, key: string, { key: label, value, any }: Wish): Iterable<Edit> {
   const pod = snapshot.endpoints.get(key);
   if (pod === undefined) return;
   if (!isReservedLabel(label)) {
+    if (any && pod.labels.has(label)) return;
     const labels = edited(pod.labels, label, value);
     const change: FactChange = { type: 'endpoint', key, value: { ...pod, labels } };
     if (labels !== pod.labels)
@@ -81,6 +84,7 @@ function* editsOf(snapshot: Snapshot, key: string, { key: label, value }: Wish):
   const namespace = snapshot.namespaces.get(pod.namespace);
   const own = label.slice(RESERVED_LABELS.namespacePrefix.length);
   if (namespace === undefined || !label.startsWith(RESERVED_LABELS.namespacePrefix) || isFixed(own)) return;
+  if (any && namespace.labels.has(own)) return;
   const labels = edited(namespace.labels, own, value);
   const change: FactChange = { type: 'namespace', key: namespace.name, value: { ...namespace, labels } };
   if (labels !== namespace.labels)

@@ -14,6 +14,7 @@ import type { Edit, EditContext } from '../flip.ts';
 import type { EndIdentity, PathExplanation } from '../flow.ts';
 import { formatService } from '../protocol-name.ts';
 import type { Decision, Packet, PolicyTrace, RuleTrace } from '../trace.ts';
+import { keptType, languageOf, peersPlace, portsPlace, removablePlace, ruleOf } from './written-form.ts';
 
 /** Edits of policies: rules that would allow what is denied, rules and policies whose absence would turn it round. */
 export function* policyEdits({ snapshot, explanation }: EditContext): Iterable<Edit> {
@@ -25,7 +26,7 @@ export function* policyEdits({ snapshot, explanation }: EditContext): Iterable<E
         if (policy === undefined) continue;
         if (decision.answer === 'deny') {
           yield* widenings(policy, trace, path, decision.direction, snapshot);
-          yield allowance(policy, path, decision.direction, snapshot);
+          yield* allowance(policy, path, decision.direction, snapshot);
         }
         yield* removals(policy, trace, decision.direction);
       }
@@ -41,10 +42,12 @@ function decidingPolicies({ tiers }: Decision): readonly PolicyTrace[] {
 function* removals(policy: Policy, trace: PolicyTrace, direction: Direction): Iterable<Edit> {
   const last = trace.rules.at(-1);
   if (last?.matched) {
-    const rules = policy[direction].filter((_, i) => i !== trace.rules.length - 1);
+    const place = removablePlace(policy, last.rule.path, direction);
+    const rules = policy[direction].filter(({ path }) => path !== place && ruleOf(path) !== place);
+    const kept = rules.length === 0 ? keptType(policy, direction) : '';
     yield {
       kind: 'remove-rule',
-      text: `remove ${last.rule.path} (${last.rule.action}) from ${formatRef(policy.source)}`,
+      text: `remove ${place} (${last.rule.action}) from ${formatRef(policy.source)}${kept}`,
       change: changeTo({ ...policy, [direction]: rules }),
     };
   }
@@ -66,31 +69,52 @@ function* widenings(
   for (const [i, { rule, failed, matched }] of trace.rules.entries()) {
     const original = policy[direction][i];
     if (matched || original === undefined || rule.action !== 'Allow') continue;
-    const where = `${rule.path} of ${formatRef(policy.source)}`;
+    const name = formatRef(policy.source);
     const port = path.packet.destinationPort;
-    if ((failed === 'destination.ports' || failed === 'destination.portSets') && port !== undefined) {
-      const ports = [...(original.destination.ports ?? []), { first: port, last: port }];
-      const wider = { ...original, destination: { ...original.destination, ports } };
+    const isNamed = original.destination.service === undefined;
+    if (
+      isNamed &&
+      (failed === 'destination.ports' || failed === 'destination.portSets') &&
+      port !== undefined
+    )
       yield {
         kind: 'add-port',
-        text: `add port ${formatService(path.packet.protocol, port)} to ${where}`,
-        change: changeTo(withRules(policy, direction, policy[direction].with(i, wider))),
+        text: `add port ${formatService(path.packet.protocol, port)} to ${portsPlace(policy, rule.path)} of ${name}`,
+        change: changeTo({ ...policy, [direction]: withPort(policy, direction, original, port) }),
       };
-    }
-    if (isPeerPart(failed)) {
-      const { match, text } = farPeer(path, direction, snapshot);
-      const side = direction === 'ingress' ? 'source' : 'destination';
-      const { ports, notPorts } = original[side];
-      const peer = { ...match, ...(ports && { ports }), ...(notPorts && { notPorts }) };
-      const twin = { ...original, [side]: peer };
-      const list = [...policy[direction].slice(0, i + 1), twin, ...policy[direction].slice(i + 1)];
-      yield {
-        kind: 'add-peer',
-        text: `add ${text} to the peers of ${where}`,
-        change: changeTo(withRules(policy, direction, list)),
-      };
-    }
+    const place = isPeerPart(failed) ? peersPlace(policy, rule.path, direction) : undefined;
+    if (place === undefined) continue;
+    const { match, text } = farPeer(path, direction, snapshot);
+    if (!isWritable(policy, match, direction)) continue;
+    const side = direction === 'ingress' ? 'source' : 'destination';
+    const { ports, notPorts } = original[side];
+    const peer = { ...match, ...(ports && { ports }), ...(notPorts && { notPorts }) };
+    const twin = { ...original, [side]: peer };
+    yield {
+      kind: 'add-peer',
+      text: `add ${text} to ${place} of ${name}`,
+      change: changeTo({ ...policy, [direction]: policy[direction].toSpliced(i + 1, 0, twin) }),
+    };
   }
+}
+
+/** Ports stand beside all peers of a rule: each gets the new one. */
+function withPort(
+  policy: Policy,
+  direction: Direction,
+  { path, protocol }: PolicyRule,
+  port: number,
+): readonly PolicyRule[] {
+  return policy[direction].map(rule => {
+    if (ruleOf(rule.path) !== ruleOf(path) || rule.protocol !== protocol) return rule;
+    const ports = [...(rule.destination.ports ?? []), { first: port, last: port }];
+    return { ...rule, destination: { ...rule.destination, ports } };
+  });
+}
+
+/** Cluster policies know addresses outside as destinations only (ClusterNetworkPolicy v1alpha2 `networks`). */
+function isWritable(policy: Policy, match: PeerMatch, direction: Direction): boolean {
+  return languageOf(policy) !== 'cluster' || direction === 'egress' || match.nets === undefined;
 }
 
 function isPeerPart(failed: RuleTrace['failed']): boolean {
@@ -98,23 +122,37 @@ function isPeerPart(failed: RuleTrace['failed']): boolean {
   return ['nets', 'notNets', 'inSets', 'notInSets'].includes(part);
 }
 
-/** A new first rule for exactly this peer, protocol and port. */
-function allowance(policy: Policy, path: PathExplanation, direction: Direction, snapshot: Snapshot): Edit {
+/** A new first rule for exactly this peer, protocol and port; only Calico's kinds can name protocols without ports. */
+function* allowance(
+  policy: Policy,
+  path: PathExplanation,
+  direction: Direction,
+  snapshot: Snapshot,
+): Iterable<Edit> {
   const { protocol, destinationPort: port } = path.packet;
   const { match, text } = farPeer(path, direction, snapshot);
+  if (!isWritable(policy, match, direction)) return;
+  const language = languageOf(policy);
+  const exact = port !== undefined || language === 'calico';
   const ports: PeerMatch = port === undefined ? {} : { ports: [{ first: port, last: port }] };
   const rule: PolicyRule = {
     action: 'Allow',
-    protocol,
+    ...(exact && { protocol }),
     source: direction === 'ingress' ? match : {},
     destination: direction === 'ingress' ? ports : { ...match, ...ports },
     path: `spec.${direction}`,
   };
   const way = direction === 'ingress' ? `ingress from ${text}` : `egress to ${text}`;
-  return {
+  const what = `${way} on ${exact ? formatService(protocol, port) : 'every protocol'}`;
+  const name = formatRef(policy.source);
+  yield {
     kind: 'add-rule',
-    text: `add a rule to ${formatRef(policy.source)} that allows ${way} on ${formatService(protocol, port)}`,
-    change: changeTo(withRules(policy, direction, [rule, ...policy[direction]])),
+    // Where rules may also deny, the first that fits decides.
+    text:
+      language === 'kubernetes'
+        ? `add a rule to ${name} that allows ${what}`
+        : `put a rule before the others of ${name} that allows ${what}`,
+    change: changeTo({ ...policy, [direction]: [rule, ...policy[direction]] }),
   };
 }
 
@@ -174,11 +212,6 @@ function selectorOfPod(
   const own: Selector = { op: 'eq', key, value: labels.get(key) ?? '' };
   const text = `the pods of namespace ${namespace} with ${formatSelector(own)}`;
   return { selector: { op: 'and', of: [inNamespace, own] }, text };
-}
-
-/** The policy with these rules, their paths told anew. */
-function withRules(policy: Policy, direction: Direction, rules: readonly PolicyRule[]): Policy {
-  return { ...policy, [direction]: rules.map((rule, i) => ({ ...rule, path: `spec.${direction}[${i}]` })) };
 }
 
 const changeTo = (policy: Policy): Edit['change'] => ({ type: 'policy', key: policy.key, value: policy });
