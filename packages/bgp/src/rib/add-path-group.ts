@@ -7,6 +7,7 @@ import type { OutGroup, SendBytes, SentPath } from './out-group.ts';
 import { PassingEdit } from './passing-edit.ts';
 import type { PeerTable } from './peer-table.ts';
 import { MapQueue } from './prefix-queue.ts';
+import { SlotCount } from './slot-count.ts';
 import { UpdatePacker } from './update-packer.ts';
 
 interface Sent {
@@ -40,7 +41,7 @@ export class AddPathGroup implements OutGroup {
   /** Prefix → path → what was sent. */
   readonly #sent = new Map<number, Map<number, Sent>>();
   #count = 0;
-  readonly #countOf = new Map<number, number>();
+  readonly #countOf = new SlotCount();
 
   constructor(treatment: ExportTreatment, rib: FamilyRib, attributes: AttributeTable, peers: PeerTable) {
     this.treatment = treatment;
@@ -110,7 +111,7 @@ export class AddPathGroup implements OutGroup {
   }
 
   advertisedCount(slot: number): number {
-    return this.#count - (this.#countOf.get(slot) ?? 0);
+    return this.#count - this.#countOf.of(slot);
   }
 
   advertisedPaths(slot: number, entry: number): readonly SentPath[] {
@@ -243,7 +244,7 @@ export class AddPathGroup implements OutGroup {
 
   #tally(source: number, by: number): void {
     this.#count += by;
-    this.#countOf.set(source, (this.#countOf.get(source) ?? 0) + by);
+    this.#countOf.add(source, by);
   }
 }
 

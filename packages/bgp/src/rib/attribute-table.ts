@@ -183,6 +183,8 @@ export class AttributeTable {
       return id;
     }
     if (this.#ids >= this.#references.length) this.#grow();
+    // Others read it first: see `FamilyRib`.
+    this.scratch[this.#ids] = 0;
     return this.#ids++;
   }
 
@@ -300,7 +302,7 @@ export class AttributeTable {
   #rehash(): void {
     let size = 512;
     while (size < (this.#live + 1) * 4) size *= 2;
-    this.#slots = new Int32Array(size);
+    this.#slots = new Int32Array(size).fill(0);
     this.#filled = 0;
     for (let id = 1; id < this.#ids; id++) {
       if (this.#size[id] === 0) continue;

@@ -6,7 +6,10 @@ import { PathChoice } from './path-choice.ts';
 import { PathTable, STALE } from './path-table.ts';
 import type { PeerTable } from './peer-table.ts';
 import { PrefixTable } from './prefix-table.ts';
+import { SlotCount } from './slot-count.ts';
 import { MARK } from './stored-columns.ts';
+
+const WRITTEN_AT_ONCE = 1024;
 
 /**
  * All paths of one family and the best of each prefix: Adj-RIB-In and Loc-RIB (RFC 4271 §3.2) as columns.
@@ -34,8 +37,10 @@ export class FamilyRib {
   readonly #bestSet = new Map<number, number>();
   readonly #choice: PathChoice;
   #dirty: number[] = [];
-  readonly #received: number[] = [];
-  readonly #accepted: number[] = [];
+  /** So far the columns were written at least once. */
+  #written = 256;
+  readonly #received = new SlotCount();
+  readonly #accepted = new SlotCount();
 
   constructor(family: RouteFamily, attributes: AttributeTable, peers: PeerTable, maxPaths: number) {
     this.family = family;
@@ -48,12 +53,12 @@ export class FamilyRib {
 
   /** Routes received from a slot. */
   receivedCount(slot: number): number {
-    return this.#received[slot] ?? 0;
+    return this.#received.of(slot);
   }
 
   /** Of these, the ones that may compete. */
   acceptedCount(slot: number): number {
-    return this.#accepted[slot] ?? 0;
+    return this.#accepted.of(slot);
   }
 
   /** Routes of a slot that were kept from before it restarted. */
@@ -90,16 +95,16 @@ export class FamilyRib {
       path = paths.add(entry, slot, pathId);
       paths.next[path] = head;
       this.#head[entry] = path;
-      this.#received[slot] = (this.#received[slot] ?? 0) + 1;
+      this.#received.add(slot, 1);
     } else {
       const same = paths.received[path] === received && paths.accepted[path] === accepted;
       if (same && paths.exclusion[path] === exclusion) {
         paths.stale[path] = 0;
         return;
       }
-      if (paths.accepted[path] !== 0) this.#accepted[slot]! -= 1;
+      if (paths.accepted[path] !== 0) this.#accepted.add(slot, -1);
     }
-    if (accepted !== 0) this.#accepted[slot] = (this.#accepted[slot] ?? 0) + 1;
+    if (accepted !== 0) this.#accepted.add(slot, 1);
     paths.setAttributes(path, received, accepted, exclusion);
     if (!isNew || this.#matters(entry, path)) this.touch(entry);
   }
@@ -108,6 +113,7 @@ export class FamilyRib {
   entry(w0: number, w1: number, w2: number, w3: number, length: number): number {
     const entry = this.prefixes.add(w0, w1, w2, w3, length);
     if (entry >= this.best.length) this.#grow();
+    if (entry >= this.#written) this.#write();
     return entry;
   }
 
@@ -282,8 +288,8 @@ export class FamilyRib {
       while (paths.next[before] !== path) before = paths.next[before] as number;
       paths.next[before] = paths.next[path] as number;
     }
-    this.#received[slot]! -= 1;
-    if (paths.accepted[path] !== 0) this.#accepted[slot]! -= 1;
+    this.#received.add(slot, -1);
+    if (paths.accepted[path] !== 0) this.#accepted.add(slot, -1);
     const matters = this.#matters(entry, path);
     paths.remove(path);
     if (matters) this.touch(entry);
@@ -299,6 +305,19 @@ export class FamilyRib {
   #freeIfUnused(entry: number): void {
     if (this.#head[entry] !== 0 || this.#pins[entry] !== 0 || this.#isDirty[entry] === 1) return;
     if (this.prefixes.has(entry) && this.#bestAttributes[entry] === 0) this.prefixes.remove(entry);
+  }
+
+  /** Writes the next piece of the columns: a page that is read before it is written costs two faults, and every core a pause. */
+  #write(): void {
+    const [from, end] = [this.#written, this.#written + WRITTEN_AT_ONCE];
+    this.best.fill(0, from, end);
+    this.#head.fill(0, from, end);
+    this.#slots.fill(0, from, end);
+    this.#isDirty.fill(0, from, end);
+    this.#pins.fill(0, from, end);
+    this.#bestAttributes.fill(0, from, end);
+    this.#bestSlot.fill(0, from, end);
+    this.#written = end;
   }
 
   #grow(): void {

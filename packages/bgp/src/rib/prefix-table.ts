@@ -185,7 +185,8 @@ export class PrefixTable {
   #rehash(): void {
     let size = 512;
     while (size < (this.#live + 1) * 4) size *= 2;
-    this.#slots = new Int32Array(size);
+    // Zero already, but see `FamilyRib`.
+    this.#slots = new Int32Array(size).fill(0);
     this.#filled = 0;
     for (let entry = 1; entry < this.#next; entry++) {
       if (this.lengths[entry] === 255) continue;

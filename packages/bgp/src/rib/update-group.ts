@@ -9,6 +9,7 @@ import { PassingEdit } from './passing-edit.ts';
 import type { PeerTable } from './peer-table.ts';
 import { PrefixQueue } from './prefix-queue.ts';
 import { NO_SLOT, RouteBatch, withoutSource } from './route-batch.ts';
+import { SlotCount } from './slot-count.ts';
 import { UpdatePacker } from './update-packer.ts';
 
 const NOBODY: readonly GroupMember[] = [];
@@ -32,9 +33,11 @@ export class UpdateGroup implements OutGroup {
   /** How each prefix was sent: see `Planned`. */
   #sent: Int32Array;
   #source: Int32Array;
+  /** So far the columns were written at least once. */
+  #written = 0;
   #count = 0;
   /** By slot of the source. */
-  readonly #countOf: number[] = [];
+  readonly #countOf = new SlotCount();
 
   constructor(treatment: ExportTreatment, rib: FamilyRib, attributes: AttributeTable, peers: PeerTable) {
     this.treatment = treatment;
@@ -46,6 +49,7 @@ export class UpdateGroup implements OutGroup {
     this.#batch = new RouteBatch(attributes);
     this.#sent = new Int32Array(rib.prefixes.capacity);
     this.#source = new Int32Array(rib.prefixes.capacity);
+    this.#ensure();
     // What is not decided comes with the next update.
     for (let entry = 1; entry < rib.prefixes.end; entry++)
       if (rib.best[entry] && rib.isSettled(entry)) this.#compute(entry);
@@ -105,7 +109,7 @@ export class UpdateGroup implements OutGroup {
   }
 
   advertisedCount(slot: number): number {
-    return this.#count - (this.#countOf[slot] ?? 0);
+    return this.#count - this.#countOf.of(slot);
   }
 
   advertisedPaths(slot: number, entry: number): readonly SentPath[] {
@@ -191,10 +195,16 @@ export class UpdateGroup implements OutGroup {
   }
 
   #ensure(): void {
-    const size = this.#rib.prefixes.capacity;
-    if (size <= this.#sent.length) return;
-    this.#sent = grown(this.#sent, size);
-    this.#source = grown(this.#source, size);
+    const { capacity, end } = this.#rib.prefixes;
+    if (capacity > this.#sent.length) {
+      this.#sent = grown(this.#sent, capacity);
+      this.#source = grown(this.#source, capacity);
+    }
+    if (end <= this.#written) return;
+    // See `FamilyRib`.
+    this.#sent.fill(0, this.#written, end);
+    this.#source.fill(0, this.#written, end);
+    this.#written = end;
   }
 
   #memberSlot(source: number): number {
@@ -242,6 +252,6 @@ export class UpdateGroup implements OutGroup {
 
   #tally(source: number, by: number): void {
     this.#count += by;
-    this.#countOf[source] = (this.#countOf[source] ?? 0) + by;
+    this.#countOf.add(source, by);
   }
 }

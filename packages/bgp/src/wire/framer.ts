@@ -38,7 +38,7 @@ export class Framer {
   push(bytes: Uint8Array): void {
     const rest = this.#bytes.length - this.#offset;
     if (rest === 0) {
-      this.#bytes = bytes;
+      this.#bytes = plain(bytes);
     } else {
       const joined = new Uint8Array(rest + bytes.length);
       joined.set(this.#bytes.subarray(this.#offset));
@@ -107,6 +107,12 @@ export class Framer {
     this.#fault = resetFault(ERROR_CODES.header.code, subcode, message, 'RFC 4271 §6.1', data);
     return this.#fault;
   }
+}
+
+/** Octets of one kind only: what reads Node's `Buffer` as well as others' is half as fast with both. */
+function plain(bytes: Uint8Array): Uint8Array {
+  if (bytes.constructor === Uint8Array) return bytes;
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** A whole message: header and body. */
