@@ -8,6 +8,7 @@ export const SOCK = { stream: 1, dgram: 2, raw: 3, nonBlocking: 0o4000, closeOnE
 export const SOL = { ip: 0, socket: 1, tcp: 6, ipv6: 41, netlink: 270 } as const;
 export const SO = {
   reuseAddress: 2,
+  sendBuffer: 7,
   receiveTimeout: 20,
   bindToDevice: 25,
   receiveBufferForce: 33,

@@ -21,6 +21,8 @@ export interface ConnectionsOptions {
   /** How the session with a caller is to be protected; undefined for strangers. */
   readonly transportOf: (remoteIp: Ip, interfaceName: string | undefined) => Transport | undefined;
   readonly log: (line: string) => void;
+  /** See `ListenersOptions`. */
+  readonly sendBuffer?: number;
 }
 
 /** KeyIDs of the one TCP-AO key of a session (RFC 5925 §3.1): both sides say the same. */
@@ -65,6 +67,7 @@ export class Connections {
       onSocket: socket => this.#accept(socket),
       keys: () => this.#keys.values(),
       log: options.log,
+      ...(options.sendBuffer === undefined ? {} : { sendBuffer: options.sendBuffer }),
     });
   }
 

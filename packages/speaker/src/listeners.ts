@@ -11,6 +11,8 @@ export interface ListenersOptions {
   /** Keys that a listener knows before anybody can call. */
   readonly keys: () => Iterable<PeerKey>;
   readonly log: (line: string) => void;
+  /** Octets that the kernel keeps for a caller that reads slowly; default as many as it likes. */
+  readonly sendBuffer?: number;
   /** Pause before a port that was taken is tried again. Default 5000. */
   readonly retryMs?: number;
 }
@@ -90,7 +92,7 @@ export class Listeners {
   /** Opens what is missing. Another place to listen at starts from nothing. */
   async #open(moved: boolean): Promise<void> {
     clearTimeout(this.#retry);
-    const { transport, keys, onSocket, retryMs = 5_000 } = this.#options;
+    const { transport, keys, onSocket, sendBuffer, retryMs = 5_000 } = this.#options;
     const wanted = this.#wanted;
     if (this.#stopped || wanted === undefined) return;
     if (moved) {
@@ -103,6 +105,7 @@ export class Listeners {
     for (const ip of wanted.ips) {
       if (this.#now.some(open => sameIp(open.ip, ip))) continue;
       const opened = await transport.listen(ip, wanted.port, onSocket, {
+        ...(sendBuffer === undefined ? {} : { sendBuffer }),
         prepare: socket => {
           for (const key of keys()) if (ip.family === familyOf(key.peer)) this.#put(socket, key);
         },

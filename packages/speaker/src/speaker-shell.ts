@@ -23,6 +23,8 @@ export interface ShellOptions {
   readonly log: (line: string) => void;
   readonly tell: (told: Told) => void;
   readonly observer?: ShellObserver;
+  /** Octets that the kernel keeps for a caller that reads slowly; default as many as it likes. */
+  readonly sendBuffer?: number;
 }
 
 /** Octets that are no sign of a table on its way. */
@@ -43,10 +45,13 @@ export class SpeakerShell {
   #inTurn = false;
   readonly #observer: ShellObserver | undefined;
 
-  constructor({ netlink, transportOf, log, tell, observer }: ShellOptions) {
+  constructor({ netlink, transportOf, log, tell, observer, sendBuffer }: ShellOptions) {
     this.#tell = tell;
     this.#observer = observer;
-    this.connections = new Connections({ netlink, feed: input => this.feed(input), transportOf, log });
+    this.connections = new Connections({
+      ...{ netlink, feed: input => this.feed(input), transportOf, log },
+      ...(sendBuffer === undefined ? {} : { sendBuffer }),
+    });
   }
 
   /**

@@ -36,6 +36,8 @@ export interface ListenOptions {
   readonly link?: string;
   /** On `::`: take IPv4 too, as mapped addresses. */
   readonly dualStack?: boolean;
+  /** Octets that the kernel keeps for a caller that reads slowly; default as many as it likes. */
+  readonly sendBuffer?: number;
   /** Called once the socket is bound, before anybody can call: the moment to say who must sign. */
   readonly prepare?: (fd: number) => void;
 }
@@ -56,6 +58,8 @@ export function tcpListenIn(
         'listen',
         fd => {
           options.prepare?.(fd);
+          if (options.sendBuffer !== undefined)
+            calls.setSocketOption(fd, SOL.socket, SO.sendBuffer, options.sendBuffer);
           return calls.listen(fd, backlog);
         },
       ],
