@@ -12,9 +12,16 @@ export const fieldRequired = (field: string, why = ''): Cause => ({
   message: why === '' ? 'Required value' : `Required value: ${why}`,
   field,
 });
-export const fieldInvalid = (field: string, value: Json | undefined, why: string): Cause => ({
+/** A value that is too much to be shown: a list or an object that breaks a rule. */
+export const OMITTED = Symbol('omitted');
+
+export const fieldInvalid = (
+  field: string,
+  value: Json | undefined | typeof OMITTED,
+  why: string,
+): Cause => ({
   reason: 'FieldValueInvalid',
-  message: `Invalid value: ${show(value)}: ${why}`,
+  message: value === OMITTED ? `Invalid value: ${why}` : `Invalid value: ${show(value)}: ${why}`,
   field,
 });
 export const fieldTypeInvalid = (field: string, value: Json, why: string): Cause => ({
@@ -27,9 +34,9 @@ export const fieldForbidden = (field: string, why: string): Cause => ({
   message: `Forbidden: ${why}`,
   field,
 });
-export const fieldDuplicate = (field: string, value: Json): Cause => ({
+export const fieldDuplicate = (field: string, value: Json | typeof OMITTED): Cause => ({
   reason: 'FieldValueDuplicate',
-  message: `Duplicate value: ${show(value)}`,
+  message: value === OMITTED ? 'Duplicate value' : `Duplicate value: ${show(value)}`,
   field,
 });
 export const fieldNotFound = (field: string, value: Json): Cause => ({
@@ -44,11 +51,11 @@ export const fieldTooLong = (field: string, limit: number): Cause => ({
 });
 export const fieldTooMany = (field: string, actual: number, limit: number): Cause => ({
   reason: 'FieldValueTooMany',
-  message: `Too many: ${actual}: must have at most ${limit} items`,
+  message: `Too many: ${actual}: must have at most ${limit} ${limit === 1 ? 'item' : 'items'}`,
   field,
 });
 export const fieldUnsupported = (field: string, value: Json, supported: readonly Json[]): Cause => ({
   reason: 'FieldValueNotSupported',
-  message: `Unsupported value: ${show(value)}: supported values: ${supported.map(show).join(', ')}`,
+  message: `Unsupported value: ${show(value)}: supported values: ${supported.map(shown => JSON.stringify(typeof shown === 'string' ? shown : show(shown))).join(', ')}`,
   field,
 });

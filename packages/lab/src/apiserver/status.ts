@@ -44,7 +44,7 @@ function detailsOf(subject: Subject, name: string, kind: string, extra: JsonObje
   return {
     ...(name === '' ? {} : { name }),
     ...(subject.group === '' ? {} : { group: subject.group }),
-    kind,
+    ...(kind === '' ? {} : { kind }),
     ...extra,
   };
 }
@@ -58,6 +58,13 @@ export const badRequest = (message: string) => failure(400, 'BadRequest', messag
 export const internalError = (message: string) => failure(500, '', message);
 export const notAllowed = () =>
   failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+export const notSupported = (subject: Subject, verb: string) =>
+  failure(
+    405,
+    'MethodNotAllowed',
+    `${verb} is not supported on resources of kind "${qualified(subject)}"`,
+    detailsOf(subject, '', subject.plural),
+  );
 export const noSuchResource = () =>
   failure(404, 'NotFound', 'the server could not find the requested resource', {});
 export const notFound = (subject: Subject, name: string) =>
@@ -67,11 +74,11 @@ export const notFound = (subject: Subject, name: string) =>
     `${qualified(subject)} "${name}" not found`,
     detailsOf(subject, name, subject.plural),
   );
-export const alreadyExists = (subject: Subject, name: string) =>
+export const alreadyExists = (subject: Subject, name: string, leaving = false) =>
   failure(
     409,
     'AlreadyExists',
-    `${qualified(subject)} "${name}" already exists`,
+    `${leaving ? 'object is being deleted: ' : ''}${qualified(subject)} "${name}" already exists`,
     detailsOf(subject, name, subject.plural),
   );
 export const gone = (message: string) => failure(410, 'Expired', message);
@@ -83,7 +90,7 @@ export function conflict(
   why: string,
   by: 'plural' | 'kind' = 'plural',
 ): Status {
-  const what = by === 'plural' ? qualified(subject) : subject.kind;
+  const what = qualified(by === 'plural' ? subject : { ...subject, plural: subject.kind });
   const kind = by === 'plural' ? subject.plural : subject.kind;
   return failure(
     409,

@@ -445,17 +445,22 @@ describe('an object of a definition', () => {
   });
 });
 
+/** An object with its type, which custom kinds can't do without. */
+function typed(kind: string, rest: object, group = 'example.io'): object {
+  return { apiVersion: `${group}/v1`, kind, ...rest };
+}
+
 describe('a watch', () => {
   it('follows the changes of a definition, and ends with it', async () => {
     const body = definition('waves', 'Wave', { type: 'object', properties: { a: text } });
     await serve(body);
     const path = '/apis/example.io/v1/namespaces/default/waves';
     const watching = rig.watch(`${path}?watch=true`, () => false);
-    await rig.call('POST', path, { metadata: { name: 'one' }, spec: { a: '1', b: '1' } });
+    await rig.call('POST', path, typed('Wave', { metadata: { name: 'one' }, spec: { a: '1', b: '1' } }));
     const { body: stored } = await rig.call('GET', `${CRDS}/waves.example.io`);
     stored.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.b = { ...text, default: 'd' };
     expect((await rig.call('PUT', `${CRDS}/waves.example.io`, stored)).code).toBe(200);
-    await rig.call('POST', path, { metadata: { name: 'two' }, spec: { b: '2' } });
+    await rig.call('POST', path, typed('Wave', { metadata: { name: 'two' }, spec: { b: '2' } }));
     await rig.call('DELETE', `${CRDS}/waves.example.io`);
     expect((await watching).map(({ type, object }) => [type, object.metadata.name, object.spec])).toEqual([
       ['ADDED', 'one', { a: '1' }],
@@ -471,7 +476,7 @@ describe('a stricter definition', () => {
     const body = definition('ratchets', 'Ratchet', { type: 'object', properties: { a: text, b: text } });
     await serve(body);
     const path = '/apis/example.io/v1/namespaces/default/ratchets';
-    await rig.call('POST', path, { metadata: { name: 'r' }, spec: { a: 'long', b: 'x' } });
+    await rig.call('POST', path, typed('Ratchet', { metadata: { name: 'r' }, spec: { a: 'long', b: 'x' } }));
     const { body: stored } = await rig.call('GET', `${CRDS}/ratchets.example.io`);
     const { properties } = stored.spec.versions[0].schema.openAPIV3Schema.properties.spec;
     properties.a = { ...text, maxLength: 2, 'x-kubernetes-validations': [{ rule: "self != 'long'" }] };
@@ -481,7 +486,8 @@ describe('a stricter definition', () => {
       b: 'y',
     });
     expect((await rig.call('PATCH', `${path}/r`, { spec: { a: 'longer' } }, MERGE)).code).toBe(422);
-    expect((await rig.call('POST', path, { metadata: { name: 's' }, spec: { a: 'long' } })).code).toBe(422);
+    const fresh = typed('Ratchet', { metadata: { name: 's' }, spec: { a: 'long' } });
+    expect((await rig.call('POST', path, fresh)).code).toBe(422);
   });
 });
 
@@ -542,14 +548,16 @@ describe('rules', () => {
       ),
     );
     const path = `/apis/r${i}.example.io/v1/namespaces/default/${plural}`;
-    const made = await rig.call('POST', path, { metadata: { name: 'good' }, spec: good });
+    const rule1 = (name: string, spec: object) =>
+      typed(`Rule${i}`, { metadata: { name }, spec }, `r${i}.example.io`);
+    const made = await rig.call('POST', path, rule1('good', good));
     expect(made.body.message).toBeUndefined();
-    const refused = await rig.call('POST', path, { metadata: { name: 'bad' }, spec: bad });
+    const refused = await rig.call('POST', path, rule1('bad', bad));
     expect([refused.code, refused.body.details?.causes?.[0]]).toEqual([
       422,
       {
         reason: 'FieldValueInvalid',
-        message: `Invalid value: "object": failed rule: ${rule}`,
+        message: `Invalid value: failed rule: ${rule}`,
         field: 'spec',
       },
     ]);
@@ -598,12 +606,11 @@ describe('rules', () => {
       definition('loops', 'Loop', { type: 'object', properties, 'x-kubernetes-validations': [{ rule }] }),
     );
     const list = Array.from({ length: 101 }, (_, i) => i);
-    const last = { metadata: { name: 'y' }, spec: { list: list.slice(0, 50) } };
+    const last = typed('Loop', { metadata: { name: 'y' }, spec: { list: list.slice(0, 50) } });
     expect((await rig.call('POST', '/apis/example.io/v1/namespaces/default/loops', last)).code).toBe(201);
     const start = Date.now();
     const { code, body } = await rig.call('POST', '/apis/example.io/v1/namespaces/default/loops', {
-      metadata: { name: 'x' },
-      spec: { list },
+      ...typed('Loop', { metadata: { name: 'x' }, spec: { list } }),
     });
     expect([code, body.message]).toEqual([422, expect.stringContaining('call cost exceeds limit')]);
     expect(Date.now() - start).toBeLessThan(500);
@@ -618,11 +625,12 @@ describe('rules', () => {
     ];
     await serve(body);
     const path = '/apis/example.io/v1/namespaces/default/singles';
-    expect((await rig.call('POST', path, { metadata: { name: 'default' } })).code).toBe(201);
-    expect((await rig.call('POST', path, { metadata: { name: 'other' } })).body.details.causes[0].field).toBe(
-      '<nil>',
-    );
-    const long = await rig.call('POST', path, { metadata: { name: 'much-too-long' } });
+    expect((await rig.call('POST', path, typed('Single', { metadata: { name: 'default' } }))).code).toBe(201);
+    expect(
+      (await rig.call('POST', path, typed('Single', { metadata: { name: 'other' } }))).body.details.causes[0]
+        .field,
+    ).toBe('<nil>');
+    const long = await rig.call('POST', path, typed('Single', { metadata: { name: 'much-too-long' } }));
     expect(long.body.details.causes[0]).toMatchObject({
       reason: 'FieldValueTooLong',
       field: 'metadata.name',
@@ -632,9 +640,8 @@ describe('rules', () => {
     const rules = [{ rule: 'self.count > 3', messageExpression: "'count is ' + string(self.count)" }];
     await serve(definition('says', 'Say', { type: 'object', properties, 'x-kubernetes-validations': rules }));
     const { body } = await rig.call('POST', '/apis/example.io/v1/namespaces/default/says', {
-      metadata: { name: 'x' },
-      spec: { count: 2 },
+      ...typed('Say', { metadata: { name: 'x' }, spec: { count: 2 } }),
     });
-    expect(body.message).toBe('Say.example.io "x" is invalid: spec: Invalid value: "object": count is 2');
+    expect(body.message).toBe('Say.example.io "x" is invalid: spec: Invalid value: count is 2');
   });
 });

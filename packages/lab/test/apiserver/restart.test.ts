@@ -89,6 +89,8 @@ const crd = {
   },
 };
 
+const TYPE = { apiVersion: 'example.io/v1', kind: 'Tie' };
+
 describe('the program', () => {
   it('survives kill -9 with all that it answered for, and reuses its certificates', async () => {
     writeFileSync(join(dir, 'tokens'), 'abc,admin,1,"system:masters"\n');
@@ -106,11 +108,13 @@ describe('the program', () => {
     expect(statSync(join(dir, 'kubeconfig')).mode & 0o777).toBe(0o600);
     await call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', crd);
     let made = await call('POST', '/apis/example.io/v1/ties', {
+      ...TYPE,
       metadata: { name: 't' },
       spec: { colour: 'red' },
     });
     for (let i = 0; i < 100 && made.httpCode === 404; i++) {
       made = await call('POST', '/apis/example.io/v1/ties', {
+        ...TYPE,
         metadata: { name: 't' },
         spec: { colour: 'red' },
       });

@@ -43,7 +43,15 @@ const SYSTEM = [
 
 /** The part of an object whose fields are owned. */
 export function ownable(kind: Kind, object: KubeObject): JsonObject {
-  const shown = fromStored(kind, object);
+  return ownablePart(fromStored(kind, object));
+}
+
+/** The part of a configuration that its applier wants to own: what it says, without defaults. */
+export function wanted(kind: Kind, config: KubeObject): JsonObject {
+  return ownablePart(kind.translate?.fromStored(config) ?? config);
+}
+
+function ownablePart(shown: KubeObject): JsonObject {
   const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = shown;
   const own = Object.fromEntries(
     Object.entries(metadata as JsonObject).filter(([name]) => !SYSTEM.includes(name)),
@@ -53,7 +61,7 @@ export function ownable(kind: Kind, object: KubeObject): JsonObject {
 
 /** What a configuration sets. Metadata that names only the object is nothing to own. */
 export function appliedFields(kind: Kind, config: KubeObject): FieldSet {
-  const fields = fieldsOf(ownable(kind, config), kind.schema);
+  const fields = fieldsOf(wanted(kind, config), kind.schema);
   return fieldSet(
     false,
     [...fields.children].filter(([key, child]) => key !== 'f:metadata' || child.children.size > 0),
@@ -108,8 +116,10 @@ export function recordWrite(
     .map(manager => renewed(manager, difference(manager.fields, touched)));
   const written =
     record.applied ?? difference(union(mine?.fields ?? EMPTY, unrooted(kind, changed)), removed);
-  const renew = mine === undefined ? [] : [renewed(mine, written, record)];
-  const own = mine === undefined ? [freshEntry(kind, written, record)] : renew;
+  // Who applies what is there already is noted without a time.
+  const timeless = record.applied !== undefined && isEmptySet(touched);
+  const renew = mine === undefined ? [] : [renewed(mine, written, timeless ? undefined : record)];
+  const own = mine === undefined ? [freshEntry(kind, written, record, timeless)] : renew;
   const all = [...entries, ...own].flatMap(entry => (entry === undefined ? [] : [entry]));
   return withMetadata(next, { managedFields: all.length === 0 ? undefined : all.sort(compareEntries) });
 }
@@ -127,13 +137,18 @@ function unrooted(kind: Kind, set: FieldSet): FieldSet {
   return fieldSet(false, children);
 }
 
-function freshEntry(kind: Kind, fields: FieldSet, record: WriteRecord): ManagedFieldsEntry | undefined {
+function freshEntry(
+  kind: Kind,
+  fields: FieldSet,
+  record: WriteRecord,
+  timeless: boolean,
+): ManagedFieldsEntry | undefined {
   if (isEmptySet(fields)) return undefined;
   return {
     manager: record.manager,
     operation: record.operation,
     apiVersion: apiVersionOf(kind),
-    time: record.time,
+    ...(timeless ? {} : { time: record.time }),
     fieldsType: 'FieldsV1',
     fieldsV1: formatFields(fields),
     ...(record.subresource === '' ? {} : { subresource: record.subresource }),

@@ -1,19 +1,20 @@
 import { ok, type Result } from '@muslin/net';
 import type { Api } from '../api.ts';
 import { fieldRequired } from '../field-error.ts';
-import { at, isObject, textAt } from '../json.ts';
-import type { Kind } from '../kinds/kind.ts';
+import { at, isList, isObject, textAt } from '../json.ts';
+import { apiVersionOf, type Kind } from '../kinds/kind.ts';
 import { type KubeObject, withMetadata } from '../kube-object.ts';
 import { checkType, parseText } from '../serve/body.ts';
 import { fieldValidationOf, readFields, withDefaults } from '../serve/intake.ts';
+import { uidMoved } from '../serve/patch.ts';
 import type { ApiRequest } from '../serve/request.ts';
 import type { Route } from '../serve/route.ts';
 import { createObject, updateObject, type WriteContext } from '../serve/write.ts';
 import * as faults from '../status.ts';
 import { badRequest, failure, refuse, type Status } from '../status.ts';
 import { difference, EMPTY, type FieldSet, intersection, isEmptySet, pathsOf, union } from './field-set.ts';
-import { appliedFields, isEntryOf, type Manager, managersOf, ownable } from './managed-fields.ts';
-import { compare, fieldsOf, mergeApplied, removeFields } from './typed-value.ts';
+import { appliedFields, isEntryOf, type Manager, managersOf, ownable, wanted } from './managed-fields.ts';
+import { compare, fieldsOf, mergeApplied, removeFields, typedFaults } from './typed-value.ts';
 
 export interface Applied {
   readonly created: boolean;
@@ -42,17 +43,18 @@ export function applyObject(
   const object = ownDoor(kind, config.value.object, context.subresource);
   const applied = appliedFields(kind, object);
   const record = { ...context, applied };
+  const moved = uidMoved(kind, old, object.metadata.uid, route.name);
+  if (moved !== undefined) return refuse(moved);
   if (old === undefined) {
-    if (object.metadata.uid)
-      return refuse(faults.conflict(kind, route.name, 'uid mismatch: the object does not exist'));
-    const made = createObject(api, kind, withDefaults(object, kind), record);
+    const fresh = withMetadata(withDefaults(object, kind), { resourceVersion: undefined });
+    const made = createObject(api, kind, fresh, record);
     return made.ok ? ok({ created: true, object: made.value, warnings }) : made;
   }
   const managers = managersOf(old);
   const self = managers.find(({ entry }) => isEntryOf(entry, kind, { ...record, time: '' }));
   const others = managers.filter(manager => manager !== self);
   const live = ownable(kind, old);
-  const merged = mergeApplied(live, ownable(kind, object), kind.schema);
+  const merged = mergeApplied(live, wanted(kind, object), kind.schema);
   if (request.query.get('force') !== 'true') {
     const changed = compare(live, merged, kind.schema).changed;
     const free = record.manager === 'kubectl' ? lastAppliedFields(kind, old) : EMPTY;
@@ -91,7 +93,7 @@ function lastAppliedFields(kind: Kind, old: KubeObject): FieldSet {
   if (!parsed.ok || !isObject(parsed.value)) return EMPTY;
   const read = readFields(parsed.value, kind, 'Ignore');
   if (!read.ok) return EMPTY;
-  const config = ownable(kind, read.value.object);
+  const config = wanted(kind, read.value.object);
   const { changed, removed } = compare(config, ownable(kind, old), kind.schema);
   return difference(fieldsOf(config, kind.schema), union(changed, removed));
 }
@@ -120,17 +122,36 @@ function stored(kind: Kind, object: KubeObject): KubeObject {
 
 function readConfiguration(kind: Kind, route: Route, request: ApiRequest): ReturnType<typeof readFields> {
   const parsed = parseText(request.body, true);
-  if (!parsed.ok || !isObject(parsed.value))
-    return refuse(badRequest('error decoding YAML: the body is no object'));
-  const body = parsed.value;
+  if (!parsed.ok) return refuse(badRequest(`error decoding YAML: ${parsed.fault}`));
+  const body = parsed.value ?? {};
+  if (!isObject(body)) {
+    const type = isList(body) ? 'array' : typeof body === 'boolean' ? 'bool' : typeof body;
+    const why = `json: cannot unmarshal ${type} into Go value of type map[string]interface {}`;
+    return refuse(badRequest(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${why}`));
+  }
   const [given, version] = [textAt(body, 'kind'), textAt(body, 'apiVersion')];
-  if (given === '' || version === '')
-    return refuse(badRequest(`invalid object type: /${version}, Kind=${given}`));
+  if (
+    given === '' ||
+    version === '' ||
+    (!kind.builtIn && (given !== kind.kind || version !== apiVersionOf(kind)))
+  ) {
+    const type = version.includes('/') ? version : `/${version}`;
+    return refuse(badRequest(`invalid object type: ${type}, Kind=${given}`));
+  }
   if (at(body, 'metadata', 'managedFields') !== undefined && at(body, 'metadata', 'managedFields') !== null) {
     return refuse(badRequest('metadata.managedFields must be nil'));
   }
   const typed = checkType(body, kind);
   if (!typed.ok) return typed;
+  if (!kind.builtIn) {
+    const faultsOfType = typedFaults(body, kind.schema);
+    if (faultsOfType.length > 0) {
+      const where = kind.namespaced ? `${route.namespace}/${route.name}` : `/${route.name}`;
+      const all = faultsOfType.length === 1 ? faultsOfType[0] : `errors:\n  ${faultsOfType.join('\n  ')}`;
+      const subject = `${where}; ${version}, Kind=${given}`;
+      return refuse(faults.internalError(`failed to create typed patch object (${subject}): ${all}`));
+    }
+  }
   const taken = readFields(body, kind, fieldValidationOf(request.query));
   if (!taken.ok) return taken;
   const { name = route.name, namespace = route.namespace } = taken.value.object.metadata;

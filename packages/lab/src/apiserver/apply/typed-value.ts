@@ -1,5 +1,6 @@
+import { formatJson } from '@muslin/net';
 import { isList, isObject, type Json, type JsonObject, sameJson } from '../json.ts';
-import { fieldSchema, type Schema } from '../schema/schema.ts';
+import { fieldSchema, isOpaque, type Schema } from '../schema/schema.ts';
 import { EMPTY, type FieldSet, fieldSet, isEmptySet, LEAF, union } from './field-set.ts';
 
 /** How server-side apply treats a value: as one, by field, by item key, or by item. */
@@ -110,11 +111,91 @@ export function mergeApplied(live: Json | undefined, config: Json, schema: Schem
     }
     return out;
   }
-  const merged = new Map(childrenOf(live, schema, grain));
-  for (const [element, [item, type]] of childrenOf(config, schema, grain)) {
-    merged.set(element, [mergeApplied(merged.get(element)?.[0], item, type), type]);
+  const [there, given] = [childrenOf(live, schema, grain), childrenOf(config, schema, grain)];
+  return mergedOrder([...there.keys()], [...given.keys()]).map(element => {
+    const before = there.get(element)?.[0];
+    const [item, type] = given.get(element) ?? [];
+    return item === undefined ? (before as Json) : mergeApplied(before, item, type);
+  });
+}
+
+/**
+ * The items of a list in their order after an apply: what is given stands in the order in which it is given, and what was
+ * there besides keeps its place before what followed it (structured-merge-diff).
+ */
+function mergedOrder(there: readonly string[], given: readonly string[]): readonly string[] {
+  const wantedItems = new Set(given);
+  const out = new Set<string>();
+  const shared = given.filter(element => there.includes(element));
+  let [i, j] = [0, 0];
+  const take = () => {
+    const element = given[j++] as string;
+    out.add(element);
+    if (shared[0] === element) shared.shift();
+  };
+  while (i < there.length || j < given.length) {
+    const element = there[i];
+    if (element === undefined) take();
+    else if (element === given[j]) {
+      take();
+      i++;
+    } else if (!wantedItems.has(element)) {
+      out.add(element);
+      i++;
+    } else if (out.has(element) || (j < given.length && shared[0] !== undefined && shared[0] !== element))
+      i++;
+    else take();
   }
-  return [...merged.values()].map(([item]) => item);
+  return [...out];
+}
+
+const SCALARS: Readonly<Record<string, readonly [want: string, fits: (value: Json) => boolean]>> = {
+  string: ['string', value => typeof value === 'string'],
+  boolean: ['boolean', value => typeof value === 'boolean'],
+  integer: ['numeric (int or float)', value => typeof value === 'number' || typeof value === 'bigint'],
+  number: ['numeric (int or float)', value => typeof value === 'number' || typeof value === 'bigint'],
+};
+
+/** Why a configuration does not fit its schema: the words of structured-merge-diff, which is asked before all validation. */
+export function typedFaults(value: Json, schema: Schema, path = ''): readonly string[] {
+  const wrong = (want: string) => [
+    `${path}: expected ${want}, got &{${typeof value === 'string' ? value : formatJson(value)}}`,
+  ];
+  if (value === null || schema['x-kubernetes-int-or-string']) return [];
+  if (schema.type === 'array') {
+    if (!isList(value)) return wrong('list');
+    const grain = grainOf(value, schema);
+    const items = schema.items;
+    const seen = new Set<string>();
+    return value.flatMap((item, i) => {
+      const key = grain === 'keyed' || grain === 'set' ? elementText(item, schema, grain) : `[${i}]`;
+      if (seen.has(key)) return [`${path}: duplicate entries for key ${key}`];
+      seen.add(key);
+      return items === undefined ? [] : typedFaults(item, items, `${path}${key}`);
+    });
+  }
+  if (schema.type === 'object') {
+    if (!isObject(value)) return wrong('map');
+    return Object.entries(value).flatMap(([name, child]) => {
+      const type = fieldSchema(schema, name);
+      if (child === undefined || (path === '' && name === 'metadata')) return [];
+      if (type !== undefined) return typedFaults(child, type, `${path}.${name}`);
+      return isOpaque(schema) || schema.properties === undefined
+        ? []
+        : [`${path}.${name}: field not declared in schema`];
+    });
+  }
+  const scalar = SCALARS[schema.type ?? ''];
+  return scalar === undefined || scalar[1](value) ? [] : wrong(scalar[0]);
+}
+
+/** An item as a path names it: `[="a"]`, `[name="hay",time="dusk"]`. */
+function elementText(item: Json, schema: Schema, grain: 'keyed' | 'set'): string {
+  if (grain === 'set') return `[=${formatJson(item)}]`;
+  const keys = JSON.parse(itemElement(item, schema, grain).slice(2)) as JsonObject;
+  return `[${Object.entries(keys)
+    .map(([name, value]) => `${name}=${formatJson(value)}`)
+    .join(',')}]`;
 }
 
 /**

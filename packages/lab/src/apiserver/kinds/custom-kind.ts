@@ -1,4 +1,4 @@
-import { at, isObject, type Json, listAt, objectAt, textAt } from '../json.ts';
+import { at, isObject, type Json, type JsonObject, listAt, objectAt, textAt } from '../json.ts';
 import type { KubeObject } from '../kube-object.ts';
 import { schemaAt } from '../schema/definition-check.ts';
 import type { Schema } from '../schema/schema.ts';
@@ -21,6 +21,7 @@ export function kindsOf(definition: KubeObject): readonly Kind[] {
   const names = objectAt(spec, 'names');
   const [group, plural] = [textAt(spec, 'group'), textAt(names, 'plural')];
   const namespaced = textAt(spec, 'scope') === 'Namespaced';
+  const stored = listAt(spec, 'versions').find(version => at(version, 'storage') === true) ?? null;
   return listAt(spec, 'versions')
     .filter(version => at(version, 'served') === true)
     .map(version => {
@@ -54,6 +55,11 @@ export function kindsOf(definition: KubeObject): readonly Kind[] {
         selectable: new Map([...metadataFields(namespaced), ...selectableOf(version, own)]),
         nameRule: 'subdomain',
         subresources: [],
+        ...(stored !== version && {
+          storageVersion: textAt(stored, 'name'),
+          storageSchema: objectAt(stored, 'schema', 'openAPIV3Schema') as Schema,
+        }),
+        ...(at(version, 'deprecated') === true && { warning: [deprecationOf(group, version, names)] }),
         strategy: hasStatus
           ? {
               create: ({ status: _status, ...rest }: KubeObject) => ({
@@ -64,6 +70,11 @@ export function kindsOf(definition: KubeObject): readonly Kind[] {
           : {},
       } satisfies Kind;
     });
+}
+
+function deprecationOf(group: string, version: Json, names: JsonObject): string {
+  const own = textAt(version, 'deprecationWarning');
+  return own === '' ? `${group}/${textAt(version, 'name')} ${textAt(names, 'kind')} is deprecated` : own;
 }
 
 /** A definition may restrict names, and nothing else of metadata (CRD docs, "Specifying a structural schema"). */
@@ -81,7 +92,7 @@ function withNameRule(metadata: Schema | undefined): Schema {
 /** Without columns of its own a kind shows its age. */
 function columnsOf(version: Json): readonly Column[] {
   const own = listAt(version, 'additionalPrinterColumns').map(printerColumn);
-  return own.length === 0 ? [NAME_COLUMN, AGE_COLUMN] : [NAME_COLUMN, ...own];
+  return own.length === 0 ? [NAME_COLUMN, { ...AGE_COLUMN, type: 'date' }] : [NAME_COLUMN, ...own];
 }
 
 function selectableOf(version: Json, schema: Schema): readonly (readonly [string, FieldReader])[] {

@@ -121,7 +121,7 @@ function complete(object: KubeObject): KubeObject {
       names: {
         ...given,
         singular: given['singular'] ?? kind.toLowerCase(),
-        listKind: given['listKind'] ?? `${kind}List`,
+        ...(given['listKind'] === undefined && kind !== '' ? { listKind: `${kind}List` } : {}),
       },
       conversion: spec['conversion'] ?? { strategy: 'None' },
     },

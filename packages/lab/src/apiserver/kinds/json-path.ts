@@ -74,7 +74,10 @@ export function printerColumn(definition: Json): Column {
     name: textAt(definition, 'name'),
     type: type as Column['type'],
     ...(format === '' ? {} : { format }),
-    ...(description === '' ? {} : { description }),
+    description:
+      description === ''
+        ? `Custom resource definition column (in JSONPath format): ${textAt(definition, 'jsonPath')}`
+        : description,
     ...(typeof priority === 'number' ? { priority } : {}),
     read(object, now) {
       const found = steps === undefined ? [] : findAll(object, steps);

@@ -63,6 +63,11 @@ export interface Kind {
   /** Names of further subresources for discovery, such as `binding`. */
   readonly subresources: readonly Subresource[];
   readonly strategy: Strategy;
+  /** What everyone who uses it is told: an old version. */
+  readonly warning?: readonly string[];
+  /** The version that objects are stored in, and its schema, where that is another one. */
+  readonly storageVersion?: string;
+  readonly storageSchema?: Schema;
   /** How the stored form reads in this version, and back; absent when they are the same. */
   readonly translate?: {
     fromStored(object: KubeObject): KubeObject;

@@ -1,18 +1,18 @@
 import { fieldForbidden, fieldInvalid, fieldRequired } from '../field-error.ts';
 import { at, isObject, type Json, listAt, objectAt, textAt } from '../json.ts';
 import type { Cause } from '../status.ts';
-import { labelValueFault, qualifiedNameFault } from './name.ts';
+import { labelValueFaults, qualifiedNameFaults } from './name.ts';
 
 /** Breaches of a LabelSelector v1 meta at `field`. */
 export function checkLabelSelector(selector: Json | undefined, field: string): readonly Cause[] {
   if (!isObject(selector)) return [];
   const causes: Cause[] = [];
-  const refuse = (path: string, value: Json, fault: string | undefined) => {
-    if (fault !== undefined) causes.push(fieldInvalid(path, value, fault));
+  const refuse = (path: string, value: Json, faults: readonly string[]) => {
+    for (const fault of faults) causes.push(fieldInvalid(path, value, fault));
   };
   for (const [key, value] of Object.entries(objectAt(selector, 'matchLabels'))) {
-    refuse(`${field}.matchLabels`, key, qualifiedNameFault(key));
-    if (typeof value === 'string') refuse(`${field}.matchLabels`, value, labelValueFault(value));
+    refuse(`${field}.matchLabels`, key, qualifiedNameFaults(key));
+    if (typeof value === 'string') refuse(`${field}.matchLabels`, value, labelValueFaults(value));
   }
   listAt(selector, 'matchExpressions').forEach((expression, i) => {
     const path = `${field}.matchExpressions[${i}]`;
@@ -35,9 +35,9 @@ export function checkLabelSelector(selector: Json | undefined, field: string): r
       causes.push(
         fieldInvalid(`${path}.operator`, at(expression, 'operator'), 'not a valid selector operator'),
       );
-    refuse(`${path}.key`, textAt(expression, 'key'), qualifiedNameFault(textAt(expression, 'key')));
+    refuse(`${path}.key`, textAt(expression, 'key'), qualifiedNameFaults(textAt(expression, 'key')));
     values.forEach((value, j) => {
-      if (typeof value === 'string') refuse(`${path}.values[${j}]`, value, labelValueFault(value));
+      if (typeof value === 'string') refuse(`${path}.values[${j}]`, value, labelValueFaults(value));
     });
   });
   return causes;

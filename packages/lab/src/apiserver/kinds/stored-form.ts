@@ -21,7 +21,7 @@ export function fromStored(kind: Kind, object: KubeObject): KubeObject {
   if (shown === undefined) {
     shown =
       kind.translate?.fromStored(object) ??
-      (applyDefaults(prune(object, kind.schema).value, kind.schema) as KubeObject);
+      (applyDefaults(prune(object, kind.schema).value, kind.storageSchema ?? kind.schema) as KubeObject);
     versions.set(kind, shown);
   }
   return shown;

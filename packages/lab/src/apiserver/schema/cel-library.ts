@@ -9,6 +9,7 @@ import {
   prefixHas,
   sameIp,
 } from '@muslin/net';
+import { addTexts } from './cel-text.ts';
 import { parseQuantity, type Quantity } from './quantity.ts';
 
 /** Values of the Kubernetes CEL types; the environment tells them apart by class. */
@@ -87,7 +88,7 @@ export function addKubernetesLibrary(env: Environment): Environment {
   addQuantities(env);
   addUrls(env);
   addLists(env);
-  addStrings(env);
+  addTexts(env);
   return env;
 }
 
@@ -228,29 +229,4 @@ function addLists(env: Environment): void {
       return b.some(item => have.has(key(item)));
     },
   );
-}
-
-function addStrings(env: Environment): void {
-  env.registerFunction(
-    'string.find(string): string',
-    (text: string, pattern: string) => new RegExp(pattern, 'u').exec(text)?.[0] ?? '',
-  );
-  env.registerFunction('string.findAll(string): list<string>', (text: string, pattern: string) =>
-    [...text.matchAll(new RegExp(pattern, 'gu'))].map(match => match[0]),
-  );
-  env.registerFunction('string.replace(string, string): string', (text: string, from: string, to: string) =>
-    text.replaceAll(from, to),
-  );
-  env.registerFunction(
-    'string.replace(string, string, int): string',
-    (text: string, from: string, to: string, times: bigint) => {
-      const parts = text.split(from);
-      const cut = times < 0n ? parts.length : Math.min(parts.length, Number(times) + 1);
-      return [parts.slice(0, cut).join(to), ...parts.slice(cut)].join(from);
-    },
-  );
-  env.registerFunction('string.charAt(int): string', (text: string, index: bigint) =>
-    text.charAt(Number(index)),
-  );
-  env.registerFunction('string.reverse(): string', (text: string) => [...text].reverse().join(''));
 }

@@ -68,6 +68,8 @@ function nameOf(schema: Schema | undefined): string {
   return typeof type === 'string' ? type : 'dyn';
 }
 
+export const NO_BOOL = 'cel expression must evaluate to a bool';
+
 /**
  * Why an expression does not fit the types of its schema: a field that is not there, a number compared with a
  * text. undefined when it fits.
@@ -77,6 +79,7 @@ export function typeFault(
   rule: ValidationRule,
   schema: Schema,
   root: boolean,
+  wants: 'bool' | 'string' = 'bool',
 ): string | undefined {
   const env = base.clone();
   const type = typeOf(schema, root);
@@ -86,5 +89,7 @@ export function typeFault(
     else env.registerVariable({ name, schema: type as ObjectSchema });
   }
   const check = env.check(expression);
-  return check.valid ? undefined : (check.error?.message.split('\n')[0] ?? 'it does not fit the schema');
+  if (!check.valid) return check.error?.message.split('\n')[0] ?? 'it does not fit the schema';
+  if (check.type === wants || check.type === 'dyn') return undefined;
+  return wants === 'bool' ? NO_BOOL : 'messageExpression must evaluate to a string';
 }

@@ -1,13 +1,14 @@
 import { Environment, type ParseResult } from '@marcbachmann/cel-js';
 import { fail, ok, type Result } from '@muslin/net';
-import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired } from '../field-error.ts';
+import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired, OMITTED } from '../field-error.ts';
 import { isList, isObject, type Json, type JsonObject, sameJson } from '../json.ts';
 import type { Cause } from '../status.ts';
 import { addKubernetesLibrary } from './cel-library.ts';
 import { escapeName } from './cel-types.ts';
 import { nesting } from './cel-cost.ts';
 import { fieldSchema, type Schema, type ValidationRule } from './schema.ts';
-import { partnerOf } from './validate.ts';
+import { millisecondsOf } from './format.ts';
+import { partnerOf } from './list-type.ts';
 
 const environment = addKubernetesLibrary(
   new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false }),
@@ -53,6 +54,13 @@ function firstLine(cause: unknown): string {
 /** More loop steps than this in one rule are refused (the real server's cost limit is of this order). */
 const STEP_LIMIT = 1_000_000;
 
+/** A rule that does not hold. */
+export interface Breach {
+  readonly cause: Cause;
+  /** The value was so before the update, which left it alone: a warning only (KEP-4008, ratcheting). */
+  readonly tolerated: boolean;
+}
+
 /**
  * Breaches of all x-kubernetes-validations below a value.
  * @param old the value before an update; undefined on create, where transition rules don't run
@@ -62,12 +70,13 @@ export function checkValidations(
   old: Json | undefined,
   schema: Schema,
   path = '',
-): readonly Cause[] {
+): readonly Breach[] {
   if (!hasRules(schema)) return [];
-  const causes: Cause[] = [];
+  const causes: Breach[] = [];
+  const same = old !== undefined && sameJson(value, old);
   for (const rule of schema['x-kubernetes-validations'] ?? []) {
     const cause = checkRule(rule, value, old, schema, path);
-    if (cause !== undefined) causes.push(cause);
+    if (cause !== undefined) causes.push({ cause, tolerated: same && !/\boldSelf\b/.test(rule.rule) });
   }
   if (isList(value) && schema.items !== undefined) {
     const items = schema.items;
@@ -86,7 +95,8 @@ export function checkValidations(
 }
 
 const withRules = new WeakMap<Schema, boolean>();
-function hasRules(schema: Schema): boolean {
+/** Whether there is a rule anywhere in a schema. */
+export function hasRules(schema: Schema): boolean {
   let found = withRules.get(schema);
   if (found === undefined) {
     const children = [...Object.values(schema.properties ?? {}), schema.items, schema.additionalProperties];
@@ -107,15 +117,13 @@ function checkRule(
 ): Cause | undefined {
   const program = compileRule(rule.rule);
   const where = rule.fieldPath === undefined ? path : `${path}${rule.fieldPath}`.replace(/^\./, '');
-  const shown: Json = typeof value === 'object' ? (schema.type ?? 'object') : value;
+  const type = schema.type ?? 'object';
   const field = where === '' ? '<nil>' : where;
-  if (!program.ok) return fieldInvalid(field, shown, `rule compile error: ${program.fault}`);
+  if (!program.ok) return fieldInvalid(field, type, `rule compile error: ${program.fault}`);
   const { run, transition, depth } = program.value;
   if (transition && old === undefined && rule.optionalOldSelf !== true) return undefined;
-  // What an update leaves alone may stay as it is (KEP-4008, ratcheting).
-  if (!transition && old !== undefined && sameJson(value, old)) return undefined;
   if (depth > 0 && largest(value) ** depth > STEP_LIMIT) {
-    return fieldInvalid(field, shown, `call cost exceeds limit for rule: ${rule.rule}`);
+    return fieldInvalid(field, type, `call cost exceeds limit for rule: ${rule.rule}`);
   }
   const self = toCel(value, schema);
   const context: Record<string, unknown> = { self };
@@ -126,9 +134,10 @@ function checkRule(
   try {
     if (run(context) === true) return undefined;
   } catch (cause) {
-    return fieldInvalid(field, shown, `${rule.message ?? `rule evaluation error: ${firstLine(cause)}`}`);
+    const why = `${evaluationFault(cause)} evaluating rule: ${rule.message ?? rule.rule}`;
+    return fieldInvalid(path === '' ? '<nil>' : path, type, why);
   }
-  return refusal(rule, field, shown, messageOf(rule, context));
+  return refusal(rule, field, typeof value === 'object' ? OMITTED : value, messageOf(rule, context));
 }
 
 function optional(value: unknown): unknown {
@@ -150,7 +159,15 @@ function messageOf(rule: ValidationRule, context: Record<string, unknown>): stri
   return rule.message ?? `failed rule: ${rule.rule}`;
 }
 
-function refusal(rule: ValidationRule, field: string, value: Json, message: string): Cause {
+/** Why an expression has no value, in the words of the real server where they are known. */
+function evaluationFault(cause: unknown): string {
+  const text = firstLine(cause).replace(/^EvaluationError: /, '');
+  if (/division by zero/i.test(text)) return 'division by zero';
+  if (/modul\w+ by zero/i.test(text)) return 'modulus by zero';
+  return text.replace(/^No such key: /, 'no such key: ');
+}
+
+function refusal(rule: ValidationRule, field: string, value: Json | typeof OMITTED, message: string): Cause {
   switch (rule.reason) {
     case 'FieldValueForbidden':
       return fieldForbidden(field, message);
@@ -181,7 +198,8 @@ function toCel(value: Json, schema: Schema | undefined): unknown {
   }
   if (typeof value === 'string') {
     if (schema?.format === 'date-time') return new Date(value);
-    if (schema?.format === 'duration') return environment.evaluate('duration(self)', { self: value });
+    if (schema?.format === 'duration')
+      return environment.evaluate('duration(self)', { self: `${millisecondsOf(value) ?? 0}ms` });
     return value;
   }
   if (isList(value)) return value.map(item => toCel(item, schema?.items));

@@ -48,7 +48,13 @@ export function decode(kind: string, value: JsonObject, schema: Schema): Decoded
         return node.map((item, i) => walk(item, items, `${path}[${i}]`) ?? (item === null ? null : item));
       }
       case 'object':
-        return isObject(node) ? fields(node, type, path) : wrong(node, path, 'map[string]');
+        return isObject(node)
+          ? fields(node, type, path)
+          : wrong(
+              node,
+              path,
+              `map[string]${typeof type.additionalProperties === 'object' ? (type.additionalProperties.type ?? '') : ''}`,
+            );
       default:
         return node;
     }
@@ -68,7 +74,8 @@ export function decode(kind: string, value: JsonObject, schema: Schema): Decoded
         if (type.properties === undefined) out[name] = '';
         continue;
       }
-      const value = walk(child, childSchema, childPath);
+      // Go names the map, not the key in it.
+      const value = walk(child, childSchema, type.properties === undefined ? path : childPath);
       if (value === undefined || isOmitted(value, childSchema)) continue;
       out[name] = value;
     }

@@ -13,7 +13,11 @@ function walk(node: Json, schema: Schema): Json {
   if (isList(node)) {
     const items = schema.items;
     if (items === undefined) return node;
-    const out = node.map(item => walk(item, items));
+    const out = node.map(item =>
+      item === null && items.nullable !== true && items.default !== undefined
+        ? items.default
+        : walk(item, items),
+    );
     return out.every((item, i) => item === node[i]) ? node : out;
   }
   if (!isObject(node)) return node;
@@ -33,6 +37,12 @@ function walk(node: Json, schema: Schema): Json {
   for (const [name, child] of Object.entries(out)) {
     const type = fieldSchema(schema, name);
     if (type === undefined || child === undefined) continue;
+    if (child === null && type.nullable !== true) {
+      if (type.default === undefined) delete out[name];
+      else out[name] = type.default;
+      changed = true;
+      continue;
+    }
     const next = walk(child, type);
     if (next !== child) {
       out[name] = next;

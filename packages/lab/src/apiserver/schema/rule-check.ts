@@ -1,10 +1,10 @@
-import { fieldForbidden, fieldInvalid } from '../field-error.ts';
+import { fieldForbidden, fieldInvalid, fieldRequired, fieldUnsupported } from '../field-error.ts';
 import type { Cause } from '../status.ts';
 import { compileRule } from './cel.ts';
 import { DEFINITION_BUDGET, estimateCost, RULE_BUDGET } from './cel-cost.ts';
 import { boundInside, cardinality } from './cel-size.ts';
-import { typeFault } from './cel-types.ts';
-import type { Schema } from './schema.ts';
+import { NO_BOOL, typeFault } from './cel-types.ts';
+import { fieldSchema, type Schema, type ValidationRule } from './schema.ts';
 
 /** Breaches of x-kubernetes-validations: every rule must be CEL, say something sensible, and be cheap enough. */
 export function checkRules(schema: Schema, path: string): readonly Cause[] {
@@ -15,6 +15,9 @@ export function checkRules(schema: Schema, path: string): readonly Cause[] {
   if (total > DEFINITION_BUDGET) {
     const what = 'x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema';
     causes.push(fieldForbidden(path, `${what} ${excess(total / DEFINITION_BUDGET)}`));
+    const why = 'contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema';
+    const dearest = costs.toSorted((a, b) => b.cost - a.cost).slice(0, 4);
+    causes.push(...dearest.map(({ path: at }) => fieldForbidden(`${at}.rule`, why)));
   }
   return causes;
 }
@@ -57,10 +60,14 @@ function walk(schema: Schema, { path, bound, lostIn }: Place, found: Found, root
   const { causes, costs } = found;
   schema['x-kubernetes-validations']?.forEach((rule, i) => {
     const here = `${path}.x-kubernetes-validations[${i}]`;
+    causes.push(...wordFaults(rule, schema, here));
+    if (rule.rule.trim() === '') return;
     const compiled = compileRule(rule.rule);
     const fault = compiled.ok ? typeFault(rule.rule, rule, schema, root) : compiled.fault;
     if (fault !== undefined || !compiled.ok) {
-      causes.push(fieldInvalid(`${here}.rule`, { rule: rule.rule }, `compilation failed: ${fault}`));
+      causes.push(
+        ruleFault(`${here}.rule`, rule, fault === NO_BOOL ? fault : `compilation failed: ${fault}`),
+      );
     } else {
       const cost =
         cardinality(schema, bound) *
@@ -74,17 +81,12 @@ function walk(schema: Schema, { path, bound, lostIn }: Place, found: Found, root
       const what = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${lostIn}`;
       causes.push(fieldInvalid(`${here}.rule`, rule.rule, what));
     }
-    if (rule.message?.includes('\n')) {
-      causes.push(fieldInvalid(`${here}.message`, rule.message, 'message must not contain line breaks'));
-    }
     if (rule.messageExpression === undefined) return;
     const message = compileRule(rule.messageExpression);
-    if (!message.ok) {
-      const why = `messageExpression compilation failed: ${message.fault}`;
-      causes.push(
-        fieldInvalid(`${here}.messageExpression`, { messageExpression: rule.messageExpression }, why),
-      );
-    }
+    const why = message.ok
+      ? typeFault(rule.messageExpression, rule, schema, root, 'string')
+      : `messageExpression compilation failed: ${message.fault}`;
+    if (why !== undefined) causes.push(ruleFault(`${here}.messageExpression`, rule, why));
   });
   for (const [name, child] of Object.entries(schema.properties ?? {})) {
     walk(child, { path: `${path}.properties[${name}]`, bound, lostIn }, found);
@@ -96,6 +98,55 @@ function walk(schema: Schema, { path, bound, lostIn }: Place, found: Found, root
   if (schema.items === undefined) return;
   const lost = schema['x-kubernetes-list-type'] === 'map' ? lostIn : lostIn || path;
   walk(schema.items, { path: `${path}.items`, bound: inner, lostIn: lost }, found);
+}
+
+const REASONS = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'];
+
+/** What is wrong with a rule besides its expressions. */
+function wordFaults(rule: ValidationRule, schema: Schema, here: string): readonly Cause[] {
+  const { message, reason, fieldPath } = rule;
+  const causes: Cause[] = [];
+  if (rule.rule.trim() === '') causes.push(fieldRequired(`${here}.rule`, 'rule is not specified'));
+  if (message !== undefined && message.trim() === '')
+    causes.push(fieldInvalid(`${here}.message`, message, 'must be non-empty if specified'));
+  else if (message?.includes('\n'))
+    causes.push(fieldInvalid(`${here}.message`, message, 'must not contain line breaks'));
+  if (reason !== undefined && !REASONS.includes(reason))
+    causes.push(fieldUnsupported(`${here}.reason`, reason, REASONS));
+  if (fieldPath !== undefined && !leadsSomewhere(schema, fieldPath))
+    causes.push(fieldInvalid(`${here}.fieldPath`, fieldPath, 'must be a valid path'));
+  return causes;
+}
+
+function leadsSomewhere(schema: Schema, path: string): boolean {
+  let here: Schema | undefined = schema;
+  for (const step of path
+    .replace(/\['([^']*)'\]/g, '.$1')
+    .split('.')
+    .slice(1))
+    here = fieldSchema(here, step);
+  return here !== undefined && path.startsWith('.');
+}
+
+/** A fault of an expression; the real server shows the rule as the Go value that it is. */
+function ruleFault(field: string, rule: ValidationRule, why: string): Cause {
+  const {
+    message = '',
+    messageExpression = '',
+    reason = null,
+    fieldPath = '',
+    optionalOldSelf = null,
+  } = rule;
+  const shown = {
+    Rule: rule.rule,
+    Message: message,
+    MessageExpression: messageExpression,
+    Reason: reason,
+    FieldPath: fieldPath,
+    OptionalOldSelf: optionalOldSelf,
+  };
+  const cause = fieldInvalid(field, shown, why);
+  return { ...cause, message: cause.message.replaceAll('<', '\\u003c').replaceAll('>', '\\u003e') };
 }
 
 /** The root of an object has a name and a kind, whatever its schema says of them. */

@@ -2,7 +2,9 @@ import { fieldForbidden, fieldInvalid, fieldRequired, fieldUnsupported } from '.
 import { isObject, type Json } from '../json.ts';
 import type { Cause } from '../status.ts';
 import type { Schema } from './schema.ts';
+import { prune } from './prune.ts';
 import { checkRules } from './rule-check.ts';
+import { validate } from './validate.ts';
 
 const TYPES = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
 
@@ -59,10 +61,6 @@ function checkNode(schema: Schema, path: string, place: Place, causes: Cause[]):
     causes.push(fieldUnsupported(`${path}.type`, schema.type, TYPES));
   } else if (place === 'root' && schema.type !== 'object') {
     causes.push(fieldInvalid(`${path}.type`, schema.type, 'must be object at the root'));
-  } else if (intOrString) {
-    causes.push(
-      fieldInvalid(`${path}.type`, schema.type, 'must be empty if x-kubernetes-int-or-string is true'),
-    );
   }
   if (schema.type === 'array' && schema.items === undefined) {
     causes.push(fieldRequired(`${path}.items`, 'must be specified'));
@@ -70,7 +68,7 @@ function checkNode(schema: Schema, path: string, place: Place, causes: Cause[]):
   if (Array.isArray(schema.items))
     causes.push(fieldForbidden(`${path}.items`, 'items must be a schema object and not an array'));
   const properties = Object.keys(schema.properties ?? {}).length > 0;
-  if (properties && schema.additionalProperties !== undefined && schema.additionalProperties !== false) {
+  if (properties && schema.additionalProperties !== undefined) {
     causes.push(
       fieldForbidden(
         `${path}.additionalProperties`,
@@ -78,7 +76,7 @@ function checkNode(schema: Schema, path: string, place: Place, causes: Cause[]):
       ),
     );
   }
-  if (schema.additionalProperties === false) {
+  if (!properties && schema.additionalProperties === false) {
     causes.push(fieldForbidden(`${path}.additionalProperties`, 'must not be used with value false'));
   }
   if (schema.uniqueItems === true) {
@@ -107,11 +105,33 @@ function checkNode(schema: Schema, path: string, place: Place, causes: Cause[]):
     );
   }
   checkPattern(schema, path, causes);
+  checkDefault(schema, path, causes);
+  if (place === 'root') checkMetadata(schema, path, causes);
   checkListType(schema, path, causes);
 }
 
 function whereIs(path: string): string {
   return path.endsWith('.items') ? 'array items' : 'object fields';
+}
+
+/** A default must be what its own schema takes. */
+function checkDefault(schema: Schema, path: string, causes: Cause[]): void {
+  const value = schema.default;
+  if (value === undefined) return;
+  if (isObject(value) && prune(value, schema).unknown.length > 0)
+    causes.push(fieldInvalid(`${path}.default`, value, 'must not have unknown fields'));
+  for (const cause of validate(value, schema)) {
+    const below = cause.field === '' || cause.field === '<nil>' ? '' : `.${cause.field}`;
+    causes.push({ ...cause, field: `${path}.default${below}` });
+  }
+}
+
+function checkMetadata(schema: Schema, path: string, causes: Cause[]): void {
+  const fields = Object.keys(schema.properties?.['metadata']?.properties ?? {});
+  if (fields.every(name => name === 'name' || name === 'generateName')) return;
+  const why =
+    'must not specify anything other than name and generateName, but metadata is implicitly specified';
+  causes.push(fieldForbidden(`${path}.properties[metadata]`, why));
 }
 
 function checkPattern(schema: Schema, path: string, causes: Cause[]): void {
@@ -142,7 +162,7 @@ function checkListType(schema: Schema, path: string, causes: Cause[]): void {
   const type = schema['x-kubernetes-list-type'];
   if (type === undefined) return;
   if (!['atomic', 'set', 'map'].includes(type)) {
-    causes.push(fieldUnsupported(`${path}.x-kubernetes-list-type`, type, ['atomic', 'map', 'set']));
+    causes.push(fieldUnsupported(`${path}.x-kubernetes-list-type`, type, ['atomic', 'set', 'map']));
   }
   if (schema.type !== 'array') {
     causes.push(
@@ -168,6 +188,12 @@ function checkListType(schema: Schema, path: string, causes: Cause[]): void {
         'must not be empty if x-kubernetes-list-type is map',
       ),
     );
+  }
+  const items = schema.items?.type;
+  if (items !== undefined && items !== 'object') {
+    const why = "must be object if parent array's x-kubernetes-list-type is map";
+    causes.push(fieldInvalid(`${path}.items.type`, items, why));
+    return;
   }
   for (const key of keys) {
     const field = schema.items?.properties?.[key];

@@ -1,5 +1,4 @@
 import {
-  fieldDuplicate,
   fieldInvalid,
   fieldRequired,
   fieldTooLong,
@@ -9,11 +8,13 @@ import {
 } from '../field-error.ts';
 import { isList, isObject, type Json, type JsonObject, sameJson } from '../json.ts';
 import type { Cause } from '../status.ts';
-import { hasFormat } from './format.ts';
+import { enforcedFormat, hasFormat } from './format.ts';
+import { partnerOf } from './list-type.ts';
 import { fieldSchema, type Schema } from './schema.ts';
 
 /**
- * Every breach of a structural schema, worded as apiextensions does. `path` is '' at the root.
+ * Every breach of a structural schema, worded as apiextensions does. A value of a wrong type is held to the rest of its schema
+ * as well. `path` is '' at the root.
  * @param old the value before an update: what it left alone may stay as it is (KEP-4008, ratcheting)
  */
 export function validate(value: Json, schema: Schema, path = '', old?: Json): readonly Cause[] {
@@ -24,73 +25,69 @@ export function validate(value: Json, schema: Schema, path = '', old?: Json): re
 
 function check(value: Json, schema: Schema, path: string, causes: Cause[], old: Json | undefined): void {
   if (old !== undefined && sameJson(value, old)) return;
-  if (value === null) {
-    if (schema.nullable !== true && (schema.type !== undefined || schema['x-kubernetes-int-or-string'])) {
-      causes.push(typeError(value, schema.type ?? 'integer,string', path));
-    }
-    return;
-  }
-  if (schema['x-kubernetes-int-or-string'] === true) {
-    const good = typeof value === 'string' || isWhole(value);
-    if (!good) causes.push(typeError(value, 'integer,string', path));
-  } else if (schema.type !== undefined && !hasType(value, schema.type)) {
-    causes.push(typeError(value, schema.type, path));
-    return;
-  }
+  checkType(value, schema, path, causes);
+  if (value !== null) checkJunctors(value, schema, path, causes);
+  if (typeof value === 'string') checkText(value, schema, path, causes);
+  else if (typeof value === 'number' || typeof value === 'bigint') checkNumber(value, schema, path, causes);
+  else if (isList(value)) checkList(value, schema, path, causes, old);
   if (schema.enum !== undefined && !schema.enum.some(allowed => sameJson(allowed, value))) {
     causes.push(fieldUnsupported(path, value, schema.enum));
   }
-  if (typeof value === 'string') checkText(value, schema, path, causes);
-  else if (typeof value === 'number' || typeof value === 'bigint')
-    checkNumber(Number(value), schema, path, causes);
-  else if (isList(value)) checkList(value, schema, path, causes, old);
-  else if (isObject(value)) checkObject(value, schema, path, causes, old);
-  checkJunctors(value, schema, path, causes);
+  if (isObject(value)) checkObject(value, schema, path, causes, old);
 }
 
-function hasType(value: Json, type: string): boolean {
-  switch (type) {
-    case 'object':
-      return isObject(value);
-    case 'array':
-      return isList(value);
-    case 'integer':
-      return isWhole(value);
-    case 'number':
-      return typeof value === 'number' || typeof value === 'bigint';
-    case 'string':
-    case 'boolean':
-      return typeof value === type;
-    default:
-      return true;
+/** A breach that the real server tells without the field that it is at. */
+function atNowhere(why: string): Cause {
+  return fieldInvalid('<nil>', '', why);
+}
+
+const TEXTUAL = new Set(['string', 'array']);
+
+function checkType(value: Json, schema: Schema, path: string, causes: Cause[]): void {
+  const types = schema['x-kubernetes-int-or-string'] ? ['integer', 'string'] : [schema.type ?? ''];
+  if (types[0] === '') return;
+  const wrong = (want: string, got: string) =>
+    causes.push(
+      fieldTypeInvalid(
+        path === '' ? '<nil>' : path,
+        got,
+        `${path} in body must be of type ${want}: "${got}"`,
+      ),
+    );
+  if (value === null) {
+    if (schema.nullable !== true) wrong(types.join(','), 'null');
+    return;
   }
+  const { type, form } = shapeOf(value);
+  const whole = type === 'number' && Number.isSafeInteger(value) && types.includes('integer');
+  const fits = types.includes(type) || whole || (type === 'integer' && types.includes('number'));
+  const format = enforcedFormat(schema['x-kubernetes-int-or-string'] ? '' : schema.type, schema.format);
+  if (fits) return;
+  if (!TEXTUAL.has(type) && format !== '') wrong(format, form);
+  else if (format === '' || types.includes('number') || types.includes('integer'))
+    wrong(types.join(','), type);
 }
 
-const isWhole = (value: Json) => typeof value === 'bigint' || Number.isInteger(value);
-
-function typeOf(value: Json): string {
-  if (value === null) return 'null';
-  if (isList(value)) return 'array';
-  if (isWhole(value)) return 'integer';
-  return typeof value;
-}
-
-function typeError(value: Json, want: string, path: string): Cause {
-  const type = typeOf(value);
-  return fieldTypeInvalid(
-    path === '' ? '<nil>' : path,
-    type,
-    `${path} in body must be of type ${want}: "${type}"`,
-  );
+/** The JSON type of a value, and the format that Go would hold it in. */
+function shapeOf(value: Exclude<Json, null>): { readonly type: string; readonly form: string } {
+  if (isList(value)) return { type: 'array', form: '' };
+  if (typeof value === 'bigint')
+    return BigInt.asIntN(64, value) === value
+      ? { type: 'integer', form: 'int64' }
+      : { type: 'number', form: 'float64' };
+  if (typeof value === 'number')
+    return Number.isSafeInteger(value)
+      ? { type: 'integer', form: 'int64' }
+      : { type: 'number', form: 'float64' };
+  return { type: typeof value, form: '' };
 }
 
 function checkText(value: string, schema: Schema, path: string, causes: Cause[]): void {
   const { maxLength, minLength, pattern, format } = schema;
   if (maxLength !== undefined && [...value].length > maxLength) causes.push(fieldTooLong(path, maxLength));
-  if (minLength !== undefined && [...value].length < minLength) {
+  else if (minLength !== undefined && [...value].length < minLength) {
     causes.push(fieldInvalid(path, value, `${path} in body should be at least ${minLength} chars long`));
-  }
-  if (pattern !== undefined && !matcher(pattern).test(value)) {
+  } else if (pattern !== undefined && !matcher(pattern).test(value)) {
     causes.push(fieldInvalid(path, value, `${path} in body should match '${pattern}'`));
   }
   if (format !== undefined && !hasFormat(value, format)) {
@@ -111,10 +108,18 @@ function matcher(pattern: string): RegExp {
   return found;
 }
 
-function checkNumber(value: number, schema: Schema, path: string, causes: Cause[]): void {
+function checkNumber(given: number | bigint, schema: Schema, path: string, causes: Cause[]): void {
+  const value = Number(given);
   const say = (why: string) => causes.push(fieldInvalid(path, value, `${path} in body should be ${why}`));
   const { minimum, maximum, multipleOf } = schema;
-  if (schema.format === 'int32' && (value < -(2 ** 31) || value > 2 ** 31 - 1)) say('a valid int32');
+  if (schema.type === 'integer') {
+    const format = enforcedFormat('integer', schema.format);
+    const whole = shapeOf(given).type === 'integer';
+    if (!whole || (format === 'int32' && (value < -(2 ** 31) || value > 2 ** 31 - 1))) {
+      const form = format === '' ? '(default format)' : `with format ${format}`;
+      causes.push(atNowhere(`Checked value must be of type integer ${form} in ${path}`));
+    }
+  }
   if (maximum !== undefined && (schema.exclusiveMaximum ? value >= maximum : value > maximum)) {
     say(schema.exclusiveMaximum ? `less than ${maximum}` : `less than or equal to ${maximum}`);
   }
@@ -132,44 +137,21 @@ function checkList(
   old: Json | undefined,
 ): void {
   const { maxItems, minItems, items } = schema;
-  if (maxItems !== undefined && value.length > maxItems)
-    causes.push(fieldTooMany(path, value.length, maxItems));
+  if (items !== undefined)
+    value.forEach((item, i) => {
+      check(item, items, `${path}[${i}]`, causes, partnerOf(item, old, schema));
+    });
   if (minItems !== undefined && value.length < minItems) {
     causes.push(fieldInvalid(path, value.length, `${path} in body should have at least ${minItems} items`));
   }
+  if (maxItems !== undefined && value.length > maxItems)
+    causes.push(fieldTooMany(path, value.length, maxItems));
   if (
     schema.uniqueItems === true &&
     value.some((item, i) => value.slice(0, i).some(other => sameJson(other, item)))
   ) {
-    causes.push(fieldInvalid(path, 'array', `${path} in body shouldn't contain duplicates`));
+    causes.push(fieldInvalid(path, '', `${path} in body shouldn't contain duplicates`));
   }
-  const seen = new Set<string>();
-  value.forEach((item, i) => {
-    const identity = identityOf(item, schema);
-    if (identity !== undefined) {
-      const text = JSON.stringify(identity);
-      if (seen.has(text)) causes.push(fieldDuplicate(`${path}[${i}]`, identity));
-      seen.add(text);
-    }
-    if (items !== undefined) check(item, items, `${path}[${i}]`, causes, partnerOf(item, old, schema));
-  });
-}
-
-/** The item of the old list with the same keys: only list-type map can be followed through an update. */
-export function partnerOf(item: Json, old: Json | undefined, schema: Schema): Json | undefined {
-  if (!isList(old) || schema['x-kubernetes-list-type'] !== 'map' || !isObject(item)) return undefined;
-  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-  return old.find(other => isObject(other) && keys.every(key => other[key] === item[key]));
-}
-
-/** What makes a list item unique (x-kubernetes-list-type set or map); undefined when nothing does. */
-function identityOf(item: Json, schema: Schema): Json | undefined {
-  if (schema['x-kubernetes-list-type'] === 'set') return item;
-  if (schema['x-kubernetes-list-type'] !== 'map' || !isObject(item)) return undefined;
-  const keys = [...(schema['x-kubernetes-list-map-keys'] ?? [])].sort();
-  return Object.fromEntries(
-    keys.flatMap(key => (item[key] === undefined ? [] : [[key, item[key]]])),
-  ) as JsonObject;
 }
 
 function checkObject(
@@ -181,12 +163,6 @@ function checkObject(
 ): void {
   const names = Object.keys(value).filter(name => value[name] !== undefined);
   const below = (name: string) => (path === '' ? name : `${path}.${name}`);
-  for (const name of schema.required ?? []) {
-    if (value[name] === undefined) causes.push(fieldRequired(below(name)));
-  }
-  if (schema.maxProperties !== undefined && names.length > schema.maxProperties) {
-    causes.push(fieldTooMany(path, names.length, schema.maxProperties));
-  }
   if (schema.minProperties !== undefined && names.length < schema.minProperties) {
     causes.push(
       fieldInvalid(
@@ -196,31 +172,40 @@ function checkObject(
       ),
     );
   }
+  if (schema.maxProperties !== undefined && names.length > schema.maxProperties) {
+    causes.push(fieldTooMany(path, names.length, schema.maxProperties));
+  }
   for (const name of names) {
     const child = fieldSchema(schema, name);
     if (child !== undefined) {
       check(value[name] as Json, child, below(name), causes, isObject(old) ? old[name] : undefined);
     }
   }
+  for (const name of schema.required ?? []) {
+    if (value[name] === undefined) causes.push(fieldRequired(below(name)));
+  }
 }
 
+/** allOf, anyOf, oneOf and not. Of branches that all fail, the first is told. */
 function checkJunctors(value: Json, schema: Schema, path: string, causes: Cause[]): void {
-  const holds = (branch: Schema) => validate(value, branch, path).length === 0;
-  const shown: Json = typeof value === 'object' ? '' : value;
-  const say = (why: string) =>
-    causes.push(fieldInvalid(path === '' ? '<nil>' : path, shown, `"${path}" must ${why}`));
-  for (const branch of schema.allOf ?? []) {
-    const breaches = validate(value, branch, path);
-    if (breaches.length > 0) {
-      say('validate all the schemas (allOf)');
-      causes.push(...breaches);
-    }
+  const breachesOf = (branch: Schema) => validate(value, branch, path);
+  const say = (why: string) => causes.push(atNowhere(`"${path}" must ${why}`));
+  const any = schema.anyOf?.map(breachesOf) ?? [];
+  if (any.length > 0 && any.every(breaches => breaches.length > 0)) {
+    say('validate at least one schema (anyOf)');
+    causes.push(...(any[0] ?? []));
   }
-  if (schema.anyOf !== undefined && !schema.anyOf.some(holds)) say('validate at least one schema (anyOf)');
-  if (schema.oneOf !== undefined) {
-    const valid = schema.oneOf.filter(holds).length;
-    const found = valid === 0 ? 'none' : String(valid);
-    if (valid !== 1) say(`validate one and only one schema (oneOf). Found ${found} valid`);
+  const one = schema.oneOf?.map(breachesOf) ?? [];
+  const valid = one.filter(breaches => breaches.length === 0).length;
+  if (one.length > 0 && valid !== 1) {
+    const found = valid === 0 ? 'none valid' : `${valid} valid alternatives`;
+    say(`validate one and only one schema (oneOf). Found ${found}`);
+    if (valid === 0) causes.push(...(one[0] ?? []));
   }
-  if (schema.not !== undefined && holds(schema.not)) say('not validate the schema (not)');
+  const all = schema.allOf?.map(breachesOf) ?? [];
+  const failed = all.filter(breaches => breaches.length > 0);
+  causes.push(...failed.flat());
+  if (failed.length > 0)
+    say(`validate all the schemas (allOf)${failed.length === all.length ? '. None validated' : ''}`);
+  if (schema.not !== undefined && breachesOf(schema.not).length === 0) say('not validate the schema (not)');
 }

@@ -1,4 +1,5 @@
 import { fail, ok, type Result } from '@muslin/net';
+import { qualifiedNameFaults } from '../kinds/name.ts';
 import { badRequest, type Status } from '../status.ts';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -29,6 +30,11 @@ export function parseLabelSelector(text: string): Result<LabelSelector, Status> 
     const negated = tokens[i] === '!';
     if (negated) i++;
     const key = tokens[i++] ?? '';
+    if (!KEY.test(key) && !/^[=,()!<>]|^$/.test(key)) {
+      const [why = ''] = qualifiedNameFaults(key);
+      const said = `<nil>: Invalid value: ${JSON.stringify(key)}: ${why}`;
+      return fail(badRequest(`unable to parse requirement: ${said}`));
+    }
     if (!KEY.test(key)) {
       return fail(badRequest(`found '${key}', expected: !, identifier, or 'end of string'`));
     }
@@ -52,7 +58,8 @@ export function parseLabelSelector(text: string): Result<LabelSelector, Status> 
       const kinds = { '=': 'in', '==': 'in', '!=': 'notin', '<': 'lt', '>': 'gt' } as const;
       requirements.push({ key, operator: kinds[operator as '='], values: [value] });
     } else return bad(operator, 'in, notin, =, ==, !=, gt, lt');
-    if (i < tokens.length && tokens[i++] !== ',') return bad(tokens[i - 1], "',' or 'end of string'");
+    if (i < tokens.length && tokens[i++] !== ',')
+      return fail(badRequest(`found '${tokens[i - 1]}', expected: ',' or 'end of string'`));
   }
   return ok(requirements);
 }

@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
 import type { Api } from '../api.ts';
 import type { JsonObject } from '../json.ts';
 import type { Kind } from '../kinds/kind.ts';
 import { type Reply, replyJson } from './request.ts';
 
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+/** The order in which apiextensions tells them. */
+const CUSTOM_VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
 const STATUS_VERBS = ['get', 'patch', 'update'];
 
 /** Built-in groups first in the order clients should prefer, then those of definitions by name. */
@@ -70,9 +73,10 @@ function resourceList(groupVersion: string, kinds: readonly Kind[]): Reply {
       singularName: kind.singular,
       namespaced: kind.namespaced,
       kind: kind.kind,
-      verbs: VERBS,
+      verbs: kind.builtIn ? VERBS : CUSTOM_VERBS,
       ...(kind.shortNames.length === 0 ? {} : { shortNames: kind.shortNames }),
       ...(kind.categories.length === 0 ? {} : { categories: kind.categories }),
+      storageVersionHash: storageVersionHash(kind),
     },
     ...subresourcesOf(kind).map(({ name, verbs, kind: kindName }) => ({
       name: `${kind.plural}/${name}`,
@@ -83,6 +87,12 @@ function resourceList(groupVersion: string, kinds: readonly Kind[]): Reply {
     })),
   ]);
   return replyJson(200, { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources });
+}
+
+/** Tells in which version a kind is stored (APIResource v1 meta, storageVersionHash). */
+function storageVersionHash({ group, version, storageVersion = version, kind }: Kind): string {
+  const name = `${group === '' ? '' : `${group}/`}${storageVersion}/${kind}`;
+  return createHash('sha256').update(name).digest().subarray(0, 8).toString('base64');
 }
 
 function subresourcesOf(kind: Kind): Kind['subresources'] {

@@ -34,10 +34,12 @@ export function handle(api: Api, request: ApiRequest): ApiResponse {
   if (route === undefined) return serveDiscovery(api, path, request.accept) ?? notFoundPage();
   const kind = api.registry.find(route.group, route.version, route.plural);
   if (kind === undefined)
-    return knowsGroup(api, route) ? replyStatus(faults.noSuchResource()) : notFoundPage();
+    return servesBuiltIns(api, route) ? replyStatus(faults.noSuchResource()) : notFoundPage();
   const namespaced = route.namespace !== '';
-  if (namespaced && !kind.namespaced) return replyStatus(faults.noSuchResource());
-  if (!namespaced && kind.namespaced && route.name !== '') return replyStatus(faults.noSuchResource());
+  const nowhere = () => (kind.builtIn ? replyStatus(faults.noSuchResource()) : notFoundPage());
+  if (namespaced && !kind.namespaced) return nowhere();
+  if (!namespaced && kind.namespaced && (route.name !== '' || (!kind.builtIn && request.method !== 'GET')))
+    return nowhere();
   const resource = route.subresource === '' ? kind.plural : `${kind.plural}/${route.subresource}`;
   const verb = verbOf(request, route);
   const attempt = {
@@ -53,13 +55,13 @@ export function handle(api: Api, request: ApiRequest): ApiResponse {
     const why = `User "${request.user.user}" cannot ${verb} resource "${resource}" in API group "${kind.group}" ${where}`;
     return replyStatus(faults.forbidden(kind, route.name, why));
   }
-  const answer = serveResource(api, kind, route, request);
-  return answer.ok ? answer.value : replyStatus(answer.fault);
+  return serveResource(api, kind, route, request);
 }
 
-function knowsGroup(api: Api, route: { readonly group: string; readonly version: string }): boolean {
+/** A path below a group of definitions leads nowhere at all. */
+function servesBuiltIns(api: Api, route: { readonly group: string; readonly version: string }): boolean {
   for (const kind of api.registry.all()) {
-    if (kind.group === route.group && kind.version === route.version) return true;
+    if (kind.builtIn && kind.group === route.group && kind.version === route.version) return true;
   }
   return false;
 }

@@ -1,5 +1,5 @@
 import { ok, type Result } from '@muslin/net';
-import { isObject, type JsonObject } from '../json.ts';
+import { isList, isObject, type JsonObject, textAt } from '../json.ts';
 import { objectMeta } from '../kinds/common-schema.ts';
 import type { Kind } from '../kinds/kind.ts';
 import { withoutTypeMeta } from '../kinds/stored-form.ts';
@@ -23,22 +23,37 @@ export interface Taken {
   readonly warnings: readonly string[];
 }
 
-/** Decodes or prunes an object by its kind's schema: the stored form, without defaults. */
-export function readFields(body: JsonObject, kind: Kind, mode: FieldValidation): Result<Taken, Status> {
+/**
+ * Decodes or prunes an object by its kind's schema: the stored form, without defaults.
+ * @param repeated what the body says twice
+ */
+export function readFields(
+  body: JsonObject,
+  kind: Kind,
+  mode: FieldValidation,
+  repeated: readonly string[] = [],
+): Result<Taken, Status> {
   const read = kind.builtIn ? decode(kind.kind, body, kind.schema) : readCustom(body, kind);
   const cannot = `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}`;
   if (read.mismatch !== undefined) return refuse(badRequest(`${cannot}: ${read.mismatch}`));
-  const unknown = mode === 'Ignore' ? [] : read.unknown.map(path => `unknown field "${path}"`);
+  const unknown =
+    mode === 'Ignore' ? [] : [...repeated, ...read.unknown.map(path => `unknown field "${path}"`)];
   if (mode === 'Strict' && unknown.length > 0) {
-    return refuse(badRequest(`${cannot}: strict decoding error: ${unknown.join(', ')}`));
+    const yaml = unknown.map(text => text.replace(/^line /, 'yaml: unmarshal errors:\n  line '));
+    return refuse(badRequest(`${cannot}: strict decoding error: ${yaml.join(', ')}`));
   }
   const bare = withoutTypeMeta(read.value);
   return ok({ object: kind.translate?.toStored(bare) ?? bare, warnings: unknown });
 }
 
 /** `readFields` with defaults filled in: ready for the kind's strategy, not yet validated. */
-export function takeIn(body: JsonObject, kind: Kind, mode: FieldValidation): Result<Taken, Status> {
-  const read = readFields(body, kind, mode);
+export function takeIn(
+  body: JsonObject,
+  kind: Kind,
+  mode: FieldValidation,
+  repeated: readonly string[] = [],
+): Result<Taken, Status> {
+  const read = readFields(body, kind, mode, repeated);
   return read.ok ? ok({ ...read.value, object: withDefaults(read.value.object, kind) }) : read;
 }
 
@@ -50,12 +65,25 @@ export function withDefaults(object: KubeObject, kind: Kind): KubeObject {
 
 /** Metadata is typed for custom kinds too; the rest is pruned. */
 function readCustom(body: JsonObject, kind: Kind): ReturnType<typeof decode> {
-  const metadata = isObject(body['metadata']) ? body['metadata'] : {};
-  const decoded = decode(kind.kind, { metadata }, { type: 'object', properties: { metadata: objectMeta } });
-  const pruned = prune({ ...body, metadata: decoded.value['metadata'] }, kind.schema);
+  const given = body['metadata'] ?? {};
+  if (!isObject(given)) {
+    const type = isList(given) ? 'array' : typeof given === 'boolean' ? 'bool' : typeof given;
+    const mismatch = `json: cannot unmarshal ${type} into Go value of type v1.ObjectMeta`;
+    return { value: body, unknown: [], mismatch };
+  }
+  const decoded = decode('ObjectMeta', given, objectMeta);
+  const pruned = prune({ ...body, metadata: decoded.value }, kind.schema);
   return {
     value: pruned.value,
-    unknown: [...decoded.unknown, ...pruned.unknown],
-    mismatch: decoded.mismatch,
+    unknown: [...decoded.unknown.map(path => `metadata.${path}`), ...pruned.unknown].sort(),
+    mismatch: decoded.mismatch ?? timeFault(given),
   };
+}
+
+/** A time of metadata that is none, in the words of Go's time.Parse. */
+function timeFault(metadata: JsonObject): string | undefined {
+  const text = textAt(metadata, 'creationTimestamp');
+  if (text === '' || !Number.isNaN(Date.parse(text))) return undefined;
+  const layout = '2006-01-02T15:04:05Z07:00';
+  return `parsing time ${JSON.stringify(text)} as ${JSON.stringify(layout)}: cannot parse ${JSON.stringify(text)} as "2006"`;
 }

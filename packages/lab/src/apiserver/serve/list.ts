@@ -1,11 +1,11 @@
 import { ok, type Result } from '@muslin/net';
 import type { Api } from '../api.ts';
-import { fieldForbidden } from '../field-error.ts';
+import { fieldForbidden, fieldUnsupported } from '../field-error.ts';
 import type { Json, JsonObject } from '../json.ts';
 import type { Kind } from '../kinds/kind.ts';
 import type { KubeObject } from '../kube-object.ts';
 import * as faults from '../status.ts';
-import { badRequest, failure, refuse, type Status } from '../status.ts';
+import { badRequest, type Cause, failure, refuse, type Status } from '../status.ts';
 import { readSelection, type Selection } from './selection.ts';
 
 /** One page of a collection, still in stored form. */
@@ -23,8 +23,12 @@ interface Token {
 
 /** 422 about a parameter of a list or watch. */
 export function invalidListOptions(field: string, why: string): Status {
-  const subject = { group: 'meta.k8s.io', plural: '', kind: 'ListOptions' };
-  return faults.invalid(subject, '', [fieldForbidden(field, why)]);
+  return refusedOptions([fieldForbidden(field, why)]);
+}
+
+/** 422 about parameters of a list or watch. */
+export function refusedOptions(causes: readonly Cause[]): Status {
+  return faults.invalid({ group: 'meta.k8s.io', plural: '', kind: 'ListOptions' }, '', causes);
 }
 
 /** Reads one page (Kubernetes API concepts: Retrieving large results sets in chunks; Resource versions). */
@@ -36,11 +40,17 @@ export function listObjects(
 ): Result<Page, Status> {
   const selection = readSelection(kind, namespace, query);
   if (!selection.ok) return selection;
-  const limit = Number(query.get('limit') ?? 0);
+  const limited = query.get('limit') ?? '';
+  if (!/^-?\d*$/.test(limited)) {
+    const why = `strconv.ParseInt: parsing ${JSON.stringify(limited)}: invalid syntax`;
+    return refuse(badRequest(why));
+  }
   const continued = query.get('continue') ?? '';
   const asked = query.get('resourceVersion') ?? '';
   const match = query.get('resourceVersionMatch') ?? '';
-  const fault = checkVersion(api, asked, match, continued);
+  // Whoever takes any state gets it from the cache, all at once.
+  const limit = asked === '0' && continued === '' ? 0 : Number(limited);
+  const fault = checkListOptions(query) ?? checkVersion(api, asked, match, continued);
   if (fault !== undefined) return refuse(fault);
 
   let revision = api.store.revision;
@@ -82,6 +92,16 @@ function pageOf(
   };
 }
 
+function checkListOptions(query: URLSearchParams): Status | undefined {
+  const match = query.get('resourceVersionMatch') ?? '';
+  const matches = ['Exact', 'NotOlderThan', ''];
+  if (!matches.includes(match))
+    return refusedOptions([fieldUnsupported('resourceVersionMatch', match, matches)]);
+  return query.get('sendInitialEvents') === null
+    ? undefined
+    : invalidListOptions('sendInitialEvents', 'sendInitialEvents is forbidden for list');
+}
+
 function checkVersion(api: Api, asked: string, match: string, continued: string): Status | undefined {
   if (continued !== '' && asked !== '' && asked !== '0') {
     return badRequest('specifying resource version is not allowed when using continue');
@@ -100,7 +120,8 @@ function checkVersion(api: Api, asked: string, match: string, continued: string)
   }
   if (asked === '') return undefined;
   const revision = parseRevision(asked);
-  return typeof revision === 'number' ? tooLarge(api, revision) : revision;
+  if (typeof revision === 'number') return tooLarge(api, revision);
+  return badRequest(`invalid resource version: ${revision.message}`);
 }
 
 /** A resourceVersion as a number, or the real server's complaint. */

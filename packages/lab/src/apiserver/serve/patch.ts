@@ -1,8 +1,8 @@
-import { ok, type Result } from '@muslin/net';
+import { formatJson, ok, type Result } from '@muslin/net';
 import type { Api } from '../api.ts';
 import { fieldInvalid } from '../field-error.ts';
-import { isObject, type Json, type JsonObject } from '../json.ts';
-import type { Kind } from '../kinds/kind.ts';
+import { isList, isObject, type Json, type JsonObject, textAt } from '../json.ts';
+import { apiVersionOf, type Kind } from '../kinds/kind.ts';
 import { fromStored, withTypeMeta } from '../kinds/stored-form.ts';
 import type { KubeObject } from '../kube-object.ts';
 import { applyJsonPatch } from '../patch/json-patch.ts';
@@ -28,10 +28,10 @@ export type PatchType = (typeof PATCH_TYPES)[number];
 export function patchTypeOf(request: ApiRequest, kind: Kind): Result<PatchType, Status> {
   const type = mediaType(request);
   const known = PATCH_TYPES.find(name => name === type);
-  if (known === undefined)
+  if (kind.builtIn && known === undefined)
     return refuse(failure(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {}));
-  if (!kind.builtIn && known === 'application/strategic-merge-patch+json') {
-    return refuse(unsupportedMedia(PATCH_TYPES.filter(name => name !== known).join(', ')));
+  if (known === undefined || (!kind.builtIn && known === 'application/strategic-merge-patch+json')) {
+    return refuse(unsupportedMedia(PATCH_TYPES.filter(name => !name.includes('strategic')).join(', ')));
   }
   return ok(known);
 }
@@ -63,6 +63,11 @@ function takePatched(
   old: KubeObject,
   request: ApiRequest,
 ): Result<Taken, Status> {
+  const given = textAt(patched, 'apiVersion');
+  if (!kind.builtIn && given !== apiVersionOf(kind)) {
+    const cause = fieldInvalid('apiVersion', given, `must be ${apiVersionOf(kind)}`);
+    return refuse(faults.invalid(kind, old.metadata.name ?? '', [cause]));
+  }
   const typed = checkType(patched, kind);
   if (!typed.ok) return typed;
   const taken = takeIn(typed.value, kind, fieldValidationOf(request.query));
@@ -70,7 +75,14 @@ function takePatched(
     // A patch that leaves an unreadable object is invalid (422), where a whole object would be a bad request.
     const why = /strict decoding error.*/s.exec(taken.fault.message)?.[0];
     if (why === undefined) return taken;
-    return refuse(faults.invalid({ ...kind, group: '' }, '', [fieldInvalid('patch', request.body, why)], ''));
+    return refuse(
+      faults.invalid(
+        { ...kind, group: '' },
+        '',
+        [fieldInvalid('patch', kind.builtIn ? request.body : formatJson(sorted(patched)), why)],
+        '',
+      ),
+    );
   }
   const name = taken.value.object.metadata.name;
   if (name !== old.metadata.name) {
@@ -80,8 +92,52 @@ function takePatched(
       ),
     );
   }
-  return taken;
+  const { uid, namespace } = taken.value.object.metadata;
+  if ((namespace ?? '') !== (old.metadata.namespace ?? '')) {
+    const why = 'the namespace of the provided object does not match the namespace sent on the request';
+    return refuse(badRequest(why));
+  }
+  const moved = uidMoved(kind, old, uid, name ?? '');
+  return moved === undefined ? taken : refuse(moved);
 }
+
+/** Go's maps print their keys in order. */
+function sorted(value: Json): Json {
+  if (isList(value)) return value.map(sorted);
+  if (!isObject(value)) return value;
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(
+    fields.map(([name, child]) => [name, child === undefined ? child : sorted(child)]),
+  );
+}
+
+/** A patch may not give another identity; a PUT with another is about another object (see updateObject). */
+export function uidMoved(
+  kind: Kind,
+  old: KubeObject | undefined,
+  uid: string | undefined,
+  name: string,
+): Status | undefined {
+  if (uid === undefined || uid === '' || uid === old?.metadata.uid) return undefined;
+  // Told twice, by the registry and by the kind's strategy.
+  const cause = fieldInvalid('metadata.uid', uid, 'field is immutable');
+  return faults.invalid(kind, name, [cause, cause]);
+}
+
+/** Why a text is no patch, in the words of Go's decoder. */
+function patchFault(patch: Json, want: 'an object' | 'a list'): Status {
+  const type = isList(patch)
+    ? 'array'
+    : isObject(patch)
+      ? 'object'
+      : typeof patch === 'boolean'
+        ? 'bool'
+        : typeof patch;
+  const into = want === 'a list' ? '[]handlers.jsonPatchOp' : 'map[string]interface {}';
+  return badRequest(`error decoding patch: json: cannot unmarshal ${type} into Go value of type ${into}`);
+}
+
+const OPERATIONS = ['add', 'remove', 'replace', 'move', 'copy', 'test'];
 
 function applyPatch(
   type: Exclude<PatchType, 'application/apply-patch+yaml'>,
@@ -91,6 +147,10 @@ function applyPatch(
 ): Result<Json, Status> {
   switch (type) {
     case 'application/json-patch+json': {
+      if (!isList(patch)) return refuse(patchFault(patch, 'a list'));
+      const stray = patch.find(operation => !OPERATIONS.includes(textAt(operation, 'op')));
+      if (stray !== undefined)
+        return refuse(badRequest(`invalid operation ${formatJson(stray)}: unsupported operation`));
       const done = applyJsonPatch(before, patch);
       if (done.ok) return done;
       return refuse(
@@ -98,10 +158,10 @@ function applyPatch(
       );
     }
     case 'application/merge-patch+json':
-      if (!isObject(patch)) return refuse(badRequest('error decoding patch: it is no JSON object'));
+      if (!isObject(patch)) return refuse(patchFault(patch, 'an object'));
       return ok(applyMergePatch(before, patch));
     case 'application/strategic-merge-patch+json': {
-      if (!isObject(patch)) return refuse(badRequest('error decoding patch: it is no JSON object'));
+      if (!isObject(patch)) return refuse(patchFault(patch, 'an object'));
       const done = applyStrategicMergePatch(before, patch, kind.schema);
       return done.ok ? done : refuse(badRequest(done.fault));
     }

@@ -3,7 +3,7 @@ import { type JsonObject, jsonText } from '../json.ts';
 import { apiVersionOf, type Kind } from '../kinds/kind.ts';
 import { fromStored, objectText } from '../kinds/stored-form.ts';
 import type { KubeObject } from '../kube-object.ts';
-import { failure, refuse, type Status } from '../status.ts';
+import { badRequest, failure, refuse, type Status } from '../status.ts';
 import { tableHead, tableRow } from '../table/table.ts';
 import { JSON_TYPE } from './request.ts';
 
@@ -15,15 +15,21 @@ export interface Presentation {
   readonly contentType: string;
   /** Table only: how much of the object each row carries (`includeObject` parameter). */
   readonly include: 'Object' | 'Metadata' | 'None';
+  /** Metadata only: whether the name that was asked for is that of one object or of a list. */
+  readonly of?: 'one' | 'list';
 }
 
-const AVAILABLE =
-  'application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, ' +
-  'application/vnd.kubernetes.protobuf;stream=watch';
+const TYPES = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
+const AVAILABLE = `${TYPES}, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch`;
 
 /** Chooses the first acceptable form (Kubernetes API concepts, Receiving resources as Tables). */
-export function choosePresentation(accept: string, query: URLSearchParams): Result<Presentation, Status> {
+export function choosePresentation(
+  accept: string,
+  query: URLSearchParams,
+  builtIn: boolean,
+): Result<Presentation, Status> {
   const include = query.get('includeObject');
+  const known = include === null || ['', 'Metadata', 'Object', 'None'].includes(include);
   const rows = include === 'Object' || include === 'None' ? include : 'Metadata';
   const choices = accept.trim() === '' ? ['*/*'] : accept.split(',');
   for (const choice of choices) {
@@ -33,22 +39,28 @@ export function choosePresentation(accept: string, query: URLSearchParams): Resu
     const version = parameters.find(part => part.startsWith('v='))?.slice(2) ?? 'v1';
     if (version !== 'v1') continue;
     if (as === '') return ok({ form: 'object', contentType: JSON_TYPE, include: rows });
+    if (as === 'table' && !known) {
+      const why = `includeObject: Invalid value: ${JSON.stringify(include)}: must be 'Metadata', 'Object', 'None', or empty`;
+      return refuse(badRequest(`Unable to convert to Table as requested: ${why}`));
+    }
     if (as === 'table') {
       return ok({
         form: 'table',
-        contentType: 'application/json;as=Table;v=v1;g=meta.k8s.io',
+        contentType: JSON_TYPE,
         include: rows,
       });
     }
     if (as === 'partialobjectmetadata' || as === 'partialobjectmetadatalist') {
-      const name = as.endsWith('list') ? 'PartialObjectMetadataList' : 'PartialObjectMetadata';
       return ok({
         form: 'metadata',
-        contentType: `application/json;as=${name};v=v1;g=meta.k8s.io`,
+        contentType: JSON_TYPE,
+        of: as.endsWith('list') ? 'list' : 'one',
         include: rows,
       });
     }
   }
+  if (!builtIn)
+    return refuse(failure(406, 'NotAcceptable', `only the following media types are accepted: ${TYPES}`));
   return refuse(
     failure(406, 'NotAcceptable', `406: Not Acceptable\n\nAvailable representations: ${AVAILABLE}`, {}),
   );

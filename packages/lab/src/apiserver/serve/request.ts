@@ -50,21 +50,27 @@ export type ApiResponse = Reply | WatchReply;
 
 export const JSON_TYPE = 'application/json';
 
-export function replyText(code: number, body: string, warnings: readonly string[] = []): Reply {
+export function replyText(code: number, body: string): Reply {
   return {
     type: 'reply',
     code,
     headers: {
       'content-type': JSON_TYPE,
       'cache-control': 'no-cache, private',
-      ...(warnings.length === 0 ? {} : { warning: warnings.map(text => `299 - ${JSON.stringify(text)}`) }),
     },
     body,
   };
 }
 
-export function replyJson(code: number, body: JsonObject, warnings: readonly string[] = []): Reply {
-  return replyText(code, jsonText(body), warnings);
+/** The same answer with what the client had better know (RFC 7234 §5.5). */
+export function withWarnings(reply: Reply, warnings: readonly string[]): Reply {
+  if (warnings.length === 0) return reply;
+  const warning = warnings.map(text => `299 - ${JSON.stringify(text)}`);
+  return { ...reply, headers: { ...reply.headers, warning } };
+}
+
+export function replyJson(code: number, body: JsonObject): Reply {
+  return replyText(code, jsonText(body));
 }
 
 export function replyStatus(status: Status): Reply {

@@ -9,13 +9,22 @@ import * as faults from '../status.ts';
 import { badRequest, failure, refuse, type Status } from '../status.ts';
 import { keyOf } from '../store/store.ts';
 import { bindPod } from './bind-pod.ts';
-import { parseText, readBody } from './body.ts';
+import { type Body, parseText, readBody, typeMetaFault } from './body.ts';
 import { deletedStatus, deleteObject, readDeleteOptions } from './delete.ts';
 import { fieldValidationOf, takeIn } from './intake.ts';
 import { listObjects } from './list.ts';
+import { checkDeleteOptions, checkOptions } from './options-check.ts';
 import { patchObject, patchTypeOf } from './patch.ts';
 import { choosePresentation, type Presentation, presentList, presentOne } from './presentation.ts';
-import { type ApiRequest, type ApiResponse, type Reply, replyJson, replyText } from './request.ts';
+import {
+  type ApiRequest,
+  type ApiResponse,
+  type Reply,
+  replyJson,
+  replyStatus,
+  replyText,
+  withWarnings,
+} from './request.ts';
 import type { Route } from './route.ts';
 import { readSelection } from './selection.ts';
 import { watchObjects } from './watch.ts';
@@ -45,15 +54,29 @@ export function verbOf(request: ApiRequest, route: Route): string {
 }
 
 /** Answers a request for objects of a kind. */
-export function serveResource(api: Api, kind: Kind, route: Route, request: ApiRequest): Answer {
-  const chosen = choosePresentation(request.accept, request.query);
-  if (!chosen.ok) return chosen;
+export function serveResource(api: Api, kind: Kind, route: Route, request: ApiRequest): ApiResponse {
+  const chosen = choosePresentation(request.accept, request.query, kind.builtIn);
+  if (!chosen.ok) return replyStatus(chosen.fault);
   const call = new Call(api, kind, route, request, chosen.value);
+  const answer = checked(call, kind, route, request);
+  const response = answer.ok ? answer.value : replyStatus(answer.fault);
+  return response.type === 'reply'
+    ? withWarnings(response, [...(kind.warning ?? []), ...call.warnings])
+    : response;
+}
+
+function checked(call: Call, kind: Kind, route: Route, request: ApiRequest): Answer {
+  const wrong = checkOptions(request);
+  return wrong === undefined ? serveDoor(call, kind, route, request) : refuse(wrong);
+}
+
+/** The object itself, or one of its subresources. */
+function serveDoor(call: Call, kind: Kind, route: Route, request: ApiRequest): Answer {
   switch (route.subresource) {
     case '':
       return call.main();
     case 'status':
-      return kind.hasStatus ? call.status() : refuse(faults.noSuchResource());
+      return kind.hasStatus ? call.status() : call.noSuchDoor();
     case 'finalize':
       return kind.storage === '/namespaces' && request.method === 'PUT'
         ? call.update()
@@ -71,7 +94,7 @@ export function serveResource(api: Api, kind: Kind, route: Route, request: ApiRe
       return refuse(failure(501, 'NotImplemented', why, {}));
     }
     default:
-      return refuse(faults.noSuchResource());
+      return call.noSuchDoor();
   }
 }
 
@@ -82,6 +105,8 @@ class Call {
   readonly #route: Route;
   readonly #request: ApiRequest;
   readonly #as: Presentation;
+  /** What the client is told besides the answer. */
+  readonly warnings = new Set<string>();
 
   constructor(api: Api, kind: Kind, route: Route, request: ApiRequest, as: Presentation) {
     this.#api = api;
@@ -102,11 +127,11 @@ class Call {
       case 'get':
         return this.#get();
       case 'create':
-        return collection ? this.#create() : refuse(faults.notAllowed());
+        return collection || !this.#kind.builtIn ? this.#create() : refuse(faults.notAllowed());
       case 'update':
-        return collection ? refuse(faults.notAllowed()) : this.update();
+        return collection ? this.#nameless() : this.update();
       case 'patch':
-        return collection ? refuse(faults.notAllowed()) : this.#patch();
+        return this.#patch();
       case 'delete':
         return this.#delete();
       case 'deletecollection':
@@ -114,6 +139,17 @@ class Call {
       default:
         return refuse(faults.notAllowed());
     }
+  }
+
+  /** A subresource that is none: custom kinds say that the object isn't there. */
+  noSuchDoor(): Answer {
+    const { builtIn } = this.#kind;
+    return refuse(builtIn ? faults.noSuchResource() : faults.notFound(this.#kind, this.#route.name));
+  }
+
+  /** A write of one object to the path of all. */
+  #nameless(): Answer {
+    return refuse(this.#kind.builtIn ? faults.notAllowed() : badRequest('name must be provided'));
   }
 
   status(): Answer {
@@ -126,7 +162,11 @@ class Call {
       case 'PATCH':
         return this.#patch();
       default:
-        return refuse(faults.notAllowed());
+        return refuse(
+          this.#kind.builtIn
+            ? faults.notAllowed()
+            : faults.notSupported(this.#kind, verbOf(this.#request, this.#route)),
+        );
     }
   }
 
@@ -145,57 +185,82 @@ class Call {
     const body = readBody(this.#request, this.#kind);
     if (!body.ok) return body;
     const { name, namespace } = this.#route;
-    const given = isObject(body.value['metadata']) ? body.value['metadata'] : {};
+    const given = isObject(body.value.object['metadata']) ? body.value.object['metadata'] : {};
+    if (textAt(given, 'name') === '') {
+      return refuse(
+        badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`),
+      );
+    }
     if (textAt(given, 'name') !== name) {
       const why = `the name of the object (${textAt(given, 'name')}) does not match the name on the URL (${name})`;
       return refuse(badRequest(why));
     }
     if (textAt(given, 'namespace') !== '' && textAt(given, 'namespace') !== namespace)
       return refuse(this.#otherNamespace());
-    const taken = takeIn(body.value, this.#kind, fieldValidationOf(this.#request.query));
+    const taken = this.#takeIn(body.value);
     if (!taken.ok) return taken;
     const old = this.#find();
     if (!old.ok) return old;
-    if (!this.#kind.builtIn && textAt(given, 'resourceVersion') === '') {
+    const revision = textAt(given, 'resourceVersion');
+    if (!/^\d*$/.test(revision)) {
+      const why = `strconv.ParseUint: parsing ${JSON.stringify(revision)}: invalid syntax`;
+      return refuse(faults.internalError(why));
+    }
+    if (!this.#kind.builtIn && Number(revision) === 0) {
       const cause = fieldInvalid('metadata.resourceVersion', 0, 'must be specified for an update');
       return refuse(faults.invalid(this.#kind, name, [cause], this.#kind.plural));
     }
-    const written = updateObject(
-      this.#api,
-      this.#kind,
-      old.value,
-      taken.value.object,
-      this.#context('Update'),
-    );
-    return written.ok ? ok(this.#one(200, written.value, taken.value.warnings)) : written;
+    const written = updateObject(this.#api, this.#kind, old.value, taken.value, this.#context('Update'));
+    return written.ok ? ok(this.#one(200, written.value)) : written;
   }
 
   #get(): Answer {
     const found = this.#find();
-    return found.ok ? ok(this.#one(200, found.value)) : found;
+    if (!found.ok) return found;
+    return this.#as.of === 'list'
+      ? refuse(faults.internalError('content is not a list'))
+      : ok(this.#one(200, found.value));
   }
 
   #list(): Answer {
+    if (this.#as.of === 'one') {
+      const why =
+        'you requested PartialObjectMetadata, but the requested object is a list (*unstructured.UnstructuredList)';
+      return refuse(failure(406, 'NotAcceptable', why));
+    }
     const page = listObjects(this.#api, this.#kind, this.#route.namespace, this.#request.query);
     if (!page.ok) return page;
-    const text = presentList(this.#kind, page.value.objects, page.value.metadata, this.#as, this.#api.now());
+    const metadata = this.#listMeta(page.value.metadata);
+    const text = presentList(this.#kind, page.value.objects, metadata, this.#as, this.#api.now());
     return ok(this.#reply(200, text));
+  }
+
+  /** A list of custom objects always has a token, empty on its last page. */
+  #listMeta(metadata: JsonObject): JsonObject {
+    return this.#kind.builtIn || this.#as.form !== 'object' ? metadata : { continue: '', ...metadata };
   }
 
   #create(): Answer {
     const body = readBody(this.#request, this.#kind);
     if (!body.ok) return body;
-    const taken = takeIn(body.value, this.#kind, fieldValidationOf(this.#request.query));
+    const taken = this.#takeIn(body.value);
     if (!taken.ok) return taken;
-    const placed = this.#place(taken.value.object);
+    const placed = this.#place(taken.value);
     if (!placed.ok) return placed;
     const { metadata } = placed.value;
-    if (metadata.name === undefined && metadata.generateName === undefined) {
+    if (this.#kind.builtIn && metadata.name === undefined && metadata.generateName === undefined) {
       const cause = fieldRequired('metadata.name', 'name or generateName is required');
       return refuse(faults.invalid(this.#kind, '', [cause]));
     }
     const made = createObject(this.#api, this.#kind, placed.value, this.#context('Update'));
-    return made.ok ? ok(this.#one(201, made.value, taken.value.warnings)) : made;
+    return made.ok ? ok(this.#one(201, made.value)) : made;
+  }
+
+  #takeIn({ object, repeated }: Body): Result<KubeObject, Status> {
+    const taken = takeIn(object, this.#kind, fieldValidationOf(this.#request.query), repeated);
+    if (!taken.ok) return taken;
+    for (const text of taken.value.warnings) this.warnings.add(text);
+    return ok(taken.value.object);
   }
 
   /** The object with the namespace of the path, which its own must not contradict. */
@@ -216,6 +281,7 @@ class Call {
   #patch(): Answer {
     const type = patchTypeOf(this.#request, this.#kind);
     if (!type.ok) return type;
+    if (this.#route.name === '') return this.#nameless();
     const old = this.#find();
     if (type.value === 'application/apply-patch+yaml') {
       const applied = applyObject(
@@ -227,7 +293,8 @@ class Call {
         this.#context('Apply'),
       );
       if (!applied.ok) return applied;
-      return ok(this.#one(applied.value.created ? 201 : 200, applied.value.object, applied.value.warnings));
+      for (const text of applied.value.warnings) this.warnings.add(text);
+      return ok(this.#one(applied.value.created ? 201 : 200, applied.value.object));
     }
     if (!old.ok) return old;
     const patched = patchObject(
@@ -238,7 +305,9 @@ class Call {
       type.value,
       this.#context('Update'),
     );
-    return patched.ok ? ok(this.#one(200, patched.value.object, patched.value.warnings)) : patched;
+    if (!patched.ok) return patched;
+    for (const text of patched.value.warnings) this.warnings.add(text);
+    return ok(this.#one(200, patched.value.object));
   }
 
   #delete(): Answer {
@@ -259,29 +328,34 @@ class Call {
     return ok(shown ? this.#one(200, object) : replyJson(200, deletedStatus(this.#kind, object)));
   }
 
+  /** Answers with what was there before. */
   #deleteAll(): Answer {
     const body = this.#deleteOptions();
     if (!body.ok) return body;
     const selection = readSelection(this.#kind, this.#route.namespace, this.#request.query);
     if (!selection.ok) return selection;
     const options = readDeleteOptions(body.value, this.#request.query);
-    const gone: KubeObject[] = [];
+    const { revision } = this.#api.store;
+    const chosen: KubeObject[] = [];
     for (const [, object] of this.#api.store.list(this.#kind.storage)) {
       if (!selection.value.matches(object)) continue;
       const deleted = deleteObject(this.#api, this.#kind, object, options);
       if (!deleted.ok) return deleted;
-      gone.push(deleted.value.object);
+      chosen.push(object);
     }
-    const metadata = { resourceVersion: String(this.#api.store.revision) };
-    return ok(this.#reply(200, presentList(this.#kind, gone, metadata, this.#as, this.#api.now())));
+    const metadata = this.#listMeta({ resourceVersion: String(revision) });
+    return ok(this.#reply(200, presentList(this.#kind, chosen, metadata, this.#as, this.#api.now())));
   }
 
   #deleteOptions(): Result<JsonObject, Status> {
     if (this.#request.body.trim() === '') return ok({});
     const parsed = parseText(this.#request.body, this.#request.contentType.includes('yaml'));
-    if (!parsed.ok || !isObject(parsed.value))
-      return refuse(badRequest('the body of a DELETE must be DeleteOptions'));
-    return ok(parsed.value);
+    const wrong = parsed.ok ? typeMetaFault(parsed.value) : parsed.fault;
+    if (wrong !== undefined)
+      return refuse(badRequest(`couldn't get version/kind; json parse error: ${wrong}`));
+    const options = parsed.ok && isObject(parsed.value) ? parsed.value : {};
+    const fault = checkDeleteOptions(options);
+    return fault === undefined ? ok(options) : refuse(fault);
   }
 
   #find(): Result<KubeObject, Status> {
@@ -300,15 +374,16 @@ class Call {
       operation,
       subresource: this.#route.subresource,
       dryRun: this.#request.query.get('dryRun') === 'All',
+      warn: text => this.warnings.add(text),
     };
   }
 
-  #one(code: number, object: KubeObject, warnings: readonly string[] = []): Reply {
-    return this.#reply(code, presentOne(this.#kind, object, this.#as, this.#api.now()), warnings);
+  #one(code: number, object: KubeObject): Reply {
+    return this.#reply(code, presentOne(this.#kind, object, this.#as, this.#api.now()));
   }
 
-  #reply(code: number, text: string, warnings: readonly string[] = []): Reply {
-    const reply = replyText(code, text, warnings);
+  #reply(code: number, text: string): Reply {
+    const reply = replyText(code, text);
     return { ...reply, headers: { ...reply.headers, 'content-type': this.#as.contentType } };
   }
 }

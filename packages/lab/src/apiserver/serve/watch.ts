@@ -1,5 +1,6 @@
 import { ok, type Result } from '@muslin/net';
 import type { Api } from '../api.ts';
+import { fieldForbidden, fieldUnsupported } from '../field-error.ts';
 import { jsonText } from '../json.ts';
 import { customResourceDefinition } from '../kinds/custom-resource-definition.ts';
 import { apiVersionOf, type Kind } from '../kinds/kind.ts';
@@ -8,7 +9,7 @@ import type { KubeObject } from '../kube-object.ts';
 import { withMetadata } from '../kube-object.ts';
 import { gone, refuse, type Status } from '../status.ts';
 import type { StoreEvent } from '../store/store.ts';
-import { invalidListOptions, parseRevision } from './list.ts';
+import { invalidListOptions, parseRevision, refusedOptions } from './list.ts';
 import { type Presentation, presentOne } from './presentation.ts';
 import type { RunningWatch, WatchReply, WatchSink } from './request.ts';
 import { readSelection, type Selection } from './selection.ts';
@@ -28,6 +29,12 @@ export function watchObjects(
   const initial = query.get('sendInitialEvents');
   if (initial !== null && match !== 'NotOlderThan') {
     const why = 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan';
+    const causes = [fieldForbidden('resourceVersionMatch', why)];
+    if (match !== '') causes.push(fieldUnsupported('resourceVersionMatch', match, ['NotOlderThan']));
+    return refuse(refusedOptions(causes));
+  }
+  if (query.get('continue')) {
+    const why = 'resourceVersionMatch is forbidden when continue is provided';
     return refuse(invalidListOptions('resourceVersionMatch', why));
   }
   if (initial === null && match !== '') {

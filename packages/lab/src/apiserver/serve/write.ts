@@ -3,16 +3,18 @@ import { type Api, surroundingsOf } from '../api.ts';
 import type { FieldSet } from '../apply/field-set.ts';
 import { recordWrite } from '../apply/managed-fields.ts';
 import { fieldInvalid } from '../field-error.ts';
-import { sameJson } from '../json.ts';
+import { type JsonObject, sameJson } from '../json.ts';
 import type { Kind } from '../kinds/kind.ts';
-import { withTypeMeta } from '../kinds/stored-form.ts';
+import { fromStored, withTypeMeta } from '../kinds/stored-form.ts';
 import { type KubeObject, type Metadata, timeText, withMetadata } from '../kube-object.ts';
-import { checkValidations } from '../schema/cel.ts';
+import { checkValidations, hasRules } from '../schema/cel.ts';
+import { applyDefaults } from '../schema/default.ts';
+import { checkListTypes } from '../schema/list-type.ts';
 import { validate } from '../schema/validate.ts';
 import * as faults from '../status.ts';
 import { type Cause, refuse, type Status } from '../status.ts';
 import { keyOf } from '../store/store.ts';
-import { checkMetadata, checkMetadataUpdate } from './metadata-check.ts';
+import { checkMetadata, checkMetadataUpdate, finalizerWarnings } from './metadata-check.ts';
 
 /** Who writes through what; decides managedFields and what is really stored. */
 export interface WriteContext {
@@ -23,6 +25,8 @@ export interface WriteContext {
   readonly dryRun: boolean;
   /** Apply only: the fields of the applied configuration. */
   readonly applied?: FieldSet;
+  /** Told what is taken, and had better be otherwise. */
+  readonly warn?: (text: string) => void;
 }
 
 const BLOCKING = new Set([
@@ -44,7 +48,7 @@ export function createObject(
 ): Result<KubeObject, Status> {
   const surroundings = surroundingsOf(api);
   const given = object.metadata;
-  if (given.resourceVersion)
+  if (given.resourceVersion && !context.dryRun)
     return refuse(faults.internalError('resourceVersion should not be set on objects to be created'));
   const generated = given.name === undefined && given.generateName !== undefined;
   const name = generated ? `${String(given.generateName).slice(0, 58)}${suffix(api)}` : (given.name ?? '');
@@ -62,17 +66,22 @@ export function createObject(
     {
       deletionTimestamp: undefined,
       deletionGracePeriodSeconds: undefined,
-      resourceVersion: undefined,
+      ...(context.dryRun ? {} : { resourceVersion: undefined }),
       selfLink: undefined,
     },
   );
   if (!kind.hasGeneration) fresh = withMetadata(fresh, { generation: undefined });
   fresh = kind.strategy.create?.(fresh, surroundings) ?? fresh;
   fresh = kind.strategy.complete?.(fresh) ?? fresh;
-  const causes = [...checkMetadata(fresh, kind), ...checkObject(kind, fresh, undefined, api)];
+  fresh = withOwnersOnce(fresh, kind, context);
+  const causes = checkObject(kind, fresh, undefined, checkMetadata(fresh, kind), api, context);
   if (causes.length > 0) return refuse(faults.invalid(kind, name, causes));
+  for (const text of finalizerWarnings(fresh, undefined, kind)) context.warn?.(text);
+  fresh = inStorage(kind, fresh);
   const key = keyOf(given.namespace ?? '', name);
-  if (api.store.get(kind.storage, key) !== undefined) return refuse(faults.alreadyExists(kind, name));
+  const there = api.store.get(kind.storage, key);
+  if (there !== undefined)
+    return refuse(faults.alreadyExists(kind, name, there.metadata.deletionTimestamp !== undefined));
   fresh = recordWrite(kind, fresh, undefined, { ...context, time: timeText(api.now()) });
   return ok(context.dryRun ? fresh : api.store.put(kind.storage, key, fresh));
 }
@@ -99,44 +108,102 @@ function checkNamespace(api: Api, kind: Kind, namespace: string, name: string): 
   return faults.forbidden(kind, name, why, [cause]);
 }
 
-/** Schema, rules and strategy. The real server skips rules when the object's shape is broken, and says so. */
+/**
+ * Metadata, schema, rules and strategy. The real server skips rules when the object's shape is broken, and says so; the schema of
+ * an object of another kind is not asked at all.
+ */
 function checkObject(
   kind: Kind,
   object: KubeObject,
   old: KubeObject | undefined,
+  metadata: readonly Cause[],
   api: Api,
+  context: WriteContext,
 ): readonly Cause[] {
   const surroundings = surroundingsOf(api);
   const own = [
     ...(kind.strategy.validate?.(object, surroundings) ?? []),
     ...(old === undefined ? [] : (kind.strategy.validateUpdate?.(object, old) ?? [])),
   ];
-  if (kind.builtIn) return own;
-  const whole = withTypeMeta(kind, object);
-  const before = old === undefined ? undefined : withTypeMeta(kind, old);
-  const shape = validate(whole, kind.schema, '', before);
-  const blocked = shape.some(cause => BLOCKING.has(cause.reason));
-  const rules = blocked
-    ? [fieldInvalid('<nil>', null, UNCHECKED)]
-    : checkValidations(whole, before, kind.schema);
-  return [...shape, ...rules, ...own];
+  if (kind.builtIn) return [...metadata, ...own];
+  const whole = checkedPart(kind, object);
+  const before = old === undefined ? undefined : checkedPart(kind, old);
+  const twice = (value: JsonObject) => checkListTypes(value, kind.schema);
+  const shape = [
+    ...metadata,
+    ...(context.subresource === 'status'
+      ? statusBreaches(kind, whole, before)
+      : validate(whole, kind.schema, '', before)),
+    ...(before !== undefined && twice(before).length > 0 ? [] : twice(whole)),
+  ];
+  if (!hasRules(kind.schema)) return [...shape, ...own];
+  if (shape.some(cause => BLOCKING.has(cause.reason)))
+    return [...shape, fieldInvalid('<nil>', null, UNCHECKED), ...own];
+  const breaches = checkValidations(whole, before, kind.schema);
+  for (const { cause, tolerated } of breaches)
+    if (tolerated) context.warn?.(`${cause.field}: ${cause.message}`);
+  return [...shape, ...breaches.flatMap(({ cause, tolerated }) => (tolerated ? [] : [cause])), ...own];
+}
+
+/** A write of status is held to the schema of status alone, which speaks of fields as if status were all. */
+function statusBreaches(kind: Kind, object: KubeObject, old: KubeObject | undefined): readonly Cause[] {
+  const schema = kind.schema.properties?.['status'];
+  const status = object['status'];
+  if (schema === undefined || status === undefined) return [];
+  const breaches = validate(status, schema, '', old?.['status']);
+  return breaches.map(cause => ({
+    ...cause,
+    field: cause.field === '<nil>' ? 'status' : `status.${cause.field}`,
+  }));
+}
+
+/** Of metadata a definition may only speak of names (CRD docs, "Specifying a structural schema"). */
+function checkedPart(kind: Kind, object: KubeObject): KubeObject {
+  const { name, generateName } = object.metadata;
+  const metadata = {
+    ...(name !== undefined && { name }),
+    ...(generateName !== undefined && { generateName }),
+  };
+  return { ...withTypeMeta(kind, object), metadata };
+}
+
+/** A custom object as its storage version keeps it: with the defaults of that version too. */
+function inStorage(kind: Kind, object: KubeObject): KubeObject {
+  return kind.storageSchema === undefined
+    ? object
+    : (applyDefaults(object, kind.storageSchema) as KubeObject);
+}
+
+/** An owner that is named twice counts once. */
+function withOwnersOnce(object: KubeObject, kind: Kind, { warn }: WriteContext): KubeObject {
+  const owners = object.metadata.ownerReferences ?? [];
+  const once = owners.filter((owner, i) => owners.findIndex(other => sameJson(other, owner)) === i);
+  if (kind.builtIn || once.length === owners.length) return object;
+  const twice = [...new Set(owners.filter(owner => !once.includes(owner)).map(({ uid }) => uid))].join(', ');
+  warn?.(
+    '.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such ' +
+      `requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${twice}`,
+  );
+  return withMetadata(object, { ownerReferences: once });
 }
 
 /**
- * Stores a changed object over `old`. `next` is in stored form with defaults. A write that changes nothing is
+ * Stores a changed object over `stored`. `next` is in stored form with defaults. A write that changes nothing is
  * answered with what is there: no new resourceVersion, no event.
  */
 export function updateObject(
   api: Api,
   kind: Kind,
-  old: KubeObject,
+  stored: KubeObject,
   next: KubeObject,
   context: WriteContext,
 ): Result<KubeObject, Status> {
+  const old = kind.builtIn ? stored : fromStored(kind, stored);
   const name = old.metadata.name ?? '';
   const { resourceVersion, uid } = next.metadata;
   if (uid !== undefined && uid !== '' && uid !== old.metadata.uid) {
-    const key = `/registry/${kind.plural}/${old.metadata.namespace === undefined ? '' : `${old.metadata.namespace}/`}${name}`;
+    const folder = kind.builtIn ? kind.plural : `apiextensions.kubernetes.io/${kind.group}/${kind.plural}`;
+    const key = `/registry/${folder}/${old.metadata.namespace === undefined ? '' : `${old.metadata.namespace}/`}${name}`;
     const why =
       `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ` +
       `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`;
@@ -145,19 +212,26 @@ export function updateObject(
   if (resourceVersion && resourceVersion !== '0' && resourceVersion !== old.metadata.resourceVersion) {
     return refuse(faults.conflict(kind, name, faults.MODIFIED_MEANWHILE));
   }
-  const merged = settle(api, kind, old, next, context.subresource);
+  const merged = withOwnersOnce(settle(api, kind, old, next, context.subresource), kind, context);
+  const metadata = [...checkMetadataUpdate(next, merged, old), ...checkMetadata(merged, kind)];
+  // The real server's registry asks about metadata, and then its strategy, which asks twice what a label may be.
   const causes = [
-    ...checkMetadataUpdate(merged, old),
+    ...metadata,
+    ...checkObject(kind, merged, old, metadata, api, context),
     ...checkMetadata(merged, kind),
-    ...checkObject(kind, merged, old, api),
   ];
   if (causes.length > 0) return refuse(faults.invalid(kind, name, causes));
-  const counted = countGeneration(kind, merged, old);
+  for (const text of finalizerWarnings(merged, old, kind)) context.warn?.(text);
+  const counted = countGeneration(kind, inStorage(kind, merged), old);
   const recorded = recordWrite(kind, counted, old, { ...context, time: timeText(api.now()) });
-  if (sameJson(recorded, old)) return ok(old);
+  if (sameJson(recorded, stored)) return ok(stored);
   if (context.dryRun) return ok(recorded);
   const key = keyOf(old.metadata.namespace ?? '', name);
-  if (isFinished(recorded)) return ok(api.store.remove(kind.storage, key, recorded) ?? recorded);
+  if (isFinished(recorded)) {
+    api.store.remove(kind.storage, key, recorded);
+    // It was never written so, hence the revision of the last write.
+    return ok(withMetadata(recorded, { resourceVersion: stored.metadata.resourceVersion }));
+  }
   return ok(api.store.put(kind.storage, key, recorded));
 }
 

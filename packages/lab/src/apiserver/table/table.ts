@@ -27,7 +27,7 @@ export function tableRow(
   const cells: readonly Json[] = kind.columns.map(column => column.read(shown, now));
   switch (include) {
     case 'None':
-      return { cells };
+      return { cells, object: null };
     case 'Object':
       return { cells, object: withTypeMeta(kind, fromStored(kind, object)) };
     case 'Metadata':
