@@ -62,7 +62,7 @@ const agent: Tree = {
     ...program('agent', '--run-dir', RUN_DIR, '--state-dir', STATE_DIR),
     ...['--established', value('agent.established')],
     ...['--dataplane', value('agent.dataplane')],
-    ...['--prove', value('agent.prove'), '--flows', value('agent.flows')],
+    ...['--prove', value('agent.prove'), '--flows', value('agent.flows'), '--rehearse', 'on'],
     ...['--keep-addresses', text({ setting: 'agent.keepAddresses' })],
     ...['--ip-autodetection', value('agent.ipAutodetection')],
     ...['--ip6-autodetection', value('agent.ip6Autodetection')],

@@ -39,6 +39,7 @@ import { PeeringLinks } from './kernel/peering-links.ts';
 import { forwardPackets, prepareNode } from './kernel/node-settings.ts';
 import { secondLook } from './kernel/second-look.ts';
 import type { AgentOptions } from './options.ts';
+import { startRehearsal } from './rehearsal.ts';
 import { PolicyCounts } from './policy-counts.ts';
 import { FoundPods } from './pod/found-pods.ts';
 import { LimitKeeper } from './pod/limit-keeper.ts';
@@ -308,6 +309,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   if (!changes.ok)
     log.warn({ fault: changes.fault.message }, 'foreign changes of rules are only seen from time to time');
   source.start();
+  const rehearsal = { families, backEnd: choice.backEnd, isBusy: () => network.busy, log };
+  const stopRehearsal = startRehearsal(options.rehearse, rehearsal);
   void source.whenSynced().then(() => {
     log.info({ source: source.source }, 'the view of the cluster is complete: enforcing');
     heed();
@@ -323,11 +326,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     enforcer.start();
   });
 
-  const serve = counted(
-    request => network.handle(request),
-    metrics.cni,
-    note => events.record(note),
-  );
+  const serve = counted(network.handle.bind(network), metrics.cni, note => events.record(note));
   const cni = await serveCni(`${options.runDir}/cni.sock`, serve, line => log.error(line));
   const queue = new DelQueue({
     folder: options.cniQueue,
@@ -372,6 +371,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     async stop() {
       stopLinks();
       stopSight();
+      stopRehearsal();
       cni.close();
       if (changes.ok) changes.value.stop();
       look.stop();

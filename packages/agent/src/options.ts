@@ -23,6 +23,8 @@ export interface AgentOptions {
   readonly keepAddresses: number;
   /** What happens to rules that can't be proved to mean what the policies mean. */
   readonly prove: 'enforce' | 'warn' | 'off';
+  /** Whether it plays through what pods bring with them before the first one comes. */
+  readonly rehearse: 'on' | 'off';
   /** Whether rules tell of packets that they deny. */
   readonly flows: 'on' | 'off';
   /** Controllers that tell this node what concerns it; undefined: it watches the API server. */
@@ -50,6 +52,8 @@ export const USAGE = `muslin-agent --node NAME [options]
   --prove WHAT          enforce: load no rules that are not proved to mean what the policies mean;
                         warn: load them and say so; off (enforce)
   --flows WHAT          tell of denied packets (on), or not (off) (on)
+  --rehearse WHAT       let made-up pods come and go at the start, in memory alone, so that the first real ones find
+                        fast code: about a second of one core (on), or not (off) (off)
   --fanout HOST:PORT    be told by a controller what concerns this node, over mutual TLS, instead of watching
                         the whole cluster; needs --fanout-ca (PEM file), and either
   --fanout-token FILE   the node's token, for which controllers give a certificate, or
@@ -84,6 +88,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
         'keep-addresses': text,
         prove: text,
         flows: text,
+        rehearse: text,
         ...FANOUT_FLAGS,
         'ip-autodetection': text,
         'ip6-autodetection': text,
@@ -108,6 +113,8 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
     return `--established takes cut or keep, not "${established}"`;
   const flows = values['flows'] ?? 'on';
   if (flows !== 'on' && flows !== 'off') return `--flows takes on or off, not "${flows}"`;
+  const rehearse = values['rehearse'] ?? 'off';
+  if (rehearse !== 'on' && rehearse !== 'off') return `--rehearse takes on or off, not "${rehearse}"`;
   const prove = values['prove'] ?? 'enforce';
   if (prove !== 'enforce' && prove !== 'warn' && prove !== 'off')
     return `--prove takes enforce, warn or off, not "${prove}"`;
@@ -139,6 +146,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
     keepAddresses,
     prove,
     flows,
+    rehearse,
     fanout,
     autodetection: { 4: four, 6: six },
     addressChange,

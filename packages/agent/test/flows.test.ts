@@ -237,4 +237,16 @@ describe('cutting', () => {
     expect(removed).toEqual(gone);
     expect(reads()).toBe(1);
   });
+
+  test('shares a look among those who ask soon after one another', async () => {
+    const { cutter, reads } = cutterOver([flow(WEB, DB, 80)]);
+    await cutter.forget([mustIp(WEB)]);
+    await Promise.all(
+      [DB, EVIL, OUTSIDE].map(async ip => {
+        await new Promise(resolve => setImmediate(resolve));
+        await cutter.forget([mustIp(ip)]);
+      }),
+    );
+    expect(reads()).toBe(2);
+  });
 });

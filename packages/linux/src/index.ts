@@ -31,7 +31,7 @@ export {
   waitingNetlinkIn,
 } from './netns/namespace-sockets.ts';
 export { createNamespace, deleteNamespace, listNamespaces } from './netns/named-namespace.ts';
-export { readSysctl, sysctl } from './netns/sysctl.ts';
+export { readSysctl, sysctl, sysctls } from './netns/sysctl.ts';
 export {
   deleteAddress,
   type LinkAddress,
@@ -131,6 +131,7 @@ export {
 } from './conntrack/conntrack-driver.ts';
 export type { FlowTuple } from './conntrack/flow-attributes.ts';
 export { listenPrivately } from './private-socket.ts';
+export { openStage } from './stage-door.ts';
 export { serveStatus, type StatusPages } from './status-server.ts';
 export { type LoggedPacket, type PacketLogOptions, watchPacketLog } from './nflog/packet-log.ts';
 export { LinkFeatures } from './genetlink/link-features.ts';

@@ -20,9 +20,9 @@ export interface KernelDoor {
   readonly variants: Readonly<Record<Backend, Readonly<Record<Family, IptablesDriver>>>>;
   /** The nftables back end, for plans that render through it instead of `sets` and `tables`. */
   readonly nft: Readonly<Record<Family, NftDriver>>;
-  readonly routes: RouteDriver;
+  readonly routes: Pick<RouteDriver, 'read' | 'apply' | 'close'>;
   /** What rules and sets have counted. */
-  readonly counts: CountReader;
+  readonly counts: Pick<CountReader, 'rules' | 'members' | 'close'>;
   /** Performs a plan in order and stops at the first fault; runs of route steps are tried as a whole. */
   apply(plan: Plan): Promise<Result<void, DriverFault>>;
   /** Whether a process that works for this door has this id: its changes are ours. */

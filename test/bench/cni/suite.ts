@@ -47,7 +47,7 @@ async function onBackEnd(
 ): Promise<void> {
   const tell: Emit = figure => emit({ ...figure, case: `${dataplane}, ${figure.case}` });
   const count = quick ? 32 : 96;
-  const stand = await Stand.up('--dataplane', dataplane);
+  const stand = await Stand.up('--dataplane', dataplane, '--rehearse', 'on');
   try {
     const muslin: Plugin = {
       ...{ name: 'muslin', executable: `${stand.folder}/bin/muslin`, node: stand.node.namespace },

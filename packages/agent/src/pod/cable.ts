@@ -6,7 +6,7 @@ import { formatCniResult } from '../cni/cni-result.ts';
 import { renamedResult } from '../cni/prev-result.ts';
 import { adopt, type ForeignLinkFault } from './foreign-link.ts';
 import { GATEWAY } from './gateway.ts';
-import { type PodLinkPlan, plugIn } from './pod-link.ts';
+import { type PodDoor, type PodLinkPlan, plugIn } from './pod-link.ts';
 import type { Sandbox } from './sandbox-store.ts';
 
 /** A pod's interface that is there, and what the runtime is told of it. */
@@ -22,11 +22,12 @@ export function makeCable(
   request: CniRequest,
   ips: readonly Ip[],
   mac: string | undefined,
+  door?: PodDoor,
 ): Result<Cable, CniFault> {
   const { hostInterface, mtu } = sandbox;
   const { netns, ifname, config } = request;
   const { allowForwarding } = config;
-  const made = plugIn(host, { ...planOf(sandbox), ips, mac, allowForwarding });
+  const made = plugIn(host, { ...planOf(sandbox), ips, mac, allowForwarding }, door);
   if (!made.ok) return { ok: false, fault: cableFault(made.fault) };
   const { podMac } = made.value;
   const result = {

@@ -16,7 +16,7 @@ import {
   replaceRouteRequest,
   ROUTE_PROTOCOL,
   ROUTE_TABLE,
-  sysctl,
+  sysctls,
   type SystemFault,
 } from '@muslin/linux';
 import { fail, hostPrefix, type Ip, mustPrefix, ok, type Result } from '@muslin/net';
@@ -78,15 +78,31 @@ export function openPodNamespace(path: string): Result<Namespace, PodLinkFault> 
   return fail({ code: 'bad-namespace', message: `${path} is the node's own network namespace` });
 }
 
+/** A pod's namespace with a socket in it. */
+export interface PodDoor extends Disposable {
+  readonly namespace: Namespace;
+  readonly netlink: NetlinkSocket;
+}
+
 /** Looks whether a cable could be plugged in, before anything is made: the namespace opens, the name is free. */
-export function examine(plan: Pick<PodLinkPlan, 'netns' | 'ifname'>): Result<void, PodLinkFault> {
+export function examine(plan: Pick<PodLinkPlan, 'netns' | 'ifname'>): Result<PodDoor, PodLinkFault> {
   const opened = openPodNamespace(plan.netns);
   if (!opened.ok) return opened;
-  using namespace = opened.value;
+  const namespace = opened.value;
   const inside = netlinkIn(namespace);
-  if (!inside.ok) return fail(notEntered(plan.netns, inside.fault));
-  using pod = inside.value;
-  return nameIsFree(pod, plan);
+  if (!inside.ok) {
+    namespace.close();
+    return fail(notEntered(plan.netns, inside.fault));
+  }
+  const netlink = inside.value;
+  const close = () => {
+    netlink.close();
+    namespace.close();
+  };
+  const free = nameIsFree(netlink, plan);
+  if (free.ok) return ok({ namespace, netlink, [Symbol.dispose]: close });
+  close();
+  return free;
 }
 
 function nameIsFree(
@@ -101,15 +117,21 @@ function nameIsFree(
 
 /**
  * Makes the veth, the addresses and the routes inside the pod. Everything or nothing: what was made is removed
- * when a later part fails. The host route is not made here: it belongs to the route plan.
+ * when a later part fails. The host route is not made here: it belongs to the route plan. `door`: as `examine` opened it, of
+ * whoever called that; absent: opened here.
  */
-export function plugIn(host: NetlinkSocket, plan: PodLinkPlan): Result<PodLink, PodLinkFault> {
-  const opened = openPodNamespace(plan.netns);
-  if (!opened.ok) return opened;
-  using namespace = opened.value;
-  const inside = netlinkIn(namespace);
-  if (!inside.ok) return fail(notEntered(plan.netns, inside.fault));
-  using pod = inside.value;
+export function plugIn(
+  host: NetlinkSocket,
+  plan: PodLinkPlan,
+  door?: PodDoor,
+): Result<PodLink, PodLinkFault> {
+  if (door === undefined) {
+    const opened = examine(plan);
+    if (!opened.ok) return opened;
+    using own = opened.value;
+    return plugIn(host, plan, own);
+  }
+  const { namespace, netlink: pod } = door;
   const free = nameIsFree(pod, plan);
   if (!free.ok) return free;
   const stale = findLink(host, plan.hostInterface);
@@ -149,24 +171,17 @@ function configure(
       message: `the veth pair of ${plan.hostInterface} vanished while it was set up`,
     });
   const sixes = plan.ips.some(ip => ip.family === 6);
-  if (sixes) {
-    // Some runtimes switch IPv6 off in every new namespace.
-    sysctl(namespace, `net/ipv6/conf/${plan.ifname}/disable_ipv6`, 0);
-    // Duplicate address detection would hold an IPv6 address back for a second; nobody else can have it.
-    sysctl(namespace, `net/ipv6/conf/${plan.ifname}/accept_dad`, 0);
-    sysctl(namespace, `net/ipv6/conf/${plan.ifname}/ndisc_notify`, 1);
-  }
-  sysctl(namespace, `net/ipv4/conf/${plan.ifname}/arp_notify`, 1);
+  sysctls(namespace, namedAfter(plan.ifname, [...(sixes ? POD_SIXES : []), ...POD_SETTINGS]));
   if (plan.allowForwarding) {
-    const four = sysctl(namespace, 'net/ipv4/ip_forward', 1);
-    if (!four.ok) return fail(kernel(four.fault));
-    if (sixes) sysctl(namespace, 'net/ipv6/conf/all/forwarding', 1);
+    const [four] = sysctls(namespace, [['net/ipv4/ip_forward', 1]]);
+    if (four !== undefined) return fail(kernel(four));
+    if (sixes) sysctls(namespace, [['net/ipv6/conf/all/forwarding', 1]]);
   }
-  for (const [key, value] of HOST_SETTINGS) {
-    const set = sysctl(undefined, key.replace('IF', plan.hostInterface), value);
-    // An absent file means a kernel without IPv6, say; what is absent can't do harm.
-    if (!set.ok && set.fault.code !== 'ENOENT') return fail(kernel(set.fault));
-  }
+  // An absent file means a kernel without IPv6, say; what is absent can't do harm.
+  const unset = sysctls(undefined, namedAfter(plan.hostInterface, HOST_SETTINGS)).find(
+    ({ code }) => code !== 'ENOENT',
+  );
+  if (unset !== undefined) return fail(kernel(unset));
   const up = host.askAll([
     changeLinkRequest(hostLink.index, { up: true }),
     // Plugins after us may give the pod another MAC: it says so, and the node must listen.
@@ -178,11 +193,26 @@ function configure(
   return ok({ podMac: podLink.mac, hostIndex: hostLink.index });
 }
 
+type Settings = readonly (readonly [key: string, value: number])[];
+
+/** Settings of the pod's end, `IF` being its name. */
+const POD_SETTINGS: Settings = [['net/ipv4/conf/IF/arp_notify', 1]];
+const POD_SIXES: Settings = [
+  // Some runtimes switch IPv6 off in every new namespace.
+  ['net/ipv6/conf/IF/disable_ipv6', 0],
+  // Duplicate address detection would hold an IPv6 address back for a second; nobody else can have it.
+  ['net/ipv6/conf/IF/accept_dad', 0],
+  ['net/ipv6/conf/IF/ndisc_notify', 1],
+];
+
+const namedAfter = (link: string, settings: Settings): Settings =>
+  settings.map(([key, value]) => [key.replace('IF', link), value]);
+
 /**
  * Settings of the host end, `IF` being its name: a router's, with strict source checking. A pod knows its gateway's MAC from
  * birth; one that forgets its neighbours is answered, and at once (Calico has the same).
  */
-const HOST_SETTINGS = [
+const HOST_SETTINGS: Settings = [
   ['net/ipv4/conf/IF/forwarding', 1],
   ['net/ipv4/conf/IF/rp_filter', 1],
   ['net/ipv4/conf/IF/route_localnet', 1],
@@ -192,7 +222,7 @@ const HOST_SETTINGS = [
   ['net/ipv6/conf/IF/accept_dad', 0],
   ['net/ipv6/conf/IF/forwarding', 1],
   ['net/ipv6/conf/IF/proxy_ndp', 1],
-] as const;
+];
 
 const known = (link: number, ip: Ip, mac: string, permanent = true) =>
   putNeighbourRequest({ kind: 'neighbour', link, ip, mac, permanent });

@@ -53,6 +53,11 @@ export class PodNetwork {
     this.#removal = new SandboxRemoval(options);
   }
 
+  /** Whether a container waits for an answer. */
+  get busy(): boolean {
+    return this.#turns.size > 0;
+  }
+
   /** Serves one request of the CNI executable. */
   handle(request: CniRequest): Promise<Result<object | undefined, CniFault>> {
     const { command, containerId } = request;
@@ -136,6 +141,7 @@ export class PodNetwork {
     const foreign = config.prevResult !== undefined;
     const free = foreign ? ok(undefined) : examine({ netns, ifname });
     if (!free.ok) return fail(cableFault(free.fault));
+    using door = free.value;
     const found = await findPod(request.pod, this.#options);
     if (!found.ok) return found;
     const object = found.value;
@@ -200,7 +206,9 @@ export class PodNetwork {
     if (isDisplaced()) return giveUp(displacedFault);
     const made: Result<Cable, CniFault> = foreign
       ? adoptCable(netlink, adding, request)
-      : makeCable(netlink, adding, request, assigned.value, mac.value);
+      : makeCable(netlink, adding, request, assigned.value, mac.value, door);
+    // Whoever waits for rules must not keep a namespace alive.
+    door?.[Symbol.dispose]();
     if (!made.ok) return giveUp(made.fault);
     const { sandbox, result } = made.value;
     const limited = limitBandwidth(netlink, sandbox, bandwidth.value);
@@ -220,7 +228,8 @@ export class PodNetwork {
     if (unrouted !== undefined)
       return giveUp({ code: CNI_CODE.tryAgain, message: `no route to the pod could be set: ${unrouted}` });
     sandboxes.put(sandbox);
-    if (mine.length === 0) void publishAddresses(sandbox, this.#options);
+    // After the answer.
+    if (mine.length === 0) setImmediate(() => void publishAddresses(sandbox, this.#options));
     return ok(result);
   }
 

@@ -25,6 +25,17 @@ export function readSysctl(namespace: Namespace | undefined, key: string): Resul
   });
 }
 
+/** Writes several settings in one visit to a namespace; what failed, in their order. */
+export function sysctls(
+  namespace: Namespace | undefined,
+  settings: readonly (readonly [key: string, value: string | number])[],
+): readonly SystemFault[] {
+  const written = inNamespace<readonly Result<void, SystemFault>[], never>(namespace, () =>
+    ok(settings.map(([key, value]) => sysctl(undefined, key, value))),
+  );
+  return written.ok ? written.value.flatMap(each => (each.ok ? [] : [each.fault])) : [written.fault];
+}
+
 /** Writes a setting; ENOENT when the kernel or the interface lacks it, EROFS in an unprivileged container. */
 export function sysctl(
   namespace: Namespace | undefined,
