@@ -7,13 +7,18 @@ import type { Actual } from '../src/kernel/actual.ts';
 import { coreOf, gone, NAMESPACE, object, podObject } from './cluster-facts.ts';
 
 const LOST: DriverFault = { code: 'lost', message: 'gone fishing' };
+/** Of nftables or a route: done when it is done. */
 const STEP = { kind: 'route', action: 'add', route: {} } as unknown as Plan[number];
+
+/** Of sets that rules may hold on to for a moment. */
+const LINGERING = { kind: 'ipset', phase: 'after-rules' } as unknown as Plan[number];
 
 /** A kernel that holds one state, writes down what is done to it, and fails when told to. */
 class FakeKernel {
   readonly log: string[] = [];
   holds: ReadonlySet<string> = new Set();
   faults: ('read' | 'apply')[] = [];
+  step = STEP;
   /** Runs in the middle of the next `apply`. */
   meanwhile: (() => void) | undefined;
 
@@ -32,7 +37,7 @@ class FakeKernel {
     const known = (actual as unknown as { holds: ReadonlySet<string> }).holds;
     const wanted = pods(desired);
     const same = wanted.size === known.size && [...wanted].every(pod => known.has(pod));
-    return same ? [] : [STEP];
+    return same ? [] : [this.step];
   }
 
   async apply(plan: Plan, desired: Desired, actual: Actual): Promise<Result<Actual, DriverFault>> {
@@ -147,6 +152,24 @@ describe('a round', () => {
     await vi.advanceTimersByTimeAsync(10);
     await waiting;
     expect(rounds.map(round => round.steps)).toEqual([0, 0]);
+  });
+
+  test.each([
+    { by: 'one transaction', step: STEP, looks: 0 },
+    { by: 'steps that may leave something behind', step: LINGERING, looks: 1 },
+  ])('asks the kernel $looks times more after $by', async ({ step, looks }) => {
+    const { core, kernel, enforcer } = setUp();
+    kernel.step = step;
+    core.tell(object(pod('a')));
+    enforcer.start();
+    await vi.advanceTimersByTimeAsync(10);
+    const before = kernel.log.length;
+    for (let i = 0; i < 3; i++) {
+      const waiting = enforcer.enforce();
+      await vi.advanceTimersByTimeAsync(10);
+      await waiting;
+    }
+    expect(kernel.log.slice(before)).toHaveLength(looks);
   });
 });
 

@@ -47,7 +47,7 @@ export class Enforcer {
   #actual: Actual | undefined;
   /** What the last good round brought about. */
   #enforced: Desired | undefined;
-  /** What the kernel holds to the last bit, as of the last plan: it had no step. */
+  /** What the kernel holds to the last bit: the last plan had no step, or none that may leave something to do. */
   #settled: Desired | undefined;
   #readAgain = false;
   #audits: ((found: Result<Plan, DriverFault>) => void)[] = [];
@@ -222,9 +222,14 @@ export class Enforcer {
     if (!applied.ok) return applied.fault;
     this.#actual = applied.value;
     this.#enforced = desired;
-    this.#settled = plan.length === 0 ? desired : undefined;
     const { unrouted } = applied.value;
+    this.#settled = unrouted.size === 0 && plan.every(isFinal) ? desired : undefined;
     onRound({ desired, steps: plan.length, unrouted, ms: performance.now() - started });
     return undefined;
   }
+}
+
+/** One transaction, or nothing: what others hold on to for a moment, such as sets of iptables, needs another look. */
+function isFinal(op: Plan[number]): boolean {
+  return (op.kind === 'nft' && op.farewell !== true) || op.kind === 'route';
 }
