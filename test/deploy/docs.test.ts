@@ -10,10 +10,13 @@ import { VERBS } from '../../packages/cli/src/verbs/table.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PAGES = [
+  'README.md',
+  'CONTRIBUTING.md',
   'docs/getting-started.md',
   'docs/operations.md',
   'docs/migration-from-calico.md',
   'docs/comparison.md',
+  ...['policy', 'ipam', 'network-engineers', 'nodes', 'overlays', 'cni'].map(page => `docs/${page}.md`),
   'deploy/README.md',
 ];
 
@@ -27,7 +30,7 @@ interface Block {
 
 const textOf = (page: string) => readFileSync(join(ROOT, page), 'utf8');
 const blocks: readonly Block[] = PAGES.flatMap(page =>
-  [...textOf(page).matchAll(/^( *)```(\w.*)\n([\s\S]*?)^ *```$/gm)].map(match => ({
+  [...textOf(page).matchAll(/^( *)```(.*)\n([\s\S]*?)^ *```$/gm)].map(match => ({
     page,
     line: textOf(page).slice(0, match.index).split('\n').length,
     info: (match[2] as string).split(' '),
@@ -77,7 +80,7 @@ describe('documents', () => {
 
   it('other commands at least name verbs, settings, programs and files that exist', () => {
     const verbs = VERBS.map(verb => verb.name);
-    for (const { page, line, text } of blocks.filter(({ info }) => info[0] === 'sh')) {
+    for (const { page, line, text } of blocks.filter(({ info }) => ['sh', ''].includes(info[0] ?? ''))) {
       const where = `${page}:${line}`;
       for (const [, verb] of text.matchAll(
         /^\s*muslinctl ((?:(?:bgp|cluster|datastore migrate|ipam|node|migrate|policy) )?[a-z]+)/gm,
@@ -97,14 +100,20 @@ describe('documents', () => {
     const prose = PAGES.map(textOf).join('\n');
     const named = [
       ...prose.matchAll(
-        /`((?:agent|speaker|controller|cni|node|pool|metrics|apiServer|image)\.[a-zA-Z]+)(?:=\w+)?`/g,
+        /`((?:agent|speaker|controller|cni|node|pool|metrics|apiServer|image)\.[a-z][a-zA-Z]*)(?:=\w+)?`/g,
       ),
     ];
     const files = new Set(['agent.sock', 'speaker.sock', 'controller.sock']);
     for (const [, path] of named) if (!files.has(path as string)) settingAt(path as string);
     const speaker = textOf('packages/speaker/src/pages.ts');
     for (const [, page] of prose.matchAll(/`(\/v1\/[a-z]+)/g)) expect(speaker).toContain(`'${page}'`);
-    const sources = textOf('packages/agent/src/metrics.ts') + textOf('packages/speaker/src/metrics.ts');
+    const sources = [
+      'packages/agent/src/metrics.ts',
+      'packages/speaker/src/metrics.ts',
+      'packages/speaker/src/convergence.ts',
+    ]
+      .map(textOf)
+      .join('');
     for (const [, metric] of prose.matchAll(/\bmuslin_((?:agent|bgp)_\w+)/g)) {
       const name = (metric as string).replace(/^bgp_peer_/, '');
       expect(sources, metric).toMatch(new RegExp(`\\b(muslin_)?(bgp_peer_)?${name}\\b`));
