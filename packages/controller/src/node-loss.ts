@@ -9,6 +9,8 @@ import {
 } from '@muslin/ipam';
 import { type AnyObject, ipamStore, type KubeClient, RESOURCES } from '@muslin/kube';
 import { fail, ok, type Prefix, parsePrefix, type Result } from '@muslin/net';
+import { podFacts } from './garbage/read-cluster.ts';
+import type { Again } from './work-queue.ts';
 
 /** What it takes to clean up after nodes. */
 export interface NodeLossOptions {
@@ -22,6 +24,9 @@ export interface NodeLossOptions {
 /** Share of the nodes that may be lost at one time before it looks like a mistake. */
 const BREAKER = 0.2;
 
+/** How often to look whether the pods of a lost node are gone. */
+const AGAIN_MS = 2_000;
+
 /** How many of `all` nodes may be cleaned up after at one time: always one. */
 function mostLost(all: number): number {
   return Math.max(1, Math.floor(all * BREAKER));
@@ -29,11 +34,14 @@ function mostLost(all: number): number {
 
 /**
  * Gives back the blocks of nodes that are gone. The proof is asked for twice: the watch says that the node is gone,
- * and so does a fresh read just before anything is freed. When many nodes vanish at once, which no machine room does but
- * a wrong command might, nothing is freed.
+ * and so does a fresh read just before anything is freed. The machine may still run, and its pods with it: as long as the API
+ * server has one of them, nothing is freed. It deletes them some forty seconds after their node (pod garbage collection). When
+ * many nodes vanish at once, which no machine room does but a wrong command might, nothing is freed.
  */
 export class NodeLoss {
   readonly #options: NodeLossOptions;
+  /** Nodes whose pods were told of. */
+  readonly #told = new Set<string>();
 
   constructor(options: NodeLossOptions) {
     this.#options = options;
@@ -49,7 +57,7 @@ export class NodeLoss {
     return lost;
   }
 
-  async reconcile(name: string): Promise<string | undefined> {
+  async reconcile(name: string): Promise<string | Again | undefined> {
     const { client, nodes, affinities, log } = this.#options;
     const spec = affinities.get(name)?.['spec'] as
       | { cidr?: string; node?: string; type?: string }
@@ -64,6 +72,17 @@ export class NodeLoss {
     const node = await client.get<AnyObject>(RESOURCES.Node, { name: spec.node });
     if (node.ok) return undefined;
     if (node.fault.code !== 'NotFound') return node.fault.message;
+    const living = await this.#podsOf(spec.node);
+    if (!living.ok) return living.fault;
+    if (living.value.length > 0) {
+      if (!this.#told.has(spec.node))
+        log(
+          `node ${spec.node} is gone, its pods are not: ${living.value.join(', ')} keep their addresses until they are`,
+        );
+      this.#told.add(spec.node);
+      return { againMs: AGAIN_MS };
+    }
+    this.#told.delete(spec.node);
     const store = ipamStore(client);
     const time = { now: Date.now(), cooldownMs: 0 };
     const handles = await this.#handlesOf(spec.node, cidr.value);
@@ -80,6 +99,20 @@ export class NodeLoss {
     if (!done.ok) return done.fault.message;
     log(`node ${spec.node} is gone: block ${spec.cidr} ${done.value}`);
     return undefined;
+  }
+
+  /** Pods of a node that the API server still has and that may hold an address. */
+  async #podsOf(node: string): Promise<Result<readonly string[], string>> {
+    const query = { fieldSelector: `spec.nodeName=${node}` };
+    const list = await this.#options.client.listAll<AnyObject>(RESOURCES.Pod, query);
+    if (!list.ok) return fail(list.fault.message);
+    return ok(
+      list.value.items.flatMap(pod => {
+        const { hostNetwork } = (pod['spec'] ?? {}) as { hostNetwork?: boolean };
+        const facts = podFacts(pod);
+        return facts === undefined || hostNetwork ? [] : [`${facts.namespace}/${facts.name}`];
+      }),
+    );
   }
 
   /**

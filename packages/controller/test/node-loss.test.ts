@@ -1,6 +1,6 @@
 import { ALL, type Pool } from '@muslin/api';
 import { addressesOf, allocate, blockFromSpec, DEFAULT_IPAM_CONFIG, drive } from '@muslin/ipam';
-import { ipamStore } from '@muslin/kube';
+import { type AnyObject, ipamStore } from '@muslin/kube';
 import { formatIp, mustPrefix } from '@muslin/net';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { NodeLoss } from '../src/node-loss.ts';
@@ -64,7 +64,7 @@ async function reconcile(nodes: readonly string[]): Promise<readonly string[]> {
   const faults: string[] = [];
   for (const name of affinities.keys()) {
     const fault = await loss.reconcile(name);
-    if (fault !== undefined) faults.push(fault);
+    if (fault !== undefined) faults.push(typeof fault === 'string' ? fault : 'again');
   }
   return faults;
 }
@@ -98,6 +98,27 @@ describe('a node that is gone', () => {
     expect(names('IPAMBlock')).toHaveLength(1);
     expect(names('IPAMHandle')).toEqual(['k8s-pod-network.c']);
     expect(lines.join('\n')).toContain('node n1 is gone');
+  });
+
+  it('keeps the addresses of pods that the API server still has: the machine may run on', async () => {
+    await assign('n1', 'a');
+    const pod = (name: string, spec: object, phase: string) =>
+      fake.objects.set(`Pod/${name}`, {
+        metadata: { namespace: 'web', name, uid: `uid-${name}` },
+        spec: { nodeName: 'n1', ...spec },
+        status: { phase },
+      } as unknown as AnyObject);
+    pod('a', {}, 'Running');
+    pod('done', {}, 'Succeeded');
+    pod('agent', { hostNetwork: true }, 'Running');
+    fake.objects.delete('Node/n1');
+    fake.writes.length = 0;
+    for (let look = 0; look < 2; look++) expect(await reconcile(['n2'])).toEqual(['again']);
+    expect(fake.writes).toEqual([]);
+    expect(lines[0]).toBe('node n1 is gone, its pods are not: web/a keep their addresses until they are');
+    fake.objects.delete('Pod/a');
+    expect(await reconcile(['n2'])).toEqual([]);
+    expect(assigned()).toEqual([]);
   });
 
   it('leaves a living borrower what it borrowed, in a block without an owner', async () => {

@@ -8,6 +8,7 @@ import { definitionLife } from './control/definition-life.ts';
 import { EndpointSlices } from './control/endpoint-slices.ts';
 import { GarbageCollection } from './control/garbage-collection.ts';
 import { namespaceLife } from './control/namespace-life.ts';
+import { orphanPods } from './control/orphan-pods.ts';
 import { Registry } from './kinds/registry.ts';
 import { handle, unauthorized } from './serve/handle.ts';
 import { decodeProtobuf } from './serve/protobuf.ts';
@@ -75,7 +76,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     whoIs: token => options.tokens.get(token),
     authorize: options.authorize ?? (() => true),
   };
-  const controllers = [namespaceLife, definitionLife, new GarbageCollection(), new EndpointSlices()];
+  const controllers = [
+    namespaceLife,
+    definitionLife,
+    orphanPods,
+    new GarbageCollection(),
+    new EndpointSlices(),
+  ];
   const loop = new ControlLoop(api, controllers, step => setImmediate(step));
   const shell = new Shell(api, options.bookmarkIntervalMs ?? 60_000);
   const servers: Server[] = [];

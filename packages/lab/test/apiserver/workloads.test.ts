@@ -396,6 +396,18 @@ describe('authorisation', () => {
   });
 });
 
+describe('a node that is deleted', () => {
+  it('takes its pods along, and no others', async () => {
+    for (const name of ['gone', 'stays'])
+      expect((await rig.call('POST', '/api/v1/nodes', { metadata: { name } })).code).toBe(201);
+    for (const nodeName of ['gone', 'stays'])
+      expect((await rig.call('POST', PODS, pod(`on-${nodeName}`, { nodeName }))).code).toBe(201);
+    expect((await rig.call('DELETE', '/api/v1/nodes/gone')).code).toBe(200);
+    await goes(`${PODS}/on-gone`);
+    expect((await rig.call('GET', `${PODS}/on-stays`)).code).toBe(200);
+  });
+});
+
 describe('discovery', () => {
   const group = (body: Any, name: string) => body.items.find((item: Any) => item.metadata.name === name);
   it('comes in one answer or in many', async () => {
