@@ -142,9 +142,14 @@ export interface RunningDevice {
   stop(): Promise<void>;
 }
 
+/** Where a device has its files. */
+export function folderOf(name: string): string {
+  return `/run/msl-bench-${name}`;
+}
+
 /** Starts a device; its sessions come when the peers dial. */
 export function startDevice(device: Device, peers: readonly DevicePeer[], netns: string): RunningDevice {
-  const folder = `/run/msl-bench-${device.name}`;
+  const folder = folderOf(device.name);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { mode: 0o755 });
   for (const [name, text] of Object.entries(device.files(peers)))

@@ -1,5 +1,4 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -7,8 +6,9 @@ import { type Emit, quantile } from '../figure.ts';
 import { bundleFiles } from '../../../deploy/build.ts';
 import { type CasePlan, casesOf, PEER_ADDRESSES } from './cases.ts';
 import { DEVICES, type Device, OUR_BUNDLE, type RunningDevice, startDevice } from './device.ts';
-import { buildLinks, DEVICE_NS, HARNESS_NS, removeLinks } from './links.ts';
+import { buildLinks, DEVICE_NS, HARNESS_NS } from './links.ts';
 import type { PhaseLine } from './phases.ts';
+import { claim, sweep } from './sweep.ts';
 
 const harness = fileURLToPath(new URL('harness.ts', import.meta.url));
 const prepare = fileURLToPath(new URL('../../../packages/lab/bootstrap/prepare.mjs', import.meta.url));
@@ -45,12 +45,13 @@ export async function run(emit: Emit, options: SuiteOptions): Promise<void> {
     throw new Error('preparation failed');
   const until = quick ? performance.now() + QUICK_BUDGET_MS : Number.POSITIVE_INFINITY;
   const devices = DEVICES.filter(({ name }) => name === OURS || (peers?.includes(name) ?? true));
-  await bundleFiles(
-    { [basename(OUR_BUNDLE, '.mjs')]: 'test/bench/bgp/muslin-device.ts' },
-    dirname(OUR_BUNDLE),
-  );
-  buildLinks(PEER_ADDRESSES);
+  claim();
   try {
+    await bundleFiles(
+      { [basename(OUR_BUNDLE, '.mjs')]: 'test/bench/bgp/muslin-device.ts' },
+      dirname(OUR_BUNDLE),
+    );
+    buildLinks(PEER_ADDRESSES);
     const plans = casesOf(quick).filter(plan => cases?.includes(plan.run) ?? true);
     // Little time is better spent on every case beside one other than on one case beside all.
     const passes = quick ? [devices.slice(0, 2), devices.slice(2)] : [devices];
@@ -61,8 +62,7 @@ export async function run(emit: Emit, options: SuiteOptions): Promise<void> {
         if (pass === passes.at(-1)) emitCase(plan, results[i] ?? new Map(), emit);
       }
   } finally {
-    removeLinks();
-    rmSync(OUR_BUNDLE, { force: true });
+    sweep();
   }
 }
 
