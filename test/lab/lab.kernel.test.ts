@@ -55,12 +55,13 @@ describe('npm run lab', () => {
     const listing = () => {
       const done = lab('ls', '--json', '--id', 'tkill');
       return done.status === 0
-        ? (JSON.parse(done.stdout) as { nodes: { name: string; netns: string }[] })
+        ? (JSON.parse(done.stdout) as { nodes: { name: string; netns: string; ip: string }[] })
         : undefined;
     };
+    // A Node is there before its addresses, which are a part of its status.
     const up = await until(
       async () => listing(),
-      list => list?.nodes.length === 1,
+      list => list?.nodes.length === 1 && list.nodes[0]?.ip !== '',
       60_000,
       500,
     );

@@ -21,7 +21,6 @@ export const KNOWN: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'spec: a messageExpression that is no CEL': 'another CEL compiler has other words',
   },
   apply: {
-    'one empties a map': 'the real server turns the emptied map into null and refuses its own result',
     'a generated name': 'the real server lets an apply add a generateName to an object that is there',
   },
 };

@@ -68,6 +68,13 @@ export function applyScene(): Scene {
         managed: true,
       },
       { say: 'read', path: `${ANIMALS}/a`, managed: true },
+      {
+        say: 'status is emptied',
+        method: 'PATCH',
+        path: `${ANIMALS}/a/status?fieldManager=keeper&dryRun=All`,
+        headers: APPLY,
+        body: { ...animal('a', {}), status: {} },
+      },
       apply('a bad value', 'one', { color: 'green' }),
       apply('a bad type', 'one', { tags: 'a' }),
       apply('a double in a set', 'one', { tags: ['a', 'a'] }),

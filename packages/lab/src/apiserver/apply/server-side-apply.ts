@@ -1,17 +1,19 @@
 import { ok, type Result } from '@muslin/net';
 import type { Api } from '../api.ts';
-import { fieldRequired } from '../field-error.ts';
-import { at, isList, isObject, textAt } from '../json.ts';
+import { fieldInvalid, fieldRequired } from '../field-error.ts';
+import { at, isList, isObject, type JsonObject, textAt } from '../json.ts';
 import { apiVersionOf, type Kind } from '../kinds/kind.ts';
 import { type KubeObject, withMetadata } from '../kube-object.ts';
+import { hasRules } from '../schema/cel.ts';
+import { validate } from '../schema/validate.ts';
 import { checkType, parseText } from '../serve/body.ts';
 import { fieldValidationOf, readFields, withDefaults } from '../serve/intake.ts';
 import { uidMoved } from '../serve/patch.ts';
 import type { ApiRequest } from '../serve/request.ts';
 import type { Route } from '../serve/route.ts';
-import { createObject, updateObject, type WriteContext } from '../serve/write.ts';
+import { createObject, UNCHECKED, updateObject, type WriteContext } from '../serve/write.ts';
 import * as faults from '../status.ts';
-import { badRequest, failure, refuse, type Status } from '../status.ts';
+import { badRequest, type Cause, failure, refuse, type Status } from '../status.ts';
 import { difference, EMPTY, type FieldSet, intersection, isEmptySet, pathsOf, union } from './field-set.ts';
 import { appliedFields, isEntryOf, type Manager, managersOf, ownable, wanted } from './managed-fields.ts';
 import { compare, fieldsOf, mergeApplied, removeFields, typedFaults } from './typed-value.ts';
@@ -63,8 +65,10 @@ export function applyObject(
   }
   const kept = others.reduce<FieldSet>((all, { fields }) => union(all, fields), EMPTY);
   const dropped = difference(difference(self?.fields ?? EMPTY, applied), kept);
-  const left = removeFields(merged, dropped, kept, kind.schema);
+  const left = removeFields(merged, dropped, kept, kind.schema, applied);
   const content = isObject(left) ? left : {};
+  const emptied = kind.builtIn ? [] : emptiedFaults(kind, old, content, context.subresource);
+  if (emptied.length > 0) return refuse(faults.invalid(kind, route.name, emptied));
   const metadata = { ...old.metadata, ...precondition(object), ...without(content['metadata']) };
   const next = withDefaults(
     stored(kind, { ...content, metadata: pruneMetadata(metadata, content['metadata']) }),
@@ -72,6 +76,31 @@ export function applyObject(
   );
   const written = updateObject(api, kind, old, next, record);
   return written.ok ? ok({ created: false, object: written.value, warnings }) : written;
+}
+
+/** A map that an apply emptied is null, and stays so: defaults are filled in where a body is read, not here. */
+function emptiedFaults(
+  kind: Kind,
+  old: KubeObject,
+  content: JsonObject,
+  subresource: string,
+): readonly Cause[] {
+  const { name } = old.metadata;
+  const { metadata: _own, ...rest } = content;
+  const breaches = validate(
+    { ...rest, kind: kind.kind, apiVersion: apiVersionOf(kind), metadata: { name } },
+    kind.schema,
+  );
+  const nulls = breaches
+    .filter(({ message }) => message.endsWith('of type object: "null"'))
+    // Through its own door status is all there is, and has no name.
+    .map(cause =>
+      subresource === 'status'
+        ? { ...cause, message: cause.message.replace(/: status\.?([^:]*) in body/, ': $1 in body') }
+        : cause,
+    );
+  if (nulls.length === 0) return [];
+  return hasRules(kind.schema) ? [...nulls, fieldInvalid('<nil>', null, UNCHECKED)] : nulls;
 }
 
 /** Status only counts on its own subresource, and there nothing else does. */

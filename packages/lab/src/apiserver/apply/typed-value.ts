@@ -199,14 +199,16 @@ function elementText(item: Json, schema: Schema, grain: 'keyed' | 'set'): string
 }
 
 /**
- * The value without the fields in `gone`. What somebody else holds (`kept`) stays, and so does what holds it;
- * an object that was emptied disappears.
+ * The value without the fields in `gone`. What somebody else holds (`kept`) stays, and so does what holds it; an object that was
+ * emptied disappears, or becomes null where the configuration (`said`) wants it empty: so does the real server, whose schema
+ * then mostly refuses it.
  */
 export function removeFields(
   value: Json,
   gone: FieldSet,
   kept: FieldSet,
   schema: Schema | undefined,
+  said: FieldSet = EMPTY,
 ): Json | undefined {
   if (isEmptySet(gone)) return value;
   const grain = grainOf(value, schema);
@@ -217,11 +219,12 @@ export function removeFields(
     for (const [element, [child, type]] of childrenOf(value, schema, grain)) {
       const below = gone.children.get(element);
       if (below === undefined) continue;
-      const left = removeFields(child, below, others(element), type);
+      const left = removeFields(child, below, others(element), type, said.children.get(element));
       if (left === undefined) delete out[element.slice(2)];
       else out[element.slice(2)] = left;
     }
-    return Object.keys(out).length === 0 ? undefined : out;
+    if (Object.keys(out).length > 0) return out;
+    return said.member && said.children.size === 0 ? null : undefined;
   }
   const items: Json[] = [];
   for (const [element, [child, type]] of childrenOf(value, schema, grain)) {

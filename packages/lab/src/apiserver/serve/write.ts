@@ -36,7 +36,8 @@ const BLOCKING = new Set([
   'FieldValueTooMany',
   'FieldValueTypeInvalid',
 ]);
-const UNCHECKED =
+/** What is said instead of the breaches of rules. */
+export const UNCHECKED =
   'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
 
 /** Stores a new object. `object` is in stored form with defaults, and has its namespace. */
