@@ -21,6 +21,11 @@ export const SKIP_BROKEN: VerbOption = {
   summary: 'leave out files of --files that cannot be read, rather than stop',
 };
 
+export const STAGED: VerbOption = {
+  flags: '--staged',
+  summary: 'as if staged policies were in force, and what they would delete were gone',
+};
+
 export const NAMESPACE: VerbOption = {
   flags: '-n, --namespace <name>',
   summary: 'namespace of names without one (default: that of the kubeconfig context, or "default")',

@@ -41,6 +41,35 @@ shop/web-1   80/TCP     3 of 3       everyone
     expect(data).toContainEqual({ to: 'shop/db-1', protocol: 'TCP', port: 9187, family: 4, from: [] });
   });
 
+  it('shows ports of nodes that lead to pods, and what would be if staged policies were in force', async () => {
+    using files = folder({
+      'shop.yaml': `
+{apiVersion: v1, kind: Node, metadata: {name: n1}, status: {addresses: [{type: InternalIP, address: 192.168.0.1}]}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop}
+spec: {nodeName: n1, containers: [{name: c, image: i, ports: [{containerPort: 80, hostPort: 8080}]}]}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop}, spec: {nodeName: n2, containers: [{name: c, image: i}]}}
+---
+{apiVersion: projectcalico.org/v3, kind: NetworkPolicy, metadata: {name: shut, namespace: shop}, spec: {selector: all()}}
+---
+apiVersion: projectcalico.org/v3
+kind: StagedNetworkPolicy
+metadata: {name: shut, namespace: shop}
+spec: {stagedAction: Delete}
+`,
+    });
+    const shown = async (...more: string[]) =>
+      (await muslinctl(['reach', '-f', files.path, '-o', 'list', ...more])).stdout;
+    expect(await shown()).toContain('n1 (shop/api)   8080/TCP   0 of 2       no one\n');
+    expect(await shown('--staged')).toContain('n1 (shop/api)   8080/TCP   2 of 2       everyone\n');
+    const diff = await muslinctl(['diff', '--staged', files.path, files.path]);
+    expect(diff.stdout).toMatch(/^gained +8080\/TCP +outside, shop\/web +n1 \(shop\/api\)$/m);
+    expect((await muslinctl(['diff', files.path, files.path])).stdout).toContain('No connections gained');
+  });
+
   it('dials the ports that policies name where pods declare none', async () => {
     using bare = folder({ 'shop.yaml': SHOP.replaceAll(/^spec: \{containers: .*$/gm, 'spec: {}') });
     expect((await muslinctl(['reach', '-f', bare.path])).stdout).toMatch(

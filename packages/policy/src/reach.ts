@@ -4,6 +4,7 @@ import type { FlowEnd } from './flow.ts';
 import { Likeness } from './likeness.ts';
 import { type LocatedEnd, Locator } from './locator.ts';
 import { explainPath, firstPacket } from './path.ts';
+import { hostPortRows } from './reach-host-ports.ts';
 import { SnapshotView } from './snapshot-view.ts';
 
 /** A port that can be dialled. */
@@ -21,8 +22,9 @@ export interface ReachOptions {
   readonly externals?: readonly Ip[];
 }
 
-/** Who can open a connection to one port of one destination. */
+/** Who can open a connection to one port of one destination, or to a port of a node that leads to a pod. */
 export interface ReachRow extends Dialled {
+  /** A name of `ends`, or of `readHostPortEnd`. */
   readonly to: string;
   readonly family: Family;
   /** Sources by name, sorted: endpoint keys, and addresses of externals. The destination itself is not listed. */
@@ -33,7 +35,7 @@ export interface ReachRow extends Dialled {
 export interface Reachability {
   /** All ends with an address, sorted by name. */
   readonly ends: readonly string[];
-  /** Sorted by destination, protocol, port and family. */
+  /** Sorted by destination, protocol, port and family; ports of nodes last. */
   readonly rows: readonly ReachRow[];
 }
 
@@ -62,7 +64,7 @@ export function portsOf(
   return [...unique.values()].sort((a, b) => a.protocol - b.protocol || a.port - b.port);
 }
 
-interface NamedEnd {
+export interface NamedEnd {
   readonly name: string;
   readonly located: LocatedEnd;
 }
@@ -117,6 +119,7 @@ export function reachPorts(
       }
     }
   }
+  rows.push(...hostPortRows(snapshot, { locator, view, likeness }, ends));
   return { ends: ends.map(end => end.name), rows };
 }
 

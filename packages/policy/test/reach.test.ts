@@ -1,9 +1,10 @@
 import { mustIp } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { diffConnectivity, Judge, reach } from '../src/index.ts';
+import type { FactChange } from '@muslin/api';
+import { diffConnectivity, Judge, reach, readHostPortEnd, withStagedInForce } from '../src/index.ts';
 import { applyChange } from '../src/applied-change.ts';
-import { block, cluster, namespace, node, peer, pod, policy, ports, TCP } from './cluster.ts';
+import { block, cluster, namespace, node, peer, pod, policy, ports, service, TCP } from './cluster.ts';
 import { changes, worlds } from './worlds.ts';
 
 const world = [
@@ -55,6 +56,86 @@ describe('reach', () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+/** Every pod has a port of its node; some want the same. */
+function withHostPorts(fact: FactChange, i: number): FactChange {
+  if (fact.type !== 'endpoint' || fact.value === undefined || fact.value.hostNetwork) return fact;
+  const port = i % 2 === 0 ? 80 : 5432;
+  const hostPorts = [{ hostIp: undefined, protocol: 6, hostPort: 8000 + (i % 3), port }];
+  return { ...fact, value: { ...fact.value, hostPorts } };
+}
+
+describe('reach to ports of nodes that lead to pods', () => {
+  it('equals the verdict on the address of the node', () => {
+    const seen = { yes: 0, no: 0 };
+    fc.assert(
+      fc.property(worlds, facts => {
+        const snapshot = cluster(...facts.map(withHostPorts));
+        const judge = new Judge(snapshot);
+        const { ends, rows } = reach(snapshot, { externals });
+        const end = (name: string) => (name.startsWith('pod/') ? { endpoint: name } : { ip: mustIp(name) });
+        for (const { to, protocol, port, family, from } of rows) {
+          const node = snapshot.nodes.get(readHostPortEnd(to)?.node ?? '');
+          const ip = node?.ips.find(each => each.family === family);
+          if (ip === undefined) continue;
+          const wanted = ends.filter(name => {
+            if (name === `pod/${readHostPortEnd(to)?.pod}`) return false;
+            const answer = judge.verdict({ from: end(name), to: { ip }, protocol, port, family });
+            return answer.ok && answer.value.answer === 'allow';
+          });
+          expect(from).toEqual(wanted);
+          seen.yes += wanted.length;
+          seen.no += ends.length - wanted.length;
+        }
+      }),
+      { numRuns: 100 },
+    );
+    expect(Math.min(seen.yes, seen.no)).toBeGreaterThan(40);
+  });
+
+  it('leaves a port that a Service has to the Service, and shows in a diff what a policy closes', () => {
+    const api = pod('shop/api', { ips: ['10.0.0.9'], labels: { app: 'api' }, declared: [80] });
+    const host = withHostPorts(api, 0);
+    const shut = policy('knp/shop/api', { selector: "app == 'api'" });
+    const open = cluster(...world, host);
+    expect(reach(open).rows.at(-1)).toEqual({
+      to: 'host-port/n1/shop/api',
+      ...{ protocol: 6, port: 8000, family: 4 },
+      from: ['pod/shop/db', 'pod/shop/job', 'pod/shop/web'],
+    });
+    const { lost } = diffConnectivity(open, cluster(...world, host, shut), {
+      externals: [mustIp('192.0.2.1')],
+    });
+    expect(lost.filter(group => group.port === 8000)).toEqual([
+      {
+        from: ['192.0.2.1', 'pod/shop/db', 'pod/shop/job', 'pod/shop/web'],
+        to: ['host-port/n1/shop/api'],
+        ...{ protocol: 6, port: 8000, family: 4 },
+      },
+    ]);
+    const front = service('shop/front', '10.96.0.1', []);
+    const ports8000 = front.value.ports.map(port => ({ ...port, nodePort: 8000 }));
+    const claimed = { ...front, value: { ...front.value, ports: ports8000 } };
+    const rows = reach(cluster(...world, host, claimed)).rows;
+    expect(rows.filter(({ port }) => port === 8000)).toEqual([]);
+  });
+});
+
+describe('withStagedInForce', () => {
+  it('puts staged policies in the place of the enforced ones of their name, and takes away what they would delete', () => {
+    const old = policy('np/shop/web', { selector: "app == 'web'", ingress: [] });
+    const ingress = [{ protocol: TCP, source: peer("app == 'db'") }];
+    const staged = policy('snp/shop/web', { selector: "app == 'web'", ingress, staged: true });
+    const gone = policy('sknp/shop/db', { selector: "app == 'none'", staged: true });
+    const deletion = { ...gone, value: { ...gone.value, removes: 'knp/shop/db' } } as FactChange;
+    const now = cluster(...world, closed, old, staged, deletion);
+    const then = cluster(...world, policy('np/shop/web', { selector: "app == 'web'", ingress }));
+    expect(reach(withStagedInForce(now))).toEqual(reach(then));
+    expect(reach(withStagedInForce(now))).not.toEqual(reach(now));
+    const plain = cluster(...world, closed);
+    expect(withStagedInForce(plain)).toBe(plain);
   });
 });
 

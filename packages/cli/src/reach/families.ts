@@ -18,8 +18,14 @@ export function familiesIn(snapshots: readonly Snapshot[], outside: readonly Ip[
     const families = known.get(end) ?? new Set();
     known.set(end, families.add(family));
   };
-  for (const { endpoints } of snapshots)
-    for (const [key, { ips }] of endpoints) for (const ip of ips) add(endText(key), ip.family);
+  for (const { endpoints, nodes } of snapshots)
+    for (const [key, { ips, node = '', hostPorts = [] }] of endpoints) {
+      for (const ip of ips) add(endText(key), ip.family);
+      if (hostPorts.length === 0) continue;
+      const own = new Set(ips.map(ip => ip.family));
+      for (const ip of nodes.get(node)?.ips ?? [])
+        if (own.has(ip.family)) add(`${node} (${endText(key)})`, ip.family);
+    }
   for (const ip of outside) add(endText(formatIp(ip)), ip.family);
   const none: ReadonlySet<Family> = new Set();
   return end => {

@@ -12,6 +12,7 @@ import {
   prefixSize,
   type Result,
 } from '@muslin/net';
+import { readHostPortEnd } from '@muslin/policy';
 
 /** Addresses of nobody (RFC 5737, RFC 3849): stand for the rest of the world, one in each family. */
 const ANYONE: readonly Ip[] = [mustIp('203.0.113.1'), mustIp('2001:db8:ffff::1')];
@@ -62,8 +63,10 @@ export function parseAddresses(texts: readonly string[]): Result<readonly Ip[], 
   return ok(ips);
 }
 
-/** How an end is called: pods as `namespace/name`, the stand-ins for the world as `outside`. */
+/** How an end is called: pods as `namespace/name`, at their node's port `node (namespace/name)`, the stand-ins for the world as `outside`. */
 export function endText(name: string): string {
+  const host = readHostPortEnd(name);
+  if (host !== undefined) return `${host.node} (${host.pod})`;
   return ANYONE_TEXTS.has(name) ? 'outside' : name.replace(/^pod\//, '');
 }
 

@@ -1,4 +1,4 @@
-import { diffConnectivity } from '@muslin/policy';
+import { diffConnectivity, withStagedInForce } from '@muslin/policy';
 import type { Context } from '../context.ts';
 import { protocolName } from '../flow/protocol.ts';
 import { warn } from '../output/complain.ts';
@@ -22,7 +22,8 @@ export async function showDiff(ctx: Context, input: Input): Promise<ExitCode> {
   const after = await readWorld([afterPath], options);
   if (!after.ok) return ctx.fail(2, ...after.fault);
   warn(ctx, after.value);
-  const worlds = [before.value.snapshot, after.value.snapshot] as const;
+  const now = after.value.snapshot;
+  const worlds = [before.value.snapshot, input.flag('staged') ? withStagedInForce(now) : now] as const;
   const externals = [...outsideOf(worlds), ...given.value];
   const rows = changesOf(
     diffConnectivity(...worlds, { ports: ports.value, externals }),

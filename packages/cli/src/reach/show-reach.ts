@@ -1,4 +1,4 @@
-import { reach } from '@muslin/policy';
+import { reach, readHostPortEnd, withStagedInForce } from '@muslin/policy';
 import type { Context } from '../context.ts';
 import { protocolName } from '../flow/protocol.ts';
 import { warn } from '../output/complain.ts';
@@ -21,12 +21,14 @@ export async function showReach(ctx: Context, input: Input): Promise<ExitCode> {
   const { world } = opened.value;
   warn(ctx, world);
   if (world.snapshot.endpoints.size === 0) return ctx.fail(1, 'there are no pods to ask about');
-  const outside = [...outsideOf([world.snapshot]), ...given.value];
-  const answer = reach(withLikelyPorts(world.snapshot), { ports: ports.value, externals: outside });
+  const snapshot = input.flag('staged') ? withStagedInForce(world.snapshot) : world.snapshot;
+  const outside = [...outsideOf([snapshot]), ...given.value];
+  const answer = reach(withLikelyPorts(snapshot), { ports: ports.value, externals: outside });
   const namespace = input.text('namespace');
-  const rows = answer.rows.filter(({ to }) =>
-    namespace === undefined ? to.startsWith('pod/') : to.startsWith(`pod/${namespace}/`),
-  );
+  const rows = answer.rows.filter(({ to }) => {
+    const pod = to.startsWith('pod/') ? to.slice(4) : readHostPortEnd(to)?.pod;
+    return namespace === undefined ? pod !== undefined : pod?.startsWith(`${namespace}/`);
+  });
   if (rows.length === 0)
     return ctx.fail(
       1,
@@ -43,7 +45,7 @@ export async function showReach(ctx: Context, input: Input): Promise<ExitCode> {
     await writeData(ctx, form, data);
     return 0;
   }
-  const named = namedRows(rows, familiesIn([world.snapshot], outside));
+  const named = namedRows(rows, familiesIn([snapshot], outside));
   const ends = endTexts(answer.ends);
   const fits = named.length <= MAX_MATRIX_COLUMNS;
   const matrix = form === 'matrix' || (form === undefined && fits);

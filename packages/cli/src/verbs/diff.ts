@@ -7,6 +7,7 @@ import {
   PORT,
   RECURSIVE,
   SKIP_BROKEN,
+  STAGED,
 } from '../options.ts';
 import type { Verb } from '../verb.ts';
 
@@ -29,6 +30,10 @@ export const diff: Verb = {
       summary: 'markdown, json or yaml instead of a table',
       choices: ['markdown', 'json', 'yaml'],
     },
+    {
+      ...STAGED,
+      summary: 'take AFTER as if its staged policies were in force, and what they would delete were gone',
+    },
     POD_CIDR,
     SKIP_BROKEN,
   ],
@@ -43,6 +48,7 @@ Exit code: 0 compared, 1 with --exit-code when something changed, 2 bad usage or
   examples: [
     'muslinctl diff main/deploy branch/deploy',
     'muslinctl diff main branch -o markdown --exit-code',
+    'muslinctl diff --staged deploy deploy',
     'muslinctl diff -f policies.yaml',
   ],
   async run(ctx, input) {
