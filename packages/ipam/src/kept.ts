@@ -27,7 +27,8 @@ export function withKept(metadata: StoredMetadata, kept: readonly number[]): Sto
 /**
  * Which positions to keep from now on: those that are in hand already, then the ones that are free for longest. At most
  * `most`, and at most a quarter of what is free, so that a block that runs full serves everybody; none in an empty block,
- * which another node may need as a whole. `pinned` positions stay whatever the number: they may be with a pod already.
+ * which another node may need as a whole. `pinned` positions stay whatever the number: they may be with a pod already; so many
+ * more as pods `wait` for one are kept for those, as if each had asked the block itself.
  */
 export function chooseKept(
   block: Block,
@@ -35,11 +36,13 @@ export function chooseKept(
   pinned: ReadonlySet<number>,
   reservations: readonly Prefix[],
   most: number,
+  wait = 0,
 ): readonly number[] {
   const near = reservations.filter(r => prefixHas(r, block.cidr.ip) || prefixHas(block.cidr, r.ip));
   const usable = (ordinal: number) => !near.some(r => prefixHas(r, ipAt(block, ordinal)));
   const free = block.unallocated;
-  const room = isEmpty(block) && pinned.size === 0 ? 0 : Math.min(most, Math.floor(free.length / 4));
+  const spare = isEmpty(block) && pinned.size === 0 ? 0 : Math.min(most, Math.floor(free.length / 4));
+  const room = Math.max(spare, wait === 0 ? 0 : pinned.size + wait);
   const ranked = [
     ...free.filter(ordinal => before.has(ordinal) && !pinned.has(ordinal) && usable(ordinal)),
     ...free.filter(ordinal => !before.has(ordinal) && !pinned.has(ordinal) && usable(ordinal)),

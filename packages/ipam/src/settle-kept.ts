@@ -29,6 +29,8 @@ export interface SettleRequest {
   readonly pinned: readonly Ip[];
   /** How many addresses to keep in hand; 0 gives them back. */
   readonly keep: number;
+  /** Pods that wait for an address: so many more than are pinned are kept at least, as long as there are any; absent: none. */
+  readonly wait?: number;
   readonly reservations: readonly Prefix[];
   readonly cooldownMs: number;
   /** Ms since the epoch. */
@@ -117,7 +119,7 @@ function keptAfter(block: Block, before: ReadonlySet<number>, request: SettleReq
   const pinned = new Set(request.pinned.flatMap(ip => ordinalOf(block, ip) ?? []));
   const mine = sameOwner(block.owner, { type: 'host', name: request.node });
   // A block that went to somebody else is not ours to keep anything in.
-  return mine ? chooseKept(block, before, pinned, request.reservations, request.keep) : [];
+  return mine ? chooseKept(block, before, pinned, request.reservations, request.keep, request.wait) : [];
 }
 
 /** Ends; what handles say too much is taken back. */

@@ -66,6 +66,14 @@ describe('keeping addresses', () => {
     const { world, settle } = nodeWithPod();
     expect(must(world, settle({ keep: 64 })).kept).toHaveLength(3);
   });
+  it('takes more where pods wait, as far as there are any, and pinned ones beside', () => {
+    const { world, settle, at } = nodeWithPod();
+    expect(must(world, settle({ wait: 8 })).kept).toHaveLength(8);
+    const pinned = [mustIp(at(1)), mustIp(at(2))];
+    expect(must(world, settle({ wait: 4, pinned })).kept).toHaveLength(6);
+    expect(must(world, settle({ wait: 64 })).kept).toHaveLength(15);
+    expect(must(world, settle()).kept).toHaveLength(3);
+  });
   it('passes over reservations', () => {
     const { world, settle, at } = nodeWithPod();
     const reservations = [mustPrefix(`${at(1)}/32`)];

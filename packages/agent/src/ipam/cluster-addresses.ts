@@ -98,6 +98,8 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
     },
   });
   const pending = new PendingReleases(`${options.stateDir}/releases`);
+  /** Pods that wait for any address. */
+  let waiting = 0;
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const mine = turn.then(work);
@@ -190,18 +192,23 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
         return fail({ code: 'no-address', message: made.fault });
       }
       const { handleId } = made.value;
+      const { ips: wishes = [] } = made.value;
+      const waits = wishes.length === 0 ? 1 : 0;
+      waiting += waits;
       const done = await inTurn(async () => {
         // An earlier life of this sandbox may still wait to be released: that must not hit the new one.
         pending.delete(made.value.handleId);
         // One write fills the hand for all who wait.
         let ips = kept.take(made.value);
         if (ips === undefined && kept.isDue) {
-          await kept.fill();
+          await kept.fill(waiting);
           ips = kept.take(made.value);
         }
         if (ips !== undefined) return ok({ ips, why: HAND });
         const allocated = await drive(allocate(made.value), store);
         return allocated.ok ? ok(explained(allocated.value)) : allocated;
+      }).finally(() => {
+        waiting -= waits;
       });
       tellSoon();
       if (done.ok) {

@@ -11,7 +11,7 @@ import {
   settleKept,
 } from '@muslin/ipam';
 import type { AnyObject } from '@muslin/kube';
-import { formatIp, type Ip, type Prefix, prefixHas } from '@muslin/net';
+import { type Family, formatIp, type Ip, type Prefix, prefixHas } from '@muslin/net';
 import { type HandBlock, KeptHand } from './kept-hand.ts';
 
 /** What keeping addresses takes. */
@@ -46,6 +46,8 @@ interface Work {
   readonly room: number;
   /** Whether that is fewer than now. */
   readonly gives: boolean;
+  /** Pods that wait for an address of it. */
+  readonly wait?: number;
 }
 
 /** An empty block keeps what it kept for so long: the next pod is often near. */
@@ -136,17 +138,22 @@ export class KeptAddresses {
     return first;
   }
 
-  /** Fills the hand where it is empty, and tells later who has what: for those who wait. */
-  async fill(): Promise<void> {
+  /** Fills the hand where it is empty, for so many pods that wait, and tells later who has what. */
+  async fill(waiting: number): Promise<void> {
+    const lacking: Record<Family, number> = { 4: waiting, 6: waiting };
     for (const work of this.#work()) {
-      const { given, room, inHand } = work;
-      if (inHand === 0 && room > 0) await this.#write({ ...work, given: [], room: room + given.length });
+      const { given, room, inHand, block } = work;
+      const { family } = block.cidr.ip;
+      const wait = Math.max(0, Math.min(lacking[family], block.free - block.kept.length));
+      if (inHand > 0 || room + wait === 0) continue;
+      lacking[family] -= wait;
+      await this.#write({ ...work, given: [], room: room + given.length, wait });
     }
   }
 
   /** `later`: what is written next. `counted`: by block, handles that count their address in it already. */
   async #write(
-    { name, block, given, room, gives }: Work,
+    { name, block, given, room, gives, wait = 0 }: Work,
     later: readonly Work[] = [],
     counted = new Map<string, ReadonlySet<string>>(),
   ): Promise<IpamFault | undefined> {
@@ -163,6 +170,7 @@ export class KeptAddresses {
       given,
       pinned,
       keep: room,
+      wait,
       reservations: reservations(),
       ...time,
       also: elsewhere(later),
