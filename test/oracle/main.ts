@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { play } from './play.ts';
 import { prepare } from './prepare.ts';
-import { differences, readRecording, writeRecording } from './recording.ts';
+import { compare, readRecording, writeRecording } from './recording.ts';
 import { SCENES } from './scenes.ts';
 import { serverAt } from './server.ts';
 
@@ -46,10 +46,12 @@ for (const scene of SCENES) {
     process.stdout.write(`${scene.name}: ${answers.size} answers of ${name}\n`);
     continue;
   }
-  const lines = differences(readRecording(scene.name).answers, answers);
-  wrong += lines.length;
-  process.stdout.write(`${scene.name}: ${answers.size} answers, ${lines.length} differ\n`);
-  for (const line of lines) process.stdout.write(`${line}\n`);
+  const { other, unrecorded } = compare(readRecording(scene.name).answers, answers);
+  wrong += other.size + unrecorded.length;
+  process.stdout.write(
+    `${scene.name}: ${answers.size} answers, ${other.size} differ, ${unrecorded.length} were never recorded\n`,
+  );
+  for (const line of other.values()) process.stdout.write(`${line}\n`);
 }
 server.close();
 process.exitCode = wrong === 0 ? 0 : 1;

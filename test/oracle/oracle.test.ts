@@ -4,7 +4,7 @@ import { makeCertificates } from '../../packages/lab/src/apiserver/certificates.
 import { KNOWN } from './known.ts';
 import { play } from './play.ts';
 import { prepare } from './prepare.ts';
-import { differences, readRecording } from './recording.ts';
+import { compare, readRecording } from './recording.ts';
 import { SCENES } from './scenes.ts';
 import { type Server, serverAt } from './server.ts';
 
@@ -29,12 +29,14 @@ afterAll(async () => {
 
 describe('the stand-in answers as the API server of Kubernetes did', () => {
   it.each(SCENES.map(scene => [scene.name, scene] as const))('%s', async (name, scene) => {
-    const recorded = readRecording(name).answers;
     const answers = await play(scene, server);
+    const { other, unrecorded } = compare(readRecording(name).answers, answers);
     const known = KNOWN[name] ?? {};
-    const other = differences(recorded, answers).map(line => ({ say: line.split('\n')[0] ?? '', line }));
-    expect(other.filter(({ say }) => known[say] === undefined).map(({ line }) => line)).toEqual([]);
-    const told = other.map(({ say }) => say).filter(say => known[say] !== undefined);
-    expect(told.sort()).toEqual(Object.keys(known).sort());
+    expect([...other].filter(([say]) => known[say] === undefined).map(([, line]) => line)).toEqual([]);
+    expect([...other.keys()].filter(say => known[say] !== undefined).sort()).toEqual(
+      Object.keys(known).sort(),
+    );
+    // A field may be newer than the recording; most are not.
+    expect(unrecorded.length, unrecorded.join('\n')).toBeLessThanOrEqual(answers.size / 10);
   });
 });

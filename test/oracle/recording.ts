@@ -24,17 +24,16 @@ export function readRecording(scene: string): Recording {
   return { server, answers: new Map(Object.entries(answers as Record<string, Answer>)) };
 }
 
-/** One line for each answer that is another. */
-export function differences(
+/** What is otherwise than recorded: a line for each answer that is another, and the questions that nobody recorded. */
+export function compare(
   expected: ReadonlyMap<string, Answer>,
   actual: ReadonlyMap<string, Answer>,
-): readonly string[] {
-  const lines: string[] = [];
+): { readonly other: ReadonlyMap<string, string>; readonly unrecorded: readonly string[] } {
+  const other = new Map<string, string>();
   for (const [say, answer] of actual) {
-    const want = JSON.stringify(expected.get(say)) ?? 'nothing recorded';
-    const got = JSON.stringify(answer);
-    if (want !== got) lines.push(`${say}\n  recorded ${want}\n  answered ${got}`);
+    const want = expected.get(say);
+    if (want === undefined || JSON.stringify(want) === JSON.stringify(answer)) continue;
+    other.set(say, `${say}\n  recorded ${JSON.stringify(want)}\n  answered ${JSON.stringify(answer)}`);
   }
-  for (const say of expected.keys()) if (!actual.has(say)) lines.push(`${say}: recorded, and not asked`);
-  return lines;
+  return { other, unrecorded: [...actual.keys()].filter(say => !expected.has(say)) };
 }

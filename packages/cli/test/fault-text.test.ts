@@ -1,6 +1,6 @@
 import type { KubeFault } from '@muslin/kube';
 import { describe, expect, it } from 'vitest';
-import { faultText } from '../src/live/fault-text.ts';
+import { causesOf, faultText } from '../src/live/fault-text.ts';
 
 const request = 'GET /apis/projectcalico.org/v3/ippools';
 const answered = (code: string, status: number, reason: string, words: string) =>
@@ -14,6 +14,30 @@ describe('what went wrong with the API server', () => {
       'a refusal is told in the words of the server',
       answered('Forbidden', 403, 'Forbidden', 'User "bob" cannot list resource "ippools"'),
       'User "bob" cannot list resource "ippools"',
+    ],
+    [
+      'what is wrong with an object, each once, and not that rules wait for it',
+      {
+        ...answered(
+          'Invalid',
+          422,
+          'Invalid',
+          'Pool "a" is invalid: [spec.b: bad, spec.b: bad, <nil>: later]',
+        ),
+        details: {
+          causes: [
+            { field: 'spec.b', message: 'bad' },
+            { field: 'spec.b', message: 'bad' },
+            { field: 'spec.c', message: 'worse' },
+            {
+              field: '<nil>',
+              message:
+                'Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+            },
+          ],
+        },
+      } as KubeFault,
+      'Pool "a" is invalid: spec.b: bad; spec.c: worse',
     ],
     [
       'a server that failed is named as that, with what was asked',
@@ -37,5 +61,16 @@ describe('what went wrong with the API server', () => {
     ],
   ])('%s', (_, fault, text) => {
     expect(faultText(fault)).toBe(text);
+  });
+
+  it('a shape that server-side apply refuses with a 500 is a fault of fields', () => {
+    const why =
+      'failed to create typed patch object (/m; projectcalico.org/v3, Kind=BGPPeer): errors:\n' +
+      '  .spec.asNumber: expected numeric (int or float), got string\n  .spec.bogus: field not declared in schema';
+    expect(causesOf(answered('Other', 500, 'InternalError', why))).toEqual([
+      { field: 'spec.asNumber', message: 'must be a number' },
+      { field: 'spec.bogus', message: 'there is no such field' },
+    ]);
+    expect(causesOf(answered('Other', 500, 'InternalError', 'etcd is away'))).toEqual([]);
   });
 });

@@ -10,7 +10,7 @@ import { textOf } from '../files/text-of.ts';
 import { printable } from '../output/paint.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { connect } from './connect.ts';
-import { faultText } from './fault-text.ts';
+import { causesOf, faultText } from './fault-text.ts';
 import { ResourceFinder } from './resource-finder.ts';
 import { FIELD_MANAGER } from './write-actions.ts';
 import { placed } from './write-files.ts';
@@ -71,8 +71,9 @@ export async function diffObjects(ctx: Context, input: Input): Promise<ExitCode>
 }
 
 const words = (fault: KubeFault) =>
-  (fault.details?.causes ?? []).map(({ field, message }) => `${field}: ${message}`).join('; ') ||
-  faultText(fault);
+  causesOf(fault)
+    .map(({ field, message }) => `${field}: ${message}`)
+    .join('; ') || faultText(fault);
 
 /** `spec.natOutgoing: false -> true`, a line for each leaf that differs. */
 function changedFields(before: unknown, after: unknown, path = ''): readonly string[] {

@@ -6,7 +6,7 @@ import { textOf } from '../files/text-of.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { complaint } from './complaint.ts';
 import { connect } from './connect.ts';
-import { faultText, isNotServed } from './fault-text.ts';
+import { causesOf, faultText, isNotServed } from './fault-text.ts';
 import { notServed, ResourceFinder } from './resource-finder.ts';
 import { WRITE_ACTIONS, type WriteFlags } from './write-actions.ts';
 
@@ -99,8 +99,9 @@ export function placed(object: LoadedObject['object'], namespaced: boolean, home
 
 /** One line for each field that the server names, else one for the object. */
 function faultTexts(item: LoadedObject, fault: KubeFault): readonly string[] {
-  const causes = fault.details?.causes ?? [];
+  const causes = causesOf(fault);
   if (isNotServed(fault)) return [complaint(item, notServed(item.object))];
-  if (causes.length === 0 || fault.code !== 'Invalid') return [complaint(item, faultText(fault))];
-  return causes.map(({ field = '', message = '' }) => complaint(item, `${field}: ${message}`, field));
+  if (causes.length === 0 || (fault.code !== 'Invalid' && fault.status !== 500))
+    return [complaint(item, faultText(fault))];
+  return causes.map(({ field, message }) => complaint(item, `${field}: ${message}`, field));
 }

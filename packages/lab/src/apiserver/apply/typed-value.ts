@@ -149,18 +149,41 @@ function mergedOrder(there: readonly string[], given: readonly string[]): readon
   return [...out];
 }
 
-const SCALARS: Readonly<Record<string, readonly [want: string, fits: (value: Json) => boolean]>> = {
-  string: ['string', value => typeof value === 'string'],
-  boolean: ['boolean', value => typeof value === 'boolean'],
-  integer: ['numeric (int or float)', value => typeof value === 'number' || typeof value === 'bigint'],
-  number: ['numeric (int or float)', value => typeof value === 'number' || typeof value === 'bigint'],
+/** What a scalar has to be, and how the value is shown that is something else. */
+const SCALARS: Readonly<
+  Record<string, readonly [want: string, fits: (value: Json) => boolean, show: (value: Json) => string]>
+> = {
+  string: [
+    'string',
+    value => typeof value === 'string',
+    value => `&value.valueUnstructured{Value:${goText(value)}}`,
+  ],
+  boolean: ['boolean', value => typeof value === 'boolean', value => `&{${goText(value)}}`],
+  integer: ['numeric (int or float)', isNumber, goType],
+  number: ['numeric (int or float)', isNumber, goType],
 };
+
+function isNumber(value: Json): boolean {
+  return typeof value === 'number' || typeof value === 'bigint';
+}
+
+/** A value as Go's %v prints it. */
+function goText(value: Json): string {
+  if (isList(value)) return `[${value.map(goText).join(' ')}]`;
+  if (!isObject(value)) return String(value);
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `map[${fields.map(([name, child]) => `${name}:${goText(child ?? null)}`).join(' ')}]`;
+}
+
+function goType(value: Json): string {
+  if (isList(value)) return '[]interface {}';
+  if (isObject(value)) return 'map[string]interface {}';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
 
 /** Why a configuration does not fit its schema: the words of structured-merge-diff, which is asked before all validation. */
 export function typedFaults(value: Json, schema: Schema, path = ''): readonly string[] {
-  const wrong = (want: string) => [
-    `${path}: expected ${want}, got &{${typeof value === 'string' ? value : formatJson(value)}}`,
-  ];
+  const wrong = (want: string, got = `&{${goText(value)}}`) => [`${path}: expected ${want}, got ${got}`];
   if (value === null || schema['x-kubernetes-int-or-string']) return [];
   if (schema.type === 'array') {
     if (!isList(value)) return wrong('list');
@@ -186,7 +209,7 @@ export function typedFaults(value: Json, schema: Schema, path = ''): readonly st
     });
   }
   const scalar = SCALARS[schema.type ?? ''];
-  return scalar === undefined || scalar[1](value) ? [] : wrong(scalar[0]);
+  return scalar === undefined || scalar[1](value) ? [] : wrong(scalar[0], scalar[2](value));
 }
 
 /** An item as a path names it: `[="a"]`, `[name="hay",time="dusk"]`. */
