@@ -12,8 +12,8 @@ const OWN_IP = ip4(0x7f_00_00_01);
 const PATIENCE_MS = 1_000;
 const PER_UPDATE = 5;
 const NEXT_HOP = ip4(0x0a_00_01_01);
-/** Octets; few, so that peers read too slowly now and then. */
-const SEND_BUFFER = 1 << 15;
+/** Octets; few, so that peers read too slowly now and then, and more than a segment of loopback, which else waits. */
+const SEND_BUFFER = 1 << 16;
 /** Number of a route beyond all tables. */
 const BEYOND = 50_000;
 
@@ -33,7 +33,7 @@ interface Scale {
 
 /** V8 trusts what it has seen once with one speaker; it takes a second to learn that there may be others. */
 const FIRST: Scale = { crowd: 2, single: 20, table: 200, rounds: 1, chunk: 4_000 };
-const SECOND: Scale = { crowd: 24, single: 200, table: 4_000, rounds: 3, chunk: 1 << 17 };
+const SECOND: Scale = { crowd: 64, single: 200, table: 4_000, rounds: 3, chunk: 1 << 17 };
 
 /** Machine code is for objects of a shape, and goes with the last object of that shape: one small stage stays. */
 const kept: Stage[] = [];
