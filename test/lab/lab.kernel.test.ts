@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { until } from '../../packages/lab/src/until.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -52,6 +52,17 @@ describe('npm run lab', () => {
         detached: true,
       },
     );
+    // Whatever fails below, nothing of it may live on and take the name from the next run.
+    onTestFinished(async () => {
+      if (first.exitCode === null && first.signalCode === null)
+        process.kill(-(first.pid as number), 'SIGKILL');
+      await until(
+        async () => lab('--clean', '--id', 'tkill').status,
+        status => status === 0,
+        30_000,
+        500,
+      );
+    });
     const listing = () => {
       const done = lab('ls', '--json', '--id', 'tkill');
       return done.status === 0
