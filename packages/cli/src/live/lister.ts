@@ -11,30 +11,15 @@ import type { Result } from '@muslin/net';
 /** What those need who only list. */
 export type Lister = Pick<KubeClient, 'connection' | 'listAll'>;
 
-/** Questions under way at a time: one less than connections, so that whoever asks in turn beside them need not queue behind all. */
-const MOST = 5;
-
 /** Asks for each kind once, however many want to know; all see the same moment. Only whole lists are shared. */
 export function listedOnce(client: Lister): Lister {
   const asked = new Map<string, Promise<unknown>>();
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  async function inTurn<T>(ask: () => Promise<T>): Promise<T> {
-    if (running >= MOST) await new Promise<void>(resolve => waiting.push(resolve));
-    running++;
-    try {
-      return await ask();
-    } finally {
-      running--;
-      waiting.shift()?.();
-    }
-  }
   return {
     connection: client.connection,
     listAll<T extends KubeObject>(resource: Resource, query?: object, options?: object) {
       if (query !== undefined) return client.listAll<T>(resource, query, options);
       const name = `${resourceName(resource)}/${resource.version}`;
-      const answer = asked.get(name) ?? inTurn(() => client.listAll<T>(resource));
+      const answer = asked.get(name) ?? client.listAll<T>(resource);
       asked.set(name, answer);
       return answer as Promise<Result<KubeList<T>, KubeFault>>;
     },
