@@ -50,6 +50,22 @@ describe.each(['nftables', 'iptables'])('what a caller asks for one interface, i
     backEnd === 'nftables'
       ? stand.node.run('nft', 'list', 'ruleset')
       : stand.node.run('iptables-save') + stand.node.run('ip6tables-save');
+  /** Leads the port to another address, behind what is there; gives what takes that away again. */
+  const translateElsewhere = (ip: string): (() => void) => {
+    const { node } = stand;
+    if (backEnd === 'nftables') {
+      const rule = `fib daddr type local tcp dport 8080 dnat to ${ip}:80`;
+      const chain = (hook: string) => `chain ${hook} { type nat hook ${hook} priority -100; ${rule}; }\n`;
+      node.run('nft', `table ip kube-proxy { ${chain('prerouting')} ${chain('output')} }`);
+      return () => void node.run('nft', 'delete', 'table', 'ip', 'kube-proxy');
+    }
+    const rule = (hook: string) =>
+      `${hook} -p tcp --dport 8080 -m addrtype --dst-type LOCAL -j DNAT --to-destination ${ip}:80`.split(' ');
+    for (const hook of ['PREROUTING', 'OUTPUT']) node.run('iptables', '-t', 'nat', '-A', ...rule(hook));
+    return () => {
+      for (const hook of ['PREROUTING', 'OUTPUT']) node.run('iptables', '-t', 'nat', '-D', ...rule(hook));
+    };
+  };
   const nothingLeft = async () => {
     expect([stand.cables(), stand.routes()]).toEqual([[], []]);
     expect(natText()).not.toContain('hostPort');
@@ -57,7 +73,7 @@ describe.each(['nftables', 'iptables'])('what a caller asks for one interface, i
     await until(boxes, held => held.length === 0, 'no address is held', 20_000);
   };
 
-  test('a hostPort leads to the pod from outside, the node, 127.0.0.1 and the pod itself, and goes with the pod', async () => {
+  test('a hostPort leads to the pod from outside, the node, 127.0.0.1 and the pod itself, and goes with the pod, whoever else claims it', async () => {
     const server = await stand.pod('server');
     const client = await stand.pod('client');
     const ports = [
@@ -85,6 +101,10 @@ describe.each(['nftables', 'iptables'])('what a caller asks for one interface, i
     await stand.kill('agent');
     await stand.startAgent('--dataplane', backEnd);
     await look();
+    // As kube-proxy would for a Service whose nodePort is the same; nobody answers there.
+    const foreign = translateElsewhere(mine);
+    await look();
+    foreign();
     for (const end of ends) await end();
     await del(server);
     expect(await hear(client.space.namespace, NODE_4, 8080)).toBeUndefined();

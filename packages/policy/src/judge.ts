@@ -72,8 +72,10 @@ export class Judge {
   /** The Service that is asked for by name, or by an address and port that kube-proxy would translate. */
   #serviceOf({ to, protocol, port }: Flow): Result<AtDoor | undefined, FlowFault> {
     if ('endpoint' in to) return ok(undefined);
-    if ('ip' in to)
-      return ok(port === undefined ? undefined : this.#locator.serviceAt(formatIp(to.ip), protocol, port));
+    if ('ip' in to) {
+      const isPods = port === undefined || this.#locator.hostPortAt(to.ip, protocol, port) !== undefined;
+      return ok(isPods ? undefined : this.#locator.serviceAt(formatIp(to.ip), protocol, port));
+    }
     const service = this.#named(to.service);
     return service === undefined
       ? fail({

@@ -1,5 +1,5 @@
 import type { Endpoint, HostPortFacts, Snapshot } from '@muslin/api';
-import { type Family, formatIp, type Ip } from '@muslin/net';
+import type { Family, Ip } from '@muslin/net';
 import { explainHostPortPath } from './host-port-path.ts';
 import type { Likeness } from './likeness.ts';
 import type { LocatedEnd, Locator } from './locator.ts';
@@ -18,7 +18,7 @@ export function readHostPortEnd(name: string): { readonly node: string; readonly
 
 /**
  * Who reaches the pods that have a port of their node, by dialling it there (Pod v1 `hostPort`): at the address that the
- * pod asks for, else at the node's first one. The pod itself is not listed. A port that a Service or another pod has is theirs, and has no row here.
+ * pod asks for, else at the node's first one. The pod itself is not listed. A port that another pod has got is that one's.
  */
 export function hostPortRows(
   snapshot: Snapshot,
@@ -31,7 +31,7 @@ export function hostPortRows(
       for (const family of [4, 6] as const) {
         const address = addressOf(snapshot, pod, facts, family);
         const { protocol, hostPort: port } = facts;
-        if (address === undefined || locator.serviceAt(formatIp(address), protocol, port)) continue;
+        if (address === undefined) continue;
         const behind = locator.hostPortAt(address, protocol, port);
         if (behind?.endpoint.key !== pod.key) continue;
         const known = new Map<string, boolean>();

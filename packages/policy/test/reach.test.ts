@@ -95,7 +95,7 @@ describe('reach to ports of nodes that lead to pods', () => {
     expect(Math.min(seen.yes, seen.no)).toBeGreaterThan(40);
   });
 
-  it('leaves a port that a Service has to the Service, and shows in a diff what a policy closes', () => {
+  it('keeps a port that a Service claims, too, and shows in a diff what a policy closes', () => {
     const api = pod('shop/api', { ips: ['10.0.0.9'], labels: { app: 'api' }, declared: [80] });
     const host = withHostPorts(api, 0);
     const shut = policy('knp/shop/api', { selector: "app == 'api'" });
@@ -117,9 +117,11 @@ describe('reach to ports of nodes that lead to pods', () => {
     ]);
     const front = service('shop/front', '10.96.0.1', []);
     const ports8000 = front.value.ports.map(port => ({ ...port, nodePort: 8000 }));
-    const claimed = { ...front, value: { ...front.value, ports: ports8000 } };
-    const rows = reach(cluster(...world, host, claimed)).rows;
-    expect(rows.filter(({ port }) => port === 8000)).toEqual([]);
+    const claimed = cluster(...world, host, { ...front, value: { ...front.value, ports: ports8000 } });
+    expect(reach(claimed).rows.at(-1)).toEqual(reach(open).rows.at(-1));
+    const dialled = { to: { ip: mustIp('192.168.0.1') }, protocol: TCP, port: 8000 };
+    const said = new Judge(claimed).verdict({ from: { endpoint: 'pod/shop/web' }, ...dialled });
+    expect(said.ok && said.value.notes.map(note => note.code)).toEqual(['host-port']);
   });
 });
 

@@ -241,7 +241,10 @@ function podRequests(plan: PodLinkPlan, link: number): NetlinkRequest[] {
   return [
     changeLinkRequest('lo', { up: true }),
     changeLinkRequest(link, { up: true }),
-    ...plan.ips.map(ip => putAddressRequest({ link, ip, length: ip.family === 4 ? 32 : 128 })),
+    // Not even the moment that it takes the kernel to see accept_dad: a pod may listen on its address at once.
+    ...plan.ips.map(ip =>
+      putAddressRequest(ip.family === 4 ? { link, ip, length: 32 } : { link, ip, length: 128, noDad: true }),
+    ),
     ...families.flatMap(family => {
       const gateway = GATEWAY[family];
       const all = mustPrefix(family === 4 ? '0.0.0.0/0' : '::/0');

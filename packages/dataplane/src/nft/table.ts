@@ -66,10 +66,13 @@ export interface NftTable {
 /** nft(8), "CHAINS": where each table of iptables stands among the priorities of a hook. */
 const PRIORITY: Readonly<Record<TableName, number>> = { raw: -300, mangle: -150, filter: 0, nat: 100 };
 
+/** Just before `dstnat`, where kube-proxy's rules stand: of two translations the first counts, and that is ours, as in iptables. */
+const EARLY_NAT = -101;
+
 function baseOf(table: TableName, hook: HookName): string {
   const type = table === 'nat' ? 'nat' : table === 'mangle' && hook === 'OUTPUT' ? 'route' : 'filter';
   const early = table === 'nat' && (hook === 'PREROUTING' || hook === 'OUTPUT');
-  return `${type} ${hook.toLowerCase()} ${early ? -100 : PRIORITY[table]}`;
+  return `${type} ${hook.toLowerCase()} ${early ? EARLY_NAT : PRIORITY[table]}`;
 }
 
 /** Renders a ruleset that was lowered with `NFT_LIMITS`; `sets` are the `NodeState`'s. */

@@ -19,7 +19,7 @@ interface Names {
 const TABLES: Readonly<Record<string, TableName>> = {
   '-300': 'raw',
   '-150': 'mangle',
-  '-100': 'nat',
+  '-101': 'nat',
   '0': 'filter',
   '100': 'nat',
 };
