@@ -5,7 +5,7 @@ interface Suite {
   run(emit: Emit, options: Options): Promise<void> | void;
 }
 
-/** What of a suite is wanted. All but `quick` is for the suite `bgp`, `cases` for `cni` too; absent is everything, three times. */
+/** What of a suite is wanted. All but `quick` is for the suite `bgp`, `cases` for `cni` and `policy` too; absent is everything, three times. */
 interface Options {
   readonly quick: boolean;
   readonly peers?: readonly string[];
@@ -31,10 +31,10 @@ const load = SUITES[name];
 const wanted = (flag: string) =>
   flag === '--quick' ||
   (name === 'bgp' && /^--(peers|cases|rounds)=./.test(flag)) ||
-  (name === 'cni' && /^--cases=./.test(flag));
+  ((name === 'cni' || name === 'policy') && /^--cases=./.test(flag));
 if (load === undefined || !flags.every(wanted)) {
   process.stderr.write(
-    `npm run -s bench -- SUITE [--quick]\nsuites: ${Object.keys(SUITES).join(', ')}\nbgp also takes --peers=bird,frr,gobgp,openbgpd --cases=relay,feeders,reflector,mesh,slow --rounds=3\ncni also takes --cases=nftables-1,nftables-8,nftables-32,nftables-full,iptables-1,...\n`,
+    `npm run -s bench -- SUITE [--quick]\nsuites: ${Object.keys(SUITES).join(', ')}\nbgp also takes --peers=bird,frr,gobgp,openbgpd --cases=relay,feeders,reflector,mesh,slow --rounds=3\ncni also takes --cases=nftables-1,nftables-8,nftables-32,nftables-full,iptables-1,...\npolicy also takes --cases=graph,questions,proof,programming,big-set,packets\n`,
   );
   process.exit(2);
 }

@@ -3,18 +3,28 @@ import { setName } from '../src/index.ts';
 import { podInterface } from './full-node.ts';
 
 const ACCEPT = '0x10000/0x10000';
+const MARKED = `-m mark --mark ${ACCEPT}`;
 const PASS_CLEAR = '-m mark --mark 0x0/0x20000';
 const note = (text: string) => `-m comment --comment "${text}"`;
+
+/** How Calico is installed. */
+export interface CalicoOptions {
+  /**
+   * Goldmane collects flow logs: between mark and return each rule of a policy tells NFLOG. So it is after the operator's
+   * `custom-resources.yaml` (3.30 and later), and not after `calico.yaml`.
+   */
+  readonly flowLogs: boolean;
+}
 
 /**
  * The same policies in the layout that Calico 3.31 writes: dispatch by the next character of the interface and then one
  * after the other, a chain per endpoint, policies with one selector in a group chain with a return after every five, a
  * chain per policy, a pair of mark and return per rule (none after the last), a comment with a hash first in every rule,
  * and the rules for host endpoints, mangle and raw that it has on every node. Left out because both sides need them
- * alike: NAT. Left out in its favour: flow logs, and a group for each selector. Written from a description; Felix itself
- * is not run. Text for `iptables-restore`.
+ * alike: NAT. Left out in its favour: somebody who listens to NFLOG, and a group for each selector. Written from a
+ * description; Felix itself is not run. Text for `iptables-restore`.
  */
-export function calicoShaped(state: NodeState): string {
+export function calicoShaped(state: NodeState, { flowLogs }: CalicoOptions): string {
   const chains = new Map<string, string[]>();
   const chain = (name: string): string[] => {
     const rules = chains.get(name) ?? [];
@@ -27,6 +37,7 @@ export function calicoShaped(state: NodeState): string {
   for (const [i, plan] of [...state.endpoints.values()].entries())
     for (const direction of ['egress', 'ingress'] as const) {
       const from = direction === 'egress';
+      const told = (match: string, prefix: string) => (flowLogs ? [nflog(match, direction, prefix)] : []);
       const rules = chain(`${from ? 'cali-fw-' : 'cali-tw-'}${podInterface(i)}`);
       rules.push(
         '-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
@@ -43,7 +54,8 @@ export function calicoShaped(state: NodeState): string {
         rules.push(
           `${note('Start of tier default')} -j MARK --set-xmark 0x0/0x20000`,
           `${PASS_CLEAR} -j ${group}`,
-          `${note('Return if policy accepted')} -m mark --mark ${ACCEPT} -j RETURN`,
+          `${note('Return if policy accepted')} ${MARKED} -j RETURN`,
+          ...told(PASS_CLEAR, `D${from ? 'E' : 'I'}|default`),
           `${note('End of tier default. Drop if no policies passed packet')} ${PASS_CLEAR} -j DROP`,
         );
         if (chains.has(group)) continue;
@@ -54,21 +66,29 @@ export function calicoShaped(state: NodeState): string {
           const name = `cali-p${from ? 'o' : 'i'}-${key.slice(-18).replaceAll('/', '_')}`;
           // The first of five comes right after a return, and needs no question.
           jumps.push(`${n % 5 === 0 ? '' : '-m mark --mark 0x0/0x30000 '}-j ${name}`);
-          const body = (state.policies.get(key)?.[direction] ?? []).flatMap(rule => pair(rule, direction));
+          const body = (state.policies.get(key)?.[direction] ?? []).flatMap((rule, n) =>
+            ruleLines(rule, direction, told(MARKED, `AP${from ? 'E' : 'I'}${n}|${key}`)),
+          );
           const [first = '', ...others] = body.slice(0, -1);
           chain(name).push(`${note(`NetworkPolicy ${key} ${direction}`)} ${first}`, ...others);
         });
       }
       const profile = `cali-pr${from ? 'o' : 'i'}-`;
       for (const name of ['kns.ns', 'ksa.ns.default'])
-        rules.push(
-          `-j ${profile}${name}`,
-          `${note('Return if profile accepted')} -m mark --mark ${ACCEPT} -j RETURN`,
-        );
-      rules.push(`${note('Drop if no profiles matched')} -j DROP`);
+        rules.push(`-j ${profile}${name}`, `${note('Return if profile accepted')} ${MARKED} -j RETURN`);
+      rules.push(
+        ...told('', `DR${from ? 'E' : 'I'}|no profile`),
+        `${note('Drop if no profiles matched')} -j DROP`,
+      );
     }
-  for (const way of ['i', 'o']) {
-    chain(`cali-pr${way}-kns.ns`).push(`${note('Profile kns.ns')} -j MARK --set-xmark ${ACCEPT}`);
+  for (const [way, direction] of [
+    ['i', 'ingress'],
+    ['o', 'egress'],
+  ] as const) {
+    chain(`cali-pr${way}-kns.ns`).push(
+      `${note('Profile kns.ns')} -j MARK --set-xmark ${ACCEPT}`,
+      ...(flowLogs ? [nflog(MARKED, direction, 'ARE0|kns.ns')] : []),
+    );
     chain(`cali-pr${way}-ksa.ns.default`).push(note('Profile ksa.ns.default'));
   }
   for (const empty of ['cali-from-hep-forward', 'cali-to-hep-forward', 'cali-cidr-block']) chain(empty);
@@ -160,8 +180,17 @@ function table(
   ];
 }
 
-/** Mark, then return: what a rule of a policy becomes. */
-function pair(rule: ActiveRule, direction: 'ingress' | 'egress'): readonly string[] {
+/** Tells flow logs. Nobody listens here: the packet is not copied. */
+function nflog(match: string, direction: 'ingress' | 'egress', prefix: string): string {
+  return `${match} -j NFLOG --nflog-group ${direction === 'ingress' ? 1 : 2} --nflog-prefix "${prefix}" --nflog-size 80`;
+}
+
+/** Mark, tell (perhaps), then return: what a rule of a policy becomes. */
+function ruleLines(
+  rule: ActiveRule,
+  direction: 'ingress' | 'egress',
+  told: readonly string[],
+): readonly string[] {
   const peer = direction === 'ingress' ? rule.source : rule.destination;
   const words = [`-p ${rule.protocol}`];
   for (const set of peer.inSets ?? [])
@@ -170,7 +199,7 @@ function pair(rule: ActiveRule, direction: 'ingress' | 'egress'): readonly strin
     first === last ? first : `${first}:${last}`,
   );
   if (ports.length > 0) words.push(`-m multiport --dports ${ports.join(',')}`);
-  return [`${words.join(' ')} -j MARK --set-xmark ${ACCEPT}`, `-m mark --mark ${ACCEPT} -j RETURN`];
+  return [`${words.join(' ')} -j MARK --set-xmark ${ACCEPT}`, ...told, `${MARKED} -j RETURN`];
 }
 
 /** One chain for each next character, as deep as names share their beginning. */

@@ -44,10 +44,13 @@ function oursNft(node: string, state: NodeState, config: NodeConfig): void {
   inside(node, ['nft', '-f', '-'], nftScript(planNft(table, undefined)));
 }
 
-function calico(node: string, variant: 'legacy' | 'nft', state: NodeState): void {
+function calico(node: string, variant: 'legacy' | 'nft', state: NodeState, flowLogs: boolean): void {
   ipset(node, calicoSets(state));
-  inside(node, [`iptables-${variant}-restore`, '--noflush', '-w', '5'], calicoShaped(state));
+  inside(node, [`iptables-${variant}-restore`, '--noflush', '-w', '5'], calicoShaped(state, { flowLogs }));
 }
+
+/** What ours are compared with: as `calico.yaml` installs it, and as the operator's default resources do. */
+const CALICO = ['calico-shaped iptables-nft', 'calico-shaped iptables-nft, flow logs'] as const;
 
 /** Connection tracking is on as soon as a rule may ask it; this one nobody reaches. */
 const TRACK = 'table ip track {\n  chain never {\n    ct state invalid drop\n  }\n}\n';
@@ -65,7 +68,7 @@ const XT_HOOKS =
 const UNFILTERED: ReadonlySet<string> = new Set(['none', 'conntrack only', 'two hooks', 'two hooks, legacy']);
 
 type Load = (node: string, state: NodeState) => void;
-const STRUCTURES: Readonly<Record<string, Load>> = {
+export const STRUCTURES: Readonly<Record<string, Load>> = {
   none: () => {},
   'conntrack only': node => inside(node, ['nft', '-f', '-'], TRACK),
   'two hooks': node => inside(node, ['nft', '-f', '-'], TRACK + HOOKS),
@@ -77,8 +80,9 @@ const STRUCTURES: Readonly<Record<string, Load>> = {
   'muslin iptables-nft': (node, state) => ours(node, 'nft', state, nodeConfig(LOOKUP_LIMITS)),
   'muslin iptables-legacy': (node, state) => ours(node, 'legacy', state, nodeConfig(LOOKUP_LIMITS)),
   'muslin nft, chains': (node, state) => oursNft(node, state, nodeConfig(undefined)),
-  'calico-shaped iptables-nft': (node, state) => calico(node, 'nft', state),
-  'calico-shaped iptables-legacy': (node, state) => calico(node, 'legacy', state),
+  [CALICO[0]]: (node, state) => calico(node, 'nft', state, false),
+  [CALICO[1]]: (node, state) => calico(node, 'nft', state, true),
+  'calico-shaped iptables-legacy': (node, state) => calico(node, 'legacy', state, false),
 };
 
 /**
@@ -112,7 +116,6 @@ export async function measurePackets(emit: Emit, quick: boolean): Promise<void> 
     for (const kind of ['connections', 'datagrams'] as const) {
       const rates = new Map([...seen[kind]].map(([name, list]) => [name, median(list)]));
       const bare = rates.get('conntrack only') as number;
-      const shaped = rates.get('calico-shaped iptables-nft') as number;
       for (const [name, value] of rates) {
         const row = {
           suite: 'policy' as const,
@@ -123,7 +126,7 @@ export async function measurePackets(emit: Emit, quick: boolean): Promise<void> 
         };
         emit({ ...row, peer: 'conntrack only', peerValue: bare });
         if (name.startsWith('muslin') || name === 'conntrack only')
-          emit({ ...row, peer: 'calico-shaped iptables-nft', peerValue: shaped });
+          for (const peer of CALICO) emit({ ...row, peer, peerValue: rates.get(peer) as number });
       }
     }
   } finally {

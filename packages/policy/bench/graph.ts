@@ -6,7 +6,11 @@ import { collectGarbage, type Emit, quantiles } from './measurement.ts';
  * The policy graph of one node in a large cluster: load, memory, and how long one change takes from fact to delta.
  * Goals with 100,000 pods, 10,000 policies and 250 local pods: load < 10 s, memory < 600 MB, one pod label p99 < 5 ms.
  */
-export function run(emit: Emit, options: { readonly quick?: boolean } = {}): void {
+export function run(
+  emit: Emit,
+  options: { readonly quick?: boolean; readonly cases?: readonly string[] } = {},
+): void {
+  if (!(options.cases?.includes('graph') ?? true)) return;
   const size: Size = options.quick
     ? { pods: 10_000, policies: 1_000, podsPerNode: 250 }
     : { pods: 100_000, policies: 10_000, podsPerNode: 250 };

@@ -4,7 +4,11 @@ import { bigCluster, type Size } from './big-cluster.ts';
 import type { Emit } from './measurement.ts';
 
 /** Questions about a cluster of 1,000 pods and 300 policies. Goal: 10,000 verdicts per second, each with its trace. */
-export function run(emit: Emit, options: { readonly quick?: boolean } = {}): void {
+export function run(
+  emit: Emit,
+  options: { readonly quick?: boolean; readonly cases?: readonly string[] } = {},
+): void {
+  if (!(options.cases?.includes('questions') ?? true)) return;
   const size: Size = { pods: 1_000, policies: 300, podsPerNode: 100 };
   const report = (what: string, value: number, unit: string) =>
     emit({ suite: 'policy questions', case: '1000 pods, 300 policies', name: what, value, unit });
