@@ -158,10 +158,10 @@ export function sameIp(a: Ip, b: Ip): boolean {
 
 /** The address in network order: 4 or 16 bytes. */
 export function ipToBytes(ip: Ip): Uint8Array {
-  const words = ip.family === 4 ? [ip.bits] : ip.words;
-  const bytes = new Uint8Array(words.length * 4);
+  if (ip.family === 4) return Uint8Array.of(ip.bits >>> 24, ip.bits >>> 16, ip.bits >>> 8, ip.bits);
+  const bytes = new Uint8Array(16);
   const view = new DataView(bytes.buffer);
-  words.forEach((word, i) => {
+  ip.words.forEach((word, i) => {
     view.setUint32(i * 4, word);
   });
   return bytes;

@@ -25,13 +25,34 @@ interface Known {
   readonly plan: LookupPlan;
 }
 
+/** A group as it would be said, and how many members that takes. */
+interface Candidate extends Asked {
+  readonly plan: LookupPlan;
+  readonly size: ReturnType<typeof sizeOf>;
+}
+
+/** What was made of a derived set while the state's sets were these. */
+interface Derived {
+  readonly of: DerivedSet;
+  readonly from: ReadonlyMap<SetId, MemberSet>;
+  readonly made: Derivation;
+}
+
 /** Plans and derived sets of earlier choices, so that unchanged ones are the same objects. */
 export class LookupChooser {
   readonly #plans = {
     counted: new WeakMap<AllowGroup, Known>(),
     uncounted: new WeakMap<AllowGroup, Known>(),
   };
-  #derivations = new Map<SetId, Derivation>();
+  #derivations = new Map<SetId, Derived>();
+  /** How groups are best said while these sets hold what they hold. */
+  #candidates: {
+    readonly of: unknown;
+    readonly limits: unknown;
+    readonly known: WeakMap<AllowGroup, Candidate>;
+  } = {
+    ...{ of: undefined, limits: undefined, known: new WeakMap() },
+  };
 
   /** Chooses the groups that become look-ups: the smallest first, as long as they fit. Depends on the state alone. */
   choose(
@@ -41,15 +62,22 @@ export class LookupChooser {
     limits: LookupLimits,
   ): Choice {
     const factsOf = sourceFacts(sets, family);
+    if (this.#candidates.of !== sets || this.#candidates.limits !== limits)
+      this.#candidates = { of: sets, limits, known: new WeakMap() };
+    const { known } = this.#candidates;
     const candidates = [...asked]
       .map(({ group, direction }) => {
-        const plan = this.#planOf(group, direction, factsOf, limits, true);
-        return { group, direction, plan, size: sizeOf(plan, factsOf) };
+        let candidate = known.get(group);
+        if (candidate === undefined) {
+          const plan = this.#planOf(group, direction, factsOf, limits, true);
+          known.set(group, (candidate = { group, direction, plan, size: sizeOf(plan, factsOf) }));
+        }
+        return candidate;
       })
       .filter(({ size }) => size.largest <= limits.membersPerSet)
       .toSorted((a, b) => a.size.sum - b.size.sum || (a.group.key < b.group.key ? -1 : 1));
     const plans = new Map<AllowGroup, LookupPlan>();
-    const derivations = new Map<SetId, Derivation>();
+    const derivations = new Map<SetId, Derived>();
     const derived = new Map<SetId, DerivedSet>();
     let room = limits.members;
     let counted = limits.countedMembers;
@@ -61,12 +89,18 @@ export class LookupChooser {
       plans.set(group, plan);
       for (const one of plan.derived) {
         if (derivations.has(one.id)) continue;
-        derivations.set(one.id, derive(one, sets, family, this.#derivations.get(one.id)));
+        const before = this.#derivations.get(one.id);
+        derivations.set(
+          one.id,
+          before?.of === one && before.from === sets
+            ? before
+            : { of: one, from: sets, made: derive(one, sets, family, before?.made) },
+        );
         derived.set(one.id, one);
       }
     }
     this.#derivations = derivations;
-    return { plans, sets: new Map([...derivations].map(([id, { set }]) => [id, set])), derived };
+    return { plans, sets: new Map([...derivations].map(([id, { made }]) => [id, made.set])), derived };
   }
 
   #planOf(

@@ -10,7 +10,7 @@ import {
 import { NLA, type NetlinkWriter } from '../netlink/message-writer.ts';
 import type { NetlinkRequest } from '../netlink/netlink-socket.ts';
 import { FAMILY } from '../netlink/address-family.ts';
-import { type IpsetMember, writeMember } from './ipset-member.ts';
+import { type IpsetMember, memberBytes, writeMember } from './ipset-member.ts';
 import { checkIpsetName, type IpsetHeader } from './ipset-op.ts';
 
 /** NFNL_SUBSYS_IPSET in the high byte of the message type. */
@@ -107,7 +107,8 @@ export function membersRequest(
     w.attribute32(ATTR.line, 0);
     w.attribute(ATTR.members | NLA.nested, () => {
       members.forEach((member, i) => {
-        w.attribute(ATTR.data | NLA.nested, () => writeMember(w, member, i + 1));
+        w.u16(4 + memberBytes(member)).u16(ATTR.data | NLA.nested);
+        writeMember(w, member, i + 1);
       });
     });
   });

@@ -33,13 +33,15 @@ export function elementsOf(text: string, kind: NftElements['kind']): readonly Ke
     return [{ key: nameBytes(name), chain }];
   }
   if (kind === 'ip-port') {
-    const [ip = '', protocol = '', port = ''] = text.split(' . ');
-    const address = ipToBytes(mustIp(ip));
+    const first = text.indexOf(' . ');
+    const second = text.indexOf(' . ', first + 3);
+    const address = ipToBytes(mustIp(text.slice(0, first)));
+    const port = Number(text.slice(second + 3));
     const key = new Uint8Array(address.length + 8);
     key.set(address);
-    key[address.length] = Number(protocol);
-    key[address.length + 4] = Number(port) >>> 8;
-    key[address.length + 5] = Number(port) & 0xff;
+    key[address.length] = Number(text.slice(first + 3, second));
+    key[address.length + 4] = port >>> 8;
+    key[address.length + 5] = port & 0xff;
     return [{ key }];
   }
   if (kind === 'host') return [{ key: ipToBytes(mustPrefix(text).ip) }];

@@ -223,6 +223,13 @@ function writeElements(
   if (setId !== undefined) be32(w, ELEMENTS.setId, setId);
   w.attribute(ELEMENTS.list | NLA.nested, () => {
     elements.forEach(({ key, end, open, chain }, i) => {
+      // Nearly all are nothing but a key of whole words, and thousands may change at once: lengths without closures.
+      if (!end && !open && chain === undefined && key.length % 4 === 0) {
+        w.u16(key.length + 12).u16((i + LIST_ELEMENT) | NLA.nested);
+        w.u16(key.length + 8).u16(ELEMENT.key | NLA.nested);
+        w.attributeBytes(DATA.value, key);
+        return;
+      }
       w.attribute((i + LIST_ELEMENT) | NLA.nested, () => {
         if (end) be32(w, ELEMENT.flags, INTERVAL_END);
         w.attribute(ELEMENT.key | NLA.nested, () => w.attributeBytes(DATA.value, key));
