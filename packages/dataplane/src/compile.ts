@@ -6,6 +6,7 @@ import { FILTER_HOOKS, fromChain, toChain } from './compile/filter.ts';
 import { type HookChains, hookChains } from './compile/hooks.ts';
 import { type HostRules, hostRules } from './compile/hosts.ts';
 import { natRules } from './compile/nat.ts';
+import { withOwnSources } from './compile/own-sources.ts';
 import { policyChain } from './compile/policy-chains.ts';
 import { type Segments, segmentsOf } from './compile/segments.ts';
 import { type TierChain, type TierPart, tierChain } from './compile/tier-chain.ts';
@@ -44,10 +45,12 @@ export function compile(state: NodeState, config: NodeConfig): Ruleset {
   chains.set(from.name, from);
   chains.set(to.name, to);
   const filter = { hooks: FILTER_HOOKS, chains: reachable(FILTER_HOOKS, chains) };
+  const early = hosts !== undefined && hosts.prerouting.length > 0;
+  const raw = early ? hooks.raw : withOwnSources(hooks.raw, egress, config, cache.ownSources);
   return {
     family: config.family,
     tables: new Map([
-      ['raw', hooks.raw],
+      ['raw', raw],
       ['mangle', hooks.mangle],
       ['filter', filter],
       ['nat', cache.nat.made],

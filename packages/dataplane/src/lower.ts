@@ -94,6 +94,7 @@ function lowerChain(chain: Chain, family: Family, limits: Limits): LoweredChain 
       const ways = expand(rule.matches, family, limits, sets);
       let { action } = rule;
       if (action.kind === 'dispatch' && Number.isFinite(limits.dispatchFanout)) {
+        if (action.shortcut) continue;
         const tree = dispatchRules(action.by, action.chains, limits.dispatchFanout, next(), keep);
         if (rule.matches.length === 0) {
           out.push(...tree.toReversed());

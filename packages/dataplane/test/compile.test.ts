@@ -296,4 +296,30 @@ describe('the shape of compiled rules', () => {
     expect(verdict({ in: 'msl1' })).toBe('return');
     expect(verdict({ in: 'eth0', reversePath: false })).toBe('return');
   });
+
+  it("passes what comes from a pod's own address without asking the routes, where interfaces are looked up", () => {
+    const base = state([], [[]]);
+    const [plan] = base.endpoints.values();
+    const own = plan?.ips.find(ip => ip.family === 4) as Ip;
+    const [name = ''] = configOf(4).interfacesOf(plan?.key ?? '');
+    const rules = compile(base, configOf(4));
+    const fate = (way: typeof rules, src: Ip, reversePath: boolean) => {
+      const packet: Packet = {
+        ...{ family: 4, in: name, src, dst: mustIp('10.0.0.9'), protocol: 4 },
+        ...{ ctState: 'NEW', mark: 0, reversePath },
+      };
+      const got = evaluate(way, lookupOf(), packet, 'PREROUTING', 'raw');
+      return { verdict: got.verdict, asked: got.trace.length };
+    };
+    const stranger = mustIp('192.0.2.1');
+    const nft = lower(rules, NFT_LIMITS);
+    expect(fate(nft, own, true)).toEqual({ verdict: 'return', asked: 1 });
+    expect(fate(nft, stranger, false).verdict).toBe('drop');
+    expect(fate(nft, stranger, true).verdict).toBe('return');
+    const iptables = lower(rules, IPTABLES_LIMITS);
+    expect([...(iptables.tables.get('raw')?.chains.keys() ?? [])]).toEqual(['msl-PREROUTING']);
+    for (const src of [own, stranger])
+      for (const routed of [true, false])
+        expect(fate(iptables, src, routed).verdict).toBe(routed ? 'return' : 'drop');
+  });
 });

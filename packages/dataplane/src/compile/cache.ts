@@ -7,6 +7,7 @@ import { type HostCache, type HostRules, hostFixedChains } from './hosts.ts';
 import type { FloatingIp } from './floating-ips.ts';
 import type { HostPort } from './host-ports.ts';
 import { poolSets } from './nat.ts';
+import type { OwnSourceCache } from './own-sources.ts';
 import { tunnelPeerSets } from './raw.ts';
 import { serviceLoopSet } from './service-loop.ts';
 import { verdictChains } from './policy-chains.ts';
@@ -41,6 +42,7 @@ export interface ConfigCache {
     | { readonly of: readonly HostPort[]; readonly and: readonly FloatingIp[]; readonly made: TableRules }
     | undefined;
   readonly sets: ReadonlyMap<SetId, MemberSet>;
+  readonly ownSources: OwnSourceCache;
   readonly lookups: LookupChooser;
   readonly directions: Readonly<Record<Direction, DirectionCache>>;
 }
@@ -67,6 +69,7 @@ export function cacheOf(config: NodeConfig): ConfigCache {
       hooks: undefined,
       nat: undefined,
       sets: new Map([...poolSets(config), ...tunnelPeerSets(config), ...serviceLoopSet(config)]),
+      ownSources: { chains: new WeakMap(), last: undefined },
       lookups: new LookupChooser(),
       directions: { ingress: directionCache(), egress: directionCache() },
     };

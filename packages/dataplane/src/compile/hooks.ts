@@ -20,7 +20,7 @@ export function hookChains(config: NodeConfig, hosts: HostRules | undefined): Ho
       [
         'PREROUTING',
         'msl-PREROUTING',
-        [forgedSource(config), ...foreignVxlan(config), ...foreignIpip(config), ...(hosts?.prerouting ?? [])],
+        [...foreignVxlan(config), ...foreignIpip(config), forgedSource(config), ...(hosts?.prerouting ?? [])],
       ],
       ['OUTPUT', 'msl-raw-OUTPUT', hosts?.rawOutput ?? []],
     ]),

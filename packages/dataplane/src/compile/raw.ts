@@ -1,6 +1,7 @@
 import type { MemberSet, SetId } from '@muslin/api';
 import { formatPrefix, hostPrefix, type Ip } from '@muslin/net';
-import type { Rule } from '../ir/ruleset.ts';
+import { chainName } from '../chain-name.ts';
+import type { Chain, Rule } from '../ir/ruleset.ts';
 import type { NodeConfig } from './config.ts';
 
 /**
@@ -16,6 +17,34 @@ export function forgedSource(config: NodeConfig): Rule {
     ],
     action: { kind: 'drop' },
     comment: 'forged source',
+  };
+}
+
+/**
+ * `forgedSource` for an interface whose endpoint is known: its own addresses pass without asking the routes, which every
+ * packet of a pod would pay for.
+ */
+export function ownSourceChain(own: readonly Ip[], interfaceName: string): Chain {
+  return {
+    name: chainName('own', interfaceName),
+    rules: [
+      {
+        matches: [
+          { kind: 'source', nets: own.map(hostPrefix), not: true },
+          { kind: 'reverse-path', not: true },
+        ],
+        action: { kind: 'drop' },
+        comment: 'forged source',
+      },
+    ],
+  };
+}
+
+/** The same chains by interface, asked before `forgedSource`. */
+export function ownSources(chains: ReadonlyMap<string, string>): Rule {
+  return {
+    matches: [],
+    action: { kind: 'dispatch', by: 'in', name: 'msl-own-pods', chains, shortcut: true },
   };
 }
 

@@ -19,6 +19,8 @@ export type Action =
       readonly by: 'in' | 'out';
       readonly name: string;
       readonly chains: ReadonlyMap<string, string>;
+      /** What follows says the same more slowly: `lower` leaves it out where interfaces are compared one by one. */
+      readonly shortcut?: true;
     }
   /** mark = (mark & ~mask) | value, and on to the next rule. */
   | { readonly kind: 'mark'; readonly value: number; readonly mask: number }
