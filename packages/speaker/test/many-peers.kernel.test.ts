@@ -102,7 +102,7 @@ test('a password for one session ends that one, since its router has none, and n
   await new Promise(resolve => setTimeout(resolve, 1500));
   const { ups } = await seen();
   expect(ups.filter((_, i) => i !== 8)).toEqual(new Array(PEERS - 1).fill(1));
-  await stage.put('BGPPeer', 'p8', { spec: { peerIP: '10.78.1.108', asNumber: 65000, password: null } });
+  await stage.put('BGPPeer', 'p8', { spec: { peerIP: '10.78.1.108', asNumber: 65000 } });
   await eventually(async () => {
     expect((await stage.json('n1', '/v1/status')).peersEstablished).toBe(PEERS);
   }, 40_000);
