@@ -15,6 +15,7 @@ import type { Disagreement, Round } from './proof.ts';
 import { networkSets, randomCalicoPolicies, TIERS } from './random-calico-policy.ts';
 import { randomHosts } from './random-host.ts';
 import { randomPolicies, type WrittenPolicy } from './random-policy.ts';
+import { Shots } from './shots.ts';
 import { type Place, showWay, type Way, witnesses } from './witnesses.ts';
 
 const NODE = 'n1';
@@ -35,6 +36,8 @@ const PATIENCE_MS = 3_000;
 export interface NodeRound extends Round {
   readonly backEnd: BackEnd;
   readonly hosts: readonly object[];
+  /** Packets that no socket would send: how many came through, and how many said to be somebody else's. */
+  readonly shots: { readonly passed: number; readonly dropped: number; readonly forged: number };
 }
 
 /**
@@ -52,6 +55,7 @@ export class NodeProof {
   readonly #door: KernelDoor;
   readonly #kernel: Kernel;
   readonly #configs: readonly NodeConfig[];
+  readonly #shots: Shots;
   #turn = 0;
 
   private constructor(prefix: string, seed: number, flows: number) {
@@ -78,6 +82,9 @@ export class NodeProof {
       interfacesOf: key => interfaces.get(key) ?? [],
       links,
     }));
+    this.#shots = new Shots(this.#nameOf('node'), this.#places, this.#dice, place =>
+      place.pod === undefined ? this.#macOfEth0() : MAC,
+    );
   }
 
   /** Makes the namespaces; throws when the kernel refuses. */
@@ -100,6 +107,7 @@ export class NodeProof {
 
   async down(): Promise<void> {
     for (const server of this.#servers) server.close();
+    this.#shots.close();
     await this.#door.close();
     this.#namespace.close();
     for (const name of ['node', 'outside', ...PODS.map((_, i) => `p${i}`)])
@@ -119,11 +127,12 @@ export class NodeProof {
     ] as AnyObject[]);
     const state = states.get(NODE);
     if (state === undefined) throw new Error('the graph of the node says nothing');
+    const rulesets = this.#configs.map(config => compile(state, config));
     await this.#load(
       {
         state,
         stateVersion: this.#turn++,
-        rulesets: this.#configs.map(config => compile(state, config)),
+        rulesets,
         configs: this.#configs,
         routes: [],
         aloneOn: new Set<string>(),
@@ -148,7 +157,9 @@ export class NodeProof {
         });
     });
     const denied = ways.length - allowed;
-    return { policies, allowed, denied, disagreements, backEnd, hosts };
+    const { disagreements: missed, ...shots } = await this.#shots.fire(ways.length, rulesets, state);
+    disagreements.push(...missed);
+    return { policies, allowed, denied, disagreements, backEnd, hosts, shots };
   }
 
   /** As the agent does, until nothing is left to do; then what was tracked before is forgotten. */
@@ -210,6 +221,11 @@ export class NodeProof {
     ];
   }
 
+  #macOfEth0(): string {
+    const words = ['-n', this.#nameOf('node'), '-j', 'link', 'show', 'eth0'];
+    return JSON.parse(execFileSync('ip', words, { encoding: 'utf8' }))[0].address;
+  }
+
   #nameOf(name: string): string {
     return `${this.#prefix}-${name}`;
   }
@@ -240,6 +256,7 @@ export class NodeProof {
       ip('node', `addr add ${ADDRESSES.node[family]}/${width} dev eth0`);
       ip('outside', `addr add ${ADDRESSES.outside[family]}/${width} dev eth0`);
       ip('outside', `route add default via ${ADDRESSES.node[family]}`);
+      ip('node', `route add default via ${ADDRESSES.outside[family]}`);
     }
     for (const [i, { namespace, name }] of PODS.entries()) {
       const [pod, host] = [`p${i}`, workloadInterfaceName(namespace, name)];

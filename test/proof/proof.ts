@@ -33,7 +33,7 @@ export interface Disagreement {
   readonly way: string;
   readonly onTheWire: string;
   /** What each witness said. */
-  readonly said: Readonly<Record<string, 'allow' | 'deny'>>;
+  readonly said: Readonly<Record<string, string>>;
 }
 
 /** What one round found. */

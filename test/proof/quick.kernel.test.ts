@@ -30,19 +30,23 @@ it.each(BACK_ENDS)(
   },
 );
 
-it('on a node they agree in both families, with host endpoints, while its rules move from back end to back end', async () => {
+it('on a node they agree in both families, with host endpoints and about single and forged packets, while its rules move from back end to back end', async () => {
   const node = NodeProof.up({ id: 'tpn', seed: SEED, flows: 60 });
   try {
-    let [allowed, denied, hosts] = [0, 0, 0];
+    let [allowed, denied, hosts, passed, forged] = [0, 0, 0, 0, 0];
     for (let i = 0; i < 9; i++) {
       const round = await node.next(BACK_ENDS[i % 3] as (typeof BACK_ENDS)[number]);
       expect(round.disagreements, story(round)).toEqual([]);
       allowed += round.allowed;
       denied += round.denied;
       hosts += round.hosts.length;
+      passed += round.shots.passed;
+      forged += round.shots.forged;
     }
     expect(Math.min(allowed, denied)).toBeGreaterThan(100);
     expect(hosts).toBeGreaterThan(2);
+    // Packets that say to be somebody else's reach nobody; others do.
+    expect(Math.min(passed, forged)).toBeGreaterThan(100);
   } finally {
     await node.down();
   }
