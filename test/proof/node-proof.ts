@@ -97,7 +97,7 @@ export class NodeProof {
     const addresses = FAMILIES.flatMap(family => this.#places[family].map(place => place.ip));
     const policies = [
       ...randomPolicies(this.#dice, addresses),
-      ...(this.#dice.chance(0.6) ? randomCalicoPolicies(this.#dice, addresses) : []),
+      ...(this.#dice.chance(0.6) ? randomCalicoPolicies(this.#dice, addresses, true) : []),
     ];
     const ip = ADDRESSES.node[this.#dice.pick([4, 6] as const)];
     const hosts = randomHosts(this.#dice, [{ name: NODE, ip }]) as readonly object[];
@@ -143,7 +143,10 @@ export class NodeProof {
     const disagreements: Disagreement[] = [];
     let allowed = 0;
     await probeAll(ways, async way => {
-      const said = voices.map(({ name, allows }) => [name, allows(way) ? 'allow' : 'deny'] as const);
+      const said = voices.flatMap(({ name, allows }) => {
+        const answer = allows(way);
+        return answer === undefined ? [] : [[name, answer ? 'allow' : 'deny'] as const];
+      });
       const expected = said[0]?.[1] === 'allow';
       const dial = (ms: number) => probe({ netns: way.from.netns, ip: way.to.ip, ...way }, ms);
       let seen = await dial(SILENCE_MS);
@@ -157,7 +160,12 @@ export class NodeProof {
         });
     });
     const denied = ways.length - allowed;
-    const { disagreements: missed, ...shots } = await this.#shots.fire(ways.length, rulesets, state);
+    const { disagreements: missed, ...shots } = await this.#shots.fire(
+      ways.length,
+      rulesets,
+      state,
+      snapshot,
+    );
     disagreements.push(...missed);
     return { policies, allowed, denied, disagreements, backEnd, hosts, shots };
   }

@@ -133,7 +133,7 @@ export class Proof {
     const disagreements: Disagreement[] = [];
     let allowed = 0;
     await probeAll(ways, async way => {
-      const said = voices.map(({ name, allows }) => [name, allows(way) ? 'allow' : 'deny'] as const);
+      const said = voices.map(({ name, allows }) => [name, allows(way) === true ? 'allow' : 'deny'] as const);
       const expected = said[0]?.[1] === 'allow';
       const dial = (ms: number) => probe({ netns: way.from.netns, ip: way.to.ip, ...way }, ms);
       let seen = await dial(SILENCE_MS);

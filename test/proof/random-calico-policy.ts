@@ -34,18 +34,34 @@ export function networkSets(addresses: readonly string[]): readonly object[] {
   ];
 }
 
-/** Policies of Calico's two kinds: tiers, order, Deny, Pass and Log, exclusions. */
-export function randomCalicoPolicies(dice: Dice, addresses: readonly string[]): readonly WrittenPolicy[] {
-  const all = dice.times(0, 4, i => randomPolicy(dice, addresses, `cp-${i % 3}`));
+/** When host endpoints ask a policy besides for what is their node's own. */
+const EARLY = [{}, {}, { applyOnForward: true }, { applyOnForward: true, preDNAT: true }];
+const UNTRACKED = { applyOnForward: true, doNotTrack: true };
+
+/**
+ * Policies of Calico's two kinds: tiers, order, Deny, Pass and Log, exclusions, every protocol.
+ *
+ * @param untracked whether some are doNotTrack: nothing translates what they let through, nor knows its answers.
+ */
+export function randomCalicoPolicies(
+  dice: Dice,
+  addresses: readonly string[],
+  untracked = false,
+): readonly WrittenPolicy[] {
+  const early = untracked ? [...EARLY, UNTRACKED, UNTRACKED] : EARLY;
+  const all = dice.times(0, 4, i => randomPolicy(dice, addresses, `cp-${i % 3}`, early));
   const place = ({ kind, metadata }: WrittenPolicy) => `${kind} ${metadata.namespace} ${metadata.name}`;
   return [...new Map(all.map(policy => [place(policy), policy])).values()];
 }
 
-function randomPolicy(dice: Dice, addresses: readonly string[], name: string): WrittenPolicy {
+function randomPolicy(
+  dice: Dice,
+  addresses: readonly string[],
+  name: string,
+  early: readonly object[],
+): WrittenPolicy {
   const global = dice.chance(0.5);
-  const hosts = global
-    ? dice.pick([{}, {}, { applyOnForward: true }, { applyOnForward: true, preDNAT: true }])
-    : {};
+  const hosts = global ? dice.pick(early) : {};
   const ingressOnly = 'preDNAT' in hosts;
   const rules = () => dice.times(0, 4, () => rule(dice, addresses));
   const types = dice.pick([undefined, undefined, ['Ingress'], ['Egress'], ['Ingress', 'Egress']]);
@@ -67,17 +83,43 @@ function randomPolicy(dice: Dice, addresses: readonly string[], name: string): W
   };
 }
 
-function rule(dice: Dice, addresses: readonly string[]): object {
-  const protocol = dice.pick([undefined, 'TCP', 'TCP', 'UDP', 6, 'SCTP', 'ICMP']);
-  const ported = protocol !== undefined && protocol !== 'ICMP';
+const PROTOCOLS = ['TCP', 'TCP', 'UDP', 6, 'SCTP', 132, 'UDPLite', 47, 89, 4] as const;
+const PORTED: ReadonlySet<unknown> = new Set(['TCP', 'UDP', 'SCTP', 'UDPLite', 6, 132]);
+const ICMP = {
+  4: { protocol: 'ICMP', types: [8, 8, 13, 0, 3] },
+  6: { protocol: 'ICMPv6', types: [128, 128, 129, 1] },
+};
+
+function rule(dice: Dice, all: readonly string[]): object {
+  // Addresses of both families in one rule make it invalid.
+  const version = dice.pick([4, 6] as const);
+  const family = dice.chance(0.8) ? version : undefined;
+  const addresses = family === undefined ? all : all.filter(ip => ip.includes(':') === (family === 6));
+  const found =
+    family !== undefined && addresses.length > 0 && dice.chance(0.25) ? icmp(dice, family) : undefined;
+  const protocol = dice.pick([undefined, undefined, ...PROTOCOLS]);
+  const plain =
+    protocol === undefined
+      ? dice.chance(0.2) && { notProtocol: dice.pick(['UDP', 'TCP', 'ICMP', 'SCTP', 47]) }
+      : { protocol };
+  const ported = found === undefined && PORTED.has(protocol);
   return {
     action: dice.pick(['Allow', 'Allow', 'Allow', 'Deny', 'Pass', 'Log']),
-    ...(protocol === undefined
-      ? dice.chance(0.2) && { notProtocol: dice.pick(['UDP', 'TCP']) }
-      : { protocol }),
-    ...(dice.chance(0.1) && { ipVersion: dice.pick([4, 6]) }),
-    ...(dice.chance(0.6) && { source: entity(dice, addresses, false) }),
+    ...(found ?? plain),
+    ...(dice.chance(0.1) && { ipVersion: version }),
+    ...(dice.chance(0.6) && { source: entity(dice, addresses, ported && dice.chance(0.2)) }),
     ...(dice.chance(0.7) && { destination: entity(dice, addresses, ported) }),
+  };
+}
+
+/** ICMP of a family: all of it, one type, one code, or all but that. */
+function icmp(dice: Dice, family: 4 | 6): object {
+  const { protocol, types } = ICMP[family];
+  const one = () => ({ type: dice.pick(types), ...(dice.chance(0.4) && { code: dice.pick([0, 0, 4]) }) });
+  return {
+    protocol,
+    ...(dice.chance(0.5) && { icmp: one() }),
+    ...(dice.chance(0.4) && { notICMP: one() }),
   };
 }
 

@@ -1,4 +1,11 @@
-import { journey, lookupOf, type Packet, type Ruleset, workloadInterfaceName } from '@muslin/dataplane';
+import {
+  type Arrival,
+  journey,
+  lookupOf,
+  type Packet,
+  type Ruleset,
+  workloadInterfaceName,
+} from '@muslin/dataplane';
 import type { NodeState } from '@muslin/api';
 import { formatIp, mustPrefix, prefixHas } from '@muslin/net';
 import type { Stage } from './packet-watch.ts';
@@ -27,13 +34,8 @@ export function leakOf({ from, packet }: Shot, stage: Stage): string | undefined
   return undefined;
 }
 
-/** Where the rules let a packet go to. */
-export function fateOf(
-  shot: Shot,
-  places: readonly Place[],
-  rules: Ruleset,
-  state: NodeState,
-): 'passes' | 'dropped' {
+/** Whether the rules let a packet go on, and whether tracking will know of it. */
+export function fateOf(shot: Shot, places: readonly Place[], rules: Ruleset, state: NodeState): Arrival {
   const { from, packet, ctState } = shot;
   const { src, dst, protocol, sport, dport, icmp } = packet;
   const to = places.find(place => place.ip === formatIp(dst));
@@ -50,7 +52,17 @@ export function fateOf(
       own || from.pod === undefined || prefixHas(LINK_LOCAL, src) || /^(::|0\.0\.0\.0)$/.test(formatIp(src)),
   };
   const course = to !== undefined && to.node === undefined ? 'through' : 'in';
-  return journey(rules, lookupOf(rules.sets, state.sets), course, asked).passes ? 'passes' : 'dropped';
+  return journey(rules, lookupOf(rules.sets, state.sets), course, asked);
+}
+
+/** Whether it says who sent it. */
+export function isHonest({ from, packet }: Shot): boolean {
+  return formatIp(packet.src) === from.ip;
+}
+
+/** VXLAN and IP in IP: no pod may send them, whatever policies say, and nobody who asks about policies is told. */
+export function isTunnel({ packet: { protocol, dport } }: Shot): boolean {
+  return protocol === 4 || (protocol === 17 && dport === 4789);
 }
 
 /** Whether the kernel itself would carry the packet where no rule says anything. */

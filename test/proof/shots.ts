@@ -1,14 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import type { NodeState } from '@muslin/api';
+import type { NodeState, Snapshot } from '@muslin/api';
 import { IPTABLES_LIMITS, lower, NFT_LIMITS, type Ruleset } from '@muslin/dataplane';
 import { openNamespace } from '@muslin/linux';
 import type { Family } from '@muslin/net';
+import { Judge } from '@muslin/policy';
 import { until } from '../../packages/lab/src/until.ts';
 import type { Dice } from './dice.ts';
 import { FrameSender, type Stage, STAGES, seenIn, WATCH } from './packet-watch.ts';
 import type { Disagreement } from './proof.ts';
 import { type Shot, ShotDice, showShot } from './random-shot.ts';
-import { fateOf, isPlain, leakOf } from './shot-law.ts';
+import { fateOf, isHonest, isPlain, isTunnel, leakOf } from './shot-law.ts';
 import type { Place } from './witnesses.ts';
 
 /** What a volley met. */
@@ -60,7 +61,12 @@ export class Shots {
   }
 
   /** So many packets, the rules being these: of each family, with the state that they are of. */
-  async fire(count: number, rulesets: readonly Ruleset[], state: NodeState): Promise<Volley> {
+  async fire(
+    count: number,
+    rulesets: readonly Ruleset[],
+    state: NodeState,
+    snapshot: Snapshot,
+  ): Promise<Volley> {
     this.#dice.restart();
     this.#nft(['-f', '-'], WATCH);
     const exchanges = Array.from({ length: Math.ceil(count / 10) }, () => this.#dice.exchange());
@@ -72,13 +78,22 @@ export class Shots {
     const forms = FORMS.map(
       ([name, make]) => [name, new Map(rulesets.map(r => [r.family, make(r)]))] as const,
     );
+    const judge = new Judge(snapshot);
     const asked = shots.map(shot => {
-      const said = forms.map(([name, byFamily]) => {
+      const fates = forms.map(([name, byFamily]) => {
         const rules = byFamily.get(shot.packet.src.family);
         if (rules === undefined) throw new Error('no rules of the family');
         return [name, fateOf(shot, places, rules, state)] as const;
       });
-      return { shot, said: Object.fromEntries(said), passes: said.every(([, fate]) => fate === 'passes') };
+      const untracked = fates.some(([, fate]) => fate.untracked);
+      const said = Object.fromEntries([
+        ...fates.map(([name, { passes }]) => [name, passes ? 'passes' : 'dropped'] as const),
+        // Of an untracked packet it says whether its answer comes back, too.
+        ...(isPlain(shot, places) && isHonest(shot) && !isTunnel(shot) && !untracked
+          ? [['muslinctl why', judged(judge, shot)] as const]
+          : []),
+      ]);
+      return { shot, said, passes: Object.values(said).every(fate => fate === 'passes') };
     });
     for (const { from, packet } of shots) this.#senders.get(from.netns)?.send(packet);
     const due = asked.filter(({ shot, passes }) => passes && isPlain(shot, places));
@@ -100,7 +115,7 @@ export class Shots {
       if (leaks.length > 0) tell({ law: leaks.join(', ') });
       else if (shot.ctState !== undefined && arrived(seen, shot) && !passes) tell({});
       else if (passes && isPlain(shot, places) && !arrived(seen, shot)) tell({});
-      else if (new Set(Object.values(said)).size > 1 && arrived(seen, shot)) tell({});
+      else if (isPlain(shot, places) && new Set(Object.values(said)).size > 1) tell({});
     }
     const passed = shots.filter(shot => arrived(seen, shot)).length;
     const forged = shots.filter(
@@ -116,4 +131,19 @@ export class Shots {
       timeout: 20_000,
     });
   }
+}
+
+function judged(judge: Judge, { from, packet }: Shot): 'passes' | 'dropped' {
+  const { src, dst, protocol, sport, dport, icmp } = packet;
+  const ported = protocol === 6 || protocol === 17 || protocol === 132;
+  const answer = judge.verdict({
+    from: from.pod === undefined ? { ip: src } : { endpoint: `pod/${from.pod.namespace}/${from.pod.name}` },
+    to: { ip: dst },
+    family: src.family,
+    protocol,
+    ...(ported && { port: dport, sourcePort: sport }),
+    ...((protocol === 1 || protocol === 58) && { icmp }),
+  });
+  if (!answer.ok) throw new Error(answer.fault.message);
+  return answer.value.answer === 'allow' ? 'passes' : 'dropped';
 }

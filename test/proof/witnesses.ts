@@ -13,7 +13,7 @@ import {
   type Ruleset,
   workloadInterfaceName,
 } from '@muslin/dataplane';
-import { type Family, mustIp, prefixHas } from '@muslin/net';
+import { type Family, type Ip, mustIp, prefixHas } from '@muslin/net';
 import {
   decide,
   type EndIdentity,
@@ -49,7 +49,8 @@ export const showWay = ({ from, to, protocol, port }: Way) =>
 /** Somebody who says whether a connection comes through. All of them must agree. */
 export interface Witness {
   readonly name: string;
-  readonly allows: (way: Way) => boolean;
+  /** Undefined: can't say. */
+  readonly allows: (way: Way) => boolean | undefined;
 }
 
 const PROTOCOL = { TCP: 6, UDP: 17 } as const;
@@ -62,11 +63,20 @@ export function witnesses(
   const nodes = [...snapshot.nodes.keys()];
   const specified = new Map(nodes.map(node => [node, nodeState(snapshot, node)]));
   const judge = new Judge(snapshot);
+  const [compiled, ...lowered] = FORMS.map(({ name, make }) => kernelLike(name, snapshot, specified, make));
+  if (compiled === undefined) throw new Error('no form of the rules');
+  const unlessLonely = ({ name, allows }: Witness): Witness => ({
+    name,
+    allows: way => (compiled.lonely(way) ? undefined : allows(way)),
+  });
   return [
-    { name: 'muslinctl why', allows: way => judged(judge, way) },
-    decider('specification', snapshot, specified),
-    decider('graph', snapshot, graphStates),
-    ...FORMS.map(({ name, make }) => kernelLike(name, snapshot, specified, make)),
+    ...[
+      { name: 'muslinctl why', allows: (way: Way) => judged(judge, way) },
+      decider('specification', snapshot, specified),
+      decider('graph', snapshot, graphStates),
+    ].map(unlessLonely),
+    compiled,
+    ...lowered,
   ];
 }
 
@@ -134,13 +144,22 @@ const FORMS: readonly { readonly name: string; readonly make: (rules: Ruleset) =
   { name: 'lowered for nft', make: rules => lower(rules, NFT_LIMITS) },
 ];
 
-/** The packet's way through the hooks of every node that it crosses. */
+/** What rules say. */
+interface RulesWitness extends Witness {
+  /**
+   * Whether nothing will know the answer as one, on a way through a node and by datagrams: then it is a packet like any other,
+   * and who asks about a connection does not ask whether policies let that one through.
+   */
+  readonly lonely: (way: Way) => boolean;
+}
+
+/** The packet's way through the hooks of every node that it crosses, and back where it was not tracked. */
 function kernelLike(
   name: string,
   snapshot: Snapshot,
   states: ReadonlyMap<string, NodeState>,
   make: (rules: Ruleset) => Ruleset,
-): Witness {
+): RulesWitness {
   const interfaces = new Map(
     [...snapshot.endpoints.values()].map(e => [e.key, workloadInterfaceName(e.namespace, e.name)]),
   );
@@ -159,47 +178,73 @@ function kernelLike(
       }),
     );
   const kernels = { 4: kernelsOf(4), 6: kernelsOf(6) };
-  const passes = (node: string, course: Course, packet: Packet) => {
+  const send = (node: string, course: Course, packet: Packet) => {
     const kernel = kernels[packet.family].get(node);
     if (kernel === undefined) throw new Error(`no node ${node}`);
-    return journey(kernel.rules, kernel.sets, course, packet).passes;
+    return journey(kernel.rules, kernel.sets, course, packet);
   };
   const pools = [...snapshot.pools.values()].map(pool => pool.cidr);
+  const link = ({ pod }: Place) =>
+    pod === undefined ? 'eth0' : workloadInterfaceName(pod.namespace, pod.name);
+  /** There and back over one node. */
+  const over = (node: string, way: Way, src: Ip, translated: boolean): Crossing => {
+    const [start, end] = nodesOf(way);
+    const [isStart, isEnd] = [node === start, node === end];
+    const [own, mine] = [isStart && way.from.node === node, isEnd && way.to.node === node];
+    const [into, out] = [isStart ? link(way.from) : 'eth0', isEnd ? link(way.to) : 'eth0'];
+    const [dst, protocol] = [mustIp(way.to.ip), PROTOCOL[way.protocol]];
+    const { family } = src;
+    const there: Packet = {
+      ...{ family, src, dst, protocol, sport: SOURCE_PORT, dport: way.port },
+      ...{ ctState: 'NEW', mark: 0, srcLocal: own, dstLocal: mine },
+      ...(!own && { in: into }),
+      ...(!mine && { out }),
+    };
+    const go = send(node, own ? 'out' : mine ? 'in' : 'through', there);
+    const through = !own && !mine;
+    // What was translated comes back to another address; what is not tracked is not translated.
+    if (translated || !go.passes) return { passes: go.passes, lonely: false };
+    const tcp = way.protocol === 'TCP';
+    const answer: Packet = {
+      ...{ family, src: dst, dst: src, protocol, sport: way.port, dport: SOURCE_PORT },
+      ...{ mark: 0, srcLocal: mine, dstLocal: own },
+      ctState: !go.untracked ? 'ESTABLISHED' : tcp ? 'INVALID' : 'NEW',
+      ...(!mine && { in: out }),
+      ...(!own && { out: into }),
+    };
+    const back = send(node, mine ? 'out' : own ? 'in' : 'through', answer);
+    // TCP is known from its first packet on or never.
+    const together = !tcp || go.untracked === back.untracked;
+    return {
+      passes: back.passes && together,
+      lonely: through && !tcp && (go.untracked || back.untracked),
+    };
+  };
+  const crossings = (way: Way): readonly Crossing[] => {
+    const [src, dst] = [mustIp(way.from.ip), mustIp(way.to.ip)];
+    const [start, end] = nodesOf(way);
+    // What leaves a node: a pod's packets to outside all pools have its address from then on.
+    const outward = start !== undefined && start !== end;
+    const leavesPools = way.from.pod !== undefined && !pools.some(pool => prefixHas(pool, dst));
+    const natSource = outward && leavesPools ? ownAddress(snapshot, start, dst.family) : undefined;
+    const translated = natSource !== undefined;
+    return [
+      ...(start === undefined ? [] : [over(start, way, src, translated)]),
+      ...(end === undefined || end === start ? [] : [over(end, way, natSource ?? src, translated)]),
+    ];
+  };
   return {
     name,
-    allows: way => {
-      const src = mustIp(way.from.ip);
-      const dst = mustIp(way.to.ip);
-      const [start, end] = [way.from, way.to].map(({ pod, node }) => pod?.node ?? node);
-      const link = ({ pod }: Place) =>
-        pod === undefined ? 'eth0' : workloadInterfaceName(pod.namespace, pod.name);
-      // What leaves a node: a pod's packets to outside all pools have its address from then on.
-      const outward = start !== undefined && start !== end;
-      const leavesPools = way.from.pod !== undefined && !pools.some(pool => prefixHas(pool, dst));
-      const natSource = outward && leavesPools ? ownAddress(snapshot, start, dst.family) : undefined;
-      const at = (node: string, first: boolean): boolean => {
-        const isStart = node === start;
-        const isEnd = node === end;
-        const [own, mine] = [isStart && way.from.node === node, isEnd && way.to.node === node];
-        const packet: Packet = {
-          family: src.family,
-          src: first ? src : (natSource ?? src),
-          dst,
-          protocol: PROTOCOL[way.protocol],
-          sport: 40_000,
-          dport: way.port,
-          ctState: 'NEW',
-          mark: 0,
-          srcLocal: own,
-          dstLocal: mine,
-          ...(!own && { in: isStart ? link(way.from) : 'eth0' }),
-          ...(!mine && { out: isEnd ? link(way.to) : 'eth0' }),
-        };
-        return passes(node, own ? 'out' : mine ? 'in' : 'through', packet);
-      };
-      const leaves = start === undefined || at(start, true);
-      const enters = end === undefined || end === start || at(end, false);
-      return leaves && enters;
-    },
+    allows: way => crossings(way).every(crossing => crossing.passes),
+    lonely: way => crossings(way).some(crossing => crossing.lonely),
   };
 }
+
+/** A connection's way over one node. */
+interface Crossing {
+  readonly passes: boolean;
+  readonly lonely: boolean;
+}
+
+const SOURCE_PORT = 40_000;
+const nodesOf = ({ from, to }: Way) => [from, to].map(({ pod, node }) => pod?.node ?? node);
