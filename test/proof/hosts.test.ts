@@ -33,7 +33,8 @@ const questions = fc.array(
   fc.record({
     from: ends,
     to: ends,
-    protocol: fc.constantFrom(6, 6, 17, 132, 1),
+    protocol: fc.constantFrom(6, 6, 17, 132, 1, 1, 47),
+    icmp: fc.record({ type: fc.constantFrom(8, 8, 13), code: fc.constantFrom(0, 4) }),
     port: fc.constantFrom(53, 80, 81, 22),
     dice: fc.nat(100),
   }),
@@ -50,13 +51,17 @@ const broad = fc.array(
       hosts: fc.constantFrom('forwarded', 'pre-dnat', 'untracked', 'untracked', undefined),
       order: fc.constantFrom(1, 2, 3),
       rules: fc.array(
-        fc.record(
-          {
-            action: fc.constantFrom('Allow', 'Allow', 'Allow', 'Deny', 'Pass'),
-            protocol: fc.constantFrom(6, 6, 17),
-          },
-          { requiredKeys: ['action'] },
-        ),
+        fc
+          .record(
+            {
+              action: fc.constantFrom('Allow', 'Allow', 'Allow', 'Deny', 'Pass'),
+              protocol: fc.constantFrom(6, 6, 17, 132, 47),
+              icmp: fc.constantFrom({ type: 8 }, { type: 8, code: 0 }, { type: 0 }, { type: 13 }),
+              notIcmp: fc.constantFrom({ type: 13 }, { type: 8, code: 4 }),
+            },
+            { requiredKeys: ['action'] },
+          )
+          .map(rule => ('icmp' in rule || 'notIcmp' in rule ? { ...rule, protocol: 1 } : rule)),
         { minLength: 1, maxLength: 2 },
       ),
       ways: fc.constantFrom<readonly ('ingress' | 'egress')[]>(
@@ -129,13 +134,14 @@ it('what policies mean at host endpoints is what the rules do to packets on thei
         const [from, to] = [pick(question.from, question.dice), pick(question.to, question.dice + 1)];
         if (from === undefined || to === undefined || from.ip === to.ip) continue;
         if (from.link === to.link) continue;
-        const { protocol, port } = question;
-        const ported = protocol !== 1;
+        const { protocol, port, icmp } = question;
+        const ported = protocol !== 1 && protocol !== 47;
         const answer = judge.verdict({
           from: { ip: from.ip },
           to: { ip: to.ip },
           protocol,
           ...(ported && { port, sourcePort: SOURCE_PORT }),
+          ...(protocol === 1 && { icmp }),
         });
         if (!answer.ok) throw new Error(answer.fault.message);
         const said = answer.value.answer === 'allow';
@@ -151,7 +157,7 @@ it('what policies mean at host endpoints is what the rules do to packets on thei
             dst: b.ip,
             protocol,
             ...(ported && { sport: reply ? port : SOURCE_PORT, dport: reply ? SOURCE_PORT : port }),
-            ...(!ported && { icmp: { type: reply ? 0 : 8, code: 0 } }),
+            ...(protocol === 1 && { icmp: { ...icmp, type: reply && icmp.type === 8 ? 0 : icmp.type } }),
             ctState,
             mark: 0,
             srcLocal: a.link === undefined,

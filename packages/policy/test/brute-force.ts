@@ -8,7 +8,7 @@ interface Wire {
   readonly protocol: number;
   readonly sourcePort: number | undefined;
   readonly port: number | undefined;
-  readonly isReply?: true;
+  readonly icmp: { readonly type: number; readonly code: number } | undefined;
 }
 
 /** A second reading of the rules, on purpose without any of `decide`: only booleans, only the node states. */
@@ -45,10 +45,10 @@ function holds(
 }
 
 function ruleHolds(state: NodeState, rule: ActiveRule, wire: Wire): boolean {
-  const [ask, answer] = wire.protocol === 1 ? [8, 0] : wire.protocol === 58 ? [128, 129] : [];
-  const ping = wire.isReply ? answer : ask;
   const isIcmp = (icmp: ActiveRule['icmp']) =>
-    ping !== undefined && icmp?.type === ping && (icmp.code ?? 0) === 0;
+    icmp !== undefined &&
+    icmp.type === wire.icmp?.type &&
+    (icmp.code === undefined || icmp.code === wire.icmp.code);
   return (
     (rule.family === undefined || rule.family === wire.source.family) &&
     (rule.protocol === undefined || rule.protocol === wire.protocol) &&
@@ -96,6 +96,12 @@ function listSays(
   return undefined;
 }
 
+/** What a ping is answered with. */
+const ECHOES: ReadonlyMap<number, number> = new Map([
+  [8, 0],
+  [128, 129],
+]);
+
 type At = Ip | 'link' | 'pods';
 
 /** Whether the host endpoint at an address of a node, or at its pods, lets a packet by. */
@@ -134,7 +140,7 @@ function hostLets(
     destination: wire.source,
     sourcePort: wire.port,
     port: wire.sourcePort,
-    isReply: true,
+    icmp: wire.icmp && { ...wire.icmp, type: ECHOES.get(wire.icmp.type) ?? wire.icmp.type },
   };
   const back = direction === 'ingress' ? 'egress' : 'ingress';
   const safe = isSafe(wire, direction);
@@ -200,7 +206,9 @@ export function bruteForce(snapshot: Snapshot, flow: Flow): boolean | undefined 
   if (source === undefined || destination === undefined) return undefined;
   const { sourcePort, port } = flow;
   const protocol = flow.protocol === 1 && destination.family === 6 ? 58 : flow.protocol;
-  const wire: Wire = { source, destination, protocol, sourcePort, port };
+  const ping = protocol === 1 ? 8 : protocol === 58 ? 128 : undefined;
+  const icmp = ping === undefined ? undefined : (flow.icmp ?? { type: ping, code: 0 });
+  const wire: Wire = { source, destination, protocol, sourcePort, port, icmp };
   if (from.pod !== undefined && from.pod.key === to.pod?.key) return true;
   const leaves =
     from.pod === undefined ||

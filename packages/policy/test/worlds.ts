@@ -40,7 +40,9 @@ const NETS = [
 
 const pick = <T>(...values: readonly T[]) => fc.constantFrom(...values);
 const name = pick('p', 'q', 'r', 's');
-const protocol = pick(6, 17, 132, 1, 58);
+const protocol = pick(6, 17, 132, 1, 58, 47);
+/** What a packet of ICMP may be; rules may leave the code open. */
+const icmp = fc.record({ type: pick(8, 8, 128, 128, 3), code: pick(0, 1) });
 const labels = fc
   .dictionary(pick('a', 'b', 'team', 'role'), pick('x', 'y'), { maxKeys: 3 })
   .map(record => new Map(Object.entries(record)));
@@ -103,6 +105,11 @@ const peers: fc.Arbitrary<PeerMatch> = fc.oneof(
   fc.record({ nodes: selectors }),
 );
 
+const icmpMatch = fc.oneof(
+  icmp,
+  icmp.map(({ type }) => ({ type })),
+);
+
 const rules: fc.Arbitrary<PolicyRule> = fc
   .tuple(
     fc.record(
@@ -110,8 +117,8 @@ const rules: fc.Arbitrary<PolicyRule> = fc
         family: pick(4 as const, 6 as const),
         protocol,
         notProtocol: protocol,
-        icmp: fc.constant({ type: 8 }),
-        notIcmp: fc.constant({ type: 8, code: 1 }),
+        icmp: icmpMatch,
+        notIcmp: icmpMatch,
       },
       sparse,
     ),
@@ -311,17 +318,23 @@ const ends = fc.oneof(
   pick(...ADDRESSES).map(text => ({ ip: mustIp(text) })),
 );
 
-export const flows: fc.Arbitrary<Flow> = fc.record(
-  {
-    from: ends,
-    to: fc.oneof(
-      { arbitrary: ends, weight: 4 },
-      pick('red/web', 'blue/web').map(service => ({ service })),
-    ),
-    protocol: fc.oneof({ arbitrary: pick(6, 17), weight: 4 }, protocol),
-    port: pick(...NUMBERS),
-    sourcePort: pick(...NUMBERS),
-    family: pick(4 as const, 6 as const),
-  },
-  { requiredKeys: ['from', 'to', 'protocol'] },
-);
+export const flows: fc.Arbitrary<Flow> = fc
+  .record(
+    {
+      from: ends,
+      to: fc.oneof(
+        { arbitrary: ends, weight: 4 },
+        pick('red/web', 'blue/web').map(service => ({ service })),
+      ),
+      protocol: fc.oneof({ arbitrary: pick(6, 17), weight: 4 }, protocol),
+      port: pick(...NUMBERS),
+      sourcePort: pick(...NUMBERS),
+      family: pick(4 as const, 6 as const),
+      icmp,
+    },
+    { requiredKeys: ['from', 'to', 'protocol'] },
+  )
+  .map(({ icmp, ...flow }) => ({
+    ...flow,
+    ...(icmp !== undefined && (flow.protocol === 1 || flow.protocol === 58) && { icmp }),
+  }));
