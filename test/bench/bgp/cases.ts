@@ -48,6 +48,10 @@ export function casesOf(quick: boolean): readonly CasePlan[] {
       ? []
       : [
           {
+            ...{ title: 'one route, 1000 times', run: 'single', size: 1000, peers: table },
+            ...{ ...more, samples: 1000 },
+          },
+          {
             ...{ title: '1000 internal peers dial at once', run: 'mesh', size: 1000 },
             ...{ peers: [...mesh(1000), sink], ...more },
           },

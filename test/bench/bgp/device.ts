@@ -18,6 +18,8 @@ export interface Device {
   command(folder: string): readonly string[];
   /** A user that the folder must belong to. */
   readonly owner?: string;
+  /** No speaker: measured only when it is asked for by name. */
+  readonly onRequest?: boolean;
   /** A folder that the daemon confines itself to and that its package leaves to the init system to make. */
   readonly jail?: string;
 }
@@ -128,6 +130,15 @@ export const DEVICES: readonly Device[] = [
         .join('')}allow from any\nallow to any\n`,
     }),
     command: folder => ['bgpd', '-d', '-f', `${folder}/bgpd.conf`],
+  },
+  {
+    name: 'bare-relay',
+    onRequest: true,
+    files: () => ({}),
+    command: () => [
+      ...[process.execPath, '--conditions=@muslin/source', '--disable-warning=ExperimentalWarning'],
+      fileURLToPath(new URL('bare-relay.ts', import.meta.url)),
+    ],
   },
 ];
 

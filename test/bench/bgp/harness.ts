@@ -62,6 +62,16 @@ const CASES: Readonly<Record<string, Case>> = {
     await phases.time('late joiner', () => late.until(size));
     await phases.time('withdraw all', () => Promise.all([sink.until(0), feeder.feed(table.withdraw)]));
   },
+  /** (e) alone, in an idle table. */
+  async single(_size, phases) {
+    const feeder = peer(feederIp(0), 65_101);
+    const sink = peer('10.66.0.9', 65_009);
+    await Promise.all([feeder.open(), sink.open()]);
+    await phases.run('one route', async () => {
+      const taken = await latencies(feeder, sink);
+      return { 'one route p50': quantile(taken, 0.5), 'one route p99': quantile(taken, 0.99) };
+    });
+  },
   /** (a) again, beside a peer that has asked for everything and reads nothing. */
   async slow(size, phases) {
     const feeder = peer(feederIp(0), 65_101);

@@ -44,7 +44,9 @@ export async function run(emit: Emit, options: SuiteOptions): Promise<void> {
   if (spawnSync('node', [prepare, 'bench-bgp'], { stdio: ['ignore', 2, 2] }).status !== 0)
     throw new Error('preparation failed');
   const until = quick ? performance.now() + QUICK_BUDGET_MS : Number.POSITIVE_INFINITY;
-  const devices = DEVICES.filter(({ name }) => name === OURS || (peers?.includes(name) ?? true));
+  const devices = DEVICES.filter(
+    ({ name, onRequest }) => name === OURS || (peers?.includes(name) ?? onRequest !== true),
+  );
   claim();
   try {
     await bundleFiles(
