@@ -13,6 +13,7 @@ const USAGE = `npm run proof -- [options]     specification = graph = compiled r
   --seed N         the same seed rolls the same policies and connections (the time)
   --back-end X     nftables, iptables-nft, iptables-legacy or all (all)
   --worlds N       sets of policies and host endpoints on one node, IPv4 and IPv6, on every back end in turn (300)
+                   with untracked policies, ICMP, SCTP, other protocols, and packets from forged addresses
   --id NAME        name of the lab (proof)
 
 npm run proof -- ipam [options]      addresses: every interleaving of three nodes, then many real processes
@@ -112,14 +113,14 @@ async function proveNode({ worlds, seed, flows, backEnds, id }: Wanted): Promise
   const stop = () => void proof.down().then(() => process.exit(130));
   process.once('SIGINT', stop).once('SIGTERM', stop);
   let [allowed, denied, hosts] = [0, 0, 0];
-  const shots = { passed: 0, dropped: 0, forged: 0 };
+  const shots = { passed: 0, dropped: 0, forged: 0, untracked: 0 };
   try {
     for (let i = 0; i < worlds; i++) {
       const round = await proof.next(backEnds[i % backEnds.length] as (typeof backEnds)[number]);
       allowed += round.allowed;
       denied += round.denied;
       hosts += round.hosts.length;
-      for (const key of ['passed', 'dropped', 'forged'] as const) shots[key] += round.shots[key];
+      for (const key of ['passed', 'dropped', 'forged', 'untracked'] as const) shots[key] += round.shots[key];
       if (round.disagreements.length === 0) continue;
       process.stdout.write(
         `a node on ${round.backEnd}, seed ${seed}, world ${i + 1}: not agreed\n${story(round)}\n`,
@@ -132,7 +133,7 @@ async function proveNode({ worlds, seed, flows, backEnds, id }: Wanted): Promise
   }
   const seconds = Math.round((performance.now() - started) / 1000);
   process.stdout.write(
-    `a node, IPv4 and IPv6, on ${backEnds.join(', ')}, seed ${seed}: ${worlds} worlds, ${hosts} with a host endpoint, ${allowed} connections allowed and ${denied} denied, ${shots.passed} single packets passed and ${shots.dropped} dropped, ${shots.forged} of them forged, all agree, ${seconds} s\n`,
+    `a node, IPv4 and IPv6, on ${backEnds.join(', ')}, seed ${seed}: ${worlds} worlds, ${hosts} with a host endpoint, ${allowed} connections allowed and ${denied} denied, ${shots.passed} single packets passed (${shots.untracked} untracked) and ${shots.dropped} dropped, ${shots.forged} of them forged, all agree, ${seconds} s\n`,
   );
   return true;
 }

@@ -12,10 +12,10 @@ import { ObjectMirror } from './cluster-mirror.ts';
 import { Dice } from './dice.ts';
 import { NAMESPACES, namespaces, PORTS, podObject } from './population.ts';
 import type { Disagreement, Round } from './proof.ts';
-import { networkSets, randomCalicoPolicies, TIERS } from './random-calico-policy.ts';
+import { broadPolicy, networkSets, randomCalicoPolicies, TIERS } from './random-calico-policy.ts';
 import { randomHosts } from './random-host.ts';
 import { randomPolicies, type WrittenPolicy } from './random-policy.ts';
-import { Shots } from './shots.ts';
+import { Shots, type Volley } from './shots.ts';
 import { type Place, showWay, type Way, witnesses } from './witnesses.ts';
 
 const NODE = 'n1';
@@ -36,8 +36,8 @@ const PATIENCE_MS = 3_000;
 export interface NodeRound extends Round {
   readonly backEnd: BackEnd;
   readonly hosts: readonly object[];
-  /** Packets that no socket would send: how many came through, and how many said to be somebody else's. */
-  readonly shots: { readonly passed: number; readonly dropped: number; readonly forged: number };
+  /** Packets that no socket would send. */
+  readonly shots: Omit<Volley, 'disagreements'>;
 }
 
 /**
@@ -98,6 +98,7 @@ export class NodeProof {
     const policies = [
       ...randomPolicies(this.#dice, addresses),
       ...(this.#dice.chance(0.6) ? randomCalicoPolicies(this.#dice, addresses, true) : []),
+      ...(this.#dice.chance(0.7) ? [broadPolicy(this.#dice)] : []),
     ];
     const ip = ADDRESSES.node[this.#dice.pick([4, 6] as const)];
     const hosts = randomHosts(this.#dice, [{ name: NODE, ip }]) as readonly object[];

@@ -54,6 +54,25 @@ export function randomCalicoPolicies(
   return [...new Map(all.map(policy => [place(policy), policy])).values()];
 }
 
+/** For all host endpoints and pods and by protocol alone, so that many packets meet it. */
+export function broadPolicy(dice: Dice): WrittenPolicy {
+  const which = [{}, { protocol: 'TCP' }, { protocol: 'UDP' }, { protocol: 'SCTP' }, { notProtocol: 'TCP' }];
+  const actions = ['Allow', 'Allow', 'Allow', 'Deny', 'Pass'];
+  const rules = () => dice.times(1, 2, () => ({ action: dice.pick(actions), ...dice.pick(which) }));
+  const early = dice.pick([UNTRACKED, UNTRACKED, UNTRACKED, UNTRACKED, ...EARLY]);
+  return {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'GlobalNetworkPolicy',
+    metadata: { name: 'broad' },
+    spec: {
+      ...(dice.chance(0.5) && { tier: 'security' }),
+      ...early,
+      ingress: rules(),
+      ...(!('preDNAT' in early) && dice.chance(0.7) && { egress: rules() }),
+    },
+  };
+}
+
 function randomPolicy(
   dice: Dice,
   addresses: readonly string[],
@@ -74,7 +93,7 @@ function randomPolicy(
       ...(tier !== undefined && { tier }),
       ...(dice.chance(0.7) && { order: dice.pick([1, 10, 10, 1000]) }),
       ...(dice.chance(0.8) && { selector: selector(dice) }),
-      ...(global && dice.chance(0.4) && { namespaceSelector: namespaceSelector(dice) }),
+      ...(global && dice.chance(0.4) && { namespaceSelector: dice.pick(NAMESPACE_SELECTORS) }),
       ...hosts,
       ...(types !== undefined && !ingressOnly && { types }),
       ...(dice.chance(0.7) && { ingress: rules() }),
@@ -84,7 +103,7 @@ function randomPolicy(
 }
 
 const PROTOCOLS = ['TCP', 'TCP', 'UDP', 6, 'SCTP', 132, 'UDPLite', 47, 89, 4] as const;
-const PORTED: ReadonlySet<unknown> = new Set(['TCP', 'UDP', 'SCTP', 'UDPLite', 6, 132]);
+const PORTED: ReadonlySet<unknown> = new Set(['TCP', 'UDP', 'SCTP', 6, 132]);
 const ICMP = {
   4: { protocol: 'ICMP', types: [8, 8, 13, 0, 3] },
   6: { protocol: 'ICMPv6', types: [128, 128, 129, 1] },
@@ -130,7 +149,7 @@ function entity(dice: Dice, addresses: readonly string[], ported: boolean): obje
   return {
     ...(dice.chance(0.4) && { selector: selector(dice) }),
     ...(dice.chance(0.2) && { notSelector: selector(dice) }),
-    ...(dice.chance(0.3) && { namespaceSelector: namespaceSelector(dice) }),
+    ...(dice.chance(0.3) && { namespaceSelector: dice.pick([...NAMESPACE_SELECTORS, 'global()']) }),
     ...(dice.chance(0.2) && { nets: nets() }),
     ...(dice.chance(0.15) && { notNets: nets().filter(net => !net.endsWith('/0')) }),
     ...(ported && dice.chance(0.5) && { ports: ports() }),
@@ -163,13 +182,10 @@ function selector(dice: Dice): string {
   return dice.chance(0.2) ? `(${one}) ${dice.pick(['&&', '||'])} ${selector(dice)}` : one;
 }
 
-function namespaceSelector(dice: Dice): string {
-  return dice.pick([
-    'all()',
-    "team == 'one'",
-    "team != 'one'",
-    "has(env) && env == 'prod'",
-    "kubernetes.io/metadata.name in { 'red', 'blue' }",
-    'global()',
-  ]);
-}
+const NAMESPACE_SELECTORS = [
+  'all()',
+  "team == 'one'",
+  "team != 'one'",
+  "has(env) && env == 'prod'",
+  "kubernetes.io/metadata.name in { 'red', 'blue' }",
+];

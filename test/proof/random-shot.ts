@@ -93,7 +93,8 @@ export class ShotDice {
     const dice = this.#dice;
     const family = dice.pick([4, 6] as const);
     const places = this.#places[family];
-    const from = dice.pick(places.filter(place => place.node === undefined));
+    const outside = places.filter(place => place.pod === undefined && place.node === undefined);
+    const from = dice.pick(dice.chance(0.2) ? outside : places.filter(place => place.node === undefined));
     const others = places.filter(place => place !== from);
     const src = dice.pick([
       ...[from.ip, from.ip, from.ip],

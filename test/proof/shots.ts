@@ -19,6 +19,8 @@ export interface Volley {
   readonly dropped: number;
   /** With an address that is not the sender's. */
   readonly forged: number;
+  /** Of those that passed, taken out of tracking. */
+  readonly untracked: number;
 }
 
 const PATIENCE_MS = 5_000;
@@ -79,6 +81,11 @@ export class Shots {
       ([name, make]) => [name, new Map(rulesets.map(r => [r.family, make(r)]))] as const,
     );
     const judge = new Judge(snapshot);
+    const plans = [...(state.hosts?.plans.values() ?? [])];
+    // Where answers may be untracked it says whether they come back, too.
+    const isSimple = plans.every(
+      ({ untracked: { ingress, egress } }) => ingress.length + egress.length === 0,
+    );
     const asked = shots.map(shot => {
       const fates = forms.map(([name, byFamily]) => {
         const rules = byFamily.get(shot.packet.src.family);
@@ -88,12 +95,11 @@ export class Shots {
       const untracked = fates.some(([, fate]) => fate.untracked);
       const said = Object.fromEntries([
         ...fates.map(([name, { passes }]) => [name, passes ? 'passes' : 'dropped'] as const),
-        // Of an untracked packet it says whether its answer comes back, too.
-        ...(isPlain(shot, places) && isHonest(shot) && !isTunnel(shot) && !untracked
+        ...(isPlain(shot, places) && isHonest(shot) && !isTunnel(shot) && isSimple
           ? [['muslinctl why', judged(judge, shot)] as const]
           : []),
       ]);
-      return { shot, said, passes: Object.values(said).every(fate => fate === 'passes') };
+      return { shot, said, untracked, passes: Object.values(said).every(fate => fate === 'passes') };
     });
     for (const { from, packet } of shots) this.#senders.get(from.netns)?.send(packet);
     const due = asked.filter(({ shot, passes }) => passes && isPlain(shot, places));
@@ -121,7 +127,8 @@ export class Shots {
     const forged = shots.filter(
       ({ from, packet }) => from.pod && leakOf({ from, packet, ctState: undefined }, 'tracked'),
     ).length;
-    return { disagreements, passed, dropped: shots.length - passed, forged };
+    const untracked = asked.filter(one => one.untracked && arrived(seen, one.shot)).length;
+    return { disagreements, passed, dropped: shots.length - passed, forged, untracked };
   }
 
   #nft(words: readonly string[], input = ''): string {

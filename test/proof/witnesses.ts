@@ -225,7 +225,8 @@ function kernelLike(
     const [start, end] = nodesOf(way);
     // What leaves a node: a pod's packets to outside all pools have its address from then on.
     const outward = start !== undefined && start !== end;
-    const leavesPools = way.from.pod !== undefined && !pools.some(pool => prefixHas(pool, dst));
+    const inPools = (ip: Ip) => pools.some(pool => prefixHas(pool, ip));
+    const leavesPools = way.from.pod !== undefined && inPools(src) && !inPools(dst);
     const natSource = outward && leavesPools ? ownAddress(snapshot, start, dst.family) : undefined;
     const translated = natSource !== undefined;
     return [
