@@ -206,13 +206,7 @@ function stepConnected(state: Connected, event: ConnectedEvent, context: Session
     }
     case 'fault': {
       const { code, subcode, data, message, rfc } = event.fault;
-      const words = `we ended the session: ${message} (${errorText(code, subcode)}, ${rfc})`;
-      return failed(
-        state,
-        { cause: 'protocol-error', message: words },
-        notification(code, subcode, data),
-        context,
-      );
+      return brokeProtocol(state, notification(code, subcode, data), message, rfc, context);
     }
     case 'timerFired':
       return timerFired(state, event.timer, context);
@@ -243,7 +237,7 @@ function timerFired(state: Connected, timer: SessionTimer, context: SessionConte
       return timer satisfies never;
   }
   const message = `the ${timer} timer can't fire in ${state.name}`;
-  return failed(state, { cause: 'protocol-error', message }, notification(ERROR_CODES.fsm.code), context);
+  return brokeProtocol(state, notification(ERROR_CODES.fsm.code), message, 'RFC 4271 §8.2.2', context);
 }
 
 const MESSAGE_TYPES = { open: 1, update: 2, keepalive: 4, 'route-refresh': 5 } as const;
@@ -257,7 +251,19 @@ function unexpected(
 ): SessionStep {
   const message = `the peer sent ${kind.toUpperCase()} in ${state.name}`;
   const bytes = notification(ERROR_CODES.fsm.code, subcode, Uint8Array.of(MESSAGE_TYPES[kind]));
-  return failed(state, { cause: 'protocol-error', message }, bytes, context);
+  return brokeProtocol(state, bytes, message, 'RFC 6608 §3', context);
+}
+
+/** Ends a connection over what may not be, with a reason that bears the code of what the peer is told. */
+function brokeProtocol(
+  state: Connected,
+  farewell: NotificationMessage,
+  what: string,
+  rfc: string,
+  context: SessionContext,
+): SessionStep {
+  const message = `we ended the session: ${what} (${errorText(farewell.code, farewell.subcode)}, ${rfc})`;
+  return failed(state, { cause: 'protocol-error', message }, farewell, context);
 }
 
 /** Ends a connection after an error and tries again later. */

@@ -56,6 +56,8 @@ export interface Peer {
   readonly longStale: Set<RouteFamily>;
   /** It broke its prefix limit: while Idle its calls are refused too, or it would be back at once. */
   held: boolean;
+  /** One side refused the other's OPEN, so no session is to be expected before an operator acts. */
+  refused: boolean;
   /** Its state may have changed in this call. */
   touched: boolean;
 }
@@ -85,6 +87,7 @@ export function newPeer(slot: number, config: FullPeerConfig, sessions: PeerSess
     stale: new Set(),
     longStale: new Set(),
     held: false,
+    refused: false,
     touched: false,
   };
 }

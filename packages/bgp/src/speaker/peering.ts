@@ -4,6 +4,7 @@ import type { Negotiated } from '../session/negotiation.ts';
 import { type EndReason, SESSION_TIMERS, type SessionTimer } from '../session/session-state.ts';
 import { codesOf } from '../wire/capability.ts';
 import { countMessages } from '../wire/count-messages.ts';
+import { ERROR_CODES } from '../wire/error-code.ts';
 import { encodeMessage } from '../wire/message.ts';
 import { cease, type NotificationMessage } from '../wire/notification.ts';
 import { PLAIN_OPTIONS } from '../wire/options.ts';
@@ -105,6 +106,7 @@ export class Peering {
     const changes = changedFields(before, config);
     if (changes.length === 0) return;
     peer.config = config;
+    peer.refused = false;
     this.peers.moved(peer);
     this.configure(peer);
     this.touch(peer);
@@ -243,6 +245,7 @@ export class Peering {
 
   #established(peer: Peer, negotiated: Negotiated, connection: Connection): void {
     peer.held = false;
+    peer.refused = false;
     this.#exchange.established(peer, negotiated, connection, this.#turn.settings, this.#turn.now);
     this.configure(peer);
   }
@@ -251,6 +254,7 @@ export class Peering {
     // A stray call that ends says nothing about the session that stands.
     if (!established && peer.live !== undefined) return;
     peer.history.ended(reason, established, this.#turn.now);
+    peer.refused ||= !established && reason.notification?.code === ERROR_CODES.open.code;
     peer.lastError = reason.message;
     peer.connectError = undefined;
     if (established) this.#exchange.ended(peer, reason, this.#turn.now);
