@@ -20,7 +20,7 @@ export type {
 export type { FamilyView, MessageCounts, PeerView, PeerWish } from './speaker/peer-view.ts';
 export { diagnose } from './doctor/diagnose.ts';
 export type { Finding, Severity, Whose } from './doctor/finding.ts';
-export { type KernelWitness, NO_WITNESS } from './doctor/kernel-witness.ts';
+export { type ConnectionWitness, type KernelWitness, NO_WITNESS } from './doctor/kernel-witness.ts';
 export type { Explanation, LostRoute, RouteView } from './speaker/route-view.ts';
 export type { RouteWindow } from './speaker/route-window.ts';
 export {

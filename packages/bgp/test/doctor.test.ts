@@ -76,6 +76,49 @@ describe('the doctor', () => {
     expect(found.message).toContain(failure === 'no-source' ? '10.9.9.9' : '10.0.0.2');
   });
 
+  const stopped = { connections: { dropped: 0, stopped: true } };
+  const dropping = { connections: { dropped: 3, stopped: false }, tooFar: 2 };
+  test.each<readonly [code: string, Partial<PeerConfig>, Partial<KernelWitness>, says: RegExp]>([
+    [
+      'blocked-here',
+      {},
+      stopped,
+      /^This node drops its own packets to 10\.0\.0\.2 port 179 before they leave/,
+    ],
+    [
+      'ttl-security',
+      { transport: { ttlSecurityHops: 1 } },
+      dropping,
+      /is dropping what 10\.0\.0\.2 port 179 sends/,
+    ],
+    // Whether it was the TTL or the signature is open while both counters grow.
+    [
+      'wrong-password',
+      { transport: { passwordKey: 'k', ttlSecurityHops: 1 } },
+      { ...dropping, tooFar: 0, wronglySigned: 2 },
+      /^The passwords differ/,
+    ],
+    ['filtered', {}, { ...dropping }, /does not answer at all/],
+  ])('takes what its own sockets prove for %s', (code, config, witness, says) => {
+    const found = afterCall('unanswered', config, { ...NO_WITNESS, ...witness });
+    expect(found.code).toBe(code);
+    expect(found.message).toMatch(says);
+  });
+
+  test('takes a peer that calls again and again, as it hears nothing of us, for no collision', () => {
+    const peer = new BytePeer({ transport: { ttlSecurityHops: 1 } });
+    const [localIp, remoteIp] = [mustIp('10.0.0.1'), mustIp('10.0.0.2')];
+    for (let i = 0; i < 5; i++)
+      peer.take(
+        peer.speaker.handle({ kind: 'accepted', connection: `in-${i}`, localIp, remoteIp }, i * 1000),
+      );
+    expect(peerOf(peer).history).toMatchObject({ collisions: 0, lastEnd: undefined });
+    expect(seen(peer, 6000).code).toBe('starting');
+    expect(seen(peer, 6000, { ...NO_WITNESS, ...dropping }).code).toBe('ttl-security');
+    const running = new BytePeer({ transport: { ttlSecurityHops: 1 } }).establish();
+    expect(seen(running, 0, { ...NO_WITNESS, ...dropping }).code).toBe('up');
+  });
+
   test('calls a call that we gave up ourselves unanswered', () => {
     const peer = idle();
     peer.take(peer.speaker.handle({ kind: 'closed', connection: peer.connection }, 1));

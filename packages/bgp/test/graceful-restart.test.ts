@@ -120,18 +120,21 @@ describe('graceful restart (RFC 4724)', () => {
   test.each<readonly [whose: string, a: Partial<PeerConfig>, b: Partial<PeerConfig>, says: RegExp]>([
     ['ours', {}, { remoteAs: 65099 }, /^the peer ended the session: OPEN .*Bad Peer AS \(2\/2\)/],
     ['the peer’s', { remoteAs: 65099 }, {}, /^we ended the session: .*OPEN .*Bad Peer AS \(2\/2\)/],
-  ])('a restarted speaker does not wait where an OPEN of %s was refused', (_whose, configA, configB, says) => {
-    const net = new VirtualNet();
-    const a = net.add('a', '10.0.0.1', { ...optionsOf('10.0.0.1', 64512), restarting: true });
-    const [b, stranger] = [2, 3].map(n => net.add(`${n}`, `10.0.0.${n}`, optionsOf(`10.0.0.${n}`, 64513)));
-    if (b === undefined || stranger === undefined) throw new Error('the others are missing');
-    net.perform(b, b.speaker.originate(mustPrefix('10.9.0.0/24')));
-    net.link(a, stranger, configA, configB);
-    net.link(a, b);
-    net.run(4000);
-    expect(a.speaker.peers()[0]?.lastError).toMatch(says);
-    expect([...a.fib.keys()]).toEqual(['10.9.0.0/24']);
-  });
+  ])(
+    'a restarted speaker does not wait where an OPEN of %s was refused',
+    (_whose, configA, configB, says) => {
+      const net = new VirtualNet();
+      const a = net.add('a', '10.0.0.1', { ...optionsOf('10.0.0.1', 64512), restarting: true });
+      const [b, stranger] = [2, 3].map(n => net.add(`${n}`, `10.0.0.${n}`, optionsOf(`10.0.0.${n}`, 64513)));
+      if (b === undefined || stranger === undefined) throw new Error('the others are missing');
+      net.perform(b, b.speaker.originate(mustPrefix('10.9.0.0/24')));
+      net.link(a, stranger, configA, configB);
+      net.link(a, b);
+      net.run(4000);
+      expect(a.speaker.peers()[0]?.lastError).toMatch(says);
+      expect([...a.fib.keys()]).toEqual(['10.9.0.0/24']);
+    },
+  );
 
   test('a restarted speaker waits again for a peer whose AS number was corrected', () => {
     const net = new VirtualNet();

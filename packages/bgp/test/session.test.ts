@@ -59,6 +59,7 @@ const EVENTS: readonly (readonly [string, SessionEvent])[] = [
   ['connected', { kind: 'connected' }],
   ['closed', { kind: 'closed', message: 'gone' }],
   ['collision lost', { kind: 'collisionLost' }],
+  ['called again', { kind: 'replaced' }],
   ['OPEN', { kind: 'open', message: peerOpen }],
   ['OPEN, unacceptable', { kind: 'open', message: { ...peerOpen, holdTime: 1 } }],
   ['NOTIFICATION', { kind: 'notification', message: notification(6, 4) }],

@@ -88,6 +88,7 @@ export { addRule, addRuleRequest, deleteRule, listRules, type RoutingRule } from
 export type { SystemCalls, SystemFault } from './system-calls.ts';
 export { systemCalls } from './syscalls.ts';
 export { type AoKey, addAoKey } from './tcp/tcp-ao.ts';
+export { type TcpLosses, tcpLosses } from './tcp/tcp-losses.ts';
 export { type Md5Key, setMd5Key, setMinimumTtl, setTtl } from './tcp/tcp-options.ts';
 export {
   type DialPlan,

@@ -13,6 +13,7 @@ export const SO = {
   bindToDevice: 25,
   receiveBufferForce: 33,
   sendBufferForce: 32,
+  memoryInfo: 55,
 } as const;
 
 /** Where a socket is bound to. A link-local address goes with a socket that is bound to its link. */

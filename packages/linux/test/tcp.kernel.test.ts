@@ -4,6 +4,7 @@ import {
   limitHops,
   socketFd,
   systemCalls,
+  tcpLosses,
   type TcpListener,
   TcpTransport,
   writeNow,
@@ -123,6 +124,9 @@ describe.each(addresses)('%s', (_, source, peer) => {
     expect(await call({ peer, port, source, ttl: 255, minimumTtl: 1 })).toBe(back(source));
     // The listener sends with the default of 64: too far away for a dialler that insists on 255.
     expect(await call({ peer, port, source, ttl: 255, minimumTtl: 255 }, 400)).toBe('silence');
+    expect(tcpLosses(socketFd(open.at(-1) as Socket) ?? -1)).toEqual({
+      ...{ dropped: expect.toSatisfy(n => n > 0), stopped: false },
+    });
     const near = accepted[0] ?? expect.fail('nobody called');
     must(limitHops(near, { ttl: 255, minimumTtl: 255 }));
     const dropped = await listen(text(peer));

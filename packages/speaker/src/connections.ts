@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { ConnectionId, Input, Output, Transport } from '@muslin/bgp';
+import type { ConnectionId, ConnectionWitness, Input, Output, Transport } from '@muslin/bgp';
 import {
   findLink,
   limitHops,
@@ -10,6 +10,7 @@ import {
   writeNow,
 } from '@muslin/linux';
 import { formatIp, formatPrefix, type Ip, parseIp, type Prefix, prefixHas } from '@muslin/net';
+import { ConnectionLosses } from './connection-losses.ts';
 import { reachFailure } from './core/reach-failure.ts';
 import { Listeners } from './listeners.ts';
 
@@ -57,6 +58,7 @@ export class Connections {
   /** By address. */
   readonly #keys = new Map<string, PeerKey>();
   readonly #parting = new Set<Socket>();
+  readonly #losses = new ConnectionLosses();
   readonly listeners: Listeners;
   #accepted = 0;
 
@@ -147,8 +149,10 @@ export class Connections {
       connected = true;
       const localIp = addressOf(socket.localAddress);
       if (localIp === undefined) socket.destroy();
-      else if (this.#links.get(connection)?.socket === socket)
+      else if (this.#links.get(connection)?.socket === socket) {
+        this.#losses.reached(formatIp(remoteIp));
         this.#options.feed({ kind: 'connected', connection, localIp });
+      }
     });
     this.#attend(connection, socket, message =>
       connected
@@ -169,6 +173,7 @@ export class Connections {
   close(connection: ConnectionId): void {
     const socket = this.#links.get(connection)?.socket;
     if (socket === undefined) return;
+    this.#note(connection);
     this.#links.delete(connection);
     if (socket.connecting) socket.destroy();
     else {
@@ -199,6 +204,20 @@ export class Connections {
     return this.#links.get(connection)?.socket.writableLength;
   }
 
+  /** What the kernel did lately with the segments of connections with this peer. */
+  losses(remoteIp: Ip): ConnectionWitness {
+    const remote = formatIp(remoteIp);
+    const fds = [...this.#links.values()].flatMap(link =>
+      link.remote === remote ? (socketFd(link.socket) ?? []) : [],
+    );
+    return this.#losses.lately(remote, fds, performance.now());
+  }
+
+  #note(connection: ConnectionId): void {
+    const link = this.#links.get(connection);
+    if (link !== undefined) this.#losses.note(link.remote, socketFd(link.socket), performance.now());
+  }
+
   async stop(): Promise<void> {
     for (const { socket } of this.#links.values()) socket.destroy();
     await this.listeners.stop();
@@ -225,6 +244,7 @@ export class Connections {
       return;
     }
     this.#links.set(connection, { socket, remote: formatIp(remoteIp) });
+    this.#losses.reached(formatIp(remoteIp));
     this.#attend(connection, socket, message => ({ kind: 'closed', connection, message }));
     this.#options.feed({
       ...{ kind: 'accepted', connection, localIp, remoteIp },

@@ -1,20 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { type KernelWitness, NO_WITNESS } from '@muslin/bgp';
 
+type Counter = Exclude<keyof KernelWitness, 'connections'>;
 /** Names of the counters (Linux, `TcpExt` of /proc/net/netstat). */
-const COUNTERS: Readonly<Record<keyof KernelWitness, string>> = {
+const COUNTERS: Readonly<Record<Counter, string>> = {
   unsigned: 'TCPMD5NotFound',
   unexpectedlySigned: 'TCPMD5Unexpected',
   wronglySigned: 'TCPMD5Failure',
   tooFar: 'TCPMinTTLDrop',
 };
-const KEYS = Object.keys(COUNTERS) as (keyof KernelWitness)[];
+const KEYS = Object.keys(COUNTERS) as Counter[];
 
 /** The counters in the text of /proc/net/netstat; what a kernel doesn't count is 0. */
 export function readDrops(text: string): KernelWitness {
   const [names = '', values = ''] = text.split('\n').filter(line => line.startsWith('TcpExt:'));
   const at = new Map(names.split(' ').map((name, i) => [name, Number(values.split(' ')[i])]));
-  const count = (key: keyof KernelWitness) => at.get(COUNTERS[key]) ?? 0;
+  const count = (key: Counter) => at.get(COUNTERS[key]) ?? 0;
   return {
     unsigned: count('unsigned'),
     unexpectedlySigned: count('unexpectedlySigned'),
@@ -41,7 +42,7 @@ export class KernelDrops {
     if (seen === undefined) return NO_WITNESS;
     this.#samples = [...this.#samples.filter(({ at }) => now - at <= this.#windowMs), { at: now, seen }];
     const first = this.#samples[0]?.seen ?? seen;
-    const since = (key: keyof KernelWitness) => Math.max(0, seen[key] - first[key]);
+    const since = (key: Counter) => Math.max(0, seen[key] - first[key]);
     return Object.fromEntries(KEYS.map(key => [key, since(key)])) as unknown as KernelWitness;
   }
 

@@ -150,7 +150,8 @@ export class SpeakerProgram {
   }
 
   peers(): readonly PeerReport[] {
-    return peerReports(this.#shell.speaker?.peers() ?? [], this.#peers, this.#bfd.states);
+    const losses = (ip: Ip) => this.#shell.connections.losses(ip);
+    return peerReports(this.#shell.speaker?.peers() ?? [], this.#peers, this.#bfd.states, losses);
   }
 
   /** Begins to follow the facts. Before this the kernel's routes are left alone. */

@@ -10,6 +10,7 @@ const AS = 64_512;
 const HOSTS = {
   ...{ n1: 1, n2: 2, n3: 3, refused: 11, filtered: 12, 'they-differ': 13, 'we-differ': 14, password: 15 },
   ...{ silent: 16, twin: 17, hops: 18, limit: 19, closed: 20, stranger: 21, unsigned: 22, signed: 23 },
+  ...{ walled: 24 },
 };
 const PASSWORD = 'what we think';
 type Host = keyof typeof HOSTS;
@@ -66,6 +67,7 @@ beforeAll(async () => {
   await stage.putBlock('n1', '10.244.1.0/26');
   await stage.putBlock('n1', '10.244.2.0/26');
   stage.run('filtered', 'iptables', '-A', 'INPUT', '-p', 'tcp', '--dport', '179', '-j', 'DROP');
+  stage.run('n1', 'iptables', '-A', 'OUTPUT', '-p', 'tcp', '-d', address('walled'), '-j', 'DROP');
   bird('they-differ', { as: '65009' });
   bird('we-differ', { nodeAs: '64999' });
   bird('password', { more: 'password "what they think";' });
@@ -85,6 +87,7 @@ beforeAll(async () => {
     'silent',
     'limit',
     'closed',
+    'walled',
   ] as const)
     await peer('n1', host);
   await peer('n1', 'stranger');
@@ -116,6 +119,13 @@ test.each<readonly [what: string, node: Host, at: string, code: string, sentence
     '10.78.0.12',
     'filtered',
     /^10\.78\.0\.12 port 179 does not answer at all: a firewall/,
+  ],
+  [
+    'a firewall of this node that drops',
+    'n1',
+    '10.78.0.24',
+    'blocked-here',
+    /^This node drops its own packets to 10\.78\.0\.24 port 179 before they leave/,
   ],
   ['an address where nobody is', 'n1', '10.78.0.77', 'no-neighbour', /10\.78\.0\.77 is not there/],
   [

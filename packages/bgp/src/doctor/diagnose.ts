@@ -5,7 +5,7 @@ import { type Finding, problem } from './finding.ts';
 import { diagnoseHeard, unwrapped } from './heard-notification.ts';
 import { type KernelWitness, NO_WITNESS } from './kernel-witness.ts';
 import { diagnoseEnd } from './own-end.ts';
-import { diagnoseReach, diagnoseSilence, placeOf } from './unreachable.ts';
+import { diagnoseProof, diagnoseReach, diagnoseSilence, placeOf } from './unreachable.ts';
 
 /** A session may be in the making for this long before its silence means something, in milliseconds. */
 const PATIENCE = 10_000;
@@ -27,6 +27,8 @@ export function diagnose(peer: PeerView, now: number, witness: KernelWitness = N
   }
   const ended = history.lastEnd;
   if (wish.overLimit) return overLimit(peer, ended);
+  const proved = diagnoseProof(peer, witness);
+  if (proved !== undefined) return proved;
   const silent = peer.state === 'OpenSent' || peer.state === 'OpenConfirm';
   if (silent && now - peer.since > PATIENCE) return diagnoseMute(peer, witness);
   const said = farewell(history);

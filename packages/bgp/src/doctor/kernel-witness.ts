@@ -11,6 +11,16 @@ export interface KernelWitness {
   readonly wronglySigned: number;
   /** From farther away than RFC 5082 lets them come (`TCPMinTTLDrop`). */
   readonly tooFar: number;
+  /** The same of this very peer's connections: with the counters above it proves. */
+  readonly connections?: ConnectionWitness;
+}
+
+/** What this machine did lately with the segments of the connections with one peer. */
+export interface ConnectionWitness {
+  /** Segments of the peer that were dropped. */
+  readonly dropped: number;
+  /** Segments to the peer are kept from leaving: they are sent again and again, and none gets out. */
+  readonly stopped: boolean;
 }
 
 /** Nothing was dropped, or nobody looked. */

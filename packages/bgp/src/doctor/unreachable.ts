@@ -53,6 +53,23 @@ export function diagnoseReach(peer: PeerView, witness: KernelWitness): Finding |
   }
 }
 
+/** What this machine's own sockets prove, whatever else it looks like. */
+export function diagnoseProof(peer: PeerView, witness: KernelWitness): Finding | undefined {
+  const { dropped = 0, stopped = false } = witness.connections ?? {};
+  const { signed, ttlSecurityHops: hops } = peer.wish;
+  const place = placeOf(peer);
+  if (stopped)
+    return problem(
+      'blocked-here',
+      'ours',
+      `This node drops its own packets to ${place} before they leave: a rule of its firewall (chain OUTPUT or POSTROUTING), or of a policy for the node itself, forbids them; let this node connect to ${place}.`,
+    );
+  const badlySigned = signed && witness.wronglySigned + witness.unsigned > 0;
+  if (dropped > 0 && hops !== undefined && witness.tooFar > 0 && !badlySigned)
+    return tooFar(place, hops, 'is dropping');
+  return undefined;
+}
+
 /** A wall, a password and a TTL all look like silence; only the options and the kernel's counters differ. */
 export function diagnoseSilence(peer: PeerView, witness: KernelWitness): Finding {
   const { signed, ttlSecurityHops: hops, port } = peer.wish;

@@ -25,6 +25,8 @@ export type SessionEvent =
   | { readonly kind: 'closed'; readonly message: string }
   /** 23: the other connection to the same peer was kept (RFC 4271 §6.8). */
   | { readonly kind: 'collisionLost' }
+  /** The peer calls anew, so it gave this connection up. */
+  | { readonly kind: 'replaced' }
   /** 19, 22: an OPEN arrived; the machine judges it. */
   | { readonly kind: 'open'; readonly message: OpenMessage }
   /** 24, 25. */

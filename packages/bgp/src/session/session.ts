@@ -199,6 +199,8 @@ function stepConnected(state: Connected, event: ConnectedEvent, context: Session
       const message = 'the other connection to this peer is kept';
       return failed(state, { cause: 'collision', message }, cease(7), context);
     }
+    case 'replaced':
+      return failed(state, { cause: 'replaced', message: 'the peer called again' }, cease(7), context);
     case 'notification': {
       const message = `the peer ended the session: ${notificationText(event.message)}`;
       const reason: EndReason = { cause: 'notification-received', notification: event.message, message };

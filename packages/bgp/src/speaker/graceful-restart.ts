@@ -98,8 +98,7 @@ export function dropStale(peer: Peer, rib: Rib, family: RouteFamily): void {
 export function mustWaitFor(peer: Peer, family: RouteFamily, late: boolean): boolean {
   if (!peer.config.enabled || !peer.config.families.includes(family)) return false;
   const { live } = peer;
-  if (live === undefined)
-    return ANSWERS.has(peer.sessions.leading.state.name) || !(late || peer.refused);
+  if (live === undefined) return ANSWERS.has(peer.sessions.leading.state.name) || !(late || peer.refused);
   const theirs = live.negotiated.gracefulRestart;
   // A peer that never agreed, or restarts itself, would be waited for in vain.
   if (theirs === undefined || theirs.restarting || !live.negotiated.families[family]) return false;

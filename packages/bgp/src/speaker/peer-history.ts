@@ -108,6 +108,8 @@ export class HistoryKeeper {
 
   ended(reason: EndReason, established: boolean, now: number): void {
     const { notification, cause } = reason;
+    // A call that the peer gave up, as it calls again: no two connections stood against each other.
+    if (cause === 'replaced') return;
     const direction = cause === 'notification-received' ? 'in' : 'out';
     if (cause === 'collision' || (notification?.code === 6 && notification.subcode === COLLISION)) {
       this.#collisions++;

@@ -120,7 +120,7 @@ export class PeerSessions {
     }
     // The peer calls again: it gave the earlier call up.
     if (this.#second !== undefined && this.#second !== established) {
-      this.#step(this.#second, { kind: 'collisionLost' });
+      this.#step(this.#second, { kind: 'replaced' });
     }
     const retries = this.#first.state.retries;
     const timers = this.#host.timersOf('second');

@@ -1,4 +1,10 @@
-import { diagnose, type Finding, type KernelWitness, type PeerView } from '@muslin/bgp';
+import {
+  type ConnectionWitness,
+  diagnose,
+  type Finding,
+  type KernelWitness,
+  type PeerView,
+} from '@muslin/bgp';
 import type { PeerType } from './desired-peer.ts';
 
 /** A peer as people see it: what the speaker knows of it, and where it comes from. */
@@ -9,6 +15,8 @@ export interface PeerReport extends PeerView {
   readonly held: string | undefined;
   /** How BFD sees it; undefined: it isn't asked. */
   readonly bfd: 'waiting' | 'up' | 'down' | 'adminDown' | undefined;
+  /** What the kernel did with the segments of a session that is not up. */
+  readonly losses?: ConnectionWitness;
 }
 
 /** In words: why the session is not up; undefined when it is, or when nothing is known yet. */
@@ -19,8 +27,9 @@ export function errorOf(peer: PeerReport): string | undefined {
 
 /** What is the matter with the session, in one sentence. */
 export function findingOf(peer: PeerReport, now: number, witness: KernelWitness): Finding {
-  if (peer.held === undefined) return diagnose(peer, now, witness);
-  return { code: 'held-here', severity: 'problem', whose: 'ours', message: sentence(peer.held) };
+  const { held, losses } = peer;
+  if (held === undefined) return diagnose(peer, now, { ...witness, ...(losses && { connections: losses }) });
+  return { code: 'held-here', severity: 'problem', whose: 'ours', message: sentence(held) };
 }
 
 function sentence(text: string): string {
