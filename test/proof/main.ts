@@ -18,6 +18,7 @@ const USAGE = `npm run proof -- [options]     specification = graph = compiled r
 
 npm run proof -- ipam [options]      addresses: every interleaving of three nodes, then many real processes
 npm run proof -- runtimes            the CNI executables: a table of requests, and pods of a real containerd
+npm run proof -- cnitool --cnitool FILE   the CNI executable, driven by libcni's own tool
 `;
 
 const BACK_ENDS = ['nftables', 'iptables-nft', 'iptables-legacy'] as const;
@@ -141,6 +142,10 @@ async function proveNode({ worlds, seed, flows, backEnds, id }: Wanted): Promise
 if (process.argv[2] === 'ipam') {
   const { proveIpam } = await import('./ipam/main.ts');
   process.exit((await proveIpam(process.argv.slice(3))) ? 0 : 1);
+}
+if (process.argv[2] === 'cnitool') {
+  const { proveCnitool } = await import('./cnitool.ts');
+  process.exit((await proveCnitool(process.argv.slice(3))) ? 0 : 1);
 }
 if (process.argv[2] === 'runtimes') {
   const test = ['--project', 'kernel', 'packages/agent/test/runtimes.kernel.test.ts'];

@@ -1,6 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
+import type { Op } from '@muslin/dataplane';
 import type { KubeClient } from '@muslin/kube';
 import { type ConntrackDriver, listAddresses, type NetlinkSocket } from '@muslin/linux';
+import { ok } from '@muslin/net';
 import type { Logger } from 'pino';
 import type { AgentCore } from './core/agent-core.ts';
 import { EnforcedSince } from './enforced-since.ts';
@@ -114,9 +116,13 @@ export class Enforcement {
     return this.#trouble;
   }
 
-  /** What the kernel lacks of what is wanted, for people; undefined when nothing. */
+  /**
+   * What the kernel lacks of what is wanted, for people; undefined when nothing. Plugins after ours put rules of their own before
+   * our jumps: those are first again by now, and nothing lacks.
+   */
   async missing(): Promise<string | undefined> {
-    return missingParts(await this.enforcer.audit());
+    const audit = await this.enforcer.audit();
+    return missingParts(audit.ok ? ok(audit.value.filter(op => !isOvertaken(op))) : audit);
   }
 
   async stop(): Promise<void> {
@@ -194,6 +200,14 @@ export class Enforcement {
     if (audit === undefined) return this.#lastFault;
     return missingParts(audit) ?? { inForce, state, at: Date.now() };
   }
+}
+
+/** Only jumps of ours that are there, but no longer first. */
+function isOvertaken(op: Op): boolean {
+  if (op.kind !== 'iptables') return false;
+  const { rewrite, hooks, remove } = op.plan;
+  const moved = hooks.every(hook => hook.insert !== undefined && hook.remove.length === 1);
+  return rewrite.length === 0 && remove.length === 0 && moved;
 }
 
 function missingParts(audit: Awaited<ReturnType<Enforcer['audit']>>): string | undefined {

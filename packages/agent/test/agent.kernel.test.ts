@@ -68,8 +68,11 @@ describe('a pod', () => {
         { name: 'eth0', mac: expect.stringMatching(/^[0-9a-f:]{17}$/), mtu: 1500, sandbox: pod.space.path },
       ],
       ips: [
-        { interface: 1, address: expect.stringMatching(/^10\.77\.0\.\d+\/32$/) },
-        { interface: 1, address: expect.stringMatching(/^fd77::.*\/128$/) },
+        { interface: 1, address: expect.stringMatching(/^10\.77\.0\.\d+\/32$/), gateway: '169.254.1.1' },
+        {
+          ...{ interface: 1, address: expect.stringMatching(/^fd77::.*\/128$/) },
+          gateway: 'fe80::ecee:eeff:feee:eeee',
+        },
       ],
       dns: {},
     });

@@ -50,3 +50,14 @@ test('version 1.1.0 adds the MTU', () => {
     dns: {},
   });
 });
+
+test('its gateways are told where the default routes lead here', () => {
+  const gateways = { 4: mustIp('169.254.1.1'), 6: mustIp('fe80::1') };
+  expect(formatCniResult({ ...result, gateways }, '0.2.0')).toMatchObject({
+    ip4: { ip: '10.0.0.7/32', gateway: '169.254.1.1' },
+    ip6: { ip: 'fd00::7/128', gateway: 'fe80::1' },
+  });
+  expect(formatCniResult({ ...result, gateways }, '1.0.0')).toMatchObject({
+    ips: [{ gateway: '169.254.1.1' }, { gateway: 'fe80::1' }],
+  });
+});

@@ -80,7 +80,8 @@ export class PluginList {
     const path =
       plugin.type === 'muslin' ? `${this.#stand.folder}/bin/muslin` : `${REFERENCE}/${plugin.type}`;
     const child = spawn('ip', ['netns', 'exec', this.#stand.node.name, path], {
-      stdio: ['pipe', 'pipe', 'inherit'],
+      // sbr tells each rule that it looks at.
+      stdio: ['pipe', 'pipe', plugin.type === 'sbr' ? 'ignore' : 'inherit'],
       env: {
         PATH: process.env['PATH'],
         CNI_COMMAND: command,

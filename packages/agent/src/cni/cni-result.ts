@@ -12,19 +12,23 @@ export interface CniResult {
     readonly mtu: number;
   };
   readonly ips: readonly Ip[];
+  /** Where the pod's default routes lead; absent: they are another interface's. Plugins such as sbr make them anew from this. */
+  readonly gateways?: Readonly<Record<4 | 6, Ip>>;
   readonly dns: Readonly<Record<string, unknown>>;
 }
 
 /** The result in the form of the configuration's version (CNI 1.1 §Success; older forms by their own texts). */
 export function formatCniResult(result: CniResult, version: CniVersion): object {
   const address = (ip: Ip) => `${formatIp(ip)}/${widthOf(ip.family)}`;
+  const { gateways } = result;
+  const gateway = ({ family }: Ip) => (gateways === undefined ? {} : { gateway: formatIp(gateways[family]) });
   if (compareVersions(version, '0.3.0') < 0) {
     const first = (family: 4 | 6) => result.ips.find(ip => ip.family === family);
     const [four, six] = [first(4), first(6)];
     return {
       cniVersion: version,
-      ...(four === undefined ? {} : { ip4: { ip: address(four) } }),
-      ...(six === undefined ? {} : { ip6: { ip: address(six) } }),
+      ...(four === undefined ? {} : { ip4: { ip: address(four), ...gateway(four) } }),
+      ...(six === undefined ? {} : { ip6: { ip: address(six), ...gateway(six) } }),
       dns: result.dns,
     };
   }
@@ -43,6 +47,7 @@ export function formatCniResult(result: CniResult, version: CniVersion): object 
       ...(legacy ? { version: String(ip.family) } : {}),
       interface: 1,
       address: address(ip),
+      ...gateway(ip),
     })),
     dns: result.dns,
   };

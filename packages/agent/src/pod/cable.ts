@@ -34,6 +34,7 @@ export function makeCable(
     hostInterface: { name: hostInterface, mac: GATEWAY.mac },
     podInterface: { name: ifname, mac: podMac, sandbox: netns, mtu },
     ips,
+    ...(sandbox.defaultRoute === false ? {} : { gateways: GATEWAY }),
     dns: config.dns,
   };
   return ok({
