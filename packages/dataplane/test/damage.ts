@@ -8,7 +8,16 @@ import type {
   SetId,
   TierPlan,
 } from '@muslin/api';
-import { type Family, formatIp, mustIp, mustPrefix, portSet, type PortSet } from '@muslin/net';
+import {
+  type Family,
+  formatIp,
+  type Ip,
+  mustIp,
+  mustPrefix,
+  portSet,
+  type PortSet,
+  sameIp,
+} from '@muslin/net';
 import {
   compile,
   evaluate,
@@ -246,6 +255,8 @@ export function hostPacketsOf(family: Family): readonly Packet[] {
   return ways.flatMap(way =>
     packetsOf(family)
       .filter(packet => packet.in === 'eth0' && packet.out === pod)
+      // What a pod sends from an address of its own that is not routed to it may pass or not.
+      .filter(({ src }) => !('reversePath' in way && sameIp(src, ADDRESSES[family][1] as Ip)))
       .map(({ in: _, out: __, ...packet }) => ({ ...packet, ...way })),
   );
 }
@@ -290,6 +301,36 @@ export interface Catch {
   readonly missed: Packet | undefined;
 }
 
+/** Hooks that a packet meets in a table. */
+const HOOKS: Readonly<Partial<Record<TableName, readonly HookName[]>>> = {
+  raw: ['PREROUTING', 'OUTPUT'],
+  mangle: ['PREROUTING', 'POSTROUTING'],
+  nat: ['PREROUTING', 'OUTPUT', 'POSTROUTING'],
+};
+
+/** What evaluating comes to for each packet at each hook of a table: verdict, what later tables see, new addresses. */
+function* fatesOf(
+  ruleset: Ruleset,
+  state: NodeState,
+  packets: readonly Packet[],
+  table: TableName,
+): Generator<{ readonly packet: Packet; readonly fate: string }> {
+  const sets = lookupOf(ruleset.sets, state.sets);
+  for (const packet of packets)
+    for (const hook of HOOKS[table] ?? [hookOf(packet)]) {
+      const { verdict, mark, trace } = evaluate(ruleset, sets, seenIn(hook, packet), hook, table);
+      const last = trace.at(-1)?.rule.action;
+      const target = last?.kind === 'dnat' || last?.kind === 'snat' ? formatIp(last.ip) : '';
+      const port = last?.kind === 'dnat' ? last.port : '';
+      const untracked = trace.some(({ rule }) => rule.action.kind === 'notrack');
+      const told = verdict === 'return' ? [mark & ~OWN_BITS, untracked] : [];
+      yield { packet, fate: [verdict, target, port, ...told].join() };
+    }
+}
+
+/** Bits with which chains of one table speak to each other. */
+const OWN_BITS = 0x30000000;
+
 /** Does the damage in every place and asks the proof; where it sees no difference, `packets` must show none. */
 export function tryMutation(
   mutation: Mutation,
@@ -300,9 +341,7 @@ export function tryMutation(
   where: Where = FILTER,
 ): Catch {
   const prover = new Prover(config.family);
-  const whole = compile(state, config);
-  const known = lookupOf(whole.sets, state.sets);
-  const meant = packets.map(packet => evaluate(whole, known, packet, hookOf(packet)).verdict);
+  const meant = [...fatesOf(compile(state, config), state, packets, where.table)];
   let [places, caught, checked] = [0, 0, 0];
   for (const rules of damaged(mutation, state, config, where)) {
     places++;
@@ -310,69 +349,23 @@ export function tryMutation(
       rules === 'unreadable' ? rules : prover.prove(state, config, rules).outcome;
     if (proof !== 'equal') caught++;
     else if (rules !== 'unreadable' && checked++ < believed) {
-      const sets = lookupOf(rules.sets, state.sets);
-      const missed = packets.find(
-        (packet, i) => evaluate(rules, sets, packet, hookOf(packet)).verdict !== meant[i],
-      );
-      if (missed !== undefined) return { places, caught, missed };
+      let i = 0;
+      for (const { packet, fate } of fatesOf(rules, state, packets, where.table))
+        if (fate !== meant[i++]?.fate) return { places, caught, missed: packet };
     }
   }
   return { places, caught, missed: undefined };
 }
 
-/** Hooks of the tables before and after the filter table, which no proof looks at. */
-const HOOKS: Readonly<Partial<Record<TableName, readonly HookName[]>>> = {
-  raw: ['PREROUTING', 'OUTPUT'],
-  mangle: ['PREROUTING', 'POSTROUTING'],
-  nat: ['PREROUTING', 'OUTPUT', 'POSTROUTING'],
-};
-
-/** Does the damage in every place of a table that no proof looks at: how many of them some packet shows. */
-export function showMutation(
-  mutation: Mutation,
-  state: NodeState,
-  config: NodeConfig,
-  packets: readonly Packet[],
-  table: TableName,
-): { readonly places: number; readonly caught: number } {
-  const asked = (HOOKS[table] ?? []).flatMap(hook =>
-    packets.map(packet => ({ hook, packet: seenIn(hook, packet) })),
-  );
-  const fates = function* (ruleset: Ruleset) {
-    const sets = lookupOf(ruleset.sets, state.sets);
-    for (const { hook, packet } of asked) {
-      const { verdict, mark, trace } = evaluate(ruleset, sets, packet, hook, table);
-      const last = trace.at(-1)?.rule.action;
-      const target = last?.kind === 'dnat' ? `${formatIp(last.ip)} ${last.port}` : '';
-      yield [verdict, mark, target, trace.some(({ rule }) => rule.action.kind === 'notrack')].join();
-    }
-  };
-  const whole = [...fates(compile(state, config))];
-  let [places, caught] = [0, 0];
-  for (const rules of damaged(mutation, state, config, { table })) {
-    places++;
-    if (rules === 'unreadable') caught++;
-    else {
-      let i = 0;
-      for (const fate of fates(rules))
-        if (fate !== whole[i++]) {
-          caught++;
-          break;
-        }
-    }
-  }
-  return { places, caught };
-}
-
 /** What a hook knows of a packet's interfaces. */
 function seenIn(hook: HookName, { in: inside, out, ...packet }: Packet): Packet {
-  const comes = hook === 'PREROUTING' && inside !== undefined;
-  const goes = (hook === 'OUTPUT' || hook === 'POSTROUTING') && out !== undefined;
+  const comes = hook !== 'OUTPUT' && hook !== 'POSTROUTING' && inside !== undefined;
+  const goes = hook !== 'PREROUTING' && hook !== 'INPUT' && out !== undefined;
   return { ...packet, ...(comes && { in: inside }), ...(goes && { out }) };
 }
 
 /** What host endpoints alone have in the filter table. */
 export const HOST_CHAINS: Where = { table: 'filter', chains: /^msl-(h[lf][ie]-|from-host|to-host-out)/ };
 
-/** The tables that no proof looks at. */
-export const SHOWN_TABLES = ['raw', 'mangle', 'nat'] as const;
+/** Tables before, after and beside the filter table. */
+export const OTHER_TABLES = ['raw', 'mangle', 'nat'] as const;

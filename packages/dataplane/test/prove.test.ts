@@ -1,5 +1,5 @@
 import type { MemberSet, NodeState, SetId } from '@muslin/api';
-import { bitOf, type Ip } from '@muslin/net';
+import { bitOf, type Ip, mustIp } from '@muslin/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -19,7 +19,9 @@ import {
   readBack,
   renderTables,
   type Ruleset,
+  type TableName,
 } from '../src/index.ts';
+import { reachable } from '../src/ir/ruleset.ts';
 import { LEVEL, Space } from '../src/prove/space.ts';
 import { Walker } from '../src/prove/walk.ts';
 import { HOST_LINKS, hostedState } from './host-world.ts';
@@ -112,6 +114,14 @@ describe('walking all packets through chains at once', () => {
   });
 });
 
+/** Of a node that takes tunnels' packets, and masquerades at one interface alone. */
+const TUNNELS = {
+  vxlanPeers: ['192.0.2.1', '2001:db8::1'].map(mustIp),
+  ipipPeers: [mustIp('192.0.2.1')],
+  natOutgoingInterface: { name: 'eth0', wildcard: false },
+  natExcludes: [mustIp('203.0.113.200')],
+};
+
 /** Rules as compiled, as lowered for either back end, and as read from the text that either back end is told. */
 function forms(state: NodeState, config: NodeConfig): ReadonlyMap<string, Ruleset> {
   const rules = compile(state, config);
@@ -132,15 +142,17 @@ function forms(state: NodeState, config: NodeConfig): ReadonlyMap<string, Rulese
 const told = (proof: Proof) =>
   proof.outcome === 'different' ? differenceText(proof.difference) : proof.outcome;
 
-/** The ruleset without one rule of its filter table, whichever the numbers name. */
-function damaged(ruleset: Ruleset, chainAt: number, ruleAt: number): Ruleset {
-  const table = ruleset.tables.get('filter');
-  const all = [...(table?.chains.values() ?? [])].filter(({ rules }) => rules.length > 0);
+/** The ruleset without one rule of a table, whichever the numbers name. */
+function damaged(ruleset: Ruleset, name: TableName, chainAt: number, ruleAt: number): Ruleset {
+  const table = ruleset.tables.get(name);
+  const all = [...(table === undefined ? [] : reachable(table.hooks, table.chains).values())].filter(
+    ({ rules }) => rules.length > 0,
+  );
   const chain = all[chainAt % all.length];
   if (table === undefined || chain === undefined) return ruleset;
   const rules = chain.rules.filter((_, i) => i !== ruleAt % chain.rules.length);
   const chains = new Map(table.chains).set(chain.name, { ...chain, rules });
-  return { ...ruleset, tables: new Map(ruleset.tables).set('filter', { ...table, chains }) };
+  return { ...ruleset, tables: new Map(ruleset.tables).set(name, { ...table, chains }) };
 }
 
 describe('a proof', () => {
@@ -151,9 +163,9 @@ describe('a proof', () => {
   ])('finds %s equal to their rules, as compiled, as lowered and as rendered', (_, states) => {
     const actions = fc.constantFrom('Accept' as const, 'Drop' as const, 'Return' as const);
     fc.assert(
-      fc.property(states, family, actions, (state, f, action) => {
+      fc.property(states, family, actions, fc.boolean(), (state, f, action, tunnels) => {
         for (const lookups of [undefined, EAGER, configOf(f).setLookups]) {
-          const config = { ...configOf(f, action, lookups), links: HOST_LINKS };
+          const config = { ...configOf(f, action, lookups), links: HOST_LINKS, ...(tunnels && TUNNELS) };
           for (const [form, rules] of forms(state, config))
             expect(told(new Prover(f).prove(state, config, rules)), form).toBe('equal');
         }
@@ -225,7 +237,10 @@ describe('a proof', () => {
     const trees = { ...IPTABLES_LIMITS, dispatchFanout: 1 };
     const step = fc.record({
       pods: fc.subarray([0, 1, 2], { minLength: 1 }),
-      damage: fc.option(fc.tuple(fc.nat(), fc.nat()), { nil: undefined, freq: 2 }),
+      damage: fc.option(fc.tuple(fc.constantFrom('filter', 'filter', 'raw', 'nat'), fc.nat(), fc.nat()), {
+        nil: undefined,
+        freq: 2,
+      }),
     });
     fc.assert(
       fc.property(

@@ -4,6 +4,10 @@ import type { Action, Chain, HookName, Match, Rule, Ruleset } from '../src/index
 import { family, INTERFACES, icmp, net, ports, protocol } from './world.ts';
 
 const not = fc.boolean().map(yes => (yes ? ({ not: true } as const) : {}));
+/** Two bits of the mark: what is written to one leaves the other. */
+const bits = fc.constantFrom(
+  ...[1, 2, 3].flatMap(mask => [0, 1, 2, 3].map(value => ({ value: value & mask, mask }))),
+);
 const leaf: fc.Arbitrary<Match> = fc
   .tuple(
     fc.oneof(
@@ -32,7 +36,7 @@ const leaf: fc.Arbitrary<Match> = fc
         kind: fc.constant('conntrack'),
         states: fc.subarray(['NEW', 'ESTABLISHED', 'INVALID'] as const),
       }),
-      fc.record({ kind: fc.constant('mark'), value: fc.constantFrom(0, 1), mask: fc.constant(1) }),
+      bits.map(bits => ({ kind: 'mark', ...bits })),
       fc.record({ kind: fc.constant('local-address'), side: fc.constantFrom('src', 'dst') }),
       fc.record({ kind: fc.constant('translated') }),
     ),
@@ -58,7 +62,7 @@ const actionTo = (chains: readonly string[]): fc.Arbitrary<Action> =>
       { kind: 'return' },
       { kind: 'log', prefix: 'x ' },
     ),
-    fc.record({ kind: fc.constant('mark' as const), value: fc.constantFrom(0, 1), mask: fc.constant(1) }),
+    bits.map((bits): Action => ({ kind: 'mark', ...bits })),
     ...chains.map(chain => fc.constantFrom<Action>({ kind: 'jump', chain }, { kind: 'goto', chain })),
     ...chains.map(chain =>
       fc

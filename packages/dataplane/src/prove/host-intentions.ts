@@ -1,10 +1,10 @@
 import type { Direction, FailsafePort, HostPlan, NodeState, TierPlan } from '@muslin/api';
 import type { NodeConfig } from '../compile/config.ts';
-import { marksOf } from '../compile/config.ts';
 import { type HostPlacement, placeHosts } from '../compile/host-placement.ts';
 import type { HookName } from '../ir/ruleset.ts';
+import { acceptedBit } from './compare.ts';
 import { ALL, type Node, NONE } from './diagram.ts';
-import type { Intended, Intentions } from './intended.ts';
+import type { Answer, Intended, Intentions } from './intended.ts';
 import type { Space } from './space.ts';
 import type { Way } from './walk.ts';
 
@@ -44,62 +44,65 @@ export class HostIntentions {
     const pods = this.#config.workloadInterfacePrefix;
     if (hook === 'FORWARD') return this.#forwarded(base, way);
     const [name, direction] = hook === 'INPUT' ? [way.in, 'ingress' as const] : [way.out, 'egress' as const];
-    return name.startsWith(pods) ? base : this.#local(this.#at(name), direction);
+    return name.startsWith(pods) ? base : this.#local(this.at(name), direction);
   }
 
-  #at(name: string): HostPlan | undefined {
+  /** The host endpoint at an interface. */
+  at(name: string): HostPlan | undefined {
     return this.#placement.byInterface.get(name) ?? (name === 'lo' ? undefined : this.#placement.rest);
+  }
+
+  /** Whether some host endpoint that has its place here says something. */
+  some(says: (plan: HostPlan) => boolean): boolean {
+    const { byInterface, rest } = this.#placement;
+    return [...byInterface.values(), ...(rest === undefined ? [] : [rest])].some(says);
   }
 
   /** Whether an earlier table may have said that no more is to be asked. */
   #early(direction: Direction): Node {
-    const { byInterface, rest } = this.#placement;
-    const plans = [...byInterface.values(), ...(rest === undefined ? [] : [rest])];
-    const some = plans.some(
+    const some = this.some(
       plan => plan.untracked[direction].length > 0 || (direction === 'ingress' && plan.preDnat.length > 0),
     );
-    return some ? this.#space.markBit(31 - Math.clz32(marksOf(this.#config.markMask).accepted)) : NONE;
+    return some ? this.#space.markBit(acceptedBit(this.#config)) : NONE;
   }
 
   #local(plan: HostPlan | undefined, direction: Direction): Intended {
     const { diagram } = this.#space;
-    let accept = this.#early(direction);
-    let back: Node = NONE;
-    let drop: Node = NONE;
-    let asked = diagram.not(accept);
+    const early = this.#early(direction);
+    const translated = direction === 'egress' ? this.#space.atom({ kind: 'translated' }) : NONE;
+    const asked = diagram.not(diagram.or(early, translated));
+    const own = this.own(plan, direction);
+    return {
+      accept: diagram.or(early, diagram.and(asked, own.accept)),
+      drop: diagram.and(asked, own.drop),
+      back: diagram.or(diagram.without(translated, early), diagram.and(asked, own.back)),
+    };
+  }
+
+  /** What a host endpoint means for packets to or from the node itself that no earlier policy decided about. */
+  own(plan: HostPlan | undefined, direction: Direction): Intended {
+    if (plan === undefined) return { accept: NONE, drop: NONE, back: ALL };
+    const { diagram } = this.#space;
+    let asked: Node = ALL;
     const take = (who: Node) => {
       const some = diagram.and(asked, who);
       asked = diagram.without(asked, some);
       return some;
     };
-    if (direction === 'egress') back = take(this.#space.atom({ kind: 'translated' }));
-    if (plan === undefined) return { accept, drop, back: diagram.or(back, asked) };
-    accept = diagram.or(accept, take(this.#known));
-    if (this.#space.family === 6)
-      accept = diagram.or(
-        accept,
-        take(this.#space.any(LINK_TYPES.map(type => this.#space.icmp(type, undefined)))),
-      );
-    const { inbound = [], outbound = [] } = this.#state.hosts?.failsafe ?? {};
-    const [here, there] = direction === 'ingress' ? [inbound, outbound] : [outbound, inbound];
-    const far = direction === 'ingress' ? 'src' : 'dst';
-    accept = diagram.or(accept, take(this.#ports(here, 'dst', far)));
-    // Answers of failsafe connections that are older than tracking.
-    const invalid = this.#space.conntrack(['INVALID']);
-    accept = diagram.or(accept, take(diagram.and(invalid, this.#ports(there, 'src', far))));
-    drop = take(invalid);
-    const said = this.#tiers(plan.local[direction], direction);
+    let accept = take(diagram.or(this.known, this.free(direction, this.invalid)));
+    let drop = take(this.invalid);
+    const said = this.said(plan.local[direction], direction);
     accept = diagram.or(accept, take(said.allow));
     drop = diagram.or(drop, take(said.deny));
-    if (plan.open === undefined) drop = diagram.or(drop, asked);
-    else back = diagram.or(back, asked);
-    return { accept, drop, back };
+    return plan.open === undefined
+      ? { accept, drop: diagram.or(drop, asked), back: NONE }
+      : { accept, drop, back: asked };
   }
 
   #forwarded(base: Intended, way: Way): Intended {
     const { diagram } = this.#space;
-    const into = diagram.without(this.#denied(this.#at(way.in), 'ingress'), this.#early('ingress'));
-    const denied = diagram.or(into, this.#denied(this.#at(way.out), 'egress'));
+    const into = diagram.without(this.#denied(this.at(way.in), 'ingress'), this.#early('ingress'));
+    const denied = diagram.or(into, this.#denied(this.at(way.out), 'egress'));
     return {
       accept: diagram.without(base.accept, denied),
       drop: diagram.or(base.drop, denied),
@@ -111,24 +114,43 @@ export class HostIntentions {
   #denied(plan: HostPlan | undefined, direction: Direction): Node {
     const { diagram } = this.#space;
     if (plan === undefined || plan.forwarded[direction].length === 0) return NONE;
-    const { deny } = this.#tiers(plan.forwarded[direction], direction);
-    return diagram.without(diagram.or(deny, this.#space.conntrack(['INVALID'])), this.#known);
+    const { deny } = this.said(plan.forwarded[direction], direction);
+    return diagram.without(diagram.or(deny, this.invalid), this.known);
   }
 
-  get #known(): Node {
+  get known(): Node {
     return this.#space.conntrack(['ESTABLISHED', 'RELATED']);
   }
 
-  #tiers(tiers: readonly TierPlan[], direction: Direction): { readonly allow: Node; readonly deny: Node } {
+  get invalid(): Node {
+    return this.#space.conntrack(['INVALID']);
+  }
+
+  /**
+   * What no policy of a host endpoint may deny: what an IPv6 link needs, failsafe ports, and their answers where
+   * `answers` holds (connections that are older than tracking, or all where nothing is tracked yet).
+   */
+  free(direction: Direction, answers: Node): Node {
+    const { diagram } = this.#space;
+    const link = LINK_TYPES.map(type => this.#space.icmp(type, undefined));
+    const { inbound = [], outbound = [] } = this.#state.hosts?.failsafe ?? {};
+    const [here, there] = direction === 'ingress' ? [inbound, outbound] : [outbound, inbound];
+    const far = direction === 'ingress' ? 'src' : 'dst';
+    const back = diagram.and(answers, this.#ports(there, 'src', far));
+    return this.#space.any([...(this.#space.family === 6 ? link : []), this.#ports(here, 'dst', far), back]);
+  }
+
+  /** What a list of tiers says; `pass`: none of them has an answer. */
+  said(tiers: readonly TierPlan[], direction: Direction): Answer {
     const { diagram } = this.#space;
     let [allow, deny, asked]: [Node, Node, Node] = [NONE, NONE, ALL];
     for (const tier of tiers) {
-      const said = this.#intentions.tier(this.#state, tier, direction);
-      allow = diagram.or(allow, diagram.and(asked, said.allow));
-      deny = diagram.or(deny, diagram.and(asked, said.deny));
-      asked = diagram.and(asked, said.pass);
+      const answer = this.#intentions.tier(this.#state, tier, direction);
+      allow = diagram.or(allow, diagram.and(asked, answer.allow));
+      deny = diagram.or(deny, diagram.and(asked, answer.deny));
+      asked = diagram.and(asked, answer.pass);
     }
-    return { allow, deny };
+    return { allow, deny, pass: asked };
   }
 
   #ports(list: readonly FailsafePort[], side: 'src' | 'dst', far: 'src' | 'dst'): Node {

@@ -2,20 +2,31 @@ import type { EndpointKey, EndpointPlan, NodeState, SetId } from '@muslin/api';
 import type { Family } from '@muslin/net';
 import type { NodeConfig } from '../compile/config.ts';
 import { serviceLoopPrefixes } from '../compile/service-loop.ts';
-import type { HookName, Ruleset } from '../ir/ruleset.ts';
+import type { HookName, Ruleset, TableName } from '../ir/ruleset.ts';
 import { taken } from '../lookups/derived-set.ts';
-import { type SamplePacket, sampleOf, sampleText } from './counterexample.ts';
-import { ALL, type Node, NONE } from './diagram.ts';
+import { compareCourses, type Course, courseKey, type Fate, UNTOUCHED } from './compare.ts';
+import { type SamplePacket, sampleText } from './counterexample.ts';
+import { ALL, NONE } from './diagram.ts';
+import type { Meant } from './early-intentions.ts';
 import { HostIntentions } from './host-intentions.ts';
 import { type End, type Intended, Intentions } from './intended.ts';
 import type { KnownSets } from './match-space.ts';
 import { MemberCheck, type MemberFault } from './members.ts';
+import {
+  OTHER_TABLES,
+  OtherIntentions,
+  type OtherLooked,
+  type OtherTable,
+  othersTouched,
+  scopeOf,
+} from './other-tables.ts';
 import { type Atom, Space } from './space.ts';
 import { type Looked, type Touched, touchedSince } from './touched.ts';
 import { Walker, type Way } from './walk.ts';
 
 /** A packet that rules treat in another way than the policies mean. */
 export interface Difference {
+  readonly table: TableName;
   readonly hook: HookName;
   readonly in: string;
   readonly out: string;
@@ -25,9 +36,6 @@ export interface Difference {
   readonly meant: Fate;
   readonly rules: Fate;
 }
-
-const FATES = ['drop', 'accept', 'back'] as const;
-type Fate = (typeof FATES)[number];
 
 /** What a proof came to. */
 export type Proof =
@@ -44,16 +52,16 @@ const NODE_LIMIT = 4_000_000;
 const MEMBER_BUDGET = 20_000;
 
 /** The difference as a sentence. */
-export function differenceText({ hook, endpoints, packet, meant, rules, ...way }: Difference): string {
+export function differenceText({ table, hook, endpoints, packet, meant, rules, ...way }: Difference): string {
   const who = endpoints.length === 0 ? '' : ` of ${endpoints.join(' and ')}`;
   const path = [way.in && `in by ${way.in}`, way.out && `out by ${way.out}`].filter(Boolean).join(', ');
-  return `${hook}, ${path}: ${sampleText(packet)}: the policies${who} mean ${FATE[meant]}, the rules ${FATE[rules]}`;
+  const place = table === 'filter' ? hook : `${table} ${hook}`;
+  const words = [meant, rules].map(fate => fate.replace(/^back\b/, 'leave it to others'));
+  return `${place}, ${path}: ${sampleText(packet)}: the policies${who} mean ${words[0]}, the rules ${words[1]}`;
 }
 
-const FATE: Readonly<Record<Fate, string>> = { accept: 'accept', drop: 'drop', back: 'leave it to others' };
-
 /**
- * Compares the rules of the filter table with the meaning of a `NodeState`, for every packet and endpoint: conntrack state,
+ * Compares the rules of all tables with the meaning of a `NodeState`, for every packet and endpoint: conntrack state,
  * protocol, ports, ICMP, addresses and marks bit by bit; sets that come from selectors are names that hold anybody.
  * Remembers what it proved, so that a change costs what changed. One for each family; give it one `NodeConfig` object as
  * long as nothing in that changes.
@@ -71,6 +79,8 @@ export class Prover {
   #equal: Looked | undefined;
   /** The interfaces whose ways were looked at then, in their order. */
   #names: readonly string[] = [];
+  /** The same of each table beside the filter table. */
+  readonly #others = new Map<OtherTable, OtherLooked>();
 
   constructor(family: Family, limit = NODE_LIMIT) {
     this.#family = family;
@@ -102,10 +112,12 @@ export class Prover {
 
   #attempt(now: Looked, given: Assumptions, before: Looked | undefined): Proof {
     const { state, config, ruleset } = now;
+    const hosts = new HostIntentions(this.#space, this.#intentions, state, config);
+    const others = this.#tryOthers(now, hosts, given);
+    if (others.outcome !== 'equal') return others;
+    let { proved } = others;
     const table = ruleset.tables.get('filter') ?? { hooks: new Map(), chains: new Map() };
     const walk = this.#walker.over(table, knownSets(ruleset));
-    let proved = 0;
-    const hosts = new HostIntentions(this.#space, this.#intentions, state, config);
     const ends = endsOf(now, hosts.interfaces);
     const spare = before === undefined ? NOBODY : sparing(before, now, ends, this.#names);
     for (const { hook, way, from, to } of waysOf(ends, spare)) {
@@ -116,18 +128,52 @@ export class Prover {
       const meant = this.#unserved(hosts.with(pods, hook, way), config, hook, way);
       const start = table.hooks.get(hook);
       const done = start === undefined ? UNTOUCHED : walk(start, way);
-      const key = FATES.flatMap(fate => [meant[fate], done[fate]]).join();
       if (this.#space.diagram.full) break;
-      if (this.#proved.get(key)?.every(atom => given.never(atom))) continue;
+      const found = this.#compare({ course: meant, care: ALL }, done, given, config);
+      if (found === 'known') continue;
       proved++;
-      const found = this.#compare(meant, done, given);
-      if (!('used' in found)) {
-        const endpoints = [from, to].flatMap(end => (typeof end === 'object' ? [end.key] : []));
-        return { outcome: 'different', difference: { hook, ...way, endpoints, ...found } };
-      }
-      this.#proved.set(key, found.used);
+      if (found === 'equal') continue;
+      const endpoints = [from, to].flatMap(end => (typeof end === 'object' ? [end.key] : []));
+      return { outcome: 'different', difference: { table: 'filter', hook, ...way, endpoints, ...found } };
     }
     this.#names = ends.map(({ name }) => name);
+    return { outcome: 'equal', proved };
+  }
+
+  /** The tables before, after and beside the filter table; what was proved of each stays known. */
+  #tryOthers(now: Looked, hosts: HostIntentions, given: Assumptions): Proof {
+    const { config, ruleset, plans } = now;
+    const intentions = new OtherIntentions(this.#space, hosts, config);
+    let proved = 0;
+    for (const table of OTHER_TABLES) {
+      const scope = scopeOf(ruleset, table);
+      const looked = { looked: now, scope, hostPorts: config.hostPorts(), floatingIps: config.floatingIps() };
+      const before = this.#others.get(table);
+      this.#others.delete(table);
+      const touched = before && othersTouched(before, looked);
+      const walk = this.#walker.over(scope.rules, knownSets(ruleset));
+      const unknown = unknownInterface(plans, config);
+      for (const { hook, way, end, meant } of intentions.ways(
+        table,
+        scope,
+        plans,
+        unknown,
+        config,
+        touched,
+      )) {
+        const start = scope.rules.hooks.get(hook);
+        const done = start === undefined ? UNTOUCHED : walk(start, way);
+        const should = meant();
+        if (this.#space.diagram.full) return { outcome: 'equal', proved };
+        const found = this.#compare(should, done, given, config);
+        if (found === 'known') continue;
+        proved++;
+        if (found === 'equal') continue;
+        const endpoints = typeof end === 'object' ? [end.key] : [];
+        return { outcome: 'different', difference: { table, hook, ...way, endpoints, ...found } };
+      }
+      if (!this.#space.diagram.full) this.#others.set(table, looked);
+    }
     return { outcome: 'equal', proved };
   }
 
@@ -146,31 +192,19 @@ export class Prover {
     };
   }
 
-  /** What it had to know of sets to see that the two are equal, or a packet for which they are not. */
+  /** Whether two courses are equal, were found so before, or a packet for which they are not. */
   #compare(
-    meant: Intended,
-    done: Intended,
+    { course, care }: Meant,
+    done: Course,
     given: Assumptions,
-  ): { readonly used: readonly Atom[] } | Pick<Difference, 'packet' | 'meant' | 'rules'> {
-    const { diagram } = this.#space;
-    const used: Atom[] = [];
-    for (const fate of FATES) {
-      let wrong = diagram.differ(meant[fate], done[fate]);
-      if (wrong === NONE) continue;
-      const support = diagram.support(wrong);
-      const empty = [...this.#space.atoms].filter(
-        ({ level, atom }) => support.has(level) && given.never(atom),
-      );
-      const levels = empty.map(({ level }) => level).toSorted((x, y) => y - x);
-      const possible = levels.reduce<Node>((rest, level) => diagram.make(level, rest, NONE), ALL);
-      wrong = diagram.and(wrong, possible);
-      used.push(...empty.map(({ atom }) => atom));
-      if (wrong === NONE) continue;
-      const { packet, bit } = sampleOf(wrong, this.#space);
-      const fateOf = (of: Intended) => FATES.find(end => diagram.holds(of[end], bit)) ?? fate;
-      return { packet, meant: fateOf(meant), rules: fateOf(done) };
-    }
-    return { used };
+    config: NodeConfig,
+  ): 'known' | 'equal' | Pick<Difference, 'packet' | 'meant' | 'rules'> {
+    const key = `${courseKey(course)}|${courseKey(done)}|${care}`;
+    if (this.#proved.get(key)?.every(given.never)) return 'known';
+    const found = compareCourses(course, done, care, this.#space, config, given.never);
+    if (!('used' in found)) return found;
+    this.#proved.set(key, found.used);
+    return 'equal';
   }
 
   #start(given: Assumptions): void {
@@ -184,11 +218,9 @@ export class Prover {
   }
 }
 
-const UNTOUCHED: Intended = { accept: NONE, drop: NONE, back: ALL };
-
 /** The node reaches its own pods (kubelet probes), known or not; other packets of its own are not ours. */
 function nodeOwn(to: End): Intended {
-  return to === 'other' ? UNTOUCHED : { accept: ALL, drop: NONE, back: NONE };
+  return to === 'other' ? { accept: NONE, drop: NONE, back: ALL } : { accept: ALL, drop: NONE, back: NONE };
 }
 
 const NOTHING: NodeState = { endpoints: new Map(), policies: new Map(), sets: new Map() };
@@ -210,11 +242,11 @@ class Assumptions {
   };
 
   /** Whether the atom holds for no packet, as the state is now: there is no such set. */
-  never(atom: Atom): boolean {
+  readonly never = (atom: Atom): boolean => {
     if (!('set' in atom)) return false;
     const set = this.#state.sets.get(atom.set);
     return set?.kind !== (atom.kind === 'port' ? 'ip-port' : 'net');
-  }
+  };
 }
 
 function knownSets({ sets, derived = new Map() }: Ruleset): KnownSets {

@@ -24,16 +24,19 @@ export type Atom =
  */
 export const LEVEL = {
   mark: 0,
-  state: 32,
-  src: 35,
-  dst: 163,
-  protocol: 291,
-  icmpType: 299,
-  icmpCode: 307,
-  dport: 315,
-  sport: 331,
-  atoms: 347,
+  state: 33,
+  src: 36,
+  dst: 164,
+  protocol: 292,
+  icmpType: 300,
+  icmpCode: 308,
+  dport: 316,
+  sport: 332,
+  atoms: 348,
 } as const;
+
+/** Says beside the 32 bits of the mark that rules took the packet out of tracking; no rule can ask for it. */
+export const UNTRACKED_BIT = 32;
 
 /** The top bit alone says UNTRACKED, so that every value of three bits is a state. */
 const STATES: Readonly<Record<ConntrackState, readonly (0 | 1 | undefined)[]>> = {

@@ -2,7 +2,7 @@ import type { EndpointPlan, MemberSet, NodeState, SetId } from '@muslin/api';
 import type { Family } from '@muslin/net';
 import type { NodeConfig } from '../compile/config.ts';
 import type { InterfaceMatch } from '../ir/matches/interface.ts';
-import type { Chain, Rule, Ruleset } from '../ir/ruleset.ts';
+import type { Chain, Rule, Ruleset, TableRules } from '../ir/ruleset.ts';
 import { taken } from '../lookups/derived-set.ts';
 
 /** What was looked at in a proof that found all of it equal. */
@@ -33,6 +33,15 @@ export function touchedSince(before: Looked, now: Looked): Touched | undefined {
     return undefined;
   const [old, fresh] = [before.ruleset, now.ruleset].map(ruleset => ruleset.tables.get('filter'));
   if (old === undefined || fresh === undefined || !sameEntries(old.hooks, fresh.hooks)) return undefined;
+  const changed = changedRules(old, fresh);
+  if (changed === undefined) return undefined;
+  const names = new Set<string>();
+  for (const [name, plan] of now.plans) if (before.plans.get(name) !== plan) names.add(name);
+  return name => names.has(name) || changed(name);
+}
+
+/** Interfaces that rules differ for between two versions of a table; undefined: perhaps all. */
+export function changedRules(old: TableRules, fresh: TableRules): Touched | undefined {
   const rules: Rule[] = [];
   const names = new Set<string>();
   const compare = (a: Chain, b: Chain): void => {
@@ -53,7 +62,6 @@ export function touchedSince(before: Looked, now: Looked): Touched | undefined {
   }
   const asked = rules.map(interfacesOf);
   if (asked.some(matches => matches.length === 0)) return undefined;
-  for (const [name, plan] of now.plans) if (before.plans.get(name) !== plan) names.add(name);
   const matches = asked.flat();
   return name => names.has(name) || matches.some(match => meets(match, name));
 }
@@ -124,16 +132,20 @@ function sameAtoms(
 
 /** Whether sets that rules define themselves stand for the same. Members of derived ones follow from the state's. */
 function sameDefinitions(was: Ruleset, is: Ruleset): boolean {
-  const fixed = ({ sets, derived }: Ruleset) => new Map([...sets].filter(([id]) => !derived?.has(id)));
-  return (
-    sameEntries(was.derived ?? NOTHING, is.derived ?? NOTHING) &&
-    [...fixed(is)].every(([id, set]) => was.sets.get(id)?.members === set.members) &&
-    fixed(was).size === fixed(is).size
-  );
+  return sameEntries(was.derived ?? NOTHING, is.derived ?? NOTHING) && sameFixed(was, is);
+}
+
+/** Whether the sets whose members are the rules' own hold the same. */
+export function sameFixed(was: Ruleset, is: Ruleset): boolean {
+  const count = ({ sets, derived }: Ruleset) => sets.size - (derived?.size ?? 0);
+  if (count(was) !== count(is)) return false;
+  for (const [id, set] of is.sets)
+    if (!is.derived?.has(id) && was.sets.get(id)?.members !== set.members) return false;
+  return true;
 }
 
 const NOTHING: NonNullable<Ruleset['derived']> = new Map();
 
-function sameEntries<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): boolean {
+export function sameEntries<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): boolean {
   return a === b || (a.size === b.size && [...a].every(([key, value]) => b.get(key) === value));
 }

@@ -1,3 +1,4 @@
+import { formatIp } from '@muslin/net';
 import type { Action } from '../ir/action.ts';
 import type { Match } from '../ir/match.ts';
 import type { InterfaceMatch } from '../ir/matches/interface.ts';
@@ -5,7 +6,7 @@ import type { Chain, Rule, TableRules } from '../ir/ruleset.ts';
 import type { DerivedSet } from '../lookups/derived-set.ts';
 import { ALL, type Node, NONE } from './diagram.ts';
 import { type KnownSets, matchSpace } from './match-space.ts';
-import { LEVEL, type Space } from './space.ts';
+import { LEVEL, type Space, UNTRACKED_BIT } from './space.ts';
 
 /** Interfaces of the packets that are looked at; the empty name for none. */
 export interface Way {
@@ -17,11 +18,21 @@ export interface Way {
 export interface Exits {
   readonly accept: Node;
   readonly drop: Node;
-  readonly masquerade: Node;
+  /** By what rules translate them to, in words of `translationOf`. */
+  readonly translated: ReadonlyMap<string, Node>;
   /** Back to whoever called. */
   readonly back: Node;
-  /** Of those that go back: where each mark bit that the chain may write is set. */
+  /** Of those that go back: where each mark bit that the chain may write is set, and `UNTRACKED_BIT`. */
   readonly marks: ReadonlyMap<number, Node>;
+}
+
+type Translation = Extract<Action, { kind: 'masquerade' | 'snat' | 'dnat' }>;
+
+/** A translation in words: `masquerade`, `snat 10.9.0.1`, `dnat 10.0.0.1 80`. */
+export function translationOf(action: Translation): string {
+  if (action.kind === 'masquerade') return action.kind;
+  const port = action.kind === 'dnat' ? action.port : undefined;
+  return `${action.kind} ${formatIp(action.ip)}${port === undefined ? '' : ` ${port}`}`;
 }
 
 /** Ways whose texts are remembered: four of each pod, and room for those that come and go. */
@@ -133,7 +144,10 @@ export class Walker {
     const { diagram } = this.#space;
     let here: Node = ALL;
     let bits: Bits = new Map();
-    const out = { accept: NONE, drop: NONE, masquerade: NONE, back: NONE };
+    const out = { accept: NONE, drop: NONE, back: NONE };
+    const translated = new Map<string, Node>();
+    const translate = (to: string, some: Node) =>
+      translated.set(to, diagram.or(translated.get(to) ?? NONE, some));
     let backBits: Bits = new Map();
     const leave = (who: Node, carrying: Bits) => {
       backBits = this.#merge(who, carrying, backBits);
@@ -148,8 +162,8 @@ export class Walker {
       if (target !== undefined) {
         const called = exitsOf(target);
         const at = (node: Node) => diagram.and(who, this.#carried(node, bits));
-        for (const end of ['accept', 'drop', 'masquerade'] as const)
-          out[end] = diagram.or(out[end], at(called[end]));
+        for (const end of ['accept', 'drop'] as const) out[end] = diagram.or(out[end], at(called[end]));
+        for (const [to, some] of called.translated) translate(to, at(some));
         const back = at(called.back);
         const carrying = new Map(bits);
         for (const [bit, node] of called.marks) carrying.set(bit, this.#carried(node, bits));
@@ -163,8 +177,13 @@ export class Walker {
       switch (action.kind) {
         case 'accept':
         case 'drop':
-        case 'masquerade':
           out[action.kind] = diagram.or(out[action.kind], who);
+          here = diagram.without(here, who);
+          break;
+        case 'masquerade':
+        case 'snat':
+        case 'dnat':
+          translate(translationOf(action), who);
           here = diagram.without(here, who);
           break;
         case 'reject':
@@ -176,21 +195,24 @@ export class Walker {
           here = diagram.without(here, who);
           break;
         case 'mark':
-          bits = this.#merge(who, written(action.value, action.mask), bits);
+          bits = this.#merge(who, new Map([...bits, ...written(action.value, action.mask)]), bits);
+          break;
+        case 'notrack':
+          bits = this.#merge(who, new Map([...bits, [UNTRACKED_BIT, ALL]]), bits);
           break;
         case 'dispatch':
         case 'log':
         case 'nflog':
-        case 'notrack':
           break;
         default:
           throw new Error(`${action.kind} leads nowhere`);
       }
     }
     leave(here, bits);
-    const key = [...Object.values(out), ...[...backBits].flat()].join();
+    const ends = translated.size === 0 ? '' : ` ${[...translated].flat().join()} `;
+    const key = `${Object.values(out).join()}${ends},${[...backBits].flat().join()}`;
     let exits = this.#exits.get(key);
-    if (exits === undefined) this.#exits.set(key, (exits = { ...out, marks: backBits }));
+    if (exits === undefined) this.#exits.set(key, (exits = { ...out, translated, marks: backBits }));
     return exits;
   }
 
