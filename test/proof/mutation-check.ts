@@ -3,17 +3,14 @@ import {
   HOST_CHAINS,
   HOST_WORLD,
   hostPacketsOf,
+  OTHER_TABLES,
   packetsOf,
-  showMutation,
-  SHOWN_TABLES,
   tryMutation,
   WORLD,
 } from '../../packages/dataplane/test/damage.ts';
 import { HOST_LINKS } from '../../packages/dataplane/test/host-world.ts';
 import { MUTATIONS } from '../../packages/dataplane/test/mutations.ts';
 import { configOf, EAGER, nodeState } from '../../packages/dataplane/test/world.ts';
-
-const HOSTED = { ...configOf(4), links: HOST_LINKS };
 
 /**
  * Puts every bug of the table into every place of the rules of random states. True when the proof caught each somewhere,
@@ -39,23 +36,18 @@ export function checkMutations(states: number, seed: number, tell: (line: string
     for (const family of [4, 6] as const) {
       const config = { ...configOf(family), links: HOST_LINKS };
       const asked = hostPacketsOf(family);
-      const found = tryMutation(mutation, HOST_WORLD, config, asked, 4, HOST_CHAINS);
-      if (found.missed !== undefined) {
-        good = false;
-        tell(`${mutation.name}: at a host endpoint: not seen: ${JSON.stringify(found.missed)}`);
+      for (const where of [HOST_CHAINS, ...OTHER_TABLES.map(table => ({ table }))]) {
+        const found = tryMutation(mutation, HOST_WORLD, config, asked, 40, where);
+        if (found.missed !== undefined) {
+          good = false;
+          tell(`${mutation.name}: ${where.table} of a host: not seen: ${JSON.stringify(found.missed)}`);
+        }
+        places += found.places;
+        caught += found.caught;
       }
-      places += found.places;
-      caught += found.caught;
     }
-    const elsewhere = SHOWN_TABLES.map(table => {
-      const found = showMutation(mutation, HOST_WORLD, HOSTED, hostPacketsOf(4), table);
-      if (places === 0) caught += found.caught;
-      return `${found.caught} of ${found.places} in ${table}`;
-    });
     if (caught === 0) good = false;
-    tell(
-      `${mutation.name}: ${caught} of ${places} caught, the others mean the same; packets show ${elsewhere.join(', ')}`,
-    );
+    tell(`${mutation.name}: ${caught} of ${places} caught, the others mean the same`);
   }
   return good;
 }
