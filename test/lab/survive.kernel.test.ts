@@ -4,7 +4,7 @@ import { askSocket } from '../../packages/lab/src/local-status.ts';
 import { probe } from '../../packages/lab/src/probe.ts';
 import { until } from '../../packages/lab/src/until.ts';
 import { type Way, watchTraffic } from './continuous-probe.ts';
-import { answerPods, becomes, inNetns, PEERING_IP, put, startPodBird } from './pod-bird.ts';
+import { answerPods, BEHIND, becomes, inNetns, PEERING, put, startPodBird } from './pod-bird.ts';
 import { TestCluster } from './lab-cluster.ts';
 
 const DENY = `
@@ -41,7 +41,7 @@ describe('a running cluster', () => {
 
   beforeAll(async () => {
     // web-1 on node1, api-1 on node2, db-1 on node3: every way crosses the underlay.
-    lab = await TestCluster.up('tsurv', 3, 3);
+    lab = await TestCluster.up('tsurv', 3, 3, 'bird', [], 'none', false, 'dual');
     await lab.enforce(DENY);
     await lab.enforce(WEB_TO_API);
     allowed = lab.way('shop/web-1', 'shop/api-1', 8080);
@@ -126,36 +126,49 @@ describe('a running cluster', () => {
     });
   });
 
-  it('makes a pod a BGP peer of its node, and no other; what it tells reaches the other nodes and the router', async () => {
+  it('makes a pod a BGP peer of its node in both families, and no other; what it tells reaches the other nodes and the router', async () => {
     const { cluster } = lab;
     const [first, second] = cluster.topology.nodes;
     if (first === undefined || second === undefined) throw new Error('no two nodes');
+    const families = [
+      { ...{ family: 4, behind: BEHIND[4], peering: PEERING[4], via: first.ip }, inside: '10.123.0.1' },
+      { ...{ family: 6, behind: BEHIND[6], peering: PEERING[6], via: first.ip6 }, inside: 'fd00:123::1' },
+    ] as const;
+    const both = (state: string) => state.match(/up.*Established/g)?.length === 2;
     await undisturbed(async () => {
       const [web, api] = await Promise.all([startPodBird(lab, 'web-1'), startPodBird(lab, 'api-1')]);
       // Calico tells nothing outside of pools without a filter, either.
       await put(lab, 'IPPool', 'nested', { cidr: '10.123.0.0/16', assignmentMode: 'Manual' });
+      await put(lab, 'IPPool', 'nested6', { cidr: 'fd00:123::/48', assignmentMode: 'Manual' });
       await answerPods(lab);
       await put(lab, 'BGPPeer', 'nested', { localWorkloadSelector: "app == 'web'", asNumber: 65_401 });
-      await becomes(web.state, state => /up.*Established/.test(state));
-      const route = () => inNetns(second.netns, 'ip', 'route', 'show', '10.123.0.0/26');
-      await becomes(route, text => text.includes(`via ${first.ip} `));
+      await becomes(web.state, both);
       const outside = async () => JSON.stringify(await cluster.router?.routes());
-      await becomes(outside, text => text.includes('10.123.0.0/26'));
-      await inNetns(web.netns, 'ip', 'address', 'add', '10.123.0.1/32', 'dev', 'lo');
-      // Nothing listens there; the pod's own kernel says so.
-      const behind = { netns: `/run/netns/${first.netns}`, ip: '10.123.0.1', protocol: 'TCP' } as const;
-      expect((await probe({ ...behind, port: 8080 }, 3000)).outcome).toBe('refused');
-      // The node still sends to the pod from its own address.
-      const [ip = ''] = web.ips;
-      expect(await inNetns(first.netns, 'ip', 'route', 'get', ip)).not.toContain(`src ${PEERING_IP}`);
+      for (const { family, behind, peering, via, inside } of families) {
+        const route = () => inNetns(second.netns, 'ip', `-${family}`, 'route', 'show', behind);
+        await becomes(route, text => text.includes(`via ${via} `));
+        await becomes(outside, text => text.includes(behind));
+        await inNetns(web.netns, 'ip', 'address', 'add', inside, 'dev', 'lo');
+        // Nothing listens there; the pod's own kernel says so.
+        const there = { netns: `/run/netns/${first.netns}`, ip: inside, protocol: 'TCP' } as const;
+        expect((await probe({ ...there, port: 8080 }, 3000)).outcome).toBe('refused');
+        // The node still sends to the pod from its own address.
+        const ip = web.ips.find(one => one.includes(':') === (family === 6)) ?? '';
+        expect(await inNetns(first.netns, 'ip', 'route', 'get', ip)).not.toContain(`src ${peering}`);
+        expect(await inNetns(second.netns, 'ip', 'address')).not.toContain(peering);
+      }
       expect(await api.state()).not.toMatch(/Established/);
-      expect(await inNetns(second.netns, 'ip', 'address')).not.toContain(PEERING_IP);
 
       await cluster.client.delete(RESOURCES.BGPPeer, { name: 'nested' });
       await becomes(web.state, state => !/Established/.test(state));
-      await becomes(route, text => text === '');
       const addresses = () => inNetns(first.netns, 'ip', 'address');
-      await becomes(addresses, text => !text.includes(PEERING_IP));
+      for (const { family, behind, peering } of families) {
+        await becomes(
+          () => inNetns(second.netns, 'ip', `-${family}`, 'route', 'show', behind),
+          text => text === '',
+        );
+        await becomes(addresses, text => !text.includes(peering));
+      }
       await Promise.all([web.stop(), api.stop()]);
     });
   });
