@@ -103,6 +103,8 @@ function reasonText(reason: Reason): string {
       return 'because no policy isolates it in this direction.';
     case 'not-selectable':
       return 'because policies select pods with an address of their own only.';
+    case 'tunnel':
+      return `because pods may not send ${reason.tunnel} packets, whatever policies say (FelixConfiguration ${reason.field}).`;
     case 'loopback':
       return 'because a pod always reaches its own address.';
     case 'failsafe':

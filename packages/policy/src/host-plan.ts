@@ -58,19 +58,28 @@ export const DEFAULT_FAILSAFE: HostState['failsafe'] = {
   outbound: [port(17, 53), port(17, 67), ...TCP_BOTH],
 };
 
+/** The FelixConfigurations of a node, the narrowest first: of each field the first that gives it counts. */
+export function felixInOrder(
+  felix: ReadonlyMap<string, FelixFacts>,
+  node: string,
+  labels: Labels | undefined,
+): readonly FelixFacts[] {
+  const chosen = [...felix.values()]
+    .filter(one => one.name !== 'default' && !one.name.startsWith('node.') && one.nodeSelector !== undefined)
+    .filter(one => labels !== undefined && matchesSelector(one.nodeSelector ?? { op: 'all' }, labels))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [felix.get(`node.${node}`), ...chosen, felix.get('default')].filter(one => one !== undefined);
+}
+
 /** The failsafe ports of a node: each list from the narrowest configuration that gives one. */
 export function failsafeOf(
   felix: ReadonlyMap<string, FelixFacts>,
   node: string,
   labels: Labels | undefined,
 ): HostState['failsafe'] {
-  const chosen = [...felix.values()]
-    .filter(one => one.name !== 'default' && !one.name.startsWith('node.') && one.nodeSelector !== undefined)
-    .filter(one => labels !== undefined && matchesSelector(one.nodeSelector ?? { op: 'all' }, labels))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
-  const order = [felix.get(`node.${node}`), ...chosen, felix.get('default')];
+  const order = felixInOrder(felix, node, labels);
   const first = (list: 'failsafeInbound' | 'failsafeOutbound') =>
-    order.find(one => one?.[list] !== undefined)?.[list];
+    order.find(one => one[list] !== undefined)?.[list];
   return {
     inbound: first('failsafeInbound') ?? DEFAULT_FAILSAFE.inbound,
     outbound: first('failsafeOutbound') ?? DEFAULT_FAILSAFE.outbound,

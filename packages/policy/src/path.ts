@@ -3,6 +3,7 @@ import type { Family, Ip } from '@muslin/net';
 import { decide } from './decide.ts';
 import type { EndIdentity, Flow, Note, PathExplanation } from './flow.ts';
 import { HostWay } from './host-way.ts';
+import { refusedTunnel } from './pod-tunnels.ts';
 import type { SnapshotView } from './snapshot-view.ts';
 import type { Decision, Packet, Reason } from './trace.ts';
 
@@ -76,7 +77,9 @@ export function explainPath(
   const ownNode: Reason | undefined = fromOwnNode ? { code: 'own-node', node: to.node } : undefined;
   const unasked = loopback ?? ownNode;
   const way = new HostWay(snapshot, view, from, to, packet, before ?? packet);
-  const egress = loopback ? granted('egress', from, loopback) : (way.leaving() ?? ask('egress', from));
+  const tunnel = from.kind === 'pod' ? refusedTunnel(packet, view.podTunnels(from.node)) : undefined;
+  const leaving = () => (tunnel ? refused(from, tunnel) : (way.leaving() ?? ask('egress', from)));
+  const egress = loopback ? granted('egress', from, loopback) : leaving();
   const ingress = unasked ? granted('ingress', to, unasked) : (way.entering() ?? ask('ingress', to));
   const crossings = loopback ? [] : way.crossings();
   const hairpin: readonly Note[] =
@@ -85,6 +88,17 @@ export function explainPath(
   const answer = denied ? 'deny' : 'allow';
   const notes = [...hairpin, ...way.notes];
   return { answer, ready: true, packet, from, to, egress, ingress, crossings, notes };
+}
+
+function refused(identity: EndIdentity, because: Reason): Decision {
+  const endpoint = identity.kind === 'external' ? undefined : identity.endpoint;
+  return {
+    direction: 'egress',
+    ...(endpoint !== undefined && { endpoint }),
+    answer: 'deny',
+    because,
+    tiers: [],
+  };
 }
 
 function granted(direction: Direction, identity: EndIdentity, because: Reason): Decision {

@@ -11,6 +11,7 @@ import type {
 import { formatPrefix, type Ip, PrefixTrie, sameIp, widthOf } from '@muslin/net';
 import { endpointPlan } from './endpoint-plan.ts';
 import type { Locator } from './locator.ts';
+import { type PodTunnels, podTunnelsOf } from './pod-tunnels.ts';
 import type { PolicyView } from './policy-view.ts';
 import { resolvePolicy } from './resolved-policy.ts';
 import {
@@ -35,6 +36,7 @@ export class SnapshotView implements PolicyView {
   readonly #policies = new Map<PolicyKey, ActivePolicy | undefined>();
   readonly #meanings = new Map<SetId, SetMeaning>();
   readonly #hosts = new Map<string, HostState | undefined>();
+  readonly #tunnels = new Map<string, PodTunnels>();
   readonly #labels = new Map<string, Labels>();
   readonly #networks = new Map<SetId, PrefixTrie<true>>();
   readonly #services = new Map<SetId, ReadonlySet<string>>();
@@ -59,6 +61,13 @@ export class SnapshotView implements PolicyView {
     if (this.#snapshot.hostEndpoints.size === 0) return undefined;
     if (!this.#hosts.has(node)) this.#hosts.set(node, hostState(this.#snapshot, node));
     return this.#hosts.get(node);
+  }
+
+  /** What pods of a node may send of tunnels. */
+  podTunnels(node: string): PodTunnels {
+    let known = this.#tunnels.get(node);
+    if (known === undefined) this.#tunnels.set(node, (known = podTunnelsOf(this.#snapshot, node)));
+    return known;
   }
 
   /** One view answers for every node: sets are the same on all. */

@@ -88,6 +88,8 @@ export type Reason =
   | { readonly code: 'no-policy' }
   /** This end is no pod with an address of its own: policies do not see it (netpol S16, S18). `node`: it is that node. */
   | { readonly code: 'not-selectable'; readonly node?: string }
+  /** Pods may not send a tunnel's packets, whatever policies say, unless this field of FelixConfiguration lets them. */
+  | { readonly code: 'tunnel'; readonly tunnel: 'IP in IP' | 'VXLAN'; readonly field: string }
   /** A pod's packets to its own address never leave its network namespace (netpol S21). */
   | { readonly code: 'loopback' }
   /** The port is failsafe: host policies can't close it (FelixConfiguration). */

@@ -74,13 +74,17 @@ export interface FailsafePort {
   readonly net: Prefix | undefined;
 }
 
-/** What one FelixConfiguration says about host policies; undefined: nothing, so a wider one's word holds. */
+/** What one FelixConfiguration says about connections; undefined: nothing, so a wider one's word holds. */
 export interface FelixFacts {
   /** `default`, `node.<node>`, or any other with a `nodeSelector`. */
   readonly name: string;
   readonly nodeSelector: Selector | undefined;
   readonly failsafeInbound: readonly FailsafePort[] | undefined;
   readonly failsafeOutbound: readonly FailsafePort[] | undefined;
+  /** Whether pods may send IP in IP, and VXLAN: UDP to this port. */
+  readonly ipipFromPods?: boolean | undefined;
+  readonly vxlanFromPods?: boolean | undefined;
+  readonly vxlanPort?: number | undefined;
 }
 
 /** A Namespace: its name and labels. */

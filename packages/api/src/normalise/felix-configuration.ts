@@ -8,7 +8,7 @@ import { portProtocol } from './protocol-field.ts';
 import { readSelector } from './selector-field.ts';
 
 /**
- * The part of a FelixConfiguration (projectcalico.org/v3) that decides about connections: failsafe ports. Fields that change
+ * The part of a FelixConfiguration (projectcalico.org/v3) that decides about connections: failsafe ports, and tunnels of pods. Fields that change
  * nothing are told, each with the reason.
  */
 export function readFelixConfiguration(object: unknown): Read<FelixFacts> {
@@ -22,8 +22,20 @@ export function readFelixConfiguration(object: unknown): Read<FelixFacts> {
     nodeSelector: readSelector(spec.at('nodeSelector')),
     failsafeInbound: readPorts(spec.at('failsafeInboundHostPorts')),
     failsafeOutbound: readPorts(spec.at('failsafeOutboundHostPorts')),
+    ...told('ipipFromPods', flag(spec.at('allowIPIPPacketsFromWorkloads'))),
+    ...told('vxlanFromPods', flag(spec.at('allowVXLANPacketsFromWorkloads'))),
+    ...told('vxlanPort', portNumber(spec.at('vxlanPort'))),
   });
 }
+
+const told = <K extends string, V>(key: K, value: V | undefined) =>
+  value === undefined ? {} : ({ [key]: value } as Record<K, V>);
+
+const flag = ({ value }: Field) => (typeof value === 'boolean' ? value : undefined);
+
+/** As the agent reads it: what is none says nothing, whatever else the configuration asks for. */
+const portNumber = ({ value }: Field) =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535 ? value : undefined;
 
 /** Absent: the defaults. An empty list is a choice: no failsafe ports. */
 function readPorts(list: Field): readonly FailsafePort[] | undefined {

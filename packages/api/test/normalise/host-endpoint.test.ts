@@ -90,6 +90,14 @@ describe('failsafe ports of a FelixConfiguration', () => {
     ]);
   });
 
+  test('stand beside what it says of tunnels that pods send', () => {
+    expect(read({ allowIPIPPacketsFromWorkloads: true, vxlanPort: 8472 })).toMatchObject({
+      ipipFromPods: true,
+      vxlanPort: 8472,
+    });
+    expect(read({ vxlanPort: 0 })).not.toHaveProperty('vxlanPort');
+  });
+
   test('that can not be read make the whole object absent, so that the defaults hold', () => {
     const { facts, findings } = felix({ failsafeInboundHostPorts: [{ port: 70_000 }] });
     expect(facts).toEqual([]);

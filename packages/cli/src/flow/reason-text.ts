@@ -35,6 +35,8 @@ export function reasonText(decision: Decision): string {
       return because.node === undefined
         ? 'it is outside the cluster, where policies do not apply'
         : `it is node ${because.node} itself, where pod policies do not apply`;
+    case 'tunnel':
+      return `pods may not send ${because.tunnel} packets, whatever policies say (FelixConfiguration ${because.field})`;
     case 'loopback':
       return 'a pod always reaches its own address';
     case 'failsafe':
