@@ -119,15 +119,54 @@ describe('rules as iptables reads them', () => {
     expect(() => textOf({ matches: [], action: { kind: 'jump', chain: 'x; y' } })).toThrow(/unsafe/);
   });
   it('have a hash that covers the rule, its place and all rules before it', () => {
-    const drop: Rule = { matches: [], action: { kind: 'drop' } };
-    const pass: Rule = { matches: [], action: accept };
+    const drop: Rule = { matches: [], action: { kind: 'drop' }, comment: 'no' };
+    const pass: Rule = { matches: [], action: accept, comment: 'yes' };
+    const plain: Rule = { matches: [], action: accept };
     const hashes = (...rules: readonly Rule[]) =>
       table(rules)
         .chains.get('msl-FORWARD')
         ?.rules.map(r => r.hash);
     expect(hashes(drop, pass)?.[1]).not.toBe(hashes(pass)?.[0]);
     expect(hashes(pass, drop)).not.toEqual(hashes(drop, pass)?.toReversed());
+    expect(hashes(plain, pass)?.[1]).not.toBe(hashes(drop, pass)?.[1]);
     expect(hashes(drop)).toEqual(hashes(drop));
+  });
+  it('go without a comment where they say nothing to people, and are then known by their text', () => {
+    const from: Match = { kind: 'in-interface', name: 'msl', wildcard: true };
+    const known: Match = { kind: 'conntrack', states: ['RELATED', 'ESTABLISHED'] };
+    const chain = (...rules: readonly Rule[]) => table(rules).chains.get('msl-FORWARD');
+    expect(chain({ matches: [from, known], action: accept })?.rules).toEqual([
+      {
+        hash: '-i msl+ -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
+        text: '-i msl+ -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
+      },
+    ]);
+    const commented: readonly Rule[] = [
+      { matches: [from], action: accept, comment: 'for people' },
+      { matches: [from], action: accept, counts: { kind: 'several', direction: 'ingress' } },
+      { matches: [known, from], action: accept },
+      { matches: [from, { kind: 'out-interface', name: 'eth0' }], action: accept },
+      { matches: [{ kind: 'conntrack', states: ['ESTABLISHED', 'RELATED'] }], action: accept },
+      { matches: [{ kind: 'protocol', protocol: 17 }], action: accept },
+      { matches: [from], action: { kind: 'mark', value: 1, mask: 1 } },
+    ];
+    for (const rule of commented) expect(chain(rule)?.rules[0]?.text).toContain('--comment "msl:');
+  });
+  it('make a chain that no other rules make, in whatever order and number', () => {
+    const rule = fc.constantFrom<Rule>(
+      { matches: [], action: accept },
+      { matches: [], action: { kind: 'drop' } },
+      { matches: [], action: accept, comment: 'for people' },
+      { matches: [{ kind: 'in-interface', name: 'msl1' }], action: { kind: 'goto', chain: 'msl-x' } },
+    );
+    const rules = fc.array(rule, { maxLength: 4 });
+    const hash = (list: readonly Rule[]) => table(list).chains.get('msl-FORWARD')?.hash;
+    fc.assert(
+      fc.property(rules, rules, (a, b) => {
+        expect(hash(a) === hash(b)).toBe(JSON.stringify(a) === JSON.stringify(b));
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 
@@ -151,13 +190,15 @@ COMMIT
 
 describe('parseSave', () => {
   const filter = parseSave(SAVE).get('filter');
-  it('reads our chains as hashes, and a foreign rule in them as a hash that we never make', () => {
+  it('reads our chains as hashes and texts of their rules, and what is no rule as a hash that we never make', () => {
     expect(filter?.chains).toEqual(
       new Map([
-        ['msl-FORWARD', '?'],
+        ['msl-FORWARD', 'BBBBBBBBBBBBBBBB\n-j DROP'],
         ['msl-old', '0:'],
       ]),
     );
+    const odd = parseSave('*filter\n:msl-x - [0:0]\n-A msl-x\nCOMMIT\n').get('filter');
+    expect(odd?.chains.get('msl-x')).toBe('?');
   });
   it('reads jumps of ours in chains of others, with their position, and counts the rest', () => {
     expect(filter?.foreign.get('FORWARD')).toEqual({
@@ -168,7 +209,7 @@ describe('parseSave', () => {
           hash: 'AAAAAAAAAAAAAAAA',
           text: '-m comment --comment "msl:AAAAAAAAAAAAAAAA" -j msl-FORWARD',
         },
-        { position: 2, hash: '?', text: '-i eth9 -g msl-old' },
+        { position: 2, hash: '-i eth9 -g msl-old', text: '-i eth9 -g msl-old' },
       ],
     });
     expect(filter?.foreign.get('KUBE-FORWARD')).toEqual({ rules: 1, jumps: [] });
@@ -188,20 +229,16 @@ describe('planTable', () => {
   const desired = table([{ matches: [], action: { kind: 'drop' } }]);
   it('creates, jumps first, and says nothing more once done', () => {
     const plan = planTable(desired, emptyTable('filter'));
-    const hash = desired.chains.get('msl-FORWARD')?.rules[0]?.hash;
-    const hook = desired.hooks.get('FORWARD')?.hash;
     expect(restoreInput(plan)).toBe(`*filter
 :msl-FORWARD - [0:0]
--I FORWARD 1 -m comment --comment "msl:${hook}" -j msl-FORWARD
--A msl-FORWARD -m comment --comment "msl:${hash}" -j DROP
+-I FORWARD 1 -j msl-FORWARD
+-A msl-FORWARD -j DROP
 COMMIT
 `);
     expect(isEmptyTablePlan(planTable(desired, afterTablePlan(plan, emptyTable('filter'))))).toBe(true);
     expect(restoreInput(planTable(desired, afterTablePlan(plan, emptyTable('filter'))))).toBe('');
   });
   it('rewrites what differs, moves the jump to the top, and removes what is stale after its references', () => {
-    const hook = desired.hooks.get('FORWARD')?.hash;
-    const hash = desired.chains.get('msl-FORWARD')?.rules[0]?.hash;
     expect(
       restoreInput(planTable(desired, parseSave(SAVE).get('filter') ?? emptyTable('filter'))),
     ).toBe(`*filter
@@ -209,8 +246,8 @@ COMMIT
 :msl-old - [0:0]
 -D FORWARD -m comment --comment "msl:AAAAAAAAAAAAAAAA" -j msl-FORWARD
 -D FORWARD -i eth9 -g msl-old
--I FORWARD 1 -m comment --comment "msl:${hook}" -j msl-FORWARD
--A msl-FORWARD -m comment --comment "msl:${hash}" -j DROP
+-I FORWARD 1 -j msl-FORWARD
+-A msl-FORWARD -j DROP
 -X msl-old
 COMMIT
 `);

@@ -20,7 +20,6 @@ export function endpointChain(
   family: Family,
 ): Chain {
   const rules: Rule[] = [];
-  const comment = `${plan.key} ${direction}`;
   if (direction === 'egress') {
     const own = plan.ips.filter(ip => ip.family === family).map(hostPrefix);
     rules.push({
@@ -40,7 +39,7 @@ export function endpointChain(
       });
   asked.forEach((tier, i) => {
     const last = i === asked.length - 1;
-    rules.push({ matches: [], action: { kind: last ? 'goto' : 'jump', chain: tier.chain.name }, comment });
+    rules.push({ matches: [], action: { kind: last ? 'goto' : 'jump', chain: tier.chain.name } });
     if (!last && tier.allows)
       rules.push({
         matches: [{ kind: 'mark', value: marks.allow, mask: marks.allow }],

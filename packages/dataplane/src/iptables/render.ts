@@ -5,8 +5,9 @@ import { iptablesAction } from '../ir/action.ts';
 import { iptablesMatch } from '../ir/match.ts';
 import { word } from '../ir/match-row.ts';
 import type { Chain, HookName, Rule, Ruleset, TableName } from '../ir/ruleset.ts';
+import { isPlain } from './plain.ts';
 
-/** Begins the comment of every rule of ours; a hash follows, then words for people. */
+/** Begins the comment of every rule of ours that is not plain; a hash follows, then words for people. */
 export const COMMENT_PREFIX = 'msl:';
 
 /** Characters of the hash in a rule's comment: 96 bits. */
@@ -14,6 +15,7 @@ export const RULE_HASH_LENGTH = 16;
 
 /** A rule as iptables-restore reads it after `-A <chain>`. */
 export interface RenderedRule {
+  /** What it is known by: the hash in its comment, or, if it is plain, its text. */
   readonly hash: string;
   readonly text: string;
   /** What its counter counts. */
@@ -74,20 +76,31 @@ function renderChain(chain: Chain, family: Family): RenderedChain {
   return rendered;
 }
 
-/** Stands for the hash of a rule without one of ours. */
+/** Stands for the hash of a rule that nothing of ours could be. */
 export const NO_HASH = '?';
 
 /**
  * What identifies a chain's content: each rule's hash covers the rule and all before it, so the number of rules
- * and the last hash say it all, unless somebody put a rule of his own in the place of one of ours.
+ * and the last hash say it all, unless somebody put a rule of his own in the place of one of ours. Where rules are known
+ * by their texts, all that is known is compared.
  */
 export function chainHash(hashes: readonly string[]): string {
-  return hashes.includes(NO_HASH) ? NO_HASH : `${hashes.length}:${hashes.at(-1) ?? ''}`;
+  if (hashes.includes(NO_HASH)) return NO_HASH;
+  return hashes.some(isText) ? hashes.join('\n') : `${hashes.length}:${hashes.at(-1) ?? ''}`;
+}
+
+/** No hash has a space, and no text lacks one. */
+export function isText(hash: string): boolean {
+  return hash.includes(' ');
 }
 
 function renderRule(chain: string, rule: Rule, family: Family, previous: string): RenderedRule {
   const matches = rule.matches.flatMap(match => iptablesMatch(match, family));
   const action = iptablesAction(rule.action);
+  if (isPlain(rule)) {
+    const text = [...matches, ...action].join(' ');
+    return { hash: text, text };
+  }
   const comment = safeComment(rule.comment ?? '');
   const hash = digest(JSON.stringify([chain, previous, family, matches, action, comment]), RULE_HASH_LENGTH);
   const note = `${COMMENT_PREFIX}${hash}${comment === '' ? '' : ` ${comment}`}`;

@@ -1,11 +1,11 @@
 import { isOwnChain } from '../chain-name.ts';
 import type { TableName } from '../ir/ruleset.ts';
-import { COMMENT_PREFIX, chainHash, NO_HASH, RULE_HASH_LENGTH } from './render.ts';
+import { COMMENT_PREFIX, chainHash, isText, NO_HASH, RULE_HASH_LENGTH } from './render.ts';
 
 /** A jump of ours in a chain of somebody else: where it stands (0 = first), and how to name it in `-D`. */
 export interface SavedJump {
   readonly position: number;
-  /** Hash of its comment; empty when it has none of ours. */
+  /** What it is known by: the hash in its comment, or its text when it has none of ours. */
   readonly hash: string;
   /** The rule without `-A <chain>`, as `iptables-save` wrote it. */
   readonly text: string;
@@ -27,8 +27,8 @@ export function emptyTable(table: TableName): SavedTable {
 
 /**
  * Reads what `iptables-save` prints (one table or several). Total: lines that mean nothing here are skipped.
- * Rules of ours are known by the hash in their comment; a rule without one in a chain of ours makes the chain's
- * hash differ from any that we render, so it will be rewritten.
+ * Rules of ours are known by the hash in their comment, or by their text; any other rule in a chain of ours makes the
+ * chain's hash differ from any that we render, so it will be rewritten.
  */
 export function parseSave(text: string): ReadonlyMap<TableName, SavedTable> {
   const tables = new Map<TableName, SavedTable>();
@@ -67,7 +67,7 @@ export function parseSave(text: string): ReadonlyMap<TableName, SavedTable> {
 const HASH = new RegExp(`--comment "?${COMMENT_PREFIX}([A-Za-z0-9_-]{${RULE_HASH_LENGTH}})(?=[ "]|$)`);
 
 function hashOf(rule: string): string {
-  return HASH.exec(rule)?.[1] ?? NO_HASH;
+  return HASH.exec(rule)?.[1] ?? (isText(rule) ? rule : NO_HASH);
 }
 
 function leadsToUs(rule: string): boolean {
