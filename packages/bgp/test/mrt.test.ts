@@ -20,6 +20,7 @@ import {
   type PathAttributes,
   PLAIN_OPTIONS,
   SessionLog,
+  type FeedOptions,
   TableFeed,
   type UpdateMessage,
 } from '../src/index.ts';
@@ -385,6 +386,33 @@ describe('MRT', () => {
     for (const message of told) expect(message.length).toBeLessThanOrEqual(4096);
     feed.add(path(1010));
     expect(feed.skipped).toBe(1);
+  });
+
+  test('tells another AS nothing that stays inside one (RFC 4271 §5.1.5, RFC 4456 §8), and its own all', () => {
+    const [originatorId, reflector] = [mustIp('10.0.0.9') as Ip4, mustIp('10.0.0.8') as Ip4];
+    const hop = { ip: mustIp('10.0.0.2') };
+    const rib: MrtRecord = {
+      ...{ kind: 'rib', at: { seconds: 1 }, family: 'ipv4-unicast', addPath: false, sequence: 0 },
+      prefix: mustPrefix('192.0.2.0/24'),
+      paths: [
+        {
+          ...{ peer: 0, originated: 0, pathId: 0 },
+          attributes: encodeRibAttributes({
+            ...{ localPref: 100, originatorId, clusterList: [reflector] },
+            ...{ origin: 'igp', asPath: [], nextHop: hop },
+          }),
+        },
+      ],
+    };
+    const told = (options: FeedOptions) => {
+      const feed = new TableFeed(options);
+      const [message = new Uint8Array(0)] = [...feed.add(rib), ...feed.end()];
+      return Object.keys(asUpdate(message).attributes).sort();
+    };
+    const all = ['asPath', 'clusterList', 'localPref', 'nextHop', 'origin', 'originatorId'];
+    expect(told({})).toEqual(all);
+    expect(told({ prepend: 65001 })).toEqual(['asPath', 'nextHop', 'origin']);
+    expect(told({ wire: { ...PLAIN_OPTIONS, external: true } })).toEqual(['asPath', 'nextHop', 'origin']);
   });
 
   test('reads the states that FRR has beside those of RFC 4271, when it forgets a peer', () => {

@@ -12,12 +12,18 @@ import { decodeRibAttributes } from './rib-attributes.ts';
 export interface FeedOptions {
   /** Only the paths of this peer, by its index in the dump; a TABLE_DUMP has none. Default: the first path of each prefix. */
   readonly peer?: number;
-  /** Put in front of each AS path, as the feeding speaker must in another AS (RFC 4271 §5.1.2). */
+  /** Put in front of each AS path, as the feeding speaker must in another AS (RFC 4271 §5.1.2); what stays inside an AS is left out. */
   readonly prepend?: number;
   /** The next hop of all routes of its family; default is the one in the dump. */
   readonly nextHops?: { readonly 4?: Ip; readonly 6?: Ip };
   /** What the session agreed on. Default: four-octet AS numbers, 4096 octets. */
   readonly wire?: WireOptions;
+}
+
+/** LOCAL_PREF, ORIGINATOR_ID and CLUSTER_LIST don't leave an AS (RFC 4271 §5.1.5, RFC 4456 §8); dumps of BIRD have them. */
+function withoutInternal(attributes: PathAttributes): PathAttributes {
+  const { localPref: _, originatorId: __, clusterList: ___, ...rest } = attributes;
+  return rest;
 }
 
 interface Bucket {
@@ -105,7 +111,7 @@ export class TableFeed {
     if (nextHop === undefined || (family === 'ipv6-unicast') !== (nextHop.ip.family === 6)) return undefined;
     const asPath = read.value.asPath ?? [];
     const attributes = {
-      ...read.value,
+      ...(prepend !== undefined || wire.external ? withoutInternal(read.value) : read.value),
       nextHop,
       asPath: prepend === undefined ? asPath : prependAs(asPath, prepend),
     };
