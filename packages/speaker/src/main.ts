@@ -235,6 +235,7 @@ const measured = metrics(() => ({
   routesRefused: program.fib.refused.size,
   problems: problems().length,
   now: performance.now(),
+  origin: performance.timeOrigin,
   witness: drops.lately(performance.now()),
 }));
 const pages = pagesOf({

@@ -14,6 +14,8 @@ export interface MetricsView {
   /** On the speaker's clock, in milliseconds. */
   readonly now?: number;
   readonly witness?: KernelWitness;
+  /** What 0 on the speaker's clock is in milliseconds since the epoch. */
+  readonly origin?: number;
 }
 
 type Total = (peer: PeerReport, view: MetricsView) => number;
@@ -128,6 +130,26 @@ export function metrics(view: () => MetricsView): {
       for (const peer of peers) {
         const { code, severity, whose } = findingOf(peer, now, witness);
         this.set({ peer: peer.id, code, severity, whose }, 1);
+      }
+    },
+  });
+  new Gauge({
+    name: 'muslin_bgp_peer_last_error_timestamp_seconds',
+    help: 'When a session last ended or a call last failed; why, and the codes of the NOTIFICATION if there was one, as labels',
+    labelNames: ['peer', 'cause', 'code', 'subcode'],
+    registers,
+    collect() {
+      this.reset();
+      const { peers, origin = 0 } = view();
+      for (const { id, history } of peers) {
+        const { lastEnd: end, reach } = history;
+        if (reach !== undefined && reach.at >= (end?.at ?? 0))
+          this.set({ peer: id, cause: reach.failure, code: '', subcode: '' }, (origin + reach.at) / 1000);
+        else if (end !== undefined) {
+          const { cause, notification: said } = end.reason;
+          const codes = { code: `${said?.code ?? ''}`, subcode: `${said?.subcode ?? ''}` };
+          this.set({ peer: id, cause, ...codes }, (origin + end.at) / 1000);
+        }
       }
     },
   });

@@ -1,4 +1,4 @@
-import { NO_WITNESS, type Output, type PeerView } from '@muslin/bgp';
+import { NO_WITNESS, notification, type Output, type PeerView } from '@muslin/bgp';
 import { ROUTE_PROTOCOL_BGP, type Route } from '@muslin/dataplane';
 import { bgpNodeStatus, calicoNodeStatus } from '@muslin/api';
 import { ip4, mustIp, mustPrefix } from '@muslin/net';
@@ -337,6 +337,34 @@ test('metrics follow the peers that there are', async () => {
     expect(first).toContain(`${line}\n`);
   peers = [];
   expect(await text()).not.toContain('192.0.2.1');
+});
+
+test('metrics tell what last ended a session or kept it down, and when', async () => {
+  const reason = { cause: 'protocol-error', message: 'x', notification: notification(2, 2) } as const;
+  const ended = { at: 5000, established: false, reason };
+  const history = { ...report('192.0.2.2').history, lastEnd: ended };
+  const refused = { failure: 'refused', message: 'x', at: 6000 } as const;
+  const peers = [
+    report('192.0.2.1'),
+    down({ history }),
+    report('192.0.2.3', { history: { ...history, reach: refused } }),
+    report('192.0.2.4', { history: { ...history, reach: { ...refused, at: 4000 } } }),
+  ];
+  const view = {
+    peers,
+    falls: new Map(),
+    routesLearned: 0,
+    routesRefused: 0,
+    problems: 0,
+    origin: 1_000_000,
+  };
+  const lines = (await metrics(() => view).text()).split('\n');
+  const name = 'muslin_bgp_peer_last_error_timestamp_seconds';
+  expect(lines.filter(line => line.startsWith(name))).toEqual([
+    `${name}{peer="192.0.2.2",cause="protocol-error",code="2",subcode="2"} 1005`,
+    `${name}{peer="192.0.2.3",cause="refused",code="",subcode=""} 1006`,
+    `${name}{peer="192.0.2.4",cause="protocol-error",code="2",subcode="2"} 1005`,
+  ]);
 });
 
 test('JSON shows addresses and prefixes as text, however deep', () => {
