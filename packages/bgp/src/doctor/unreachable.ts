@@ -106,7 +106,7 @@ export function diagnoseSilence(peer: PeerView, witness: KernelWitness): Finding
   return problem(
     'filtered',
     'network',
-    `${place} does not answer at all: a firewall on the way, on the peer or at what comes in here drops TCP port ${port}, the peer is down, or it expects a TCP-MD5 password; open the port and check that it is up.`,
+    `${place} does not answer at all: a firewall on the way, on the peer, or of this node for what comes in, drops TCP port ${port}, the peer is down, or it expects a TCP-MD5 password; open the port and check that it is up.`,
   );
 }
 
