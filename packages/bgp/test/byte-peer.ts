@@ -126,7 +126,14 @@ export class BytePeer {
 
   write(bytes: Uint8Array): readonly Output[] {
     if (this.closed) return [];
-    return this.take(this.speaker.handle({ kind: 'bytes', connection: this.connection, bytes }, this.now));
+    // Shells read everything into the same room: nothing may be remembered by reference.
+    const room = bytes.slice();
+    const outputs = this.speaker.handle(
+      { kind: 'bytes', connection: this.connection, bytes: room },
+      this.now,
+    );
+    room.fill(0xa5);
+    return this.take(outputs);
   }
 
   say(message: Message): void {

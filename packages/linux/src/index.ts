@@ -87,6 +87,8 @@ export { openRouteSocket } from './rtnetlink/route-socket.ts';
 export { addRule, addRuleRequest, deleteRule, listRules, type RoutingRule } from './rtnetlink/rules.ts';
 export type { SystemCalls, SystemFault } from './system-calls.ts';
 export { systemCalls } from './syscalls.ts';
+export { type Hear, hearNow } from './tcp/hear-now.ts';
+export { socketFd } from './tcp/socket-fd.ts';
 export { type AoKey, addAoKey } from './tcp/tcp-ao.ts';
 export { type TcpLosses, tcpLosses } from './tcp/tcp-losses.ts';
 export { type Md5Key, setMd5Key, setMinimumTtl, setTtl } from './tcp/tcp-options.ts';
@@ -95,7 +97,6 @@ export {
   type HopLimits,
   type ListenerKeys,
   limitHops,
-  socketFd,
   type TcpListener,
   TcpTransport,
 } from './tcp/tcp-transport.ts';

@@ -3,7 +3,13 @@
  * Only plain synchronous calls; no callbacks, which could abort the process (an exception inside one does).
  */
 import type * as FfiModule from 'node:ffi';
-import type { ControlMessage, PollEntry, ReceivedMessage, SystemCalls } from './system-calls.ts';
+import {
+  type ControlMessage,
+  type PollEntry,
+  type ReceivedMessage,
+  SHORT_SEND,
+  type SystemCalls,
+} from './system-calls.ts';
 
 const SIGNATURES = {
   socket: { arguments: ['int32', 'int32', 'int32'], return: 'int32' },
@@ -13,6 +19,7 @@ const SIGNATURES = {
   send: { arguments: ['int32', 'buffer', 'int32', 'int32'], return: 'int32' },
   sendto: { arguments: ['int32', 'buffer', 'int32', 'int32', 'buffer', 'int32'], return: 'int32' },
   recv: { arguments: ['int32', 'buffer', 'int32', 'int32'], return: 'int32' },
+  sendmsg: { arguments: ['int32', 'pointer', 'int32'], return: 'int32' },
   recvmsg: { arguments: ['int32', 'buffer', 'int32'], return: 'int32' },
   setsockopt: { arguments: ['int32', 'int32', 'int32', 'buffer', 'int32'], return: 'int32' },
   getsockopt: { arguments: ['int32', 'int32', 'int32', 'buffer', 'buffer'], return: 'int32' },
@@ -20,6 +27,7 @@ const SIGNATURES = {
   poll: { arguments: ['buffer', 'uint64', 'int32'], return: 'int32' },
   setns: { arguments: ['int32', 'int32'], return: 'int32' },
   unshare: { arguments: ['int32'], return: 'int32' },
+  fcntl: { arguments: ['int32', 'int32', 'int32'], return: 'int32' },
   eventfd: { arguments: ['uint32', 'int32'], return: 'int32' },
   mount: { arguments: ['buffer', 'buffer', 'buffer', 'uint64', 'uint64'], return: 'int32' },
   umount2: { arguments: ['buffer', 'int32'], return: 'int32' },
@@ -27,6 +35,9 @@ const SIGNATURES = {
   __errno_location: { arguments: [], return: 'pointer' },
 } as const;
 
+const F_DUPFD_CLOEXEC = 1030;
+/** Descriptors below are the standard streams. */
+const LOWEST_FD = 3;
 /** EFD_CLOEXEC | EFD_NONBLOCK */
 const EVENTFD_FLAGS = 0o2000000 | 0o4000;
 const ADDRESS_ROOM = 128;
@@ -53,6 +64,7 @@ function load(): SystemCalls {
     result >= 0 ? result : -ffi.getInt32(c.__errno_location() as bigint);
   const lengthCell = (length: number) => new Uint8Array(new Uint32Array([length]).buffer);
   const readCell = (cell: Uint8Array) => new DataView(cell.buffer).getUint32(0, true);
+  const short = shortMessage(value => ffi.getRawPointer(value));
   const path = (text: string) => new TextEncoder().encode(`${text}\0`);
 
   return {
@@ -61,6 +73,10 @@ function load(): SystemCalls {
     connect: (fd, address) => signed(c.connect(fd, address, address.length)),
     listen: (fd, backlog) => signed(c.listen(fd, backlog)),
     send: (fd, bytes, flags) => signed(c.send(fd, bytes, bytes.length, flags)),
+    sendShort(fd, bytes, flags) {
+      short.fill(bytes);
+      return signed(c.sendmsg(fd, short.header, flags));
+    },
     sendTo: (fd, bytes, flags, address) =>
       signed(c.sendto(fd, bytes, bytes.length, flags, address, address.length)),
     recv: (fd, into, flags) => signed(c.recv(fd, into, into.length, flags)),
@@ -113,11 +129,39 @@ function load(): SystemCalls {
     },
     setns: (fd, kind) => signed(c.setns(fd, kind)),
     unshare: flags => signed(c.unshare(flags)),
+    duplicate: fd => signed(c.fcntl(fd, F_DUPFD_CLOEXEC, LOWEST_FD)),
     eventfd: () => signed(c.eventfd(0, EVENTFD_FLAGS)),
     mount: (source, target, type, flags) =>
       signed(c.mount(path(source), path(target), path(type), BigInt(flags), 0n)),
     unmount: (target, flags) => signed(c.umount2(path(target), flags)),
     close: fd => signed(c.close(fd)),
+  };
+}
+
+/**
+ * A struct msghdr of one part at a place that never changes. Node hands calls with at most three numbers to V8 as they
+ * are, which puts them into its machine code; any other goes through a general way that is slow when it is not in a cache.
+ */
+function shortMessage(pointerOf: (buffer: ArrayBuffer) => bigint): {
+  readonly header: bigint;
+  readonly fill: (bytes: Uint8Array) => void;
+} {
+  const [vectorAt, dataAt] = [64, 128];
+  const room = new ArrayBuffer(dataAt + SHORT_SEND);
+  const start = pointerOf(room);
+  // msg_name, msg_namelen, msg_iov, msg_iovlen, msg_control, msg_controllen, msg_flags.
+  new BigUint64Array(room, 0, 7).set([0n, 0n, start + BigInt(vectorAt), 1n, 0n, 0n, 0n]);
+  new BigUint64Array(room, vectorAt, 2).set([start + BigInt(dataAt), 0n]);
+  // iov_len, whose upper half stays 0.
+  const length = new Uint32Array(room, vectorAt + 8, 1);
+  const data = new Uint8Array(room, dataAt);
+  return {
+    header: start,
+    fill(bytes) {
+      if (bytes.length > SHORT_SEND) throw new Error('a short send takes no more than SHORT_SEND octets');
+      length[0] = bytes.length;
+      for (let i = 0; i < bytes.length; i++) data[i] = bytes[i] as number;
+    },
   };
 }
 

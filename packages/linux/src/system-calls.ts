@@ -43,6 +43,11 @@ export interface SystemCalls {
   connect(fd: number, address: Uint8Array): number;
   listen(fd: number, backlog: number): number;
   send(fd: number, bytes: Uint8Array, flags: number): number;
+  /**
+   * `send(2)` in a third of the time, for octets that somebody waits for: at most `SHORT_SEND` of them, in the calling
+   * thread, after they were copied.
+   */
+  sendShort(fd: number, bytes: Uint8Array, flags: number): number;
   sendTo(fd: number, bytes: Uint8Array, flags: number, address: Uint8Array): number;
   recv(fd: number, into: Uint8Array, flags: number): number;
   /** `recvmsg(2)` with room for ancillary data; a number is a negated errno. */
@@ -57,11 +62,16 @@ export interface SystemCalls {
   /** Moves the calling thread into the namespace of the file descriptor. */
   setns(fd: number, kind: number): number;
   unshare(flags: number): number;
+  /** Another descriptor of the same open file, closed on exec. */
+  duplicate(fd: number): number;
   eventfd(): number;
   mount(source: string, target: string, type: string, flags: number): number;
   unmount(target: string, flags: number): number;
   close(fd: number): number;
 }
+
+/** Most octets that `sendShort` takes. */
+export const SHORT_SEND = 4096;
 
 /** `poll(2)` event bits. */
 export const POLL = { in: 0x1, out: 0x4, error: 0x8, hangUp: 0x10 } as const;

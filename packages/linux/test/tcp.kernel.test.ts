@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import {
   type DialPlan,
+  hearNow,
   limitHops,
   socketFd,
   systemCalls,
@@ -234,13 +235,14 @@ test('octets that are written at once arrive in order, also when the kernel take
   open.push(socket);
   await new Promise(resolve => socket.once('data', resolve));
   const [peer] = listener.accepted as [Socket];
+  const fd = socketFd(socket) as number;
   const sent: Buffer[] = [];
   let waited = 0;
   // Nobody reads meanwhile, so that the buffers fill up.
   for (let i = 0; i < 400; i++) {
     const bytes = Buffer.alloc(1 + ((i * 7919) % 60_000), i);
     sent.push(bytes);
-    writeNow(socket, bytes);
+    writeNow(socket, fd, bytes);
     if (socket.writableLength > 0) waited++;
   }
   expect(waited).toBeGreaterThan(0);
@@ -254,8 +256,58 @@ test('octets that are written at once arrive in order, also when the kernel take
   });
   await until(() => octets === wanted.length);
   expect(Buffer.concat(heard).equals(wanted)).toBe(true);
-  writeNow(socket, Buffer.of(42));
+  writeNow(socket, fd, Buffer.of(42));
   await until(() => octets === wanted.length + 1);
+});
+
+test('a socket that hears at once is told every octet in order and its end, whether it called or was called', async () => {
+  const heard = { called: [] as Uint8Array[], caller: [] as Uint8Array[] };
+  const sides: Socket[] = [];
+  const listener = must(
+    await listening.listen(mustIp('10.0.0.2'), 0, accepted => {
+      const socket = must(hearNow(accepted, bytes => heard.called.push(bytes.slice())));
+      sides.push(socket);
+      open.push(socket);
+    }),
+  );
+  open.push({ close: listener.close });
+  const plan = { peer: mustIp('10.0.0.2'), port: listener.port };
+  const socket = must(dialler.dial(plan, bytes => heard.caller.push(bytes.slice())));
+  open.push(socket);
+  await until(() => sides.length === 1);
+  const [called] = sides as [Socket];
+  expect(called.remoteAddress).toBe('10.0.0.1');
+  const said = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i * 31 + (i >> 8)));
+  for (const [from, at] of [
+    [socket, heard.called],
+    [called, heard.caller],
+  ] as const) {
+    for (let i = 0; i < said.length; i += 1 + (i % 9000)) from.write(said.subarray(i, i + 1 + (i % 9000)));
+    await until(() => Buffer.concat(at).length === said.length);
+    expect(Buffer.concat(at).equals(said)).toBe(true);
+  }
+  // Read no further than asked for.
+  called.pause();
+  socket.write('later');
+  await new Promise(resolve => socket.write('', resolve));
+  const before = heard.called.length;
+  called.resume();
+  await until(() => heard.called.length > before);
+  expect(Buffer.from(heard.called.at(-1) as Uint8Array).toString()).toBe('later');
+  const ends = [
+    new Promise(resolve => called.once('end', resolve)),
+    new Promise(resolve => called.once('close', resolve)),
+  ];
+  socket.end();
+  await Promise.all(ends);
+  expect(socketFd(called)).toBeUndefined();
+});
+
+test('a connection whose socket is gone already is not heard', async () => {
+  const listener = await listen('10.0.0.2');
+  const socket = must(dialler.dial({ peer: mustIp('10.0.0.2'), port: listener.port }));
+  socket.destroy();
+  expect(faultOf(hearNow(socket, () => {}))).toMatchObject({ code: 'EBADF' });
 });
 
 test("writing at once to a socket that is gone is the socket's fault, as always", async () => {
@@ -264,8 +316,9 @@ test("writing at once to a socket that is gone is the socket's fault, as always"
   open.push(socket);
   await new Promise(resolve => socket.once('data', resolve));
   const gone = new Promise(resolve => socket.once('close', resolve));
+  const fd = socketFd(socket) as number;
   socket.on('error', () => {});
   (listener.accepted[0] as Socket).resetAndDestroy();
   await gone;
-  expect(() => writeNow(socket, Buffer.of(1))).not.toThrow();
+  expect(() => writeNow(socket, fd, Buffer.of(1))).not.toThrow();
 });

@@ -2,6 +2,8 @@ import type { Socket } from 'node:net';
 import type { ConnectionId, ConnectionWitness, Input, Output, Transport } from '@muslin/bgp';
 import {
   findLink,
+  type Hear,
+  hearNow,
   limitHops,
   type NetlinkSocket,
   setMd5Key,
@@ -40,6 +42,8 @@ export interface PeerKey {
 
 interface Link {
   readonly socket: Socket;
+  /** Its descriptor, once it is connected. */
+  fd: number | undefined;
   readonly remote: string;
 }
 
@@ -124,7 +128,7 @@ export class Connections {
       refuse(`the password in Secret ${passwordKey} is not known: no session without it`);
       return;
     }
-    const made = this.#transport.dial({
+    const plan = {
       peer: remoteIp,
       port,
       ...(source === undefined ? {} : { source }),
@@ -137,16 +141,19 @@ export class Connections {
       ...(ttlSecurityHops === undefined
         ? { ttl: multihopTtl ?? MAX_TTL }
         : { ttl: MAX_TTL, minimumTtl: MAX_TTL + 1 - ttlSecurityHops }),
-    });
+    };
+    const made = this.#transport.dial(plan, this.#hearer(connection));
     if (!made.ok) {
       refuse(made.fault.message);
       return;
     }
     const socket = made.value;
-    this.#links.set(connection, { socket, remote: formatIp(remoteIp) });
+    const link: Link = { socket, fd: undefined, remote: formatIp(remoteIp) };
+    this.#links.set(connection, link);
     let connected = false;
     socket.on('connect', () => {
       connected = true;
+      link.fd = socketFd(socket);
       const localIp = addressOf(socket.localAddress);
       if (localIp === undefined) socket.destroy();
       else if (this.#links.get(connection)?.socket === socket) {
@@ -165,8 +172,8 @@ export class Connections {
   }
 
   send(connection: ConnectionId, bytes: Uint8Array): void {
-    const socket = this.#links.get(connection)?.socket;
-    if (socket !== undefined) writeNow(socket, bytes);
+    const link = this.#links.get(connection);
+    if (link?.fd !== undefined) writeNow(link.socket, link.fd, bytes);
   }
 
   /** Flushes and closes. */
@@ -223,8 +230,14 @@ export class Connections {
     await this.listeners.stop();
   }
 
-  #accept(socket: Socket): void {
+  #accept(accepted: Socket): void {
     const connection = `in-${++this.#accepted}`;
+    const made = hearNow(accepted, this.#hearer(connection));
+    if (!made.ok) {
+      accepted.destroy();
+      return;
+    }
+    const socket = made.value;
     const [localIp, remoteIp] = [addressOf(socket.localAddress), addressOf(socket.remoteAddress)];
     if (localIp === undefined || remoteIp === undefined) {
       socket.destroy();
@@ -243,7 +256,7 @@ export class Connections {
       socket.destroy();
       return;
     }
-    this.#links.set(connection, { socket, remote: formatIp(remoteIp) });
+    this.#links.set(connection, { socket, fd: socketFd(socket), remote: formatIp(remoteIp) });
     this.#losses.reached(formatIp(remoteIp));
     this.#attend(connection, socket, message => ({ kind: 'closed', connection, message }));
     this.#options.feed({
@@ -264,23 +277,19 @@ export class Connections {
       this.#options.feed(gone(why));
     });
     socket.on('end', () => socket.destroy());
-    let read = 0;
-    socket.on('data', (bytes: Buffer) => {
-      if (!mine()) return;
-      this.#options.feed({ kind: 'bytes', connection, bytes });
-      if (bytes.length < READ_TURN) return;
-      if (read === 0) {
-        setImmediate(() => {
-          read = 0;
-          socket.resume();
-        });
-      }
-      read += bytes.length;
-      if (read >= READ_TURN) socket.pause();
-    });
     socket.on('drain', () => {
       if (mine()) this.#options.feed({ kind: 'backlog', connection, bytes: socket.writableLength });
     });
+  }
+
+  /** Takes what a connection reads. */
+  #hearer(connection: ConnectionId): Hear {
+    return bytes => {
+      const link = this.#links.get(connection);
+      if (link === undefined) return;
+      this.#options.feed({ kind: 'bytes', connection, bytes });
+      if (bytes.length >= READ_TURN) takeTurns(link.socket);
+    };
   }
 
   #rekey(name: string, key: PeerKey, renewed: boolean): void {
@@ -301,6 +310,12 @@ export class Connections {
     const found = findLink(this.#options.netlink, name);
     return found.ok ? found.value?.index : undefined;
   }
+}
+
+/** A peer that has much to say is read once in a turn of the loop. */
+function takeTurns(socket: Socket): void {
+  setImmediate(() => socket.resume());
+  socket.pause();
 }
 
 /** Whom a key is for, as text. */

@@ -2,6 +2,7 @@ import { Speaker } from '@muslin/bgp';
 import type { NetlinkSocket } from '@muslin/linux';
 import { type Ip4, ip4 } from '@muslin/net';
 import { collectGarbage } from './collect-garbage.ts';
+import { compileEarly } from './compile-early.ts';
 import { RehearsalPeer } from './rehearsal-peer.ts';
 import { RehearsalScript } from './rehearsal-script.ts';
 import { SpeakerShell, type Told } from './speaker-shell.ts';
@@ -33,7 +34,7 @@ interface Scale {
 
 /** V8 trusts what it has seen once with one speaker; it takes a second to learn that there may be others. */
 const FIRST: Scale = { crowd: 2, single: 20, table: 200, rounds: 1, chunk: 4_000 };
-const SECOND: Scale = { crowd: 64, single: 200, table: 4_000, rounds: 3, chunk: 1 << 17 };
+const SECOND: Scale = { crowd: 64, single: 400, table: 4_000, rounds: 3, chunk: 1 << 17 };
 
 /** Machine code is for objects of a shape, and goes with the last object of that shape: one small stage stays. */
 const kept: Stage[] = [];
@@ -96,7 +97,6 @@ class Stage {
     const [feeder, sink] = [this.#peer(1, AS + 1), this.#peer(2, AS + 2)];
     await Promise.all([feeder.open(), sink.open()]);
     await this.#crowd(crowd, sink);
-    for (let i = 0; i < single; i++) await this.#tell(feeder, sink, i, i % 4 === 3);
     for (let round = 0; round < rounds; round++) {
       await this.#tellTable(feeder, sink, { updates: table, chunk, takeBack: false });
       const late = this.#peer(3 + round, AS + 3);
@@ -104,6 +104,10 @@ class Stage {
       await this.#tellTable(feeder, sink, { updates: table, chunk, takeBack: true });
       late.close();
     }
+    // Last, so that V8 has seen everything that it has to expect.
+    await compileEarly(async () => {
+      for (let i = 0; i < single; i++) await this.#tell(feeder, sink, i, i % 4 === 3);
+    });
   }
 
   async clear(): Promise<void> {

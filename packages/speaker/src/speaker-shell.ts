@@ -79,7 +79,8 @@ export class SpeakerShell {
     const [first] = this.#burst;
     // Nobody else has anything to say: a table comes in pieces that are soon forgotten.
     if (this.#burst.length === 1 && first?.connection === input.connection) this.#flush();
-    this.#burst.push(input);
+    // The room that it was read into is needed for the next one.
+    this.#burst.push(input.kind === 'bytes' ? { ...input, bytes: input.bytes.slice() } : input);
     this.#octets += octets;
     if (this.#octets >= BURST) this.#flush();
   }

@@ -28,6 +28,7 @@ export type Input =
       readonly message: string;
       readonly failure?: ReachFailure;
     }
+  /** The octets are the caller's again when the call returns. */
   | { readonly kind: 'bytes'; readonly connection: ConnectionId; readonly bytes: Uint8Array }
   /** What came at once, from however many connections: decided once, and sent together. */
   | { readonly kind: 'burst'; readonly inputs: readonly BurstInput[] }

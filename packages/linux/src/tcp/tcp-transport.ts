@@ -6,7 +6,9 @@ import { AF, bindToLink, encodeSocketAddress, openSocket, SOCK } from '../socket
 import { type SystemFault, systemFault } from '../system-calls.ts';
 import { systemCalls } from '../syscalls.ts';
 import { type AoKey, addAoKey, deleteAoKey } from './tcp-ao.ts';
+import { type Hear, hearing } from './hear-now.ts';
 import { linkName } from './link-name.ts';
+import { socketFd } from './socket-fd.ts';
 import { type Md5Key, setMd5Key, setMinimumTtl, setTtl } from './tcp-options.ts';
 
 /** Time to live of one session, for GTSM (RFC 5082) and multihop peers. */
@@ -103,13 +105,14 @@ export class TcpTransport {
 
   /**
    * Calls a peer. Keys, limits and source are set before the first packet leaves. Connection errors come as
-   * `error` events of the socket; a wrong key shows as silence, since the kernel drops what isn't signed.
+   * `error` events of the socket; a wrong key shows as silence, since the kernel drops what isn't signed. With `hear`
+   * octets are handed to it instead of to `data` events.
    */
-  dial(plan: DialPlan): Result<Socket, SystemFault> {
+  dial(plan: DialPlan, hear?: Hear): Result<Socket, SystemFault> {
     const made = inNamespace<Prepared, SystemFault>(this.#namespace, () => prepare(plan));
     if (!made.ok) return made;
     const { fd, link } = made.value;
-    const socket = new Socket({ fd });
+    const socket = new Socket({ fd, ...(hear !== undefined && { onread: hearing(hear) }) });
     socket.setNoDelay(true);
     const { peer, port } = plan;
     const host = link === undefined ? formatIp(peer) : `${formatIp(peer)}%${link}`;
@@ -141,12 +144,6 @@ export function limitHops(socket: Socket, limits: HopLimits): Result<void, Syste
   const fd = socketFd(socket);
   if (fd === undefined) return fail(systemFault('setsockopt', -9));
   return limit(fd, socket.remoteFamily === 'IPv6' ? 6 : 4, limits);
-}
-
-/** The descriptor of a `node:net` socket; undefined once it is closed. Node has no public name for it. */
-export function socketFd(socket: Socket): number | undefined {
-  const fd = (socket as unknown as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd;
-  return fd === undefined || fd < 0 ? undefined : fd;
 }
 
 function limit(fd: number, family: 4 | 6, limits: HopLimits): Result<void, SystemFault> {
