@@ -322,3 +322,22 @@ test("writing at once to a socket that is gone is the socket's fault, as always"
   await gone;
   expect(() => writeNow(socket, fd, Buffer.of(1))).not.toThrow();
 });
+
+test('what the own firewall drops is told from what waits for a neighbour, or is lost at the other end', async () => {
+  const walled = { peer: mustIp('10.0.0.2'), port: 7 };
+  const dial = (plan: DialPlan) => {
+    const socket = must(dialler.dial(plan));
+    open.push(socket);
+    socket.on('error', () => {});
+    return () => tcpLosses(socketFd(socket) ?? -1)?.stopped;
+  };
+  a.run('iptables', '-A', 'OUTPUT', '-p', 'tcp', '--dport', '7', '-j', 'DROP');
+  b.run('iptables', '-A', 'INPUT', '-p', 'tcp', '--dport', '9', '-j', 'DROP');
+  // All were tried again when the one is known that was begun last.
+  const [absent, lost] = [dial({ peer: mustIp('10.0.0.77'), port: 179 }), dial({ ...walled, port: 9 })];
+  const stopped = dial(walled);
+  await until(() => stopped() === true);
+  expect([absent(), lost()]).not.toContain(true);
+  a.run('iptables', '-F', 'OUTPUT');
+  b.run('iptables', '-F', 'INPUT');
+});
