@@ -136,6 +136,7 @@ export class NodeProof {
         rulesets,
         configs: this.#configs,
         routes: [],
+        prepared: new Set(),
         aloneOn: new Set<string>(),
       },
       backEnd,

@@ -12,6 +12,8 @@ export interface AddressRequest {
   /** Pools of the network's configuration, for pods that name none, and families that it does not want. */
   readonly pools?: readonly string[];
   readonly without?: readonly Family[];
+  /** What was reserved for this pod: taken where it still fits. */
+  readonly promised?: readonly Ip[];
   /** Another plugin gives the addresses. */
   readonly delegation?: Delegation | undefined;
 }
@@ -28,6 +30,10 @@ export interface AddressFault {
 export interface AddressBook {
   /** Addresses at once, without asking anybody: what this node keeps in hand. Undefined: `assign` must be asked. */
   take(request: AddressRequest): readonly Ip[] | undefined;
+  /** Addresses in hand that nobody else gets until they are taken or let go; undefined: there are none, or the pod asks for its own. */
+  reserve(request: Omit<AddressRequest, 'containerId' | 'network'>): readonly Ip[] | undefined;
+  /** Reserved addresses that nobody came for. */
+  letGo(ips: readonly Ip[]): void;
   /** After a restart: a pod has these addresses, whether or not the cluster was told. */
   recall(request: Omit<AddressRequest, 'object'>, ips: readonly Ip[]): void;
   assign(request: AddressRequest): Promise<Result<readonly Ip[], AddressFault>>;

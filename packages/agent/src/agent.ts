@@ -12,6 +12,7 @@ import type { Family } from '@muslin/net';
 import type { Logger } from 'pino';
 import { NodeAddress } from './address/node-address.ts';
 import { nodeInterfaces, sourceOf } from './address/node-interfaces.ts';
+import { agentStatus } from './agent-status.ts';
 import { answerTo, serveCni } from './cni/cni-server.ts';
 import { DelQueue } from './cni/del-queue.ts';
 import { counted } from './cni/refusals.ts';
@@ -41,13 +42,15 @@ import { secondLook } from './kernel/second-look.ts';
 import type { AgentOptions } from './options.ts';
 import { startRehearsal } from './rehearsal.ts';
 import { PolicyCounts } from './policy-counts.ts';
+import { Announcements } from './pod/announcements.ts';
 import { FoundPods } from './pod/found-pods.ts';
 import { LimitKeeper } from './pod/limit-keeper.ts';
 import { removeOrphans } from './pod/orphan-links.ts';
 import { PodCache } from './pod/pod-cache.ts';
 import { PodNetwork } from './pod/pod-network.ts';
+import { startPreparing } from './pod/preparing.ts';
 import { holdingsOf, SandboxStore } from './pod/sandbox-store.ts';
-import { mtuStatus, sizedLinks } from './tunnel/mtu.ts';
+import { sizedLinks } from './tunnel/mtu.ts';
 import { nodePrefixes, workloadPrefixes } from './tunnel/node-prefixes.ts';
 import { TunnelAddresses } from './tunnel/tunnel-addresses.ts';
 import { WireguardKeeper } from './tunnel/wireguard-keeper.ts';
@@ -59,8 +62,6 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
-/** Watches that are silent for longer make `/v1/status` say that the node is not ready; nothing stops serving. */
-const STALE_MS = 60_000;
 /** A restore waits up to 10 s for the lock of iptables; one that takes longer than this is killed and tried again. */
 const TOOL_MS = 15_000;
 
@@ -164,11 +165,23 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     namespaceAnnotations: name => view.namespaces.get(name)?.metadata.annotations ?? {},
     holdings: () => holdingsOf(sandboxes.all()),
     keep: options.keepAddresses,
+    onShort: () => preparing.pods.yieldOne(),
+    onHand: () => preparing.soon(),
     log: line => log.warn(line),
   });
   const book = new DelegatedAddresses({
     ...{ book: addresses, stateDir: options.stateDir, ledger },
     podCidrs: () => core.snapshot.nodes.get(options.node)?.podCidrs ?? [],
+    log: line => log.warn(line),
+  });
+  const preparing = startPreparing({
+    ...{ wish: options.prepare, node: options.node, core, enforcer, addresses: book },
+    expect: count => addresses.expect(count),
+  });
+  const announcements = new Announcements({
+    client,
+    isBusy: () => network.busy,
+    isThere: sandbox => sandboxes.get(sandbox.containerId, sandbox.ifname) === sandbox,
     log: line => log.warn(line),
   });
   const events = new EventRecorder(
@@ -192,10 +205,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     onNews: () => enforcer.poke(),
     log: line => log.warn(line),
   });
-  const limits = new LimitKeeper({
-    ...{ sandboxes, everyMs: options.refreshMs },
-    log: line => log.warn(line),
-  });
+  const warn = (line: string) => log.warn(line);
+  const limits = new LimitKeeper({ sandboxes, everyMs: options.refreshMs, log: warn });
   const address = new NodeAddress({
     client,
     node: options.node,
@@ -259,6 +270,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     ready: () => enforcement.ready,
     trouble: () => enforcement.trouble,
     pods,
+    prepared: preparing.pods,
+    onServed: sandbox => announcements.add(sandbox),
     knowsAll: () => source.knowsAll,
     mtu: () => keeper.mtu().pods,
     log: line => log.warn(line),
@@ -295,7 +308,11 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       if (moved.block) addresses.sawBlock(object, gone);
       if (moved.block) floating.sawBlock(object);
       if (moved.settings) heed();
-      if (moved.pod) floating.poke();
+      if (moved.pod) {
+        floating.poke();
+        preparing.pods.saw(object, gone);
+        preparing.soon();
+      }
       if (moved.pod || moved.settings) found.poke();
       if (moved.ownNode) address.poke();
       if (moved.overlay || (moved.pod && settings.routeSource === 'WorkloadIPs')) keeper.poke();
@@ -345,27 +362,11 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       const from = query.get('from');
       return flowLog.read(from === null ? undefined : Number(from), query.get('allowed') !== 'false');
     },
-    '/v1/status': () => ({
-      node: options.node,
-      ready: enforcement.ready && !isStale(source.staleSince),
-      source: source.source,
-      dataplane: choice,
-      staleSince: source.staleSince,
-      waitingFor: source.missing(),
-      established: established(),
-      lastCut: enforcement.lastCut,
-      keptAddresses: addresses.inHand,
-      floating: floating.status,
-      found: found.status,
-      address: address.status,
-      mtu: mtuStatus(keeper.mtu(), sandboxes.all()),
-      overlay: keeper.status,
-      proof: { mode: options.prove, ...enforcement.proof.last },
-      unrouted: Object.fromEntries(enforcement.unrouted),
-      appliedThrough: since.appliedThrough,
-      policies: since.policies,
-      endpoints: [...core.locals.keys()],
-    }),
+    '/v1/status': () =>
+      agentStatus({
+        ...{ options, core, enforcement, source, addresses, floating, found, address, keeper, sandboxes },
+        ...{ dataplane: choice, established: established(), prepared: preparing.pods },
+      }),
   });
   return {
     async stop() {
@@ -378,6 +379,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       keeper.stop();
       peering.stop();
       address.stop();
+      preparing.stop();
+      announcements.stop();
       queue.stop();
       addressReporter.stop();
       stopFlows();
@@ -395,5 +398,3 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     },
   };
 }
-
-const isStale = (since: number | undefined) => since !== undefined && Date.now() - since > STALE_MS;

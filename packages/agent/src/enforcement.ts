@@ -53,6 +53,8 @@ export class Enforcement {
   #mark = this.since.mark();
   #ready = false;
   #state: Desired['state'];
+  /** Of `#state`, who has rules and no interface yet. */
+  #prepared: Desired['prepared'];
   #unrouted: ReadonlyMap<string, string> = new Map();
   #lastCut: Cut | undefined;
   #unproved: string | undefined;
@@ -62,7 +64,7 @@ export class Enforcement {
   constructor(parts: EnforcementParts) {
     const { options, core, kernel, tracker, netlink, client, log } = parts;
     this.#parts = parts;
-    this.#state = core.desired().state;
+    ({ state: this.#state, prepared: this.#prepared } = core.desired());
     this.proof = new RuleProof(options.prove);
     this.cutter = new FlowCutter({
       tracker,
@@ -152,7 +154,7 @@ export class Enforcement {
       : undefined;
   }
 
-  #ended({ desired: { state, stateVersion }, ms, steps, unrouted }: Round): void {
+  #ended({ desired: { state, stateVersion, prepared }, ms, steps, unrouted }: Round): void {
     const { options, established, onEnforced, log } = this.#parts;
     onEnforced();
     const { metrics } = this;
@@ -163,6 +165,7 @@ export class Enforcement {
     }
     const policiesMoved = fresh.length > 0 || state.policies !== this.#state.policies;
     this.#state = state;
+    this.#prepared = prepared;
     this.#trouble = undefined;
     if (policiesMoved || !this.#ready) this.#reporter.poke();
     else this.#podsMoved.soon();
@@ -170,7 +173,7 @@ export class Enforcement {
     if (!this.#ready && options.flows === 'on') countConnections(log);
     this.#ready = true;
     metrics.rounds.observe(ms / 1000);
-    metrics.endpoints.set(state.endpoints.size);
+    metrics.endpoints.set(state.endpoints.size - prepared.size);
     metrics.policies.set(state.policies.size);
     if (steps > 0) log.debug({ steps, ms: Math.round(ms) }, 'kernel changed');
     for (const [place, why] of unrouted)
@@ -191,14 +194,14 @@ export class Enforcement {
   async #readBack() {
     if (!this.#ready) return this.#lastFault;
     const { inForce } = this.since;
-    const state = this.#state;
+    const [state, prepared] = [this.#state, this.#prepared];
     // A round that fails again and again never answers.
     const audit = await Promise.race([
       this.enforcer.audit(),
       setTimeout(READ_BACK_MS, undefined, { ref: false }),
     ]);
     if (audit === undefined) return this.#lastFault;
-    return missingParts(audit) ?? { inForce, state, at: Date.now() };
+    return missingParts(audit) ?? { inForce, state: without(prepared, state), at: Date.now() };
   }
 }
 
@@ -208,6 +211,12 @@ function isOvertaken(op: Op): boolean {
   const { rewrite, hooks, remove } = op.plan;
   const moved = hooks.every(hook => hook.insert !== undefined && hook.remove.length === 1);
   return rewrite.length === 0 && remove.length === 0 && moved;
+}
+
+/** A pod that is only expected is nobody's to count: its policies are in force for no packet yet. */
+function without(prepared: Desired['prepared'], state: Desired['state']): Desired['state'] {
+  if (prepared.size === 0) return state;
+  return { ...state, endpoints: new Map([...state.endpoints].filter(([key]) => !prepared.has(key))) };
 }
 
 function missingParts(audit: Awaited<ReturnType<Enforcer['audit']>>): string | undefined {

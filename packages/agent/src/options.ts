@@ -25,6 +25,8 @@ export interface AgentOptions {
   readonly prove: 'enforce' | 'warn' | 'off';
   /** Whether it plays through what pods bring with them before the first one comes. */
   readonly rehearse: 'on' | 'off';
+  /** Whether addresses are reserved and rules loaded for pods when they are bound to this node. */
+  readonly prepare: 'on' | 'off';
   /** Whether rules tell of packets that they deny. */
   readonly flows: 'on' | 'off';
   /** Controllers that tell this node what concerns it; undefined: it watches the API server. */
@@ -54,6 +56,8 @@ export const USAGE = `muslin-agent --node NAME [options]
   --flows WHAT          tell of denied packets (on), or not (off) (on)
   --rehearse WHAT       let made-up pods come and go at the start, in memory alone, so that the first real ones find
                         fast code: about a second of one core (on), or not (off) (off)
+  --prepare WHAT        reserve addresses and load rules for pods as soon as they are bound to this node, so that
+                        their interfaces wait for nothing (on), or when the runtime asks (off) (on)
   --fanout HOST:PORT    be told by a controller what concerns this node, over mutual TLS, instead of watching
                         the whole cluster; needs --fanout-ca (PEM file), and either
   --fanout-token FILE   the node's token, for which controllers give a certificate, or
@@ -89,6 +93,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
         prove: text,
         flows: text,
         rehearse: text,
+        prepare: text,
         ...FANOUT_FLAGS,
         'ip-autodetection': text,
         'ip6-autodetection': text,
@@ -115,6 +120,8 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
   if (flows !== 'on' && flows !== 'off') return `--flows takes on or off, not "${flows}"`;
   const rehearse = values['rehearse'] ?? 'off';
   if (rehearse !== 'on' && rehearse !== 'off') return `--rehearse takes on or off, not "${rehearse}"`;
+  const prepare = values['prepare'] ?? 'on';
+  if (prepare !== 'on' && prepare !== 'off') return `--prepare takes on or off, not "${prepare}"`;
   const prove = values['prove'] ?? 'enforce';
   if (prove !== 'enforce' && prove !== 'warn' && prove !== 'off')
     return `--prove takes enforce, warn or off, not "${prove}"`;
@@ -147,6 +154,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ag
     prove,
     flows,
     rehearse,
+    prepare,
     fanout,
     autodetection: { 4: four, 6: six },
     addressChange,

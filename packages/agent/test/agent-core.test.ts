@@ -170,9 +170,9 @@ describe('node configuration', () => {
     expect(textOf(core)).toBe(without);
     core.tell(object(hep('n1', { expectedIPs: ['192.0.2.1'] })));
     expect(core.needsLinks).toBe(true);
-    expect(textOf(core)).toContain('-i bond0 -m comment');
+    expect(textOf(core)).toContain('-i bond0 -g msl-hli-');
     core.tell({ type: 'links', links: [{ name: 'bond1', ips: [mustIp('192.0.2.1')] }] });
-    expect(textOf(core)).toContain('-i bond1 -m comment');
+    expect(textOf(core)).toContain('-i bond1 -g msl-hli-');
     expect(textOf(core)).not.toContain('bond0');
     core.tell(gone(hep('n1', { expectedIPs: ['192.0.2.1'] })));
     expect(core.needsLinks).toBe(false);

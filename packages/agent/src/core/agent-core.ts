@@ -18,11 +18,18 @@ import {
   type Ruleset,
   workloadRoute,
 } from '@muslin/dataplane';
-import { type Family, formatPrefix, type Ip, type Prefix, sameIp } from '@muslin/net';
+import { type Family, formatPrefix, type Ip, type Prefix, sameIp, widthOf } from '@muslin/net';
 import { applyDelta, type ElsewhereChange, EMPTY_NODE_STATE, Graph, isEmptyDelta } from '@muslin/policy';
 import { DEFAULT_RULES, nodeRules, type RuleSettings } from './node-rules.ts';
 import { familyState } from './family-state.ts';
-import { floatingOf, hostPortsOf, type LocalEndpoint, type OwnBlock } from './local-endpoint.ts';
+import {
+  floatingOf,
+  hostPortsOf,
+  type LocalEndpoint,
+  type OwnBlock,
+  type PreparedEndpoint,
+} from './local-endpoint.ts';
+import { PodWiring } from './pod-wiring.ts';
 
 /** What the core is told. Facts, not orders: repeats and reversals are fine. */
 export type AgentInput =
@@ -30,6 +37,9 @@ export type AgentInput =
   | { readonly type: 'gone'; readonly object: unknown }
   | { readonly type: 'local'; readonly endpoint: LocalEndpoint }
   | ({ readonly type: 'not-local' } & Pick<LocalEndpoint, 'key' | 'containerId' | 'hostInterface'>)
+  /** A pod that is on its way: its rules may be there before its interface is. One that is plugged in needs none. */
+  | { readonly type: 'prepared'; readonly endpoint: PreparedEndpoint }
+  | ({ readonly type: 'not-prepared' } & Pick<PreparedEndpoint, 'key' | 'uid'>)
   | { readonly type: 'blocks'; readonly blocks: readonly OwnBlock[] }
   /** Members of a set that only others see, when this node is told no more than concerns it. */
   | { readonly type: 'members'; readonly id: SetId; readonly change: ElsewhereChange }
@@ -73,6 +83,8 @@ export interface Desired {
   /** What each ruleset was compiled with. */
   readonly configs: readonly NodeConfig[];
   readonly routes: readonly Route[];
+  /** Endpoints of `state` that have rules and no interface yet: nobody may count them as there. */
+  readonly prepared: ReadonlySet<EndpointKey>;
   /** Interfaces by which nobody else may have routes. */
   readonly aloneOn: ReadonlySet<string>;
 }
@@ -95,9 +107,11 @@ export class AgentCore {
   readonly #options: CoreOptions;
   readonly #store = new SnapshotStore();
   readonly #graph: Graph;
-  readonly #locals = new Map<EndpointKey, readonly LocalEndpoint[]>();
-  /** Of `#locals`, as the graph was told of them last. */
+  readonly #wiring: PodWiring;
+  /** Pods with interfaces, made or expected, as the graph was told of them last. */
   readonly #plugged = new Map<EndpointKey, Endpoint>();
+  /** The latest rules, and what else than a configuration they were compiled from. */
+  #compiled: { readonly from: readonly unknown[]; readonly rulesets: readonly Ruleset[] } | undefined;
   #blocks: readonly OwnBlock[] = [];
   #hostPorts: readonly HostPort[] = [];
   #floating: Extract<AgentInput, { type: 'floating' }>['addresses'] = [];
@@ -106,6 +120,10 @@ export class AgentCore {
   #tunnelRoutes: readonly Route[] = [];
   #vxlan: Pick<NodeConfig, 'vxlanPort' | 'vxlanPeers' | 'ipipPeers'> = NO_VXLAN;
   #rules: RuleSettings;
+  readonly #podRoutesTo = new WeakMap<
+    LocalEndpoint,
+    { readonly sources: readonly (Ip | undefined)[]; readonly routes: readonly Route[] }
+  >();
   #podRoutes: PodRoutes = { sources: {}, alone: false };
   #services: readonly Prefix[] = [];
   #peering = NOWHERE;
@@ -119,6 +137,7 @@ export class AgentCore {
     this.#options = options;
     this.#rules = { ...DEFAULT_RULES, endpointToHostAction: options.endpointToHostAction };
     this.#graph = new Graph(options.node);
+    this.#wiring = new PodWiring(options.node, key => this.#store.snapshot.endpoints.get(key));
     for (const [key, value] of this.#store.snapshot.tiers) this.#graph.update({ type: 'tier', key, value });
   }
 
@@ -129,7 +148,7 @@ export class AgentCore {
 
   /** The pods of this node with their interfaces, which all belong to one container. */
   get locals(): ReadonlyMap<EndpointKey, readonly LocalEndpoint[]> {
-    return this.#locals;
+    return this.#wiring.locals;
   }
 
   /** Whether a host endpoint of this node stands where an address is. */
@@ -151,10 +170,17 @@ export class AgentCore {
         for (const change of this.#store.delete(input.object)) this.#pass(change);
         return;
       case 'local':
-        this.#plug(input.endpoint);
+        this.#wiring.plug(input.endpoint);
+        this.#moved(input.endpoint.key);
         return;
       case 'not-local':
-        this.#unplug(input);
+        if (this.#wiring.unplug(input)) this.#moved(input.key);
+        return;
+      case 'prepared':
+        if (this.#wiring.prepare(input.endpoint)) this.#moved(input.endpoint.key);
+        return;
+      case 'not-prepared':
+        if (this.#wiring.unprepare(input)) this.#moved(input.key);
         return;
       case 'blocks':
         if (blocksText(input.blocks) === blocksText(this.#blocks)) return;
@@ -214,21 +240,26 @@ export class AgentCore {
       this.#stateVersion++;
       this.#desired = undefined;
     }
-    this.#desired ??= this.#compiled();
+    this.#desired ??= {
+      state: this.#state,
+      stateVersion: this.#stateVersion,
+      rulesets: this.#rulesets(),
+      configs: this.#nodeConfigs(),
+      routes: this.#routes(),
+      prepared: this.#wiring.expected,
+      aloneOn: this.#aloneOn(),
+    };
     return this.#desired;
   }
 
-  #compiled(): Desired {
+  /** The same list as before where nothing of what rules are made of has changed: a pod that was prepared moves routes alone. */
+  #rulesets(): readonly Ruleset[] {
     const configs = this.#nodeConfigs();
+    const from = [this.#state, configs, this.#wiring.version, this.#hostPorts, this.#floatingIps];
+    if (this.#compiled?.from.every((part, i) => part === from[i])) return this.#compiled.rulesets;
     const rulesets = configs.map(config => compile(familyState(this.#state, config.family), config));
-    return {
-      state: this.#state,
-      stateVersion: this.#stateVersion,
-      rulesets,
-      configs,
-      routes: this.#routes(),
-      aloneOn: this.#aloneOn(),
-    };
+    this.#compiled = { from, rulesets };
+    return rulesets;
   }
 
   /** Something changed that rules are compiled with. */
@@ -237,35 +268,9 @@ export class AgentCore {
     this.#desired = undefined;
   }
 
-  /** A newer sandbox of a pod takes everything from the older one. */
-  #plug(endpoint: LocalEndpoint): void {
-    const { key, containerId, hostInterface } = endpoint;
-    const others = (this.#locals.get(key) ?? []).filter(
-      local => local.containerId === containerId && local.hostInterface !== hostInterface,
-    );
-    this.#locals.set(key, [...others, endpoint]);
-    this.#moved(key);
-  }
-
-  /** An older sandbox of the same pod has no say over the newer one. */
-  #unplug({
-    key,
-    containerId,
-    hostInterface,
-  }: Pick<LocalEndpoint, 'key' | 'containerId' | 'hostInterface'>): void {
-    const known = this.#locals.get(key) ?? [];
-    const stay = known.filter(
-      local => local.containerId !== containerId || local.hostInterface !== hostInterface,
-    );
-    if (stay.length === known.length) return;
-    if (stay.length === 0) this.#locals.delete(key);
-    else this.#locals.set(key, stay);
-    this.#moved(key);
-  }
-
   /** The same list as before where no pod has any. */
   #mapPorts(): void {
-    const mapping = [...this.#locals.values()].flat().filter(local => local.ports.length > 0);
+    const mapping = [...this.locals.values()].flat().filter(local => local.ports.length > 0);
     if (mapping.length === 0 && this.#hostPorts.length === 0) return;
     const ports = mapping.flatMap(hostPortsOf);
     if (JSON.stringify(ports) !== JSON.stringify(this.#hostPorts)) this.#hostPorts = ports;
@@ -273,26 +278,38 @@ export class AgentCore {
 
   /** The same list as before where nothing moved. */
   #mapFloating(): void {
-    const mapped = floatingOf(this.#floating, this.#locals).map(({ ip, pod }) => ({ ip, pod }));
+    const mapped = floatingOf(this.#floating, this.locals).map(({ ip, pod }) => ({ ip, pod }));
     if (JSON.stringify(mapped) !== JSON.stringify(this.#floatingIps)) this.#floatingIps = mapped;
   }
 
   #routes(): readonly Route[] {
     const has = (prefix: Prefix) => this.#options.families.includes(prefix.ip.family);
     const routes = this.#blocks.filter(({ cidr }) => has(cidr)).map(({ cidr }) => blackholeRoute(cidr));
-    for (const { ips, hostInterface, routedBy } of [...this.#locals.values()].flat())
-      if (routedBy === 'us')
-        for (const ip of ips)
-          routes.push(workloadRoute(ip, hostInterface, this.#sourceOn(hostInterface, ip.family)));
+    for (const locals of this.locals.values())
+      for (const local of locals) if (local.routedBy === 'us') routes.push(...this.#routesTo(local));
     // What the node itself sends there must find a way before it is translated.
-    for (const { ip, hostInterface } of floatingOf(this.#floating, this.#locals))
+    for (const { ip, hostInterface } of floatingOf(this.#floating, this.locals))
       routes.push(workloadRoute(ip, hostInterface, this.#sourceOn(hostInterface, ip.family)));
     // A block of one address has no room for a blackhole beside its pod.
+    const isHost = ({ kind, destination: { ip, length } }: Route) =>
+      kind !== 'unicast' && length === widthOf(ip.family);
+    if (!routes.some(isHost)) return [...routes, ...this.#tunnelRoutes];
     const pods = new Set(routes.filter(r => r.kind === 'unicast').map(r => destinationOf(r)));
     return [
       ...routes.filter(r => r.kind === 'unicast' || !pods.has(destinationOf(r))),
       ...this.#tunnelRoutes,
     ];
+  }
+
+  /** The same values as before where nothing changed. */
+  #routesTo(local: LocalEndpoint): readonly Route[] {
+    const { ips, hostInterface } = local;
+    const sources = ips.map(ip => this.#sourceOn(hostInterface, ip.family));
+    const known = this.#podRoutesTo.get(local);
+    if (known?.sources.every((source, i) => source === sources[i])) return known.routes;
+    const routes = ips.map((ip, i) => workloadRoute(ip, hostInterface, sources[i]));
+    this.#podRoutesTo.set(local, { sources, routes });
+    return routes;
   }
 
   #sourceOn(hostInterface: string, family: Family): Ip | undefined {
@@ -306,7 +323,7 @@ export class AgentCore {
 
   #aloneOn(): ReadonlySet<string> {
     if (!this.#podRoutes.alone) return NOWHERE;
-    const ours = [...this.#locals.values()].flat().filter(({ routedBy }) => routedBy === 'us');
+    const ours = [...this.locals.values()].flat().filter(({ routedBy }) => routedBy === 'us');
     return new Set(ours.map(({ hostInterface }) => hostInterface));
   }
 
@@ -324,7 +341,7 @@ export class AgentCore {
       }),
       hostPorts: () => this.#hostPorts,
       floatingIps: () => this.#floatingIps,
-      interfacesOf: key => (this.#locals.get(key) ?? []).map(local => local.hostInterface),
+      interfacesOf: key => this.#wiring.interfacesOf(key),
       links: this.#links,
     }));
     return this.#configs;
@@ -338,19 +355,18 @@ export class AgentCore {
     else this.#graph.update(change);
   }
 
-  /** The interfaces of a pod are others now. */
+  /** A pod's interfaces or addresses may be others now. */
   #moved(key: EndpointKey): void {
     this.#mapPorts();
     if (this.#floating.length > 0) this.#mapFloating();
     this.#desired = undefined;
-    this.#plugged.delete(key);
     this.#passEndpoint(key, this.#store.snapshot.endpoints.get(key));
   }
 
   /** The cluster tells of the addresses that we gave, moments after each ADD: by then that is no news. */
   #passEndpoint(key: EndpointKey, endpoint: Endpoint | undefined): void {
-    const value = this.#corrected(key, endpoint);
-    const plugged = value !== undefined && this.#locals.has(key);
+    const value = this.#corrected(endpoint);
+    const plugged = value !== undefined && this.#wiring.interfacesOf(key).length > 0;
     if (plugged && sameValue(this.#plugged.get(key), value)) return;
     if (plugged) this.#plugged.set(key, value);
     else this.#plugged.delete(key);
@@ -358,10 +374,10 @@ export class AgentCore {
   }
 
   /** A pod that we plugged in has the addresses that we gave it, whatever the API server knows by now. */
-  #corrected(key: EndpointKey, endpoint: Endpoint | undefined): Endpoint | undefined {
-    const locals = this.#locals.get(key)?.filter(local => local.uid === endpoint?.uid) ?? [];
-    if (endpoint === undefined || locals.length === 0) return endpoint;
-    return { ...endpoint, node: this.#options.node, ips: locals.flatMap(local => local.ips) };
+  #corrected(endpoint: Endpoint | undefined): Endpoint | undefined {
+    if (endpoint === undefined) return undefined;
+    const ips = this.#wiring.addressesOf(endpoint);
+    return ips === undefined ? endpoint : { ...endpoint, node: this.#options.node, ips };
   }
 }
 

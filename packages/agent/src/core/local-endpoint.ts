@@ -16,6 +16,9 @@ export interface LocalEndpoint {
   readonly ports: readonly LocalPort[];
 }
 
+/** A pod that is on its way to this node, as its plugin will make it unless it is told otherwise. */
+export type PreparedEndpoint = Pick<LocalEndpoint, 'key' | 'uid' | 'hostInterface' | 'ips'>;
+
 /** A port of the node that leads to a port of a pod. */
 export interface LocalPort {
   readonly protocol: 'tcp' | 'udp' | 'sctp';

@@ -43,6 +43,10 @@ export interface ClusterAddressesOptions {
   readonly holdings: () => readonly Holding[];
   /** How many addresses of each of the node's blocks to keep in hand. */
   readonly keep: number;
+  /** A pod waits, and what is in hand is reserved: gives up some of it. Whether there was any. */
+  readonly onShort?: () => boolean;
+  /** More may be in hand. */
+  readonly onHand?: () => void;
   readonly ledger: AddressLedger;
   readonly log: (line: string) => void;
 }
@@ -53,14 +57,16 @@ export interface ClusterAddresses extends AddressBook {
   sawBlock(object: AnyObject, gone: boolean): void;
   /** The watches have shown all blocks that there are. */
   sawAllBlocks(blocks: Iterable<AnyObject>): void;
-  /** Kept addresses that nobody has. */
+  /** Kept addresses that nobody has, reserved ones among them. */
   readonly inHand: number;
+  /** So many pods are on their way and have nothing reserved: the next write keeps as many more. */
+  expect(pods: number): void;
   stop(): void;
 }
 
 const RETRY_MS = 2_000;
 /** What is given out within this time is written down in one go: pods come in flocks. */
-const GATHER_MS = 50;
+const GATHER_MS = 100;
 /** The same, where the hand is nearly empty: soon somebody will wait for it. */
 const GATHER_LESS_MS = 5;
 
@@ -100,6 +106,8 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
   const pending = new PendingReleases(`${options.stateDir}/releases`);
   /** Pods that wait for any address. */
   let waiting = 0;
+  /** Pods on their way that nothing could be reserved for. */
+  let expected = 0;
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const mine = turn.then(work);
@@ -113,6 +121,9 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
       if (away !== undefined) return away;
       const untold = await kept.settle();
       if (untold?.code === 'store') return untold;
+      if (expected > 0) await kept.fill(waiting + expected);
+      expected = 0;
+      options.onHand?.();
       // An ADD of the same container may have taken a promise back meanwhile.
       const handles = pending.all();
       if (handles.length === 0) return untold;
@@ -136,8 +147,10 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
   let gathering: NodeJS.Timeout | undefined;
   let stopped = false;
   let told = '';
-  const tellSoon = (waitMs = kept.inHand * 2 < options.keep ? GATHER_LESS_MS : GATHER_MS) => {
-    if (gathering !== undefined || stopped || (!kept.isDue && pending.isEmpty && !lost.isDue)) return;
+  const isDue = () => kept.isDue || !pending.isEmpty || lost.isDue || expected > 0;
+  const isShort = () => (kept.inHand + kept.reserved) * 2 < options.keep;
+  const tellSoon = (waitMs = isShort() ? GATHER_LESS_MS : GATHER_MS) => {
+    if (gathering !== undefined || stopped || !isDue()) return;
     gathering = setTimeout(() => {
       gathering = undefined;
       void tell().then(fault => {
@@ -153,7 +166,7 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
   retry.unref();
   return {
     get inHand() {
-      return kept.inHand;
+      return kept.inHand + kept.reserved;
     },
     stop() {
       stopped = true;
@@ -163,6 +176,7 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
     sawBlock(object, gone) {
       kept.saw(object, gone);
       lost.saw(object, gone);
+      options.onHand?.();
       tellSoon();
     },
     sawAllBlocks(blocks) {
@@ -173,11 +187,24 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
       const made = requestOf(request, options);
       // An earlier life of this sandbox that waits to be released goes first.
       if (!made.ok || pending.has(made.value.handleId)) return undefined;
-      const ips = kept.take(made.value);
+      const { promised } = request;
+      let ips = kept.take(made.value, promised);
+      // Who is there goes before who is on the way.
+      while (ips === undefined && kept.isShort(made.value) && options.onShort?.())
+        ips = kept.take(made.value, promised);
       if (ips === undefined) return undefined;
       gave(made.value.handleId, request.pod, ips, HAND);
       tellSoon();
       return ips;
+    },
+    reserve(request) {
+      const made = requestOf({ ...request, containerId: '', network: '' }, options);
+      return made.ok ? kept.reserve(made.value) : undefined;
+    },
+    letGo: ips => kept.letGo(ips),
+    expect(pods) {
+      expected = pods;
+      tellSoon(GATHER_LESS_MS);
     },
     recall({ containerId, network, pod }, ips) {
       const handleId = podHandleId(network, containerId);
@@ -199,9 +226,10 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
         // An earlier life of this sandbox may still wait to be released: that must not hit the new one.
         pending.delete(made.value.handleId);
         // One write fills the hand for all who wait.
-        let ips = kept.take(made.value);
+        let ips = kept.take(made.value, request.promised);
         if (ips === undefined && kept.isDue) {
-          await kept.fill(waiting);
+          await kept.fill(waiting + expected);
+          expected = 0;
           ips = kept.take(made.value);
         }
         if (ips !== undefined) return ok({ ips, why: HAND });

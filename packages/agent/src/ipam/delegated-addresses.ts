@@ -66,6 +66,14 @@ export class DelegatedAddresses implements AddressBook {
     return request.delegation === undefined ? this.#options.book.take(request) : undefined;
   }
 
+  reserve(request: Omit<AddressRequest, 'containerId' | 'network'>): readonly Ip[] | undefined {
+    return request.delegation === undefined ? this.#options.book.reserve(request) : undefined;
+  }
+
+  letGo(ips: readonly Ip[]): void {
+    this.#options.book.letGo(ips);
+  }
+
   recall(request: Omit<AddressRequest, 'object'>, ips: readonly Ip[]): void {
     const handleId = podHandleId(request.network, request.containerId);
     if (!this.#kept.has(handleId)) this.#options.book.recall(request, ips);

@@ -12,7 +12,7 @@ import {
 } from '@muslin/ipam';
 import type { AnyObject } from '@muslin/kube';
 import { type Family, formatIp, type Ip, type Prefix, prefixHas } from '@muslin/net';
-import { type HandBlock, KeptHand } from './kept-hand.ts';
+import { type HandBlock, type HandRequest, KeptHand } from './kept-hand.ts';
 
 /** What keeping addresses takes. */
 export interface KeptAddressesOptions {
@@ -40,9 +40,11 @@ interface Work {
   readonly name: string;
   readonly block: HandBlock;
   readonly given: readonly Life[];
+  /** Kept for pods that are on their way. */
+  readonly reserved: readonly Ip[];
   /** Kept, and nobody has it. */
   readonly inHand: number;
-  /** How many to keep afterwards. */
+  /** How many to keep afterwards, besides the reserved ones. */
   readonly room: number;
   /** Whether that is fewer than now. */
   readonly gives: boolean;
@@ -76,12 +78,27 @@ export class KeptAddresses {
   }
 
   /** Addresses for a request out of the hand; undefined: the store must be asked. */
-  take(request: AllocationRequest): readonly Ip[] | undefined {
-    const taken = this.#hand.take(request);
+  take(request: AllocationRequest, promised: readonly Ip[] = []): readonly Ip[] | undefined {
+    const taken = this.#hand.take(request, promised);
     const { handleId, owner, now } = request;
     for (const { ip, block } of taken ?? [])
       this.#remember({ ip, block, handleId, owner, at: now, tried: false });
     return taken?.map(({ ip }) => ip);
+  }
+
+  /** Addresses for a pod that is on its way: nobody else gets them, and nothing is written of them. */
+  reserve(request: HandRequest): readonly Ip[] | undefined {
+    return this.#hand.reserve(request);
+  }
+
+  /** Whether addresses that are reserved for others would do. */
+  isShort(request: HandRequest): boolean {
+    return this.#hand.isShort(request);
+  }
+
+  /** Who they were reserved for does not come. */
+  letGo(ips: readonly Ip[]): void {
+    this.#hand.letGo(ips);
   }
 
   /** A pod of an earlier life has these addresses. */
@@ -118,6 +135,11 @@ export class KeptAddresses {
     return this.#hand.size;
   }
 
+  /** Addresses that are reserved for pods on their way. */
+  get reserved(): number {
+    return this.#hand.reserved;
+  }
+
   /** Whether there is something to write. */
   get isDue(): boolean {
     return this.#work().length > 0;
@@ -144,16 +166,16 @@ export class KeptAddresses {
     for (const work of this.#work()) {
       const { given, room, inHand, block } = work;
       const { family } = block.cidr.ip;
-      const wait = Math.max(0, Math.min(lacking[family], block.free - block.kept.length));
-      if (inHand > 0 || room + wait === 0) continue;
-      lacking[family] -= wait;
-      await this.#write({ ...work, given: [], room: room + given.length, wait });
+      const wait = Math.max(0, Math.min(lacking[family] - inHand, block.free - block.kept.length));
+      if (inHand >= Math.max(1, lacking[family]) || room + wait === 0) continue;
+      lacking[family] -= inHand + wait;
+      await this.#write({ ...work, given: [], room: room + given.length, gives: false, wait });
     }
   }
 
   /** `later`: what is written next. `counted`: by block, handles that count their address in it already. */
   async #write(
-    { name, block, given, room, gives, wait = 0 }: Work,
+    { name, block, given, reserved, room, gives, wait = 0 }: Work,
     later: readonly Work[] = [],
     counted = new Map<string, ReadonlySet<string>>(),
   ): Promise<IpamFault | undefined> {
@@ -162,14 +184,14 @@ export class KeptAddresses {
     // What is given back must not be given out meanwhile; else all that is in hand stays, since it may be.
     this.#hand.close(name, gives);
     const texts = new Set(given.map(({ ip }) => formatIp(ip)));
-    const pinned = gives ? [] : block.kept.filter(ip => !texts.has(formatIp(ip)));
+    const pinned = gives ? reserved : block.kept.filter(ip => !texts.has(formatIp(ip)));
     const time = { cooldownMs: config().cooldownMs, now: Date.now() };
     const request = {
       block: block.cidr,
       node,
       given,
       pinned,
-      keep: room,
+      keep: room + reserved.length,
       wait,
       reservations: reservations(),
       ...time,
@@ -202,12 +224,14 @@ export class KeptAddresses {
       const given = lives.filter(life =>
         life.block === undefined ? prefixHas(block.cidr, life.ip) : life.block === name,
       );
-      const room = Math.min(this.#wish(name, block, given.length > 0), Math.floor(block.free / 4));
-      const inHand = block.kept.length - given.length;
+      const reserved = this.#hand.reservedIn(name);
+      const wish = this.#wish(name, block, given.length + reserved.length > 0) + reserved.length;
+      const room = Math.max(0, Math.min(wish, Math.floor(block.free / 4)) - reserved.length);
+      const inHand = block.kept.length - given.length - reserved.length;
       const gives = inHand > (room === 0 ? 0 : room + 1);
       // A hand that is half full will do.
       if (given.length > 0 || gives || inHand * 2 < room)
-        work.push({ name, block, given, inHand, room, gives });
+        work.push({ name, block, given, reserved, inHand, room, gives });
     }
     return work;
   }

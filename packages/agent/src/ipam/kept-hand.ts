@@ -31,6 +31,12 @@ export interface Taken {
   readonly block: string;
 }
 
+/** What is wanted of the hand. */
+export type HandRequest = Pick<
+  AllocationRequest,
+  'ips' | 'families' | 'use' | 'poolNames' | 'pools' | 'node' | 'namespace' | 'reservations'
+>;
+
 /** A block that is in nobody's hand: older than anything. */
 const NEVER = -1;
 
@@ -48,6 +54,9 @@ export class KeptHand {
     { readonly block: string | undefined; readonly writtenAt: number | undefined }
   >();
 
+  /** By address as text: promised to a pod that is on its way, and nobody's yet. */
+  readonly #reserved = new Map<string, Taken>();
+
   constructor(node: string) {
     this.#node = node;
   }
@@ -62,7 +71,17 @@ export class KeptHand {
     return [...this.#blocks.values()]
       .filter(({ closed }) => !closed)
       .flatMap(({ kept }) => kept)
-      .filter(ip => !this.#given.has(formatIp(ip))).length;
+      .filter(ip => this.#isFree(ip)).length;
+  }
+
+  /** How many are promised to pods on their way. */
+  get reserved(): number {
+    return this.#reserved.size;
+  }
+
+  /** Addresses of a block that are promised to pods on their way. */
+  reservedIn(name: string): readonly Ip[] {
+    return [...this.#reserved.values()].filter(({ block }) => block === name).map(({ ip }) => ip);
   }
 
   /** The watch showed a block; what is older than what is known is old news. */
@@ -104,25 +123,59 @@ export class KeptHand {
     if (known !== undefined) this.#blocks.set(name, { ...known, closed });
   }
 
-  /** One kept address of each family that the request wants, all or none; they are given out from here on. */
-  take(request: AllocationRequest): readonly Taken[] | undefined {
-    if ((request.ips ?? []).length > 0 || request.families.length === 0) return undefined;
-    const found = request.families.map(family => this.#find(request, family));
-    const all = found.filter(each => each !== undefined);
-    if (all.length < found.length) return undefined;
-    for (const { ip, block } of all) this.#given.set(formatIp(ip), { block, writtenAt: undefined });
+  /**
+   * One kept address of each family that the request wants, all or none; they are given out from here on. `promised`: what was
+   * reserved for whoever asks, and is taken first where it still fits.
+   */
+  take(request: HandRequest, promised: readonly Ip[] = []): readonly Taken[] | undefined {
+    const all = this.#findAll(request, new Set(promised.map(formatIp)));
+    for (const { ip, block } of all ?? []) {
+      this.#reserved.delete(formatIp(ip));
+      this.#given.set(formatIp(ip), { block, writtenAt: undefined });
+    }
     return all;
   }
 
-  #find(request: AllocationRequest, family: 4 | 6): Taken | undefined {
+  /** The same, without giving them out: nobody else gets them until they are taken or let go. */
+  reserve(request: HandRequest): readonly Ip[] | undefined {
+    const all = this.#findAll(request, new Set());
+    for (const taken of all ?? []) this.#reserved.set(formatIp(taken.ip), taken);
+    return all?.map(({ ip }) => ip);
+  }
+
+  /** Whether it could take them, if nothing were reserved. */
+  isShort(request: HandRequest): boolean {
+    return this.#findAll(request, new Set(this.#reserved.keys())) !== undefined;
+  }
+
+  /** They are in hand as any other; those that were taken meanwhile stay with whoever took them. */
+  letGo(ips: readonly Ip[]): void {
+    for (const ip of ips) this.#reserved.delete(formatIp(ip));
+  }
+
+  #findAll(request: HandRequest, promised: ReadonlySet<string>): readonly Taken[] | undefined {
+    if ((request.ips ?? []).length > 0 || request.families.length === 0) return undefined;
+    const found = request.families.map(
+      family =>
+        this.#find(request, family, ip => promised.has(formatIp(ip)) && !this.#given.has(formatIp(ip))) ??
+        this.#find(request, family, ip => this.#isFree(ip)),
+    );
+    const all = found.filter(each => each !== undefined);
+    return all.length < found.length ? undefined : all;
+  }
+
+  #isFree(ip: Ip): boolean {
+    return !this.#given.has(formatIp(ip)) && !this.#reserved.has(formatIp(ip));
+  }
+
+  #find(request: HandRequest, family: 4 | 6, may: (ip: Ip) => boolean): Taken | undefined {
     const { use, poolNames, pools, node, namespace, reservations } = request;
     const wanted = { family, use, ...(poolNames === undefined ? {} : { pools: poolNames }) };
     for (const pool of choosePools(wanted, pools, node, namespace).pools)
       for (const [name, block] of this.#blocks) {
         if (block.closed || !prefixCovers(pool.cidr, block.cidr)) continue;
         const ip = block.kept.find(
-          each =>
-            !this.#given.has(formatIp(each)) && !reservations.some(reserved => prefixHas(reserved, each)),
+          each => may(each) && !reservations.some(reserved => prefixHas(reserved, each)),
         );
         if (ip !== undefined) return { ip, block: name };
       }

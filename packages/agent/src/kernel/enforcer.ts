@@ -122,7 +122,7 @@ export class Enforcer {
 
   async #run(): Promise<void> {
     while (this.#done < this.#asked && !this.#stopped) {
-      await this.#gather();
+      if (!this.#isLight()) await this.#gather();
       const covers = this.#asked;
       const fault = await this.#round();
       if (fault === undefined) {
@@ -141,6 +141,13 @@ export class Enforcer {
       this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
     }
     this.#running = undefined;
+  }
+
+  /** Rules stay as they were enforced: a round of routes alone is over before anybody has come. */
+  #isLight(): boolean {
+    if (this.#actual === undefined || this.#enforced === undefined || this.#readAgain) return false;
+    const { rulesets } = this.#options.core.desired();
+    return rulesets === this.#enforced.rulesets;
   }
 
   /**

@@ -48,6 +48,14 @@ export class Kernel {
   /** As the latest plan wants iptables' tables: with sets under the names that they have then. */
   #tables: { readonly of: Desired; readonly value: IptablesPlan['tables'] } | undefined;
   #sets: { readonly of: Desired; readonly value: Rendered['sets'] } | undefined;
+  /** What the last `apply` of iptables left: as long as nobody touches it there is nothing to plan. */
+  #planned:
+    | (Pick<Actual, 'iptables' | 'sets'> & {
+        readonly lowered: Rendered['lowered'];
+        readonly states: Desired['state']['sets'];
+        readonly plan: IptablesPlan;
+      })
+    | undefined;
   #routePlan:
     | { readonly of: Desired; readonly there: Actual['routes']; readonly value: RoutePlan }
     | undefined;
@@ -162,6 +170,14 @@ export class Kernel {
     desired: Desired,
     actual: Actual,
   ): IptablesPlan {
+    const known = this.#planned;
+    const same = known?.lowered === lowered && known.states === desired.state.sets;
+    const there = known?.iptables === actual.iptables && known?.sets === actual.sets;
+    if (same && there) {
+      this.#sets = { of: desired, value: known.plan.sets };
+      this.#tables = { of: desired, value: known.plan.tables };
+      return known.plan;
+    }
     const saved: IptablesActual['saved'] = ({ family, table }) => savedTable(actual, variant, family, table);
     const plan = planIptables(lowered, desired.state.sets, { sets: actual.sets, saved }, this.#aside);
     this.#aside = plan.aside;
@@ -222,7 +238,10 @@ export class Kernel {
       tables: this.#backEnd === 'nftables' ? nftTables : (this.#tables?.value ?? []),
       sets: desired.state.sets,
     });
-    if (freed.ok) return ok({ iptables, nft, sets: wanted, ...routed.value });
+    if (freed.ok) {
+      this.#keep(lowered, desired, { iptables, sets: wanted });
+      return ok({ iptables, nft, sets: wanted, ...routed.value });
+    }
     // The kernel frees replaced rules a moment later, and until then holds on to their sets. Nothing asks for
     // these sets any more, so the policy is in force; the next round tries again.
     const sets = await this.#door.sets.read();
@@ -230,6 +249,18 @@ export class Kernel {
     const { create, replace, change } = planSets(wanted, sets.value);
     if (create.length + replace.length + change.length > 0) return freed;
     return ok({ iptables, nft, sets: sets.value, ...routed.value });
+  }
+
+  #keep(
+    lowered: Rendered['lowered'],
+    desired: Desired,
+    { iptables, sets }: Pick<Actual, 'iptables'> & Pick<Rendered, 'sets'>,
+  ): void {
+    const done = this.#sets?.of === desired && this.#tables?.of === desired;
+    const plan = { sets, tables: this.#tables?.value ?? [], aside: this.#aside };
+    const nothing = { setPlan: { create: [], replace: [], change: [], destroy: [] }, tablePlans: [] };
+    const states = desired.state.sets;
+    this.#planned = done ? { iptables, sets, lowered, states, plan: { ...plan, ...nothing } } : undefined;
   }
 
   /** What is known of the rules when all of the plan is done. */
@@ -240,6 +271,9 @@ export class Kernel {
         iptables: new Map(),
         nft: new Map(this.#render(desired).nft.map(table => [table.family, table])),
       };
+    const isWhole = actual.iptables.size === 1 && actual.iptables.has(own) && actual.nft.size === 0;
+    if (isWhole && !plan.some(op => op.kind === 'iptables'))
+      return { iptables: actual.iptables, nft: actual.nft };
     const before = actual.iptables.get(own);
     const tables = { 4: new Map(before?.[4]), 6: new Map(before?.[6]) };
     for (const op of plan)
@@ -265,7 +299,9 @@ export class Kernel {
 
   #render(desired: Desired): Rendered {
     const known = this.#rendered;
-    if (known?.of === desired && known.by === this.#backEnd) return known.value;
+    // Of a pod that was prepared the routes alone are new.
+    const same = known?.of.rulesets === desired.rulesets && known.of.state === desired.state;
+    if (same && known.by === this.#backEnd) return known.value;
     const value = render(desired, this.#backEnd);
     this.#rendered = { of: desired, by: this.#backEnd, value };
     return value;

@@ -43,7 +43,9 @@ export class RuleProof {
     if (this.#mode === 'off') return this.#last;
     const begun = performance.now();
     const now = rendered();
-    if (this.#of?.desired === desired && this.#of.rendered === now) return this.#last;
+    const before = this.#of?.desired;
+    const same = before?.rulesets === desired.rulesets && before.state === desired.state;
+    if (same && before.configs === desired.configs && this.#of?.rendered === now) return this.#last;
     const { outcome, message } = this.#look(desired, now);
     const wrong = outcome === 'different' || outcome === 'wrong-member' || outcome === 'unreadable';
     const refused = wrong && this.#mode === 'enforce';

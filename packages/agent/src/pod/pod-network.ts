@@ -15,7 +15,8 @@ import { delegationOf } from '../ipam/delegation.ts';
 import { flannelMtu } from '../ipam/subnet-env.ts';
 import { holdTo } from './limit-table.ts';
 import { packetLimitsFor } from './packet-limits.ts';
-import { findPod, publishAddresses } from './pod-object.ts';
+import { findPod } from './pod-object.ts';
+import type { PreparedPods } from './prepared-pods.ts';
 import { inspect, inspectForeign } from './pod-inspection.ts';
 import { examine } from './pod-link.ts';
 import { CONFIRM_SECONDS, isConfirmed } from './confirmation.ts';
@@ -35,6 +36,10 @@ export interface PodNetworkOptions extends RemovalOptions {
   readonly ready: () => boolean;
   /** Why what is wanted is not in the kernel since the last round; undefined when it is. */
   readonly trouble: () => string | undefined;
+  /** Pods whose rules are loaded before they come. */
+  readonly prepared: Pick<PreparedPods, 'claim' | 'learn'>;
+  /** The pod has its interface, and the runtime its answer. */
+  readonly onServed: (sandbox: Sandbox) => void;
   /** See `findPod`. */
   readonly knowsAll?: () => boolean;
   /** MTU for pods when the configuration names none. */
@@ -120,7 +125,7 @@ export class PodNetwork {
 
   async #add(request: CniRequest): Promise<Result<object, CniFault>> {
     const { containerId, ifname, netns, config, attachment } = request;
-    const { sandboxes, addresses, netlink } = this.#options;
+    const { sandboxes, addresses, netlink, prepared } = this.#options;
     if (request.pod === undefined)
       return fail({
         code: CNI_CODE.invalidEnvironment,
@@ -163,8 +168,15 @@ export class PodNetwork {
     if (!displaced.ok) return displaced;
     const holder = holderOf(request);
     const asking = podForInterface(object, ifname, attachment);
-    const { pools, without } = config.ipam.kind === 'ours' ? config.ipam : { pools: [], without: [] };
+    const network = config.ipam.kind === 'ours' && !foreign ? config.ipam : undefined;
+    const { pools, without } = network ?? { pools: [], without: [] };
     const delegation = delegationOf(request);
+    // Before it is anybody's: what was prepared for the pod's first interface is for that alone.
+    const first = holder === containerId;
+    if (first) prepared.learn(network);
+    const claim = first ? prepared.claim(pod.uid) : undefined;
+    // However this ends, nothing may stay prepared.
+    using _ = { [Symbol.dispose]: () => claim?.end() };
     const wanted = {
       containerId: holder,
       network: config.name,
@@ -173,6 +185,7 @@ export class PodNetwork {
       pools,
       without,
       delegation,
+      promised: claim?.ips ?? [],
     };
     const taken = foreign ? [] : addresses.take(wanted);
     const adding: Sandbox = {
@@ -188,6 +201,7 @@ export class PodNetwork {
     // A newer sandbox of this pod may displace this one at every wait; from then on the interface is not ours.
     const isDisplaced = () => sandboxes.get(containerId, ifname) !== adding;
     const giveUp = async (fault: CniFault) => {
+      claim?.end();
       if (isDisplaced()) await this.#removal.release(adding);
       else await this.#removal.takeBack(adding);
       return fail(fault);
@@ -218,6 +232,7 @@ export class PodNetwork {
     if (!held.ok) return giveUp({ code: CNI_CODE.ioFailure, message: held.fault.message });
     if (isDisplaced()) return giveUp(displacedFault);
     this.#tellCore(sandbox);
+    claim?.end();
     const confirmed = await isConfirmed(this.#options.enforce());
     if (isDisplaced()) return giveUp(displacedFault);
     if (!confirmed) {
@@ -228,8 +243,7 @@ export class PodNetwork {
     if (unrouted !== undefined)
       return giveUp({ code: CNI_CODE.tryAgain, message: `no route to the pod could be set: ${unrouted}` });
     sandboxes.put(sandbox);
-    // After the answer.
-    if (mine.length === 0) setImmediate(() => void publishAddresses(sandbox, this.#options));
+    if (mine.length === 0) this.#options.onServed(sandbox);
     return ok(result);
   }
 

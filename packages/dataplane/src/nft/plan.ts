@@ -33,6 +33,7 @@ export interface NftPlan {
 
 /** Compares what is desired with what was listed (undefined: no table). */
 export function planNft(desired: NftTable, listed: NftListing | undefined): NftPlan {
+  if (desired === listed) return nothing(desired.family);
   const rebuild = listed !== undefined && isOtherShape(desired, listed);
   const there = rebuild || listed === undefined ? NO_NFT_TABLE : listed;
   const missing = <T>(want: ReadonlyMap<string, T>, have: ReadonlyMap<string, unknown>) =>
@@ -77,20 +78,17 @@ export function planNft(desired: NftTable, listed: NftListing | undefined): NftP
  * our rules at the moment of a commit goes on by the old rules but looks into the new maps, so these may not go yet.
  */
 export function planNftRemoval(family: Family, listed: Pick<NftListing, 'chains'>): readonly NftPlan[] {
-  const none = {
-    createSets: [],
-    recreateSets: [],
-    createMaps: [],
-    createChains: [],
-    rewrite: [],
-    elements: [],
-  };
-  const nothing = { ...none, removeChains: [], removeMaps: [], removeSets: [] };
   const called = [...listed.chains].filter(([, { base }]) => base !== undefined).map(([name]) => name);
   return [
-    { family, rebuild: false, drop: false, ...nothing, removeChains: called },
-    { family, rebuild: false, drop: true, ...nothing },
+    { ...nothing(family), removeChains: called },
+    { ...nothing(family), drop: true },
   ];
+}
+
+function nothing(family: Family): NftPlan {
+  const kept = { createSets: [], recreateSets: [], createMaps: [], createChains: [], rewrite: [] };
+  const gone = { removeChains: [], removeMaps: [], removeSets: [] };
+  return { family, rebuild: false, drop: false, ...kept, elements: [], ...gone };
 }
 
 /** A base chain's hook can't be changed. */

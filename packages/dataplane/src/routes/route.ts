@@ -48,14 +48,22 @@ export interface Route {
 
 /** What the kernel tells routes apart by: two with the same key can't both be there. */
 export function routeKey(route: Route): string {
-  return `${route.table} ${formatPrefix(route.destination)} ${metricOf(route)}`;
+  let key = keys.get(route);
+  if (key === undefined) {
+    key = `${route.table} ${formatPrefix(route.destination)} ${metricOf(route)}`;
+    keys.set(route, key);
+  }
+  return key;
 }
+
+/** Each plan asks for those of all routes. */
+const keys = new WeakMap<Route, string>();
 
 const metricOf = (route: Route) => route.metric || (route.destination.ip.family === 6 ? 1024 : 0);
 
 /** Whether the kernel holds two such routes as the same. */
 export function sameRoute(a: Route, b: Route): boolean {
-  return routeText(a) === routeText(b);
+  return a === b || routeText(a) === routeText(b);
 }
 
 /** The whole route as text, in the words of ip-route(8), for people and for comparing. */
