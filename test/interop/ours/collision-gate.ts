@@ -34,7 +34,8 @@ export class CollisionGate {
       this.#sides.feed(input);
       return;
     }
-    this.#heard.push(input);
+    // Octets are lent for the length of the call.
+    this.#heard.push(input.kind === 'bytes' ? { ...input, bytes: input.bytes.slice() } : input);
     if (input.kind === 'accepted' && !this.#called) {
       this.#called = true;
       if (this.#dial !== undefined) this.#sides.dial(this.#dial);
