@@ -132,9 +132,13 @@ export class NodeLoss {
     if (!block.ok) return block.fault.code === 'NotFound' ? ok(found) : fail(block.fault.message);
     const read = blockFromSpec(block.value['spec']);
     if (!read.ok) return fail(`IPAMBlock ${blockName(cidr)}: ${read.fault.message}`);
-    for (const { attribute } of addressesOf(read.value))
-      if (attribute.handleId !== undefined && attribute.secondary['node'] === node)
+    for (const { attribute } of addressesOf(read.value)) {
+      // A virtual machine that was on its way to another node lives there.
+      const { node: other = node } = attribute.alternateOwnerAttrs ?? {};
+      const moved = other !== node && this.#options.nodes.has(other);
+      if (attribute.handleId !== undefined && attribute.secondary['node'] === node && !moved)
         found.add(attribute.handleId);
+    }
     return ok(found);
   }
 }

@@ -1,8 +1,17 @@
 import { ALL, type Pool } from '@muslin/api';
-import { addressesOf, allocate, blockFromSpec, DEFAULT_IPAM_CONFIG, drive } from '@muslin/ipam';
+import {
+  addressesOf,
+  allocate,
+  blockFromSpec,
+  DEFAULT_IPAM_CONFIG,
+  drive,
+  releaseByHandle,
+} from '@muslin/ipam';
 import { type AnyObject, ipamStore } from '@muslin/kube';
 import { formatIp, mustPrefix } from '@muslin/net';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Garbage } from '../src/garbage/garbage.ts';
+import { nodeReports } from '../src/garbage/node-reports.ts';
 import { NodeLoss } from '../src/node-loss.ts';
 import { FakeClient } from './fake-client.ts';
 
@@ -119,6 +128,44 @@ describe('a node that is gone', () => {
     fake.objects.delete('Pod/a');
     expect(await reconcile(['n2'])).toEqual([]);
     expect(assigned()).toEqual([]);
+  });
+
+  it('leaves a virtual machine its address that was on its way to a living node', async () => {
+    await assign('n1', 'a');
+    for (const block of fake.of('IPAMBlock'))
+      for (const attribute of (block['spec'] as { attributes: Record<string, unknown>[] }).attributes)
+        attribute['alternateOwnerAttrs'] = { namespace: 'web', pod: 'a2', node: 'n2' };
+    // Calico's handles name no node.
+    for (const { metadata, ...handle } of fake.of('IPAMHandle'))
+      fake.put('IPAMHandle', metadata.name ?? '', (handle as unknown as { spec: unknown }).spec);
+    fake.objects.delete('Node/n1');
+    expect(await reconcile(['n2'])).toEqual([]);
+    expect(assigned()).toEqual([expect.stringMatching(/: n1$/)]);
+    expect(names('BlockAffinity')).toEqual([]);
+  });
+
+  it('gives back an empty block, too, that somebody took the affinity of', async () => {
+    fake.put('IPPool', POOL.name, { cidr: '10.0.0.0/30', blockSize: 31 });
+    await assign('n2', 'c');
+    await assign('n1', 'a');
+    const time = { now: 0, cooldownMs: 0 };
+    await drive(releaseByHandle('k8s-pod-network.a', time), ipamStore(fake.client));
+    for (const name of names('BlockAffinity'))
+      if (name?.startsWith('n1-')) fake.objects.delete(`BlockAffinity/${name}`);
+    fake.objects.delete('Node/n1');
+    expect([names('IPAMBlock').length, names('BlockAffinity').length]).toEqual([2, 1]);
+    let now = 1_000_000;
+    const garbage = new Garbage({
+      ...{ client: fake.client, mode: 'free', reports: nodeReports(fake.client), now: () => now },
+      ...{ log: line => lines.push(line), tell: () => {} },
+    });
+    for (let look = 0; look < 2; look++) {
+      expect(await garbage.reconcile()).toBeUndefined();
+      expect(await reconcile(['n2'])).toEqual([]);
+      now += 60_000;
+    }
+    expect([names('IPAMBlock').length, names('BlockAffinity').length]).toEqual([1, 1]);
+    expect(assigned()[0]).toMatch(/: n2$/);
   });
 
   it('leaves a living borrower what it borrowed, in a block without an owner', async () => {

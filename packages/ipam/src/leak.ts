@@ -69,7 +69,7 @@ export function leakOf(address: InUse, witnesses: Witnesses): Leak | undefined {
     secondary['pod'] === undefined
       ? tunnelEvidence(secondary, witnesses)
       : podEvidence(ip, secondary, witnesses);
-  if (first === undefined) return undefined;
+  if (first === undefined || isMoving(address, witnesses)) return undefined;
   const evidence = [...first];
   let veto: string | undefined;
   if (node !== undefined) {
@@ -88,6 +88,16 @@ export function leakOf(address: InUse, witnesses: Witnesses): Leak | undefined {
       evidence.push({ source: 'kernel', says: 'node-silent', message: `${node} does not report any more` });
   }
   return { ip, block: block.cidr, handleId: attribute.handleId, sequence, attribute, evidence, veto };
+}
+
+/**
+ * Whether its second owner lives: a virtual machine keeps its address while it moves from one pod to another, and the first owner
+ * goes before the words change places (Calico, live migration).
+ */
+function isMoving({ attribute, ip }: InUse, { pods, onHost }: Witnesses): boolean {
+  const { namespace, pod, node = '' } = attribute.alternateOwnerAttrs ?? {};
+  if (pod === undefined) return false;
+  return pods.has(`${namespace}/${pod}`) || (onHost.get(node)?.has(formatIp(ip)) ?? false);
 }
 
 /** A proof, when two different sources agree and no kernel objects. */

@@ -14,6 +14,7 @@ import {
   type IpamKind,
   inventoryOf,
   type Machine,
+  releasable,
   releaseByHandle,
   releaseIp,
   type StoredObject,
@@ -169,5 +170,38 @@ describe('the addresses of a cluster that comes from Calico', () => {
     const { inUse, problems } = check(STORED, POOLS, witnesses);
     expect(inUse).toBe(18);
     expect(problems.map(({ code }) => code).sort()).toEqual(['block-outside-pools', 'unfinished-affinity']);
+  });
+
+  it('are freed of pods alone, on two witnesses: what other holders have, and machines that move, stay', () => {
+    const nodes = ['worker-1', 'worker-2', 'win-1'];
+    const witnesses = (pods: readonly string[], left: readonly string[] = nodes) => ({
+      pods: new Map(
+        pods.map(name => [name, { namespace: 'vms', name, uid: 'u', node: 'worker-2', ips: [] }]),
+      ),
+      nodes: new Set(left),
+      onHost: new Map(left.map(node => [node, new Set<string>()])),
+      ...{ now: NOW, graceMs: 900_000 },
+    });
+    const freed = (...of: Parameters<typeof witnesses>) => {
+      const found = releasable(check(STORED, POOLS, witnesses(...of)), { floor: 100, share: 1 });
+      return found.ok
+        ? found.value.map(({ ip, handleId }) => `${formatIp(ip)} ${handleId.slice(0, 20)}`)
+        : [];
+    };
+    const pods = [
+      ...['192.168.185.7 k8s-pod-network.a31b', '192.168.185.8 k8s-pod-network.6cdc'],
+      ...['192.168.40.197 k8s-pod-network.70f4', 'fd00:10:244::5c42 k8s-pod-network.a31b'],
+    ];
+    expect(freed(['vms/virt-launcher-db-y3y']).toSorted()).toEqual(pods);
+    // Neither pod of the machine is there any more.
+    expect(freed([]).toSorted()).toEqual(['192.168.185.10 k8s-pod-network.beef', ...pods]);
+    // With its node go its tunnels, of every kind; never Windows' own, Services', or what somebody holds by hand.
+    expect(freed(['vms/virt-launcher-db-y3y'], ['worker-2', 'win-1']).toSorted()).toEqual(
+      [
+        ...['192.168.185.0 ipip-tunnel-addr-wor', '192.168.185.1 vxlan-tunnel-addr-wo'],
+        ...['192.168.185.2 wireguard-tunnel-add', 'fd00:10:244::5c41 vxlan-v6-tunnel-addr'],
+        ...pods,
+      ].toSorted(),
+    );
   });
 });
