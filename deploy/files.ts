@@ -11,7 +11,10 @@ import { defaults } from './source/settings.ts';
 import type { Piece } from './source/tree.ts';
 import { valuesFile, valuesSchema } from './source/values-file.ts';
 
-/** Files of the installation and what stands in each. */
+/**
+ * Files of the installation and what stands in each, in the order in which they are applied: `kubectl apply -f` takes the files
+ * of a folder by their names, so manifests are numbered.
+ */
 export const PARTS: Readonly<Record<string, readonly Piece[]>> = {
   'rbac.yaml': rbac,
   'node.yaml': node,
@@ -27,9 +30,9 @@ const ORIGIN = '# Written by deploy/generate.ts from deploy/objects; change it t
 /** Every generated file: path below deploy/ → text. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
-  for (const [name, pieces] of Object.entries(PARTS)) {
+  for (const [i, [name, pieces]] of Object.entries(PARTS).entries()) {
     const manifest = printManifest(pieces, DEFAULT_CONTEXT);
-    if (manifest !== undefined) files.set(`manifests/${name}`, manifest);
+    if (manifest !== undefined) files.set(`manifests/${i + 1}-${name}`, manifest);
     files.set(`chart/templates/${name}`, `${ORIGIN}${printPieces(pieces)}`);
   }
   files.set('uninstall.yaml', printManifest(uninstall, DEFAULT_CONTEXT) ?? '');

@@ -19,6 +19,14 @@ export interface Role {
 const CALICO = 'projectcalico.org';
 const WATCH = ['list', 'watch'];
 
+/** Kinds of others that may come later: their definitions tell when. */
+const MAY_COME: Grant = {
+  ...{ group: 'apiextensions.k8s.io', resources: ['customresourcedefinitions'], verbs: ['watch'] },
+  names: ['clusternetworkpolicies', 'adminnetworkpolicies', 'baselineadminnetworkpolicies'].map(
+    plural => `${plural}.policy.networking.k8s.io`,
+  ),
+};
+
 /** What decides the rules of nodes: agents watch it, and so does a controller that tells them. */
 const SEEN_BY_NODES: readonly Grant[] = [
   { group: '', resources: ['nodes', 'namespaces', 'pods', 'serviceaccounts', 'services'], verbs: WATCH },
@@ -51,6 +59,7 @@ const SEEN_BY_NODES: readonly Grant[] = [
     resources: ['clusternetworkpolicies', 'adminnetworkpolicies', 'baselineadminnetworkpolicies'],
     verbs: WATCH,
   },
+  MAY_COME,
 ];
 
 /** What controllers ask for beside, where they tell agents what concerns their nodes. */
@@ -198,6 +207,7 @@ export const ROLES: Readonly<Record<'agent' | 'speaker' | 'controller', Role>> =
         resources: ['clusternetworkpolicies', 'adminnetworkpolicies', 'baselineadminnetworkpolicies'],
         verbs: WATCH,
       },
+      MAY_COME,
       {
         group: 'policy.networking.k8s.io',
         resources: [

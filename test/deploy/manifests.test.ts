@@ -1,5 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { PROGRAMS } from '../../deploy/build.ts';
 import { generate } from '../../deploy/generate.ts';
 import { KINDS } from './kinds.ts';
@@ -136,4 +138,18 @@ it('probes ask programs about themselves alone', () => {
     '/opt/muslin/bin/probe /run/muslin/controller.sock /healthz',
     '/opt/muslin/bin/probe /run/muslin/controller.sock /v1/status synced',
   ]);
+});
+
+it('kubectl finds accounts and roles before what runs with them, in the order in which it takes a folder', () => {
+  const folder = `${DEPLOY}/manifests`;
+  const kinds = readdirSync(folder)
+    .toSorted()
+    .flatMap(file => parseAllDocuments(readFileSync(`${folder}/${file}`, 'utf8')).map(d => d.get('kind')));
+  const needed = ['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'];
+  const last = Math.max(...needed.map(kind => kinds.lastIndexOf(kind)));
+  const first = Math.min(...['DaemonSet', 'Deployment'].map(kind => kinds.indexOf(kind)));
+  expect(kinds).toEqual(
+    expect.arrayContaining(['ServiceAccount', 'ClusterRoleBinding', 'DaemonSet', 'Deployment']),
+  );
+  expect(last).toBeLessThan(first);
 });

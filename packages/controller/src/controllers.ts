@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BUILT_IN_TIERS } from '@muslin/api';
 import {
   type AnyObject,
-  explainWatchFault,
+  watchFaults,
   type KubeClient,
   keyOf,
   type Note,
@@ -60,6 +60,7 @@ export class Controllers {
   readonly watches: ReflectorGroup;
   readonly garbage: Garbage;
   readonly #options: ControllersOptions;
+  readonly #broke: ReturnType<typeof watchFaults>;
   readonly #queue: WorkQueue;
   readonly #pools = new Map<string, AnyObject>();
   readonly #nodes = new Map<string, AnyObject>();
@@ -76,6 +77,10 @@ export class Controllers {
 
   constructor(options: ControllersOptions) {
     this.#options = options;
+    this.#broke = watchFaults(
+      (kind, message) => options.warn(message, { kind }),
+      'nothing is kept right before',
+    );
     const { client, log, tell, leads, warn } = options;
     this.garbage = new Garbage({
       ...{ client, log, tell, mode: options.garbage, reports: nodeReports(client), now: Date.now },
@@ -311,10 +316,7 @@ export class Controllers {
       onEvent: event => {
         if (event.type !== 'synced') onObject(keyOf(event.object), event.object, event.type === 'delete');
       },
-      onFault: fault =>
-        this.#options.warn(explainWatchFault(RESOURCES[kind], fault, 'nothing is kept right before'), {
-          kind,
-        }),
+      onFault: fault => this.#broke(kind, RESOURCES[kind], fault),
     });
   }
 }

@@ -4,7 +4,7 @@ import { ReflectorGroup } from './reflector-group.ts';
 import { apiVersionOf, type Resource } from './resource.ts';
 import { RESOURCES } from './resources.ts';
 import { type Trim, trimNode, trimPod } from './unread-fields.ts';
-import { explainWatchFault } from './watch-fault.ts';
+import { watchFaults } from './watch-faults.ts';
 
 /** A kind that policies and addresses depend on. */
 interface Watched {
@@ -72,12 +72,13 @@ export interface ClusterWatches {
   missing(): readonly string[];
 }
 
-/** Prepares all watches; `group.start()` begins. */
+/** Prepares all watches; `group.start()` begins. `onFault`: of one kind, or of several that broke together, parted by commas. */
 export function watchCluster(
   client: ListWatch,
   onSighting: (sighting: Sighting) => void,
   onFault: (kind: string, message: string) => void,
 ): ClusterWatches {
+  const broke = watchFaults(onFault, 'no pod can start before');
   const reflectors = Object.entries(WATCHED).map(([kind, { resource, policy, optional = false, trim }]) => {
     const apiVersion = apiVersionOf(resource);
     const reflector = new Reflector<AnyObject>(client, resource, {
@@ -91,7 +92,7 @@ export function watchCluster(
           policy === undefined ? undefined : [policy, namespace, name].filter(Boolean).join('/');
         onSighting({ kind, object, gone: event.type === 'delete', policyKey });
       },
-      onFault: fault => onFault(kind, explainWatchFault(resource, fault, 'no pod can start before')),
+      onFault: fault => broke(kind, resource, fault),
     });
     return { kind, reflector };
   });

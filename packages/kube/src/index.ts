@@ -69,6 +69,7 @@ export { RESOURCES } from './resources.ts';
 export { Secret } from './secret.ts';
 export { diffRelist, type ObjectEvent } from './store-diff.ts';
 export { explainWatchFault } from './watch-fault.ts';
+export { watchFaults } from './watch-faults.ts';
 export type { WatchEvent } from './watch-event.ts';
 export type { WatchStream } from './watch-stream.ts';
 export {

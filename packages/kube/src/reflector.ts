@@ -1,6 +1,7 @@
 import { fail, ok, type Result } from '@muslin/net';
 import { backOffMs } from './back-off.ts';
 import { type Clock, type Random, systemClock } from './clock.ts';
+import { DefinitionWait } from './definition-wait.ts';
 import type { KubeClient } from './kube-client.ts';
 import { type KubeFault, localFault } from './kube-fault.ts';
 import { type AnyObject, type KubeObject, keyOf } from './kube-object.ts';
@@ -21,7 +22,7 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
-  /** A server that does not serve the resource has no objects of it; asked again now and then. Else that is a fault. */
+  /** A server that does not serve the resource has no objects of it; asked again when its definition comes. Else that is a fault. */
   readonly optional?: boolean;
   /** Takes off what is not to be kept, before anybody sees the object. */
   readonly trim?: Trim;
@@ -49,9 +50,6 @@ export interface Freshness {
 /** A watch that ends sooner than this without an event counts as a failure: no hot loop against a broken server. */
 const SHORT_WATCH_MS = 1_000;
 
-/** How often to ask for an optional kind that is not installed. */
-const ABSENT_MS = 30_000;
-
 /**
  * Keeps a copy of a set of objects: list, then watch, for ever. An outage leaves the copy as it is and only makes it
  * stale; objects leave it when the server says they are deleted, or when a complete later list lacks them.
@@ -74,6 +72,8 @@ export class Reflector<T extends KubeObject = AnyObject> {
   #heardAt: number | undefined;
   #staleSince: number | undefined;
   #running: Promise<void> | undefined;
+  /** While the kind is not installed. */
+  #absence: DefinitionWait | undefined;
 
   constructor(client: ListWatch, resource: Resource, options: ReflectorOptions<T>) {
     this.resource = resource;
@@ -148,6 +148,7 @@ export class Reflector<T extends KubeObject = AnyObject> {
       }
       for (const [key, object] of byKey(page.value.items)) listed.set(key, this.#strip(object));
       if (page.value.next === undefined) {
+        this.#absence = undefined;
         this.#accept(listed, page.value.resourceVersion);
         return ok(undefined);
       }
@@ -164,7 +165,11 @@ export class Reflector<T extends KubeObject = AnyObject> {
     this.#accept(new Map(), '0');
     this.#version = undefined;
     this.#staleSince = undefined;
-    await this.#clock.sleep(ABSENT_MS, this.#stop.signal);
+    this.#absence ??= new DefinitionWait({
+      ...{ client: this.#client, resource: this.resource, signal: this.#stop.signal },
+      ...{ clock: this.#clock, random: this.#random },
+    });
+    await this.#absence.wait();
     return ok(undefined);
   }
 

@@ -10,6 +10,7 @@ import {
   mergePatch,
   RESOURCES,
   sameJson,
+  watchFaults,
 } from '../src/index.ts';
 import { localFault } from '../src/kube-fault.ts';
 import { LineSplitter } from '../src/lines.ts';
@@ -155,4 +156,36 @@ describe('explainWatchFault', () => {
       `watch broke, trying again: ${refused.message}`,
     );
   });
+});
+
+it('an outage is one line for all watches, and one more after a minute; what somebody must mend is told of each kind', async () => {
+  const told: string[] = [];
+  const sleeps: (() => void)[] = [];
+  let now = 0;
+  const sleep = () => new Promise<void>(resolve => sleeps.push(resolve));
+  const broke = watchFaults((kind, text) => told.push(`${kind}: ${text}`), 'no pod can start before', {
+    now: () => now,
+    sleep,
+  });
+  const away = (plural: string) => localFault('Unreachable', `GET /apis/${plural}`, 'connect ECONNREFUSED');
+  const turn = async () => {
+    sleeps.shift()?.();
+    await Promise.resolve();
+  };
+  for (const _ of [1, 2]) {
+    broke('Pod', RESOURCES.Pod, away('pods'));
+    broke('Node', RESOURCES.Node, away('nodes'));
+  }
+  await turn();
+  broke('Pod', RESOURCES.Pod, away('pods'));
+  expect(sleeps).toEqual([]);
+  broke('Tier', RESOURCES.Tier, { code: 'NotFound', request: 'GET /apis/x', message: 'no such thing' });
+  now = 60_000;
+  broke('Node', RESOURCES.Node, away('nodes'));
+  await turn();
+  expect(told).toEqual([
+    'Pod, Node: 2 watches broke; the first: watch broke, trying again: GET /apis/pods: connect ECONNREFUSED',
+    expect.stringMatching(/^Tier: the API server does not serve Tier/),
+    'Node: watch broke, trying again: GET /apis/nodes: connect ECONNREFUSED',
+  ]);
 });

@@ -111,14 +111,36 @@ describe('Reflector', () => {
   });
   it('takes an optional kind that is not served for one without objects, and asks again', async () => {
     const absent = status(404, 'NotFound', 'the server could not find the requested resource');
-    reflect([absent, list('10', [thing('a', '1')]), absent, absent, list('20', [thing('b', '2')]), hang], {
-      optional: true,
-    });
+    const refused = status(403, 'Forbidden', 'definitions are not for you');
+    const [a, b] = [list('10', [thing('a', '1')]), list('20', [thing('b', '2')])];
+    reflect([absent, refused, absent, refused, a, absent, absent, refused, b, hang], { optional: true });
     await until(() => said().includes('upsert b'));
     // It came with its CRD, went with it (its watch is not found either), and came again.
-    expect(said()).toEqual(['synced', 'upsert a', 'synced', 'delete a', 'synced', 'upsert b', 'synced']);
-    expect(clock.waits).toEqual([30_000, 30_000]);
+    const gone = ['delete a', 'synced'];
+    expect(said()).toEqual(['synced', 'synced', 'upsert a', 'synced', ...gone, 'upsert b', 'synced']);
+    // Whoever may not watch definitions asks after minutes, and not all at once.
+    expect(clock.waits).toEqual([45_000, 90_000, 45_000]);
     expect(faults).toEqual([]);
+  });
+  it('asks for an optional kind again as soon as its definition changes, and in between as long as it is not served', async () => {
+    const absent = status(404, 'NotFound', 'the server could not find the requested resource');
+    const defined = (version: string) => watch([event('ADDED', thing('definition', version))], 'hang');
+    reflect([absent, defined('7'), absent, defined('7'), absent, defined('8'), list('9', []), hang], {
+      optional: true,
+    });
+    await until(() => server.seen.length === 8);
+    const asked = server.seen.map(({ path, query }) => query.get('fieldSelector') ?? path);
+    const [kind, definition] = ['/api/v1/configmaps', 'metadata.name=configmaps'];
+    expect(asked).toEqual([kind, definition, kind, definition, kind, definition, kind, kind]);
+    // At once; after a moment, as what was defined is not served yet; at once.
+    expect(clock.waits).toEqual([375]);
+  });
+  it('asks no hotter for an optional kind where watches of definitions end at once', async () => {
+    const absent = status(404, 'NotFound', 'the server could not find the requested resource');
+    const empty = watch([], 'close');
+    reflect([absent, empty, absent, empty, absent, hang], { optional: true });
+    await until(() => server.seen.length === 6);
+    expect(clock.waits).toEqual([75, 150]);
   });
   it('keeps waiting for a kind that must be served', async () => {
     reflect([status(404, 'NotFound', 'no such resource'), status(404, 'NotFound', 'no such resource'), hang]);

@@ -3,13 +3,13 @@ import { setTimeout } from 'node:timers/promises';
 import { workloadPeers } from '@muslin/api';
 import {
   type AnyObject,
-  explainWatchFault,
   KubeClient,
   loadConnection,
   loadKubeconfig,
   RESOURCES,
   Reflector,
   ReflectorGroup,
+  watchFaults,
 } from '@muslin/kube';
 import { openRouteSocket, RouteDriver } from '@muslin/linux';
 import { pino } from 'pino';
@@ -164,6 +164,8 @@ function followPasswords(): void {
   if (store.setPasswords(passwords.states())) review();
 }
 
+const broke = watchFaults((kind, message) => logger.warn({ kind }, message), 'no session begins before');
+
 /** Reflects one kind; each object comes with its kind, which lists leave out. */
 function reflect(
   kind: keyof typeof RESOURCES,
@@ -177,8 +179,7 @@ function reflect(
     onEvent: event => {
       if (event.type !== 'synced') take({ ...event.object, apiVersion, kind }, event.type === 'delete');
     },
-    onFault: fault =>
-      logger.warn({ kind }, explainWatchFault(RESOURCES[kind], fault, 'no session begins before')),
+    onFault: fault => broke(kind, RESOURCES[kind], fault),
   });
 }
 
