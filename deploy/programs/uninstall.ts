@@ -61,8 +61,9 @@ export async function clearKernel(): Promise<readonly string[]> {
     if (!done.ok) complaints.push(done.fault.message);
     await door.value.close();
   }
-  // Absent where no pod has limits; with it go its chains and counts.
-  await runCommand('nft', ['delete', 'table', 'inet', 'muslin-limits']);
+  // Absent where no pod has limits, and where no other CNI's pods are governed; with them go their chains and counts.
+  for (const table of ['muslin-limits', 'muslin-strangers'])
+    await runCommand('nft', ['delete', 'table', 'inet', table]);
   return [...complaints, ...clearTunnels()];
 }
 

@@ -200,13 +200,12 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     log: line => log.warn(line),
   });
   const found = new FoundPods({
-    ...{ node: options.node, core, families, netlink },
-    prefixes: () => settings.interfacePrefixes,
+    ...{ node: options.node, core, families, netlink, settings: () => settings },
     onNews: () => enforcer.poke(),
     log: line => log.warn(line),
   });
   const warn = (line: string) => log.warn(line);
-  const limits = new LimitKeeper({ sandboxes, everyMs: options.refreshMs, log: warn });
+  const limits = new LimitKeeper({ sandboxes, netlink, everyMs: options.refreshMs, log: warn });
   const address = new NodeAddress({
     client,
     node: options.node,
@@ -264,7 +263,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       floating.poke();
       return enforcer.started ? enforcer.enforce() : Promise.resolve();
     },
-    forgetFlows: ips => cutter.forget(ips),
+    ...{ forgetFlows: ips => cutter.forget(ips), hurryFlows: () => cutter.hurry() },
     audit: async () => (enforcement.ready ? enforcement.missing() : undefined),
     unrouted: hostInterface => enforcement.unrouted.get(hostInterface),
     ready: () => enforcement.ready,
@@ -321,6 +320,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   const look = secondLook(() => {
     enforcer.lookAgain();
     void limits.look();
+    found.poke();
   });
   const changes = watchNft({ onChange: look.soon, isOurs: pid => door.value.runs(pid) });
   if (!changes.ok)

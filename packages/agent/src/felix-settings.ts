@@ -27,6 +27,8 @@ export interface FelixSettings extends BackEndWish {
   readonly removeExternalRoutes: boolean;
   /** How the names of other CNIs' interfaces begin that are governed without our plugin in their chain. */
   readonly interfacePrefixes: readonly string[];
+  /** What becomes of packets of such an interface that no pod is known for. */
+  readonly strangers: 'drop' | 'accept';
   /** Whether pods may ask for addresses that lead to them by translation. */
   readonly floatingIps: boolean;
   /** As pino calls it. */
@@ -52,6 +54,8 @@ export function rulesIn(settings: FelixSettings): RuleSettings {
 
 /** Calico has no field for it: `muslin.dev/established: keep` on a FelixConfiguration. */
 export const ESTABLISHED_ANNOTATION = 'muslin.dev/established';
+/** Nor for this: `muslin.dev/unknown-interfaces: accept`. Calico drops what comes from an interface of its prefix that it does not know. */
+export const STRANGERS_ANNOTATION = 'muslin.dev/unknown-interfaces';
 
 /** Reads what concerns this node. `Auto`, which the API server fills in, is no wish, nor is a value that nobody knows. */
 export function felixSettings({ spec, annotations }: FelixWord): FelixSettings {
@@ -81,6 +85,7 @@ export function felixSettings({ spec, annotations }: FelixWord): FelixSettings {
     },
     removeExternalRoutes: spec['removeExternalRoutes'] === true,
     interfacePrefixes: prefixesOf(spec['interfacePrefix']),
+    strangers: annotations[STRANGERS_ANNOTATION]?.toLowerCase() === 'accept' ? 'accept' : 'drop',
     floatingIps: wordOf(spec['floatingIPs'], ['Enabled']) !== undefined,
     logLevel: LEVELS.get(String(spec['logSeverityScreen']).toLowerCase()) ?? 'info',
   };

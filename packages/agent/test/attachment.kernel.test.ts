@@ -279,11 +279,26 @@ describe.each(['nftables', 'iptables'])('what a caller asks for one interface, i
         annotations as Readonly<Record<string, string>>,
       );
       await add(pod, bandwidth === undefined ? {} : { runtimeConfig: { bandwidth } });
-      const tc = (text: string) => text.split('\n')[0];
+      const tc = (text: string) => text.split('\n')[0] ?? '';
       expect(tc(stand.node.run('tc', 'qdisc', 'show', 'dev', stand.cables()[0] as string))).toContain(
         `rate 8Mbit burst ${got}`,
       );
       expect(tc(pod.space.run('tc', 'qdisc', 'show', 'dev', 'eth0'))).toContain(`rate 4Mbit burst ${sent}`);
+      // Whoever lifts it is limited again at the next look, here the first of a new agent.
+      if (bandwidth !== undefined && backEnd === 'nftables') {
+        stand.node.run('tc', 'qdisc', 'del', 'dev', stand.cables()[0] as string, 'root');
+        pod.space.run('tc', 'qdisc', 'del', 'dev', 'eth0', 'root');
+        await stand.kill('agent');
+        await stand.startAgent('--dataplane', backEnd);
+        await until(
+          () => tc(pod.space.run('tc', 'qdisc', 'show', 'dev', 'eth0')),
+          shown => shown.includes(`rate 4Mbit burst ${sent}`),
+          'the pod’s own end is limited again',
+        );
+        expect(tc(stand.node.run('tc', 'qdisc', 'show', 'dev', stand.cables()[0] as string))).toContain(
+          'rate 8Mbit',
+        );
+      }
       await del(pod);
       await nothingLeft();
     },

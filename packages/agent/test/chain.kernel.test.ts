@@ -279,6 +279,42 @@ describe('addresses of another plugin', () => {
     await nothingOf(first, second, again);
   });
 
+  test('are static’s, from the configuration or from what the runtime asks for', async () => {
+    const [named, asked] = [await stand.pod('static-1'), await stand.pod('static-2')];
+    const ipam = { type: 'static', addresses: [{ address: '10.97.0.5/24' }, { address: 'fd97::5/64' }] };
+    const { code, said } = await call('ADD', named, ipam);
+    expect([code, said]).toMatchObject([
+      0,
+      { ips: [{ address: '10.97.0.5/32' }, { address: 'fd97::5/128' }] },
+    ]);
+    expect(await call('CHECK', named, ipam, { prevResult: said })).toEqual({ code: 0, said: {} });
+    const runtime = { runtimeConfig: { ips: ['10.97.0.6/24'] } };
+    const wished = await call('ADD', asked, { type: 'static' }, runtime);
+    expect(wished).toMatchObject({ code: 0, said: { ips: [{ address: '10.97.0.6/32' }] } });
+    const close = await serveWord(asked.space.namespace, '10.97.0.6', 80, 'hello');
+    expect(await listenTo(named.space.namespace, '10.97.0.6', 80)).toMatch(/^hello /);
+    await close();
+    // It gives nothing of its own accord.
+    const none = await stand.pod('static-3');
+    expect(await call('ADD', none, { type: 'static' })).toMatchObject({
+      said: { msg: expect.stringMatching(/static gave no address/) },
+    });
+    for (const pod of [named, asked, none])
+      expect(await call('DEL', pod, ipam)).toEqual({ code: 0, said: {} });
+    await nothingOf(named, asked, none);
+  });
+
+  test('are never dhcp’s, which would ask through an interface that leads to no segment', async () => {
+    const pod = await stand.pod('dhcp');
+    expect(await call('ADD', pod, { type: 'dhcp' })).toMatchObject({
+      code: 1,
+      said: { code: 7, msg: expect.stringMatching(/dhcp asks through the pod's interface.*macvlan/) },
+    });
+    for (const command of ['DEL', 'STATUS', 'GC'])
+      expect(await call(command, pod, { type: 'dhcp' })).toEqual({ code: 0, said: {} });
+    await nothingOf(pod);
+  });
+
   test('come out of the subnet that flannel wrote, with its MTU', async () => {
     const pod = await stand.pod('canal');
     const more = { subnetFile: `${stand.folder}/subnet.env` };
@@ -373,8 +409,26 @@ describe('another CNI without Muslin in its chain', () => {
     for (const pod of pods) {
       const result = await plugins.add(pod);
       ips.set(pod, [addressIn(result)]);
-      await tellAddresses(pod, ips.get(pod) ?? []);
     }
+    // Until the API server names them, nobody reaches them, and they reach nobody: but for the node's own probes.
+    const [ip = ''] = ips.get(far) ?? [];
+    const close = await serveWord(far.space.namespace, ip, 80, 'secret');
+    await until(
+      () => stand.node.run('nft', 'list', 'ruleset', 'inet'),
+      listed => listed.includes('oifname "veth*" counter') && listed.includes('oifname "cali*" counter'),
+      'unknown interfaces are held back',
+    );
+    expect(await hear(near.space.namespace, ip, 80)).toBeUndefined();
+    expect(await listenTo(stand.node.namespace, ip, 80)).toMatch(/^secret /);
+    stand.node.run('ip', 'addr', 'replace', '192.0.2.1/32', 'dev', 'lo');
+    const atNode = await serveWord(stand.node.namespace, '192.0.2.1', 81, 'node');
+    expect(await hear(near.space.namespace, '192.0.2.1', 81)).toBeUndefined();
+    await tellAddresses(near, ips.get(near) ?? []);
+    await found(({ governed }) => Object.keys(governed).length === 1, 'one is governed');
+    expect(await listenTo(near.space.namespace, '192.0.2.1', 81)).toMatch(/^node /);
+    expect(await hear(near.space.namespace, ip, 80)).toBeUndefined();
+    for (const end of [close, atNode]) await end();
+    for (const pod of [far, odd]) await tellAddresses(pod, ips.get(pod) ?? []);
     await found(({ governed }) => Object.keys(governed).length === 3, 'all three are governed');
     expect(stand.cables()).toHaveLength(3);
     const look = async () => {
@@ -397,6 +451,20 @@ describe('another CNI without Muslin in its chain', () => {
     for (const pod of pods) await plugins.del(pod);
     expect(stand.cables()).toEqual([]);
     await found(({ governed }) => Object.keys(governed).length === 0, 'nobody is governed');
+    // Somebody who wants them open says so.
+    const annotations = { 'muslin.dev/unknown-interfaces': 'accept' };
+    must(
+      await stand.client.patch(
+        RESOURCES.FelixConfiguration,
+        { name: 'default' },
+        { type: 'merge', body: { metadata: { annotations } } },
+      ),
+    );
+    await until(
+      () => stand.node.run('nft', 'list', 'tables'),
+      listed => !listed.includes('muslin-strangers'),
+      'nobody is held back',
+    );
   });
 
   test('is not where its packets pass no rules, and says so', async () => {

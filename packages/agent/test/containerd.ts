@@ -7,14 +7,15 @@ import type { Stand } from './stand.ts';
 
 /** A real containerd whose pods live on a stand's node. */
 export class Containerd {
-  readonly cri: CriClient;
-  readonly #child: ChildProcess;
+  readonly #stand: Stand;
   readonly #folder: string;
+  #child: ChildProcess | undefined;
+  #cri: CriClient | undefined;
+  #boots = 0;
 
-  private constructor(folder: string, child: ChildProcess) {
-    this.#folder = folder;
-    this.#child = child;
-    this.cri = new CriClient(`${folder}/containerd.sock`);
+  private constructor(stand: Stand) {
+    this.#stand = stand;
+    this.#folder = `${stand.folder}/containerd`;
   }
 
   /** Starts one with this list of plugins; besides the stand's executable it finds the reference ones. */
@@ -25,33 +26,45 @@ export class Containerd {
     symlinkSync('/usr/lib/cni/tuning', `${stand.folder}/bin/tuning`);
     writeFileSync(`${folder}/net.d/10-muslin.conflist`, JSON.stringify(conflist));
     writeFileSync(`${folder}/config.toml`, configIn(folder, `${stand.folder}/bin`));
-    const log = openSync(`${folder}/log`, 'a');
-    // Not `ip netns exec`: its mounts hide the control groups that runc needs.
-    const net = `--net=${stand.node.path}`;
-    const child = spawn('nsenter', [net, 'containerd', '--config', `${folder}/config.toml`], {
-      stdio: ['ignore', log, log],
-    });
-    closeSync(log);
-    const said = () => readFileSync(`${folder}/log`, 'utf8');
-    await until(
-      said,
-      text => /successfully booted/.test(text) || child.exitCode !== null,
-      'containerd serves',
-    );
-    const containerd = new Containerd(folder, child);
+    const containerd = new Containerd(stand);
+    await containerd.start();
     const image = ['image', 'import', '--snapshotter', 'native', writePauseImage(folder)];
     execFileSync('ctr', ['--address', `${folder}/containerd.sock`, '--namespace', 'k8s.io', ...image]);
     return containerd;
+  }
+
+  /** After the first time: what is on disk is as it was left, and so are the sandboxes. */
+  async start(): Promise<void> {
+    const log = openSync(`${this.#folder}/log`, 'a');
+    // Not `ip netns exec`: its mounts hide the control groups that runc needs.
+    const net = `--net=${this.#stand.node.path}`;
+    const child = spawn('nsenter', [net, 'containerd', '--config', `${this.#folder}/config.toml`], {
+      stdio: ['ignore', log, log],
+    });
+    closeSync(log);
+    this.#child = child;
+    const boots = ++this.#boots;
+    await until(
+      () => this.log.split('successfully booted').length - 1,
+      count => count >= boots || child.exitCode !== null,
+      'containerd serves',
+    );
+    this.#cri = new CriClient(`${this.#folder}/containerd.sock`);
+  }
+
+  get cri(): CriClient {
+    if (this.#cri === undefined) throw new Error('containerd does not run');
+    return this.#cri;
   }
 
   get log(): string {
     return readFileSync(`${this.#folder}/log`, 'utf8');
   }
 
-  async down(): Promise<void> {
-    this.cri.close();
-    const ended = new Promise(resolve => this.#child.once('exit', resolve));
-    if (this.#child.kill('SIGTERM')) await ended;
+  async down(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    this.#cri?.close();
+    const ended = new Promise(resolve => this.#child?.once('exit', resolve));
+    if (this.#child?.kill(signal)) await ended;
   }
 }
 

@@ -10,6 +10,8 @@ export interface CriPod {
   readonly uid: string;
   readonly ports?: readonly { readonly hostPort: number; readonly containerPort: number }[];
   readonly annotations?: Readonly<Record<string, string>>;
+  /** A pod whose sandbox died gets another. */
+  readonly attempt?: number;
 }
 
 /** A kubelet's side of the Container Runtime Interface (cri-api runtime/v1), over gRPC. */
@@ -21,8 +23,8 @@ export class CriClient {
   }
 
   /** The sandbox' ID. */
-  async run({ name, uid, ports = [], annotations = {} }: CriPod): Promise<string> {
-    const metadata = message(field(1, name), field(2, uid), field(3, 'shop'));
+  async run({ name, uid, ports = [], annotations = {}, attempt = 0 }: CriPod): Promise<string> {
+    const metadata = message(field(1, name), field(2, uid), field(3, 'shop'), field(4, attempt));
     const mappings = ports.map(({ hostPort, containerPort }) =>
       field(5, message(field(2, containerPort), field(3, hostPort))),
     );
@@ -43,6 +45,12 @@ export class CriClient {
     const network = fieldsOf(status.get(5)?.[0] as Buffer);
     const more = (network.get(2) ?? []).map(each => String(fieldsOf(each as Buffer).get(1)?.[0]));
     return [String(network.get(1)?.[0]), ...more];
+  }
+
+  /** All sandboxes that it remembers. */
+  async list(): Promise<readonly string[]> {
+    const answer = await this.#call('ListPodSandbox', message());
+    return (answer.get(1) ?? []).map(each => String(fieldsOf(each as Buffer).get(1)?.[0]));
   }
 
   async stop(id: string): Promise<void> {

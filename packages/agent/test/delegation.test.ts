@@ -21,6 +21,10 @@ describe('ipam of a configuration', () => {
       value: { kind: 'ours', pools: ['a', 'fd00::/64'], without: [6] },
     });
   });
+  it('of type dhcp is refused to those who add, and nothing to those who take away', () => {
+    expect(readIpam({ type: 'dhcp' }, true)).toMatchObject({ ok: false, fault: { code: 7 } });
+    expect(readIpam({ type: 'dhcp' }, false)).toMatchObject({ ok: true, value: { kind: 'ours' } });
+  });
   it('of another type is passed on by that name', () => {
     expect(readIpam({ type: 'host-local' }, true)).toEqual({
       ok: true,

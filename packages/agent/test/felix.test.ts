@@ -31,6 +31,12 @@ test('node.NAME wins over those whose selector picks the node, in the order of t
   expect(spec('n2', undefined)).toMatchObject({ logPrefix: 'default', vxlanPort: 9 });
 });
 
+test('interfaces of unknown pods are held back unless an annotation lets them through', () => {
+  const strangers = (word: string) =>
+    felixSettings({ spec: {}, annotations: { 'muslin.dev/unknown-interfaces': word } }).strangers;
+  expect(['', 'drop', 'open', 'Accept'].map(strangers)).toEqual(['drop', 'drop', 'drop', 'accept']);
+});
+
 test('words are taken in any case, and what makes no sense is as if it were not there', () => {
   expect(settingsOf({})).toMatchObject({
     ...{ serviceLoopPrevention: 'Drop', endpointToHostAction: 'Accept', routeSource: 'CalicoIPAM' },

@@ -249,4 +249,24 @@ describe('cutting', () => {
     );
     expect(reads()).toBe(2);
   });
+
+  test('looks at once when somebody waits for it', async () => {
+    const { cutter, reads } = cutterOver([flow(WEB, DB, 80)]);
+    await cutter.forget([mustIp(WEB)]);
+    // No pause ends by itself.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const waiting = cutter.forget([mustIp(DB)]);
+      cutter.hurry();
+      await waiting;
+      const later = cutter.forget([mustIp(EVIL)]);
+      for (let turn = 0; turn < 5; turn++) await new Promise(resolve => setImmediate(resolve));
+      expect(reads()).toBe(2);
+      cutter.hurry();
+      await later;
+      expect(reads()).toBe(3);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
 });

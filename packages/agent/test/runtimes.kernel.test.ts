@@ -172,6 +172,62 @@ test('pods that come and go side by side leave nothing', async () => {
   await nothingOf(...all);
 }, 600_000);
 
+test.each(LONG ? [100] : [4])(
+  '%i sandboxes amid whose start containerd and the agent are killed come up at the next try, and leave nothing',
+  async count => {
+    const pods = await Promise.all(
+      Array.from({ length: count }, async (_, i) => {
+        const name = `felled-${i}`;
+        const made = await stand.create({
+          ...{ apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'shop', name, labels: { app: name } } },
+          spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'x' }] },
+        });
+        return { name, uid: made.metadata.uid as string };
+      }),
+    );
+    const up = new Set<string>();
+    const run = (attempt: number, then: () => Promise<void>) =>
+      Promise.all(
+        Array.from({ length: AT_ONCE }, async (_, lane) => {
+          for (const pod of pods.filter((each, i) => i % AT_ONCE === lane && !up.has(each.name))) {
+            const id = await containerd.cri.run({ ...pod, attempt }).catch(() => undefined);
+            if (id !== undefined) up.add(pod.name);
+            await then();
+          }
+        }),
+      );
+    let felled: Promise<unknown> | undefined;
+    await run(0, async () => {
+      if (up.size < count / 2) return;
+      // Each lane has one under way.
+      felled ??= Promise.all([containerd.down('SIGKILL'), stand.kill('agent')]);
+      await felled;
+    });
+    expect(felled).toBeDefined();
+    await containerd.start();
+    await stand.startAgent();
+    await run(1, async () => {});
+    expect(up.size).toBe(count);
+    const sandboxes = await containerd.cri.list();
+    expect(sandboxes.length).toBeGreaterThanOrEqual(count);
+    for (let i = 0; i < sandboxes.length; i += AT_ONCE)
+      await Promise.all(
+        sandboxes.slice(i, i + AT_ONCE).map(async id => {
+          await containerd.cri.stop(id);
+          await containerd.cri.remove(id);
+        }),
+      );
+    await nothingOf();
+    await until(
+      () => stand.held(),
+      held => ![...held.keys()].some(handle => handle.startsWith('k8s-pod-network.')),
+      'no address of a pod is held',
+      20_000,
+    );
+  },
+  600_000,
+);
+
 describe.each(['compiled', 'script'])('the executable, %s, is asked by a stranger', kind => {
   const bin = () => `${stand.folder}/${kind}`;
   beforeAll(() => {

@@ -17,6 +17,10 @@ const OURS: ReadonlySet<unknown> = new Set([undefined, null, '', 'muslin-ipam', 
 const POOLS = { 4: 'ipv4_pools', 6: 'ipv6_pools' } as const;
 const ASSIGN = { 4: 'assign_ipv4', 6: 'assign_ipv6' } as const;
 
+/** Why this one can't: a pod's interface leads to its node alone, which routes. */
+const NO_DHCP =
+  "ipam.type dhcp asks through the pod's interface, which leads to no segment with a server: take it with macvlan or a bridge, and here host-local or the cluster's IPPools";
+
 /** Reads `ipam`. Only `strictly`, for an ADD, it must make sense: whoever takes away or asks must not fail over it. */
 export function readIpam(value: unknown, strictly: boolean): Result<IpamChoice, CniFault> {
   const refuse = (message: string) => fail<CniFault>({ code: CNI_CODE.invalidConfig, message });
@@ -24,7 +28,8 @@ export function readIpam(value: unknown, strictly: boolean): Result<IpamChoice, 
     return strictly ? refuse('ipam must be an object') : ok({ kind: 'ours', pools: [], without: [] });
   const fields = (value ?? {}) as Readonly<Record<string, unknown>>;
   const { type } = fields;
-  if (!OURS.has(type)) {
+  if (type === 'dhcp' && strictly) return refuse(NO_DHCP);
+  if (!OURS.has(type) && type !== 'dhcp') {
     // It becomes a file name.
     if (typeof type === 'string' && /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(type))
       return ok({ kind: 'delegated', type });

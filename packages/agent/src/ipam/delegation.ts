@@ -52,7 +52,10 @@ export async function callDelegate(
     ...{ CNI_COMMAND: command, CNI_CONTAINERID: containerId, CNI_NETNS: netns, CNI_IFNAME: ifname },
     ...{ CNI_ARGS: args, CNI_PATH: path },
   };
-  const input = JSON.stringify({ ...config, cniVersion: versionFor(command, config['cniVersion']) });
+  const cniVersion = versionFor(command, config['cniVersion']);
+  const { prevResult } = config;
+  const before = isRecord(prevResult) ? { prevResult: { ...prevResult, cniVersion } } : {};
+  const input = JSON.stringify({ ...config, ...before, cniVersion });
   const ran = await runCommand(file, [], { input, env, timeoutMs: PLUGIN_MS });
   const said = readObject(ran.ok ? ran.value : 'stdout' in ran.fault ? (ran.fault.stdout ?? '') : '');
   if (ran.ok)

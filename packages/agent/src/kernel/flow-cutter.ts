@@ -47,6 +47,9 @@ export class FlowCutter {
   #lookedAt = Number.NEGATIVE_INFINITY;
   /** Ends the pause before the next look. */
   #hurry: (() => void) | undefined;
+  /** Ends the pause before the next look for addresses of pods that are gone. */
+  #hurryForgetting: (() => void) | undefined;
+  #forgetSoon = false;
   #forgetting = false;
   #forgotAt = Number.NEGATIVE_INFINITY;
   #gone: { readonly ips: readonly Ip[]; readonly resolve: () => void }[] = [];
@@ -83,6 +86,12 @@ export class FlowCutter {
       this.#gone.push({ ips, resolve });
       if (!this.#forgetting) void this.#forgetAll();
     });
+  }
+
+  /** Somebody waits for what is being forgotten: the look at the table waits for nothing. */
+  hurry(): void {
+    this.#forgetSoon = this.#forgetting;
+    this.#hurryForgetting?.();
   }
 
   stop(): void {
@@ -162,7 +171,15 @@ export class FlowCutter {
     await new Promise(resolve => setImmediate(resolve));
     while (this.#gone.length > 0) {
       const early = this.#forgotAt + APART_MS - performance.now();
-      if (early > 0) await rest(early);
+      if (early > 0 && !this.#forgetSoon) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const timer = setTimeout(resolve, early);
+        this.#hurryForgetting = resolve;
+        await promise;
+        this.#hurryForgetting = undefined;
+        clearTimeout(timer);
+      }
+      this.#forgetSoon = false;
       this.#forgotAt = performance.now();
       await this.#forgetSome();
     }

@@ -9,6 +9,9 @@ export interface Bandwidth {
   readonly egress: Rate | undefined;
 }
 
+/** Whether any way is limited. */
+export const isLimited = ({ ingress, egress }: Bandwidth) => ingress !== undefined || egress !== undefined;
+
 /** Packets wait this long at most, beyond the burst. */
 const LATENCY_S = 0.025;
 /** The burst of those who name none: this much of a second. */
@@ -28,7 +31,7 @@ export function limitBandwidth(
     netns,
     ifname,
   }: { readonly hostInterface: string; readonly netns: string; readonly ifname: string },
-  { ingress, egress }: Bandwidth,
+  { ingress, egress }: Partial<Bandwidth>,
 ): Result<void, PodLinkFault> {
   if (ingress !== undefined) {
     const done = limit(host, hostInterface, ingress);

@@ -11,6 +11,8 @@ import {
 } from '@muslin/linux';
 import { type Family, formatIp, type Ip, prefixHas, sameIp, widthOf } from '@muslin/net';
 import type { AgentCore } from '../core/agent-core.ts';
+import type { FelixSettings } from '../felix-settings.ts';
+import { barStrangers } from './stranger-table.ts';
 
 /** What it takes to govern pods that nobody told us of. */
 export interface FoundPodsOptions {
@@ -18,8 +20,8 @@ export interface FoundPodsOptions {
   readonly core: AgentCore;
   readonly families: readonly Family[];
   readonly netlink: NetlinkSocket;
-  /** How the names of interfaces begin that another CNI makes for pods; empty: only pods of our plugin are governed. */
-  readonly prefixes: () => readonly string[];
+  /** No prefixes: only pods of our plugin are governed. */
+  readonly settings: () => Pick<FelixSettings, 'interfacePrefixes' | 'strangers'>;
   /** Rules should follow. */
   readonly onNews: () => void;
   readonly log: (line: string) => void;
@@ -44,6 +46,9 @@ export class FoundPods {
   #refused: ReadonlyMap<EndpointKey, string> = new Map();
   #timer: NodeJS.Timeout | undefined;
   #often: NodeJS.Timeout | undefined;
+  /** Prefixes that are barred, as far as this agent knows. */
+  #barred = '';
+  #barring = false;
 
   constructor(options: FoundPodsOptions) {
     this.#options = options;
@@ -78,9 +83,11 @@ export class FoundPods {
   }
 
   #look(): void {
-    const { core, netlink, families, node, log, prefixes, onNews } = this.#options;
-    const asked = prefixes();
-    if (asked.length === 0 && this.#found.size === 0) return;
+    const { core, netlink, families, node, log, settings, onNews } = this.#options;
+    const { interfacePrefixes: asked } = settings();
+    if (asked.length === 0 && this.#found.size === 0 && this.#barred === '') return;
+    // After this look: whom it finds has a name of ours.
+    queueMicrotask(() => void this.#bar());
     const links = listLinks(netlink);
     const routes = families.map(family => listRoutes(netlink, { family, table: ROUTE_TABLE.main }));
     if (!links.ok || !routes.every(each => each.ok)) return;
@@ -111,6 +118,22 @@ export class FoundPods {
       if (this.#refused.get(key) !== why) log(`${key.replace('pod/', 'pod ')} is not governed: ${why}`);
     this.#refused = refused;
     if (news) onNews();
+  }
+
+  /** Holds back those whom no look has found. */
+  async #bar(): Promise<void> {
+    const { settings, log } = this.#options;
+    if (this.#barring) return;
+    this.#barring = true;
+    const { interfacePrefixes, strangers } = settings();
+    const wanted = strangers === 'drop' ? interfacePrefixes : [];
+    const done = await barStrangers(wanted);
+    this.#barring = false;
+    const text = wanted.join();
+    if (!done.ok) log(done.fault.message);
+    else if (this.#barred === text && done.value === 'changed')
+      log('interfaces of unknown pods were let through by somebody: they are held back again');
+    if (done.ok) this.#barred = text;
   }
 
   /** The pod's interface under our name; a text says why there is none. */

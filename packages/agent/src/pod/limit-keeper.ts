@@ -1,16 +1,22 @@
-import { runCommand } from '@muslin/linux';
+import { type NetlinkSocket, runCommand } from '@muslin/linux';
+import { keepBuckets } from './token-buckets.ts';
 import { holdTo, type LimitedLink, lostLimits } from './limit-table.ts';
 import type { Sandbox, SandboxStore } from './sandbox-store.ts';
 
 /** What keeping limits takes. */
 export interface LimitKeeperOptions {
   readonly sandboxes: SandboxStore;
+  /** Of the node's own namespace. */
+  readonly netlink: NetlinkSocket;
   /** Time between looks, in milliseconds. */
   readonly everyMs: number;
   readonly log: (line: string) => void;
 }
 
-/** Puts limits of packets and connections back that somebody took out of the kernel: `nft flush ruleset` takes them too. */
+/**
+ * Puts limits of packets, connections and bandwidth back that somebody took out of the kernel: `nft flush ruleset` takes the first
+ * two, `tc qdisc del` the last.
+ */
 export class LimitKeeper {
   readonly #options: LimitKeeperOptions;
   #timer: NodeJS.Timeout | undefined;
@@ -32,6 +38,7 @@ export class LimitKeeper {
 
   /** One look; a second one meanwhile is none. */
   async look(): Promise<void> {
+    keepBuckets(this.#options);
     const held = this.#limited();
     if (this.#looking || held.length === 0) return;
     this.#looking = true;

@@ -7,7 +7,7 @@ import { contradictions, toldOf } from './told-result.ts';
 import type { CniRequest } from '../cni/cni-request.ts';
 import { endpointKeyOf } from '../core/local-endpoint.ts';
 import { holderOf, interfaceSeed, macFor, podForInterface } from './address-wishes.ts';
-import { limitBandwidth } from './bandwidth.ts';
+import { isLimited, limitBandwidth } from './bandwidth.ts';
 import { bandwidthFor, unenforcedLimits } from './bandwidth-wishes.ts';
 import { adoptCable, type Cable, cableFault, makeCable, planOf } from './cable.ts';
 import { alsoDelegated } from './also-delegated.ts';
@@ -136,7 +136,7 @@ export class PodNetwork {
         code: CNI_CODE.tryAgain,
         message: 'the Muslin agent does not know the cluster’s policies yet; try again',
       });
-    await this.#removal.gone(sandbox => sandbox.containerId === containerId || sandbox.netns === netns);
+    await this.#removal.goneSoon(sandbox => sandbox.containerId === containerId || sandbox.netns === netns);
     const mine = sandboxes.ofContainer(containerId);
     if (mine.some(sandbox => sandbox.ifname === ifname))
       return fail({
@@ -195,6 +195,7 @@ export class PodNetwork {
       ...(foreign ? { madeBy: 'others' } : {}),
       ...(attachment.ports.length > 0 ? { ports: portTexts(attachment.ports) } : {}),
       ...(Object.keys(limits.value).length > 0 ? { limits: limits.value } : {}),
+      ...(isLimited(bandwidth.value) ? { bandwidth: bandwidth.value } : {}),
     };
     // Before anything is asked for or made: whoever restarts finds what to take back.
     sandboxes.put(adding);

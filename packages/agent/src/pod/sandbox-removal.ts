@@ -21,6 +21,8 @@ export interface RemovalOptions {
   readonly enforce: () => Promise<void>;
   /** Resolves when no connection of the addresses is tracked any more. */
   readonly forgetFlows: (ips: readonly Ip[]) => Promise<void>;
+  /** Somebody waits for that. */
+  readonly hurryFlows: () => void;
 }
 
 /** Takes away what was made for sandboxes, in the order in which nobody else can get at it too early. */
@@ -107,7 +109,18 @@ export class SandboxRemoval {
 
   /** Resolves when those sandboxes that are leaving are gone. */
   async gone(which: (sandbox: Sandbox) => boolean = () => true): Promise<void> {
-    await Promise.all([...this.#leaving].filter(([sandbox]) => which(sandbox)).map(([, gone]) => gone));
+    await Promise.all(this.#awaited(which));
+  }
+
+  /** The same for one that comes again, which is rare: it need not wait until more go. */
+  async goneSoon(which: (sandbox: Sandbox) => boolean): Promise<void> {
+    const awaited = this.#awaited(which);
+    if (awaited.length > 0) this.#options.hurryFlows();
+    await Promise.all(awaited);
+  }
+
+  #awaited(which: (sandbox: Sandbox) => boolean): readonly Promise<void>[] {
+    return [...this.#leaving].filter(([sandbox]) => which(sandbox)).map(([, gone]) => gone);
   }
 
   /** Takes what limits its packets and connections out of the kernel; the table goes with the last one. */

@@ -12,6 +12,7 @@ import { formatIp, mustIp } from '@muslin/net';
 import type { LocalPort } from '../core/local-endpoint.ts';
 import type { Holding } from '../ipam/lost-blocks.ts';
 import { holderOf } from './address-wishes.ts';
+import type { Bandwidth } from './bandwidth.ts';
 import type { PacketLimits } from './packet-limits.ts';
 
 /** What this node did for one sandbox and interface: enough to go on after a restart without the API server. */
@@ -33,6 +34,8 @@ export interface Sandbox {
   readonly ports?: readonly (Omit<LocalPort, 'hostIp'> & { readonly hostIp?: string })[];
   /** What its packets are held to; absent: nothing. */
   readonly limits?: PacketLimits;
+  /** How fast it may get and send; absent: as fast as it can. */
+  readonly bandwidth?: Partial<Bandwidth>;
   /** Who made the interface and its addresses: a plugin before us, whose they stay; absent: we. */
   readonly madeBy?: 'others';
   /**

@@ -94,7 +94,7 @@ export const FELIX_SUPPORT: Readonly<Record<string, FelixSupport>> = {
     'kube-ipvs0',
   ),
   interfacePrefix: honoured(
-    'pods that another plugin gave an interface of such a name, without ours in its chain, are governed: their end on the node gets a name that begins with msl. `msl` and `cali` alone ask for nothing',
+    'pods that another plugin gave an interface of such a name, without ours in its chain, are governed: their end on the node gets a name that begins with msl, and one that no pod is known for yet gets nothing through. `msl` and `cali` alone ask for nothing',
   ),
   interfaceRefreshInterval: kept(REFRESH),
   ipForwarding: honoured('Disabled leaves net.ipv4.ip_forward and its IPv6 counterpart as they are'),
