@@ -15,8 +15,9 @@ export interface AnnouncementsOptions {
 }
 
 const LONGEST_MS = 100;
-/** A plugin that is answered is often followed by the next one. */
-const LOOK_MS = 4;
+/** A plugin that is answered is often followed by the next one, which takes some milliseconds to start. */
+const CALM_MS = 25;
+const LOOK_MS = 5;
 
 /**
  * Tells the cluster the addresses of pods that got theirs: other nodes' policies wait for that. A container that waits goes
@@ -26,13 +27,15 @@ export class Announcements {
   readonly #options: AnnouncementsOptions;
   readonly #due: { readonly sandbox: Sandbox; readonly since: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #busyAt = 0;
 
   constructor(options: AnnouncementsOptions) {
     this.#options = options;
   }
 
   add(sandbox: Sandbox): void {
-    this.#due.push({ sandbox, since: performance.now() });
+    this.#busyAt = performance.now();
+    this.#due.push({ sandbox, since: this.#busyAt });
     this.#timer ??= setInterval(() => this.#look(), LOOK_MS);
   }
 
@@ -44,11 +47,13 @@ export class Announcements {
 
   #look(): void {
     const { isBusy, isThere, longestMs = LONGEST_MS } = this.#options;
-    for (let next = this.#due[0]; next !== undefined; next = this.#due[0]) {
-      if (isBusy() && performance.now() - next.since < longestMs) return;
-      this.#due.shift();
-      if (isThere(next.sandbox)) void publishAddresses(next.sandbox, this.#options);
-    }
+    const now = performance.now();
+    if (isBusy()) this.#busyAt = now;
+    const isLate = now - (this.#due[0]?.since ?? now) >= longestMs;
+    if (now - this.#busyAt < CALM_MS && !isLate) return;
+    // All that are due: whoever comes meanwhile is held up once.
+    for (const { sandbox } of this.#due.splice(0))
+      if (isThere(sandbox)) void publishAddresses(sandbox, this.#options);
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
