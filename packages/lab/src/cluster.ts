@@ -1,9 +1,8 @@
-import { closeSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type AnyObject, KubeClient, loadKubeconfig, RESOURCES, type Resource } from '@muslin/kube';
 import { openNamespace, sysctl, tcpListenIn } from '@muslin/linux';
 import { mustIp } from '@muslin/net';
-import { parseAllDocuments } from 'yaml';
 import { type Child, ourProgram, startChild } from './child.ts';
 import type { Report } from './checks.ts';
 import { networkObjects, nodeObject } from './cluster-objects.ts';
@@ -13,6 +12,7 @@ import { installPlugin } from './install-plugin.ts';
 import { claim, sweep } from './instance.ts';
 import { type AgentStatus, askSocket } from './local-status.ts';
 import type { Addressing, LabOptions, Overlay } from './options.ts';
+import { ownDefinitions, policyDefinitions } from './definitions.ts';
 import type { KubeletNode } from './pods/kubelet.ts';
 import type { KubeletConfig } from './pods/main.ts';
 import { addressesOf, type Host, namespacePrefix, planTopology, type Topology } from './topology.ts';
@@ -274,11 +274,7 @@ export class Cluster {
   }
 
   async #writeObjects(overlay: Overlay): Promise<void> {
-    const crds = globSync('*.yaml', { cwd: `${ROOT}/crds` }).flatMap(file =>
-      parseAllDocuments(readFileSync(`${ROOT}/crds/${file}`, 'utf8')).map(
-        document => document.toJS() as AnyObject,
-      ),
-    );
+    const crds = [...ownDefinitions(ROOT), ...policyDefinitions()];
     await Promise.all(crds.map(crd => this.apply(crd)));
     const established = await until(
       () => this.client.list<AnyObject>(RESOURCES.CustomResourceDefinition),
