@@ -1,4 +1,4 @@
-import { type Ip4, mustIp, mustPrefix } from '@muslin/net';
+import { formatPrefix, type Ip4, mustIp, mustPrefix } from '@muslin/net';
 import { describe, expect, test } from 'vitest';
 import { KEEPALIVE, type Output, Speaker } from '../src/index.ts';
 import { BytePeer } from './byte-peer.ts';
@@ -51,6 +51,35 @@ describe('route reflection (RFC 4456)', () => {
     peer.take(speaker.setPeer(config));
     expect(speaker.advertised('p3')).toEqual([]);
     expect(speaker.peers()[0]).toMatchObject({ state: 'Established', established: 1 });
+  });
+
+  test('a client that hears other clients itself is told the rest, on a running session, whatever the attributes (§6)', () => {
+    const client = { routeReflectorClient: true };
+    const probe = {
+      id: 'probe',
+      remoteIp: mustIp('10.0.0.2'),
+      remoteAs: 65000,
+      passive: true,
+      gracefulRestartTime: 0,
+    };
+    const peer = new BytePeer({ ...probe, ...client }).establish({ asNumber: 65000 });
+    const { speaker } = peer;
+    second(speaker, 3, 65000, client);
+    peer.announce('192.0.2.0/24', []);
+    peer.announce('198.51.100.0/24', [], { communities: [1] });
+    speaker.originate(mustPrefix('203.0.113.0/24'));
+    const told = () => speaker.advertised('p3').map(route => formatPrefix(route.prefix));
+    expect(told()).toHaveLength(3);
+    const set = (more: object) =>
+      speaker.setPeer({ ...probe, ...client, id: 'p3', remoteIp: mustIp('10.0.0.3'), ...more });
+    set({ clientToClient: false });
+    expect(told()).toEqual(['203.0.113.0/24']);
+    expect(speaker.explain(mustPrefix('192.0.2.0/24')).withheld).toContainEqual({
+      ...{ peer: 'p3', because: 'client-to-client' },
+    });
+    peer.take(speaker.setPeer({ ...probe, routeReflectorClient: false }));
+    expect(told()).toHaveLength(3);
+    expect(speaker.peer('p3')).toMatchObject({ state: 'Established', established: 1 });
   });
 
   test('§8: a non-client route does not go to another non-client, and says so', () => {

@@ -140,6 +140,10 @@ const spec = object(
       'Several paths for a prefix (RFC 7911)',
       'None',
     ).optional(),
+    clientToClientReflection: flag(
+      'Whether a reflector tells its client the routes of other clients; false where these tell each other (RFC 4456)',
+      'true',
+    ).optional(),
     gracefulShutdown: flag(
       'Tell routes as second choice, with GRACEFUL_SHUTDOWN (RFC 8326), and prefer others’',
       'false',

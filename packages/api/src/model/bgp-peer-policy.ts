@@ -33,6 +33,7 @@ export interface BgpSessionTraits {
   readonly bfd: BgpBfd | undefined;
   readonly prefixLimits: readonly BgpPrefixLimit[] | undefined;
   readonly addPath: 'None' | 'Receive' | 'Send' | 'Both' | undefined;
+  readonly clientToClient: boolean | undefined;
   readonly gracefulShutdown: boolean | undefined;
   /** 0: off. */
   readonly longLivedRestart: number | undefined;

@@ -52,6 +52,7 @@ function readTraits(spec: Field): BgpSessionTraits {
     bfd: readBfd(spec.at('bfd')),
     prefixLimits: readLimits(spec.at('prefixLimits')),
     addPath: spec.at('addPath').oneOf(['None', 'Receive', 'Send', 'Both']),
+    clientToClient: spec.at('clientToClientReflection').flag(),
     gracefulShutdown: spec.at('gracefulShutdown').flag(),
     longLivedRestart: spec.at('longLivedRestartSeconds').integer(0, 16_777_215),
     authentication: spec.at('authentication').oneOf(['MD5', 'TCPAO']),

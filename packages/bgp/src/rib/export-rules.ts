@@ -18,6 +18,8 @@ export interface ExportTreatment {
   readonly behindAs?: number;
   /** The peer is a route reflection client (RFC 4456). */
   readonly client: boolean;
+  /** Clients tell each other themselves: nothing is reflected from one to this one. */
+  readonly meshedClient?: true;
   readonly clusterId: Ip4;
   readonly nextHop: 'auto' | 'self' | 'keep';
   /** Subnets that we share with a peer in another AS: `auto` keeps next hops in them (RFC 4271 §5.1.3, "third party"). */
@@ -39,6 +41,7 @@ export type Withheld =
   | 'no-export'
   | 'long-lived-stale'
   | 'internal-to-internal'
+  | 'client-to-client'
   | 'only-to-customer'
   | 'export-filter'
   | 'no-next-hop'
@@ -68,7 +71,8 @@ export function exportRoute(
   if (!treatment.longLived && communities.includes(WELL_KNOWN_COMMUNITIES['llgr-stale']))
     return fail('long-lived-stale');
   const reflected = source.kind === 'ibgp' && !external;
-  if (reflected && !source.client && !treatment.client) return fail('internal-to-internal');
+  const unreflected = reflected ? notReflected(treatment, source) : undefined;
+  if (unreflected !== undefined) return fail(unreflected);
   const before = external ? forOutside(attributes, source) : attributes;
   const policy = applyPolicy(treatment.policy, {
     prefix,
@@ -86,6 +90,12 @@ export function exportRoute(
   const behind = treatment.behindAs === undefined ? path : prependAs(path, treatment.behindAs);
   const withRole = applyRole(treatment, { ...rest, asPath: prependAs(behind, treatment.localAs) });
   return withRole === undefined ? fail('only-to-customer') : ok(withRole);
+}
+
+/** Why a reflector doesn't pass an internal route on to an internal peer (RFC 4456 §6). */
+export function notReflected(treatment: ExportTreatment, source: RibPeer): Withheld | undefined {
+  if (!source.client && !treatment.client) return 'internal-to-internal';
+  return source.client && treatment.meshedClient ? 'client-to-client' : undefined;
 }
 
 /** RFC 8326 §4.2: marked for other ASes, and worth nothing inside ours. */

@@ -1,6 +1,12 @@
 import { familyRow } from '../wire/route-family.ts';
 import type { AttributeTable } from './attribute-table.ts';
-import { type ExportTreatment, exportDependsOnPrefix, exportRoute, type Withheld } from './export-rules.ts';
+import {
+  type ExportTreatment,
+  exportDependsOnPrefix,
+  exportRoute,
+  notReflected,
+  type Withheld,
+} from './export-rules.ts';
 import type { FamilyRib } from './family-rib.ts';
 import type { PassingEdit } from './passing-edit.ts';
 import type { PeerTable } from './peer-table.ts';
@@ -142,12 +148,13 @@ export class Exporter {
 
   /** -1: it can't be told without looking at the value. */
   #edited(accepted: number, slot: number): number | Withheld {
-    const { external, client, clusterId } = this.#treatment;
+    const { external, clusterId } = this.#treatment;
     const source = this.#peers.get(slot);
     let originatorId = 0;
     let reflectedBy = 0;
     if (source.kind === 'ibgp' && !external) {
-      if (!source.client && !client) return 'internal-to-internal';
+      const unreflected = notReflected(this.#treatment, source);
+      if (unreflected !== undefined) return unreflected;
       originatorId = source.routerId.bits;
       reflectedBy = clusterId.bits;
       // Zero means “leave alone” to an edit.

@@ -79,6 +79,8 @@ export interface PeerConfig {
   readonly nextHopSelf?: { readonly ipv4?: Ip4; readonly ipv6?: Ip6 };
   /** The peer is a client of this route reflector (RFC 4456). */
   readonly routeReflectorClient?: boolean;
+  /** Whether this client is told routes of other clients. Default true; false where clients tell each other themselves. */
+  readonly clientToClient?: boolean;
   /** Default: the speaker's. */
   readonly clusterId?: Ip4;
   /** Times that our own AS may be in the path of a received route. Default 0. */
@@ -136,6 +138,7 @@ export function withDefaults(config: PeerConfig): FullPeerConfig {
     sharedSubnets: [],
     nextHopSelf: {},
     routeReflectorClient: false,
+    clientToClient: true,
     allowAsIn: 0,
     enforceFirstAs: true,
     importPolicy: ACCEPT_ALL,
@@ -161,6 +164,7 @@ const LIVE_FIELDS: ReadonlySet<string> = new Set([
   'sharedSubnets',
   'nextHopSelf',
   'routeReflectorClient',
+  'clientToClient',
   'clusterId',
   'allowAsIn',
   'localAsPrepend',

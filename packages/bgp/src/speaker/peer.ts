@@ -177,6 +177,7 @@ export function exportTreatmentOf(
     ...(config.localAsPrepend?.outbound &&
       negotiated.localAs !== settings.asNumber && { behindAs: settings.asNumber }),
     client: config.routeReflectorClient && !negotiated.external,
+    ...(config.routeReflectorClient && !config.clientToClient && { meshedClient: true }),
     clusterId: config.clusterId ?? settings.clusterId,
     nextHop: config.nextHop,
     ...(negotiated.external && config.sharedSubnets.length > 0 && { sharedSubnets: config.sharedSubnets }),

@@ -79,6 +79,7 @@ const WITHHELD: Readonly<Record<string, string>> = {
   'no-export': 'the community NO_EXPORT keeps it inside our AS (RFC 1997)',
   'internal-to-internal':
     'internal routes go to internal peers by their own speaker or a reflector only (RFC 4271 §9.2.1, RFC 4456)',
+  'client-to-client': 'clients of this reflector tell each other themselves (clientToClientReflection)',
   'only-to-customer': 'it may go to customers only (RFC 9234 §5)',
   'export-filter':
     'a BGPFilter or disableBGPExport rejects it, or it is neither a route of this node nor inside an IPPool',

@@ -40,6 +40,7 @@ export function withTraits(
     },
     ...(traits.prefixLimits === undefined ? {} : { prefixLimit: limits(traits.prefixLimits) }),
     ...(addPath === undefined ? {} : { addPath: ADD_PATH[addPath] }),
+    ...(traits.clientToClient === undefined ? {} : { clientToClient: traits.clientToClient }),
     ...(traits.gracefulShutdown || node.draining ? { gracefulShutdown: true } : {}),
     ...(longLivedRestart === undefined ? {} : { longLivedTime: longLivedRestart }),
     ...role(made, traits, problems),

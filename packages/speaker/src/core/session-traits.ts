@@ -21,6 +21,7 @@ const SILENT: BgpSessionTraits = {
   bfd: undefined,
   prefixLimits: undefined,
   addPath: undefined,
+  clientToClient: undefined,
   gracefulShutdown: undefined,
   longLivedRestart: undefined,
   ttlSecurityHops: undefined,
