@@ -122,7 +122,7 @@ function lowerChain(chain: Chain, family: Family, limits: Limits): LoweredChain 
     return keep(lowerRules([{ matches: rule.matches, action: leaving }]));
   };
 
-  const rules = lowerRules(chain.rules);
+  const rules = lowerRules((limits.inOrder ? chain.inOrder : undefined) ?? chain.rules);
   const same =
     rules.length === chain.rules.length && rules.every((rule, i) => sameRule(rule, chain.rules[i]));
   return { chain: same ? chain : { name: chain.name, rules }, extra: [...extra.values()], sets };

@@ -7,6 +7,7 @@ import {
   compile,
   evaluate,
   IPTABLES_LIMITS,
+  type Limits,
   lookupOf,
   lower,
   NFT_LIMITS,
@@ -297,6 +298,27 @@ describe('the shape of compiled rules', () => {
     expect(verdict({ in: 'eth0', reversePath: false })).toBe('return');
   });
 
+  it('asks about the state of a connection before names of interfaces, where conditions are asked in their order', () => {
+    const rules = compile(state([], [[]]), configOf(4));
+    const forward = (limits: Limits) => {
+      const chains = lower(rules, limits).tables.get('filter')?.chains;
+      const kinds = chains?.get('msl-FORWARD')?.rules.map(rule => rule.matches.map(match => match.kind));
+      return { kinds, podChain: chains?.has('msl-pod') };
+    };
+    const [into, out] = ['in-interface', 'out-interface'];
+    const states = [
+      ['conntrack', into],
+      ['conntrack', out],
+    ];
+    expect(forward(NFT_LIMITS)).toEqual({
+      kinds: [...states, ...states, [into], [out], [into], [out]],
+      podChain: false,
+    });
+    expect(forward(IPTABLES_LIMITS)).toEqual({
+      kinds: [[into, 'conntrack'], [into], [out, 'conntrack'], [out]],
+      podChain: true,
+    });
+  });
   it("passes what comes from a pod's own address without asking the routes, where interfaces are looked up", () => {
     const base = state([], [[]]);
     const [plan] = base.endpoints.values();

@@ -69,7 +69,7 @@ describe('rules in the kernel by nft', () => {
     room.nft(nftScript(plan(want)));
     const set = [...want.sets.values()].find(s => s.kind !== 'ip-port' && s.members.size > 0);
     room.nft(`flush chain ip muslin msl-to-host
-add rule ip muslin msl-pod drop
+add rule ip muslin msl-FORWARD drop
 add chain ip muslin msl-stale
 add chain ip muslin msl-stale2
 add rule ip muslin msl-stale goto msl-stale2
@@ -79,7 +79,7 @@ add rule ip muslin msl-stale ip saddr @extra drop
 flush set ip muslin ${set?.name}
 `);
     const repair = plan(want);
-    expect(repair.rewrite.map(chain => chain.name).toSorted()).toEqual(['msl-pod', 'msl-to-host']);
+    expect(repair.rewrite.map(chain => chain.name).toSorted()).toEqual(['msl-FORWARD', 'msl-to-host']);
     room.nft(nftScript(repair));
     expect(isEmptyNftPlan(plan(want))).toBe(true);
     expect(room.nftList(4)).not.toMatch(/stale|extra/);

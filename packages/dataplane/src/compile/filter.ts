@@ -38,10 +38,15 @@ export function filterChains(config: NodeConfig, hosts: HostRules | undefined): 
   const fromPod: Match = { kind: 'in-interface', name, wildcard: true };
   const toPod: Match = { kind: 'out-interface', name, wildcard: true };
   const known: Match = { kind: 'conntrack', states: ['RELATED', 'ESTABLISHED'] };
-  const invalid = when([{ kind: 'conntrack', states: ['INVALID'] }], { kind: 'drop' });
+  const unknown: Match = { kind: 'conntrack', states: ['INVALID'] };
+  const invalid = when([unknown], { kind: 'drop' });
   const link = LINK_TYPES.map(type => when([{ kind: 'icmp', type }], { kind: 'accept' }, 'IPv6 link'));
   const established = (pods: Match) => when([pods, known], { kind: 'accept' });
   const ask = (pods: Match) => when([pods], { kind: 'goto', chain: POD_CHAIN });
+  const asked = [
+    when([fromPod], { kind: 'jump', chain: FROM_CHAIN }),
+    when([toPod], { kind: 'jump', chain: TO_CHAIN }),
+  ];
   const host: Action = { kind: config.endpointToHostAction === 'Drop' ? 'drop' : 'accept' };
   const between = [...(hosts?.forward ?? []), ...serviceLoopRules(config)];
   return [
@@ -52,15 +57,21 @@ export function filterChains(config: NodeConfig, hosts: HostRules | undefined): 
         between.length === 0
           ? [fromPod, toPod].flatMap(pods => [established(pods), ask(pods)])
           : [established(fromPod), established(toPod), ...between, ask(fromPod), ask(toPod)],
+      // The state costs a test of bits, the name of an interface a copy of it.
+      inOrder: [
+        when([known, fromPod], { kind: 'accept' }),
+        when([known, toPod], { kind: 'accept' }),
+        ...between,
+        when([unknown, fromPod], { kind: 'drop' }),
+        when([unknown, toPod], { kind: 'drop' }),
+        ...asked,
+        when([fromPod], { kind: 'accept' }),
+        when([toPod], { kind: 'accept' }),
+      ],
     },
     {
       name: POD_CHAIN,
-      rules: [
-        invalid,
-        when([fromPod], { kind: 'jump', chain: FROM_CHAIN }),
-        when([toPod], { kind: 'jump', chain: TO_CHAIN }),
-        when([], { kind: 'accept' }),
-      ],
+      rules: [invalid, ...asked, when([], { kind: 'accept' })],
     },
     {
       name: 'msl-INPUT',
