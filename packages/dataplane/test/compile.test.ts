@@ -299,7 +299,7 @@ describe('the shape of compiled rules', () => {
   });
 
   it('asks about the state of a connection before names of interfaces, where conditions are asked in their order', () => {
-    const rules = compile(state([], [[]]), configOf(4));
+    const rules = compile(state([], [[]]), { ...configOf(4), serviceLoop: undefined });
     const forward = (limits: Limits) => {
       const chains = lower(rules, limits).tables.get('filter')?.chains;
       const kinds = chains?.get('msl-FORWARD')?.rules.map(rule => rule.matches.map(match => match.kind));
