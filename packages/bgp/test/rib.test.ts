@@ -99,6 +99,7 @@ function makePeer(slot: number, kind: 'ebgp' | 'ibgp', client: boolean, all: boo
       external,
       localAs: 65000,
       client,
+      ...(client && slot === 3 && { meshedClient: true }),
       clusterId: routerId,
       nextHop: 'auto',
       self: { 4: { ip: routerId }, 6: { ip: mustIp('fd00::1') } },
