@@ -12,13 +12,16 @@ const OURS: Patience = { quick: 100, good: 150, settled: 50 };
 const USUAL: Patience = { quick: 400, good: 3_000, settled: 500 };
 
 /**
- * Has V8 make machine code of what ran a hundred times while `work` goes on. Its own numbers are for programs that do what they do
- * thousands of times a second: a speaker on a quiet node passes a route on now and then, and would interpret most of
- * what that takes for days.
+ * Has V8 make machine code of what ran a hundred times, until `compileAsUsual`. Its own numbers are for programs that do
+ * what they do thousands of times a second: a speaker on a quiet node passes a route on now and then, and would interpret
+ * most of what that takes for days.
  */
-export async function compileEarly(work: () => Promise<void>): Promise<void> {
+export function compileEarly(): void {
   setPatience(OURS);
-  await work();
+}
+
+/** See `compileEarly`. */
+export function compileAsUsual(): void {
   setPatience(USUAL);
 }
 

@@ -2,7 +2,7 @@ import { Speaker } from '@muslin/bgp';
 import type { NetlinkSocket } from '@muslin/linux';
 import { type Ip4, ip4 } from '@muslin/net';
 import { collectGarbage } from './collect-garbage.ts';
-import { compileEarly } from './compile-early.ts';
+import { compileAsUsual, compileEarly } from './compile-early.ts';
 import { RehearsalPeer } from './rehearsal-peer.ts';
 import { RehearsalScript } from './rehearsal-script.ts';
 import { SpeakerShell, type Told } from './speaker-shell.ts';
@@ -59,6 +59,8 @@ export async function rehearse(netlink: NetlinkSocket, patienceMs = PATIENCE_MS)
   };
   const done = await Promise.race([play(), over]);
   clearTimeout(patience);
+  // It may have been out of time in the middle.
+  compileAsUsual();
   await large.clear();
   large = undefined;
   await new Promise(resolve => setImmediate(resolve));
@@ -105,9 +107,9 @@ class Stage {
       late.close();
     }
     // Last, so that V8 has seen everything that it has to expect.
-    await compileEarly(async () => {
-      for (let i = 0; i < single; i++) await this.#tell(feeder, sink, i, i % 4 === 3);
-    });
+    compileEarly();
+    for (let i = 0; i < single; i++) await this.#tell(feeder, sink, i, i % 4 === 3);
+    compileAsUsual();
   }
 
   async clear(): Promise<void> {
