@@ -433,6 +433,8 @@ describe('a pod whose rules are prepared', () => {
       'addresses are in hand',
     );
     await removed(pod);
+    await nothingLeft();
+    await end('first');
   });
   const deleteAllPods = async () => {
     for (const { metadata } of must(await stand.client.listAll<AnyObject>(RESOURCES.Pod)).items)
@@ -446,7 +448,7 @@ describe('a pod whose rules are prepared', () => {
     expect(before.preparedPods).toBeGreaterThan(0);
     expect(before.endpoints).toEqual([]);
     expect(stand.routes()).toEqual([]);
-    expect([...(await stand.held()).keys()].filter(handle => handle.includes('box'))).toEqual([]);
+    await heldBy([]);
     const loaded = rules();
     const ips = await stand.add(pod);
     expect(rules(), 'the ADD loads no rule').toBe(loaded);
@@ -460,7 +462,6 @@ describe('a pod whose rules are prepared', () => {
   });
 
   test('and that never gets an interface leaves nothing: deleted, finished, or with an address from elsewhere', async () => {
-    const { keptAddresses } = await stand.status();
     for (const name of ['deleted', 'finished', 'elsewhere']) await stand.pod(name);
     for (const name of ['deleted', 'finished', 'elsewhere']) await rulesOf(name, true);
     await end('deleted');
@@ -469,7 +470,7 @@ describe('a pod whose rules are prepared', () => {
     for (const name of ['deleted', 'finished', 'elsewhere']) await rulesOf(name, false);
     await until(
       () => stand.status(),
-      status => status?.preparedPods === 0 && status.keptAddresses === keptAddresses,
+      status => status?.preparedPods === 0 && status.keptAddresses >= 8,
       'what was reserved is in hand again',
     );
     await forget('finished', 'elsewhere');
