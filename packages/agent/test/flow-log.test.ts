@@ -25,6 +25,15 @@ const STATE = {
     ]),
     policy('snp/shop/tried', 'tried', 'StagedNetworkPolicy', [rule('Deny')], true),
   ]),
+  deletions: new Map([
+    [
+      'snp/shop/db',
+      {
+        source: { kind: 'StagedNetworkPolicy', namespace: 'shop', name: 'db' },
+        removes: 'np/shop/db',
+      },
+    ],
+  ]),
   sets: new Map(),
   endpoints: new Map([
     [
@@ -103,12 +112,27 @@ describe('denied packets', () => {
           policy: { kind: 'NetworkPolicy', namespace: 'shop', name: 'db' },
           source: { ip: '10.0.0.66', port: 40_000 },
           destination: { ip: '10.0.0.1', port: 80, pod: 'shop/db' },
-          staged: [{ policy: { name: 'tried' }, would: 'Deny' }],
+          staged: [
+            { policy: { name: 'tried' }, would: 'Deny' },
+            {
+              policy: { kind: 'StagedNetworkPolicy', name: 'db' },
+              would: 'Allow',
+              deletes: { kind: 'NetworkPolicy', name: 'db' },
+            },
+          ],
         },
-        { verdict: 'deny', tier: 'default', destination: { port: 443 } },
+        { verdict: 'deny', tier: 'default', destination: { port: 443 }, staged: [{}, { would: 'Allow' }] },
       ],
     });
     expect(denied).toHaveLength(2);
+  });
+
+  test('that policies of the pod allow were denied elsewhere: no deletion of one would let them through', () => {
+    const { log } = logOf();
+    log.heard([packet('10.0.0.2', '10.0.0.1', 80, notes().get('end of tier default') ?? '')]);
+    expect(log.read(undefined, false).records.map(({ staged }) => staged)).toEqual([
+      [{ policy: { kind: 'StagedNetworkPolicy', namespace: 'shop', name: 'tried' }, would: 'Deny' }],
+    ]);
   });
 
   test('of a flood take bounded memory, and a slow reader is told what it missed', () => {
@@ -166,7 +190,7 @@ describe('allowed connections', () => {
         ...{ verdict: 'allow', direction: 'ingress', rule: 'spec.ingress[1]' },
         destination: { ip: '10.0.0.1', port: 5432, pod: 'shop/db' },
         dialled: { ip: '10.96.0.1', port: 80 },
-        staged: [{ would: 'Deny' }],
+        staged: [{ would: 'Deny' }, { would: 'Allow', deletes: { name: 'db' } }],
       },
     ]);
     flows = [flow(3)];

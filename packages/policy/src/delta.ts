@@ -6,16 +6,18 @@ export const EMPTY_NODE_STATE: NodeState = { endpoints: new Map(), policies: new
 /** The state after the change; `state` itself stays as it is. Maps in which nothing changed are the same objects. */
 export function applyDelta(state: NodeState, delta: NodeDelta): NodeState {
   const hosts = delta.hosts === undefined ? state.hosts : delta.hosts;
+  const deletions = delta.deletions === undefined ? state.deletions : delta.deletions;
   return {
     endpoints: patched(state.endpoints, delta.endpoints.upserts, delta.endpoints.removals),
     policies: patched(state.policies, delta.policies.upserts, delta.policies.removals),
     sets: patched(state.sets, setUpserts(state, delta), delta.sets.removed),
     ...(hosts != null && { hosts }),
+    ...(deletions != null && { deletions }),
   };
 }
 
 /** Whether the delta changes nothing. */
-export function isEmptyDelta({ hosts, endpoints, policies, sets }: NodeDelta): boolean {
+export function isEmptyDelta({ hosts, deletions, endpoints, policies, sets }: NodeDelta): boolean {
   const parts: readonly { readonly size: number }[] = [
     endpoints.upserts,
     endpoints.removals,
@@ -25,7 +27,7 @@ export function isEmptyDelta({ hosts, endpoints, policies, sets }: NodeDelta): b
     sets.changed,
     sets.removed,
   ];
-  return hosts === undefined && parts.every(part => part.size === 0);
+  return hosts === undefined && deletions === undefined && parts.every(part => part.size === 0);
 }
 
 function patched<K, V>(

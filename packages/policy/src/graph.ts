@@ -1,4 +1,5 @@
 import type {
+  ActiveDeletion,
   ActivePolicy,
   EndpointKey,
   EndpointPlan,
@@ -17,6 +18,7 @@ import { KnownFacts, put } from './graph/known-facts.ts';
 import { LocalEndpoints } from './graph/local-endpoints.ts';
 import { failsafeOf } from './host-plan.ts';
 import { resolvePolicy } from './resolved-policy.ts';
+import { activeDeletions } from './staged-deletions.ts';
 
 /** What is told about the members of a set that this graph can't see itself. */
 export type ElsewhereChange =
@@ -45,6 +47,7 @@ export class Graph {
   readonly #toldEndpoints = new Map<EndpointKey, EndpointPlan>();
   readonly #toldPolicies = new Map<PolicyKey, ActivePolicy>();
   #toldHosts: HostState | undefined;
+  #toldDeletions: ReadonlyMap<PolicyKey, ActiveDeletion> | undefined;
 
   constructor(node: string) {
     this.#node = node;
@@ -53,12 +56,13 @@ export class Graph {
 
   /** The state as of the last `flush`: a live view, so copy what must outlive the next one. */
   get state(): NodeState {
-    const hosts = this.#toldHosts;
+    const [hosts, deletions] = [this.#toldHosts, this.#toldDeletions];
     return {
       endpoints: this.#toldEndpoints,
       policies: this.#toldPolicies,
       sets: this.#facts.sets.state,
       ...(hosts !== undefined && { hosts }),
+      ...(deletions !== undefined && { deletions }),
     };
   }
 
@@ -107,11 +111,14 @@ export class Graph {
     this.#facts.reviewOthers();
     if (this.#dirtyTiers) this.#locals.tiersChanged();
     const hosts = this.#flushHosts();
+    const policies = this.#flushPolicies();
+    const deletions = this.#flushDeletions();
     const delta = {
-      policies: this.#flushPolicies(),
+      policies,
       endpoints: this.#flushEndpoints(),
       sets: this.#facts.sets.flush(),
       ...(hosts !== undefined && { hosts }),
+      ...(deletions !== undefined && { deletions }),
     };
     this.#facts.dirtyPolicies.clear();
     this.#dirtyTiers = false;
@@ -138,6 +145,15 @@ export class Graph {
     if (textOf(hosts) === textOf(this.#toldHosts)) return undefined;
     this.#toldHosts = hosts;
     return hosts ?? null;
+  }
+
+  /** Few in any cluster, so they are told as a whole. */
+  #flushDeletions(): NodeDelta['deletions'] {
+    const deletions = activeDeletions(this.#facts.deletions.values(), this.#toldPolicies);
+    if (JSON.stringify([...(deletions ?? [])]) === JSON.stringify([...(this.#toldDeletions ?? [])]))
+      return undefined;
+    this.#toldDeletions = deletions;
+    return deletions ?? null;
   }
 
   #flushEndpoints(): NodeDelta['endpoints'] {

@@ -56,6 +56,7 @@ export {
 } from './reach.ts';
 export { readHostPortEnd } from './reach-host-ports.ts';
 export { withStagedInForce } from './staged-in-force.ts';
+export { type AnswerWithout, answersWithout, withoutPolicy } from './staged-deletions.ts';
 export { type ResolvedPolicy, resolvePolicy } from './resolved-policy.ts';
 export { type SetMeaning, setIdOf } from './set-meaning.ts';
 export { membersOf, nodeState } from './specification.ts';

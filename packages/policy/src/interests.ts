@@ -1,7 +1,7 @@
 import type { FactChange, MemberSet, NodeDelta, Policy, PolicyKey, SetId } from '@muslin/api';
 import type { Bearer } from './graph/bearer.ts';
 import type { BearerChange } from './graph/bearers.ts';
-import { KnownFacts } from './graph/known-facts.ts';
+import { KnownFacts, put } from './graph/known-facts.ts';
 import { isFor, PolicySelectors } from './graph/policy-selectors.ts';
 import { type ResolvedPolicy, resolvePolicy } from './resolved-policy.ts';
 
@@ -40,6 +40,9 @@ export class Interests {
   readonly #uses = new Map<string, { policies: Map<PolicyKey, number>; sets: Map<SetId, number> }>();
   readonly #policyNodes = new Map<PolicyKey, Set<string>>();
   readonly #setNodes = new Map<SetId, Set<string>>();
+  /** Of each staged deletion, the policy that it is about: whoever needs that needs the deletion. As of the last `flush`. */
+  readonly #removes = new Map<PolicyKey, PolicyKey>();
+  readonly #removers = new Map<PolicyKey, Set<PolicyKey>>();
   readonly #dirtyUse = new Set<PolicyKey>();
   #news = new Map<string, NodeInterest>();
 
@@ -55,13 +58,17 @@ export class Interests {
 
   /** The nodes that need a policy, as of the last `flush`. */
   nodesOfPolicy(key: PolicyKey): ReadonlySet<string> {
-    return this.#policyNodes.get(key) ?? NOBODY;
+    return this.#policyNodes.get(this.#removes.get(key) ?? key) ?? NOBODY;
   }
 
   /** The policies and sets that a node needs, as of the last `flush`. */
   of(node: string): { readonly policies: Iterable<PolicyKey>; readonly sets: Iterable<SetId> } {
     const uses = this.#uses.get(node);
-    return { policies: uses?.policies.keys() ?? [], sets: uses?.sets.keys() ?? [] };
+    const policies = [...(uses?.policies.keys() ?? [])];
+    return {
+      policies: policies.flatMap(key => [key, ...(this.#removers.get(key) ?? [])]),
+      sets: uses?.sets.keys() ?? [],
+    };
   }
 
   /** The members of all sets that some node needs, as of the last `flush`: a live view. */
@@ -72,7 +79,10 @@ export class Interests {
   /** Works out what the changes since the last `flush` come to. */
   flush(): SharedNews {
     const changes = this.#facts.drain();
-    for (const key of this.#facts.dirtyPolicies) this.#replacePolicy(key);
+    for (const key of this.#facts.dirtyPolicies) {
+      this.#replaceDeletion(key);
+      this.#replacePolicy(key);
+    }
     for (const change of changes) {
       this.#facts.sets.review(change.before, change.after, change.keys);
       this.#place(change);
@@ -85,6 +95,19 @@ export class Interests {
     const nodes = this.#news;
     this.#news = new Map();
     return { nodes, sets: this.#facts.sets.flush() };
+  }
+
+  /** A staged deletion came, went, or is none any more. */
+  #replaceDeletion(key: PolicyKey): void {
+    const [before, after] = [this.#removes.get(key), this.#facts.deletions.get(key)?.removes];
+    if (before === after) return;
+    const follow = (removed: PolicyKey, is: boolean) => {
+      join(this.#removers, removed, key, is);
+      for (const node of this.nodesOfPolicy(removed)) turn(this.#newsOf(node).policies, key, is);
+    };
+    if (before !== undefined) follow(before, false);
+    put(this.#removes, key, after);
+    if (after !== undefined) follow(after, true);
   }
 
   /** Its selector and its rules may both be others: every node that used it lets go of it, then takes it up anew. */
@@ -137,7 +160,7 @@ export class Interests {
     join(this.#policyNodes, key, node, is);
     this.#dirtyUse.add(key);
     const news = this.#newsOf(node);
-    turn(news.policies, key, is);
+    for (const one of [key, ...(this.#removers.get(key) ?? [])]) turn(news.policies, one, is);
     const uses = this.#usesOf(node);
     for (const id of this.#resolve(key).sets.keys()) {
       const count = (uses.sets.get(id) ?? 0) + (is ? 1 : -1);

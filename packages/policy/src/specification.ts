@@ -30,6 +30,7 @@ import {
   membersOfService,
   type SetMeaning,
 } from './set-meaning.ts';
+import { activeDeletions } from './staged-deletions.ts';
 
 /**
  * What one node must enforce: the specification. A plain function of the whole snapshot; `Graph` must always equal it.
@@ -56,7 +57,12 @@ export function nodeState(snapshot: Snapshot, node: string): NodeState {
     use(selecting);
   }
   const hosts = hostState(snapshot, node, use);
-  return { endpoints, policies, sets, ...(hosts !== undefined && { hosts }) };
+  const deletions = activeDeletions(snapshot.policies.values(), policies);
+  return {
+    ...{ endpoints, policies, sets },
+    ...(hosts !== undefined && { hosts }),
+    ...(deletions !== undefined && { deletions }),
+  };
 }
 
 /** The host endpoints of a node; undefined when there is none. */

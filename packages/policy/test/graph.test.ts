@@ -13,11 +13,13 @@ function textOf(state: NodeState): string {
     sorted(state.policies),
     state.hosts === undefined ? null : [sorted(state.hosts.plans), state.hosts.failsafe],
     sorted(state.sets).map(([id, { kind, members }]) => [id, kind, [...members].sort()]),
+    [...(state.deletions ?? [])],
   ]);
 }
 
 /** Fails when the delta tells something that was so already. */
-function expectMinimal(before: NodeState, { endpoints, policies, sets }: NodeDelta): void {
+function expectMinimal(before: NodeState, { deletions, endpoints, policies, sets }: NodeDelta): void {
+  if (deletions !== undefined) expect(before.deletions ?? null).not.toEqual(deletions);
   for (const [key, plan] of endpoints.upserts) expect(before.endpoints.get(key)).not.toEqual(plan);
   for (const [key, policy] of policies.upserts) expect(before.policies.get(key)).not.toEqual(policy);
   for (const key of endpoints.removals) expect(before.endpoints.has(key)).toBe(true);

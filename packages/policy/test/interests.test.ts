@@ -16,6 +16,7 @@ function textOf(state: NodeState): string {
     sorted(state.policies),
     state.hosts === undefined ? null : [sorted(state.hosts.plans), state.hosts.failsafe],
     sorted(state.sets).map(([id, { kind, members }]) => [id, kind, [...members].sort()]),
+    [...(state.deletions ?? [])],
   ]);
 }
 
@@ -113,7 +114,8 @@ describe('Interests', () => {
         for (const node of NODES) {
           const { policies, sets } = interests.of(node);
           const state = nodeState(snapshot, node);
-          expect([...policies].sort()).toEqual([...state.policies.keys()].sort());
+          const needed = [...state.policies.keys(), ...(state.deletions?.keys() ?? [])];
+          expect([...policies].sort()).toEqual(needed.sort());
           expect([...sets].sort()).toEqual([...state.sets.keys()].sort());
         }
       }),

@@ -167,6 +167,26 @@ const policies: fc.Arbitrary<FactChange> = fc
     return { type: 'policy', key, value };
   });
 
+/** Staged policies that would delete one; or, of the same key, one that would stand in its place. */
+const deletions: fc.Arbitrary<FactChange> = fc
+  .record({
+    kind: pick('np/red', 'np/blue', 'gnp'),
+    name,
+    instead: pick(false, false, true),
+    selector: selectors,
+  })
+  .map(({ kind, name, instead, selector }) => {
+    const key = `s${kind}/${name}`;
+    const source = { kind: 'StagedNetworkPolicy', name };
+    const value: Policy = {
+      ...{ key, source, tier: 'default', order: 1, ingress: [], egress: [], staged: true },
+      ...(instead
+        ? { selector, directions: new Set<Direction>(['ingress']) }
+        : { selector: { op: 'not', of: { op: 'all' } }, directions: new Set(), removes: `${kind}/${name}` }),
+    };
+    return { type: 'policy', key, value };
+  });
+
 const namedPorts: fc.Arbitrary<readonly NamedPort[]> = fc.array(
   fc.record({ name: pick(...PORT_NAMES), protocol: pick(6, 17), port: pick(...NUMBERS) }),
   { maxLength: 2 },
@@ -276,6 +296,7 @@ const felix: fc.Arbitrary<FactChange> = fc
 const facts: fc.Arbitrary<FactChange> = fc.oneof(
   { arbitrary: endpoints, weight: 8 },
   { arbitrary: policies, weight: 6 },
+  deletions,
   { arbitrary: networkSets, weight: 2 },
   services,
   namespaces,

@@ -2,7 +2,7 @@ import type { Direction, EndpointPlan, NodeState, ObjectRef } from '@muslin/api'
 import { deniersOf, type Denier, readDeniedNote } from '@muslin/dataplane';
 import type { FlowTuple } from '@muslin/linux';
 import { formatIp, type Ip } from '@muslin/net';
-import { decide, type Decision, type PolicyView, viewOf } from '@muslin/policy';
+import { answersWithout, decide, type Decision, type PolicyView, viewOf } from '@muslin/policy';
 import type { PacketHeader } from './packet-header.ts';
 
 /** What became of one packet, and by whose word. */
@@ -29,7 +29,15 @@ export interface FlowRecord {
   /** It is over; the counts are those that were seen last, at most a second before. */
   readonly ended?: true;
   /** Staged policies that would have decided otherwise, or the same. */
-  readonly staged: readonly { readonly policy: ObjectRef; readonly would: 'Allow' | 'Deny' | 'Pass' }[];
+  readonly staged: readonly StagedWord[];
+}
+
+/** What a staged policy would have done. */
+export interface StagedWord {
+  readonly policy: ObjectRef;
+  readonly would: 'Allow' | 'Deny' | 'Pass';
+  /** It would only delete this one: `would` is then what this end would have answered without it. */
+  readonly deletes?: ObjectRef;
 }
 
 /** One end: its address, and the pod of this node that has it. */
@@ -42,11 +50,13 @@ export interface FlowPlace {
 /** Says of packets which pods, policies and rules they were about, by one state of the node. */
 export class FlowJoiner {
   readonly #view: PolicyView;
+  readonly #deletions: NodeState['deletions'];
   readonly #plans = new Map<string, EndpointPlan>();
   readonly #deniers: ReadonlyMap<string, Denier>;
 
   constructor(state: NodeState) {
     this.#view = viewOf(state);
+    this.#deletions = state.deletions;
     this.#deniers = deniersOf(state);
     for (const plan of state.endpoints.values())
       for (const ip of plan.ips) this.#plans.set(formatIp(ip), plan);
@@ -68,7 +78,10 @@ export class FlowJoiner {
         : 'tier' in denier
           ? { tier: denier.tier }
           : { policy: denier.policy.source, rule: denier.path };
-    return { ...this.#record(said.direction, header, original, at), verdict: 'deny', ...by };
+    const own = said.direction === 'ingress' ? header.destination : header.source;
+    const decision = this.#decision(said.direction, own, header);
+    const staged = this.#stagedOf(decision, 'deny', own, header);
+    return { ...this.#record(said.direction, header, original, at), verdict: 'deny', ...by, staged };
   }
 
   /** A connection that was let through; of each of the node's pods that it touches, one record. */
@@ -83,7 +96,8 @@ export class FlowJoiner {
       const { because } = decision;
       const by =
         because.code === 'rule' ? { policy: because.source, rule: because.path, tier: because.tier } : {};
-      return [{ ...this.#record(direction, header, original, at), verdict: 'allow', ...by }];
+      const staged = this.#stagedOf(decision, 'allow', ip, header);
+      return [{ ...this.#record(direction, header, original, at), verdict: 'allow', ...by, staged }];
     });
   }
 
@@ -92,9 +106,8 @@ export class FlowJoiner {
     header: PacketHeader,
     original: FlowTuple | undefined,
     at: number,
-  ): Omit<FlowRecord, 'verdict'> {
+  ): Omit<FlowRecord, 'verdict' | 'staged'> {
     const { source, destination, protocol, sourcePort, destinationPort, icmp } = header;
-    const own = direction === 'ingress' ? destination : source;
     const translated =
       original !== undefined &&
       (formatIp(original.destination) !== formatIp(destination) ||
@@ -112,13 +125,35 @@ export class FlowJoiner {
           ...(original.destinationPort !== undefined && { port: original.destinationPort }),
         },
       }),
-      staged: stagedOf(this.#decision(direction, own, header)),
     };
   }
 
   #decision(direction: Direction, own: Ip, header: PacketHeader): Decision | undefined {
     const plan = this.#plans.get(formatIp(own));
     return plan === undefined ? undefined : decide(plan, this.#view, header, direction);
+  }
+
+  /** What was not decided here, but by the node's own rules, would not change with a policy of this end. */
+  #stagedOf(
+    decision: Decision | undefined,
+    verdict: FlowRecord['verdict'],
+    own: Ip,
+    header: PacketHeader,
+  ): readonly StagedWord[] {
+    const plan = this.#plans.get(formatIp(own));
+    if (decision === undefined || plan === undefined) return [];
+    const deleted =
+      decision.answer === verdict ? answersWithout(decision, this.#deletions, plan, this.#view, header) : [];
+    return [
+      ...wordsIn(decision),
+      ...deleted.map(
+        ({ staged, policy, answer }): StagedWord => ({
+          policy: staged,
+          would: answer === 'allow' ? 'Allow' : 'Deny',
+          deletes: policy,
+        }),
+      ),
+    ];
   }
 
   #place(ip: Ip, port: number | undefined): FlowPlace {
@@ -132,8 +167,8 @@ export class FlowJoiner {
   }
 }
 
-function stagedOf(decision: Decision | undefined): FlowRecord['staged'] {
-  return (decision?.tiers ?? []).flatMap(({ policies }) =>
+function wordsIn({ tiers }: Decision): readonly StagedWord[] {
+  return tiers.flatMap(({ policies }) =>
     policies.flatMap(({ staged, source, outcome }) =>
       staged && outcome !== 'no-match' ? [{ policy: source, would: outcome }] : [],
     ),

@@ -54,6 +54,12 @@ export interface ActivePolicy {
   readonly staged: boolean;
 }
 
+/** A staged policy that would delete a policy of this node (`stagedAction: Delete`). Asks nothing itself. */
+export interface ActiveDeletion {
+  readonly source: ObjectRef;
+  readonly removes: PolicyKey;
+}
+
 /** The policies of one tier that apply to an endpoint in one direction, in order; never empty. */
 export interface TierPlan {
   readonly tier: string;
@@ -113,12 +119,16 @@ export interface NodeState {
   readonly endpoints: ReadonlyMap<EndpointKey, EndpointPlan>;
   readonly policies: ReadonlyMap<PolicyKey, ActivePolicy>;
   readonly sets: ReadonlyMap<SetId, MemberSet>;
+  /** By key of the staged policy; for explanations and flow logs, never enforced. Absent: none. */
+  readonly deletions?: ReadonlyMap<PolicyKey, ActiveDeletion>;
 }
 
 /** What changes from one `NodeState` to the next. Applying it to the old state gives the new one. */
 export interface NodeDelta {
   /** The host endpoints anew, when anything about them changed; null: there are none any more. */
   readonly hosts?: HostState | null;
+  /** All that are staged for deletion anew, when any of it changed; null: nothing is any more. */
+  readonly deletions?: ReadonlyMap<PolicyKey, ActiveDeletion> | null;
   readonly endpoints: {
     readonly upserts: ReadonlyMap<EndpointKey, EndpointPlan>;
     readonly removals: ReadonlySet<EndpointKey>;

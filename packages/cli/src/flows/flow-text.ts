@@ -11,16 +11,21 @@ export function flowText(record: unknown, paint: Paint): string {
   const to = `${endText(record, 'destination')}${dialled === undefined ? '' : ` (dialled ${addressText(dialled)})`}`;
   const path = `${endText(record, 'source')} -> ${to} ${protocolName(numberAt(record, 'protocol') ?? 0)}`;
   const word = verdict === 'deny' ? paint.bad('deny ') : paint.good('allow');
-  const staged = listAt(record, 'staged').map(
-    one =>
-      `; would be ${WOULD[textAt(one, 'would') ?? ''] ?? 'judged'} by staged ${refText(valueAt(one, 'policy'))}`,
-  );
+  const staged = listAt(record, 'staged').map(stagedText);
   return printable(
     `${time} ${word} ${(textAt(record, 'direction') ?? '').padEnd(7)} ${path}: ${whyText(record, verdict)}${countText(record)}${staged.join('')}`,
   );
 }
 
 const WOULD: Readonly<Record<string, string>> = { Allow: 'allowed', Deny: 'denied', Pass: 'passed on' };
+
+function stagedText(one: unknown): string {
+  const would = WOULD[textAt(one, 'would') ?? ''] ?? 'judged';
+  const [policy, deletes] = [refText(valueAt(one, 'policy')), valueAt(one, 'deletes')];
+  return deletes === undefined
+    ? `; would be ${would} by staged ${policy}`
+    : `; would be ${would} without ${refText(deletes)}, which staged ${policy} would delete`;
+}
 
 function whyText(record: unknown, verdict: string): string {
   const policy = valueAt(record, 'policy');

@@ -21,7 +21,8 @@ network. From elsewhere: kubectl exec -n kube-system POD -c agent -- muslinctl f
 
 Denied packets come from the rule that denied them, at most 50 a second of each rule. While somebody watches, new
 allowed connections are told too, at most 64 a second. Pods are named where they run on the node. What staged policies
-would have done stands at the end of the line. The agent keeps the latest 4096.
+would have done stands at the end of the line, and what this end would answer without a policy that is staged for
+deletion. The agent keeps the latest 4096.
 
 Exit code: 0 shown, 1 the agent did not answer, 2 bad usage.`,
   examples: ['muslinctl flows --follow --verdict deny', 'muslinctl flows -n shop -o json'],

@@ -81,6 +81,20 @@ const sightings: fc.Arbitrary<Sighting> = fc
           policyKey: `knp/${ns}/${name}`,
         })),
     },
+    fc
+      .record({ ns, name, podSelector: selector, stagedAction: pick('Delete', 'Delete', 'Set') })
+      .map(({ ns, name, ...spec }) => ({
+        kind: 'StagedKubernetesNetworkPolicy',
+        object: {
+          ...{
+            apiVersion: 'projectcalico.org/v3',
+            kind: 'StagedKubernetesNetworkPolicy',
+            metadata: { namespace: ns, name },
+          },
+          spec: { ...spec, policyTypes: ['Ingress'] },
+        },
+        policyKey: `sknp/${ns}/${name}`,
+      })),
     fc.record({ ns, labels }).map(({ ns, labels }) => ({
       kind: 'Namespace',
       object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: ns, labels } },
@@ -135,6 +149,7 @@ function textOf(state: NodeState): string {
     sorted(state.policies),
     state.hosts === undefined ? null : [sorted(state.hosts.plans), state.hosts.failsafe],
     sorted(state.sets).map(([id, { kind, members }]) => [id, kind, [...members].sort()]),
+    [...(state.deletions ?? [])],
   ]);
 }
 

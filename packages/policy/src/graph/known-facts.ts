@@ -6,6 +6,8 @@ import { MemberSets } from './member-sets.ts';
 /** What policies look at, with what changed since `drain` and the sets that follow: the same for one node and for all. */
 export class KnownFacts {
   readonly policies = new Map<PolicyKey, Policy>();
+  /** Those of the policies that would delete another. */
+  readonly deletions = new Map<PolicyKey, Policy>();
   readonly #services = new Map<string, ServiceFacts>();
   readonly #bearers = new Bearers();
   readonly bearers = this.#bearers.index;
@@ -38,6 +40,7 @@ export class KnownFacts {
       case 'policy':
         this.dirtyPolicies.add(change.key);
         put(this.policies, change.key, change.value);
+        put(this.deletions, change.key, change.value?.removes === undefined ? undefined : change.value);
         break;
       case 'service':
         this.#dirtyServices.add(change.key);
