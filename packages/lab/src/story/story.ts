@@ -12,7 +12,7 @@ import { readSandboxes } from '../sandboxes.ts';
 import { until } from '../until.ts';
 import { type Demand, newest, notYet } from './enforced.ts';
 import { cellsOf, readExpectations } from './expectation.ts';
-import { checkFlows } from './flows.ts';
+import { checkFlows, checkStagedDeletion } from './flows.ts';
 import { checkPolicyStatus } from './policy-status.ts';
 import { type Participant, participants, probeRound } from './probe-round.ts';
 import { judgeCells, readSnapshot } from './verdicts.ts';
@@ -101,6 +101,7 @@ export async function tellPolicyStory(cluster: Cluster, report: Report): Promise
   }
   await checkPolicyStatus(cluster, report);
   await checkFlows(cluster, report);
+  await checkStagedDeletion(cluster, people, report);
 }
 
 /** One grid, compared with what the policies mean. */
