@@ -122,6 +122,15 @@ const TUNNELS = {
   natExcludes: [mustIp('203.0.113.200')],
 };
 
+/** What a node's settings may become: tunnels, other nodes, what is translated, and what is not. */
+const OTHER_SETTINGS: readonly Partial<NodeConfig>[] = [
+  {},
+  TUNNELS,
+  { ...TUNNELS, vxlanPeers: ['192.0.2.1', '192.0.2.9', '2001:db8::9'].map(mustIp) },
+  { ...TUNNELS, ipipPeers: [mustIp('192.0.2.9')], natExcludes: [] },
+  { pools: [], serviceLoop: undefined, hostPorts: () => [], floatingIps: () => [] },
+];
+
 /** Rules as compiled, as lowered for either back end, and as read from the text that either back end is told. */
 function forms(state: NodeState, config: NodeConfig): ReadonlyMap<string, Ruleset> {
   const rules = compile(state, config);
@@ -156,6 +165,15 @@ function damaged(ruleset: Ruleset, name: TableName, chainAt: number, ruleAt: num
 }
 
 describe('a proof', () => {
+  it('knows of a node that joins, although no rule changes: a set holds whose tunnels are taken', () => {
+    const state: NodeState = { endpoints: new Map(), policies: new Map(), sets: new Map() };
+    const prover = new Prover(4);
+    for (const last of [1, 2, 9]) {
+      const config = { ...configOf(4), vxlanPeers: [mustIp(`192.0.2.${last}`)] };
+      expect(told(prover.prove(state, config, lower(compile(state, config), IPTABLES_LIMITS)))).toBe('equal');
+    }
+  });
+
   it.each([
     ['any policies', nodeState],
     ['policies that only allow', unions],
@@ -237,6 +255,8 @@ describe('a proof', () => {
     const trees = { ...IPTABLES_LIMITS, dispatchFanout: 1 };
     const step = fc.record({
       pods: fc.subarray([0, 1, 2], { minLength: 1 }),
+      world: fc.constantFrom(0, 0, 1),
+      settings: fc.nat(OTHER_SETTINGS.length - 1),
       damage: fc.option(fc.tuple(fc.constantFrom('filter', 'filter', 'raw', 'nat'), fc.nat(), fc.nat()), {
         nil: undefined,
         freq: 2,
@@ -244,19 +264,20 @@ describe('a proof', () => {
     });
     fc.assert(
       fc.property(
-        nodeState,
+        fc.tuple(nodeState, fc.oneof(nodeState, hostedState)),
         family,
         fc.boolean(),
         fc.array(step, { maxLength: 6 }),
-        (state, f, nft, steps) => {
+        (states, f, nft, steps) => {
           let here = new Set<string>();
           const whole = configOf(f);
-          const config = {
-            ...whole,
+          const configs = OTHER_SETTINGS.map(settings => ({
+            ...{ ...whole, links: HOST_LINKS, ...settings },
             interfacesOf: (key: string) => (here.has(key) ? whole.interfacesOf(key) : []),
-          };
+          }));
           const prover = new Prover(f);
-          for (const { pods, damage } of steps) {
+          for (const { pods, world, settings, damage } of steps) {
+            const [state, config] = [states[world] as NodeState, configs[settings] as NodeConfig];
             const endpoints = new Map([...state.endpoints].filter((_, i) => pods.includes(i)));
             here = new Set(endpoints.keys());
             const now = { ...state, endpoints };

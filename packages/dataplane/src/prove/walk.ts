@@ -1,9 +1,9 @@
+import type { SetId } from '@muslin/api';
 import { formatIp } from '@muslin/net';
 import type { Action } from '../ir/action.ts';
 import type { Match } from '../ir/match.ts';
 import type { InterfaceMatch } from '../ir/matches/interface.ts';
 import type { Chain, Rule, TableRules } from '../ir/ruleset.ts';
-import type { DerivedSet } from '../lookups/derived-set.ts';
 import { ALL, type Node, NONE } from './diagram.ts';
 import { type KnownSets, matchSpace } from './match-space.ts';
 import { LEVEL, type Space, UNTRACKED_BIT } from './space.ts';
@@ -40,11 +40,15 @@ const MOST_WAYS = 20_000;
 
 interface Known {
   readonly callees: readonly Exits[];
-  readonly derived: readonly DerivedSet[];
+  readonly held: readonly object[];
   readonly exits: Exits;
 }
 
 type Bits = ReadonlyMap<number, Node>;
+
+/** What is looked into of a set that rules define themselves: another object when it stands for something else. */
+const heldBy = (set: SetId, { derived, fixed }: KnownSets): object | undefined =>
+  derived.get(set) ?? fixed.get(set)?.members;
 
 /** One table, and what was found out about its chains that ask for no interface. */
 interface Run {
@@ -56,7 +60,7 @@ interface Run {
 
 /**
  * What chains do to all packets at once. A chain that asks for no interface, and calls none that does, is worked out
- * once and remembered as long as it, and what it calls, stay the same objects.
+ * once and remembered as long as it, what it calls, and the sets that it looks into stay the same objects.
  */
 export class Walker {
   readonly #space: Space;
@@ -93,18 +97,18 @@ export class Walker {
       return exits;
     }
     const callees = targetsOf(chain).map(target => this.#chain(target, run, way));
-    const derived = setsOf(chain).flatMap(set => run.sets.derived.get(set) ?? []);
+    const held = setsOf(chain).flatMap(set => heldBy(set, run.sets) ?? []);
     const known = this.#known.get(chain);
     let exits = known?.exits;
     if (
       known === undefined ||
       exits === undefined ||
       !same(known.callees, callees) ||
-      !same(known.derived, derived)
+      !same(known.held, held)
     ) {
       const byName = new Map(targetsOf(chain).map((target, i) => [target, callees[i] as Exits]));
       exits = this.#run(chain.rules, target => byName.get(target) as Exits, way, run.sets);
-      this.#known.set(chain, { callees, derived, exits });
+      this.#known.set(chain, { callees, held, exits });
     }
     run.done.set(name, exits);
     return exits;
@@ -124,8 +128,8 @@ export class Walker {
       text += own;
       if (nested) text += JSON.stringify(way);
       for (const set of sets) {
-        const derived = run.sets.derived.get(set);
-        if (derived !== undefined) text += `@${this.#number(derived)}`;
+        const held = heldBy(set, run.sets);
+        if (held !== undefined) text += `@${this.#number(held)}`;
       }
       const target = targetOf(action, way);
       if (target !== undefined) text += `(${this.#left(target, run, way)})`;
