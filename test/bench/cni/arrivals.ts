@@ -9,8 +9,6 @@ export interface Pod {
   readonly name: string;
   readonly uid: string;
   readonly space: Space;
-  /** When the API server had said that it is bound, ms. */
-  readonly boundAt: number;
 }
 
 /**
@@ -21,51 +19,36 @@ export interface Pod {
  */
 export const LEAD_MS = 100;
 
-/** So many Pods are bound before their turn, so that those who call never wait for one. */
-const AHEAD = 64;
-
 let lives = 0;
 
 /**
- * Pods as a node meets them: each is bound to it at the API server, and its ADD comes no sooner than `leadMs` later. With a lead,
- * Pods go on being bound while others get their interfaces; without one each is bound just before its ADD.
+ * Pods as a node meets them: those of a burst are bound together at the API server, and their ADDs come together `leadMs` after
+ * the last of them.
  */
 export class Arrivals {
   readonly #stand: Stand;
-  readonly #spaces: readonly Space[];
+  readonly #node: string;
   readonly #leadMs: number;
   readonly #life = lives++;
-  readonly #bound: Promise<Pod>[] = [];
-  readonly #leads: number[] = [];
-  #next = 0;
+  readonly #bound: Pod[] = [];
 
-  constructor(stand: Stand, spaces: readonly Space[], leadMs: number) {
+  /** `node`: whose Pods they are; for plugins that know no Pods somebody else's, so that the API server works for them, too. */
+  constructor(stand: Stand, node: string, leadMs: number) {
     this.#stand = stand;
-    this.#spaces = spaces;
+    this.#node = node;
     this.#leadMs = leadMs;
   }
 
-  /** How long before they came for it the pods had been bound; ms. */
-  get leads(): readonly number[] {
-    return this.#leads;
-  }
-
-  /** The next pod; undefined after the last. */
-  async next(): Promise<Pod | undefined> {
-    const i = this.#next++;
-    if (i >= this.#spaces.length) return undefined;
-    this.#bindThrough(this.#leadMs === 0 ? i : i + AHEAD);
-    const pod = (await this.#bound[i]) as Pod;
-    const left = pod.boundAt + this.#leadMs - performance.now();
-    if (left > 0) await setTimeout(left);
-    this.#leads.push(performance.now() - pod.boundAt);
-    return pod;
+  /** A pod for each namespace, when their ADDs are due. */
+  async burst(spaces: readonly Space[]): Promise<readonly Pod[]> {
+    const pods = await Promise.all(spaces.map(space => this.#bind(space)));
+    if (this.#leadMs > 0) await setTimeout(this.#leadMs);
+    return pods;
   }
 
   /** The Pods' objects are deleted. */
   async clear(): Promise<void> {
-    for (const bound of this.#bound) {
-      const { name } = await bound;
+    for (const { name } of this.#bound)
       must(
         await this.#stand.client.delete(
           RESOURCES.Pod,
@@ -73,19 +56,16 @@ export class Arrivals {
           { gracePeriodSeconds: 0 },
         ),
       );
-    }
   }
 
-  #bindThrough(last: number): void {
-    for (let i = this.#bound.length; i <= Math.min(last, this.#spaces.length - 1); i++)
-      this.#bound.push(this.#bind(`bench-${this.#life}-${i}`, this.#spaces[i] as Space));
-  }
-
-  async #bind(name: string, space: Space): Promise<Pod> {
+  async #bind(space: Space): Promise<Pod> {
+    const name = `bench-${this.#life}-${this.#bound.length}`;
+    const pod = { name, uid: '', space };
+    this.#bound.push(pod);
     const made = await this.#stand.create({
       ...{ apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'shop', name, labels: { app: 'bench' } } },
-      spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'x' }] },
+      spec: { nodeName: this.#node, containers: [{ name: 'c', image: 'x' }] },
     });
-    return { name, uid: made.metadata.uid as string, space, boundAt: performance.now() };
+    return { ...pod, uid: made.metadata.uid as string };
   }
 }

@@ -51,9 +51,10 @@ async function onBackEnd(
     await stand.create(DENY_ALL_BUT_ITSELF);
     await stand.create(ROOM);
     const spaces = Array.from({ length: count }, makeSpace);
-    await firstPod(tell, stand, muslin, peers, spaces);
+    const party = { stand, muslin, peers, spaces };
+    await firstPod(tell, party);
     for (const parallel of [1, 8, 32].filter(each => wanted(`${each}`)))
-      await parallelCase(tell, stand, muslin, peers, spaces, parallel, quick ? 1 : 3);
+      await parallelCase(tell, party, parallel, quick ? 1 : 3);
     for (const space of spaces) space.close();
     if (wanted('full')) await fullNode(tell, stand, muslin, 250);
   } finally {
@@ -81,18 +82,10 @@ const DENY_ALL_BUT_ITSELF = {
 };
 
 /** The very first ADD of a node: ours claims a block, the bridge is made. */
-async function firstPod(
-  emit: Emit,
-  stand: Stand,
-  muslin: Plugin,
-  peers: readonly Plugin[],
-  spaces: readonly Space[],
-): Promise<void> {
-  const arrivals = new Arrivals(stand, spaces.slice(0, 1), LEAD_MS);
-  const [ours] = await lifeOf(muslin, () => arrivals.next(), 1);
-  await arrivals.clear();
+async function firstPod(emit: Emit, { stand, muslin, peers, spaces }: Party): Promise<void> {
+  const [ours] = await lifeOf(stand, muslin, spaces.slice(0, 1), 1, LEAD_MS);
   for (const peer of peers) {
-    const [theirs] = await lifeOf(peer, nobodysPods(spaces.slice(0, 1), 'cold'), 1);
+    const [theirs] = await lifeOf(stand, peer, spaces.slice(0, 1), 1, LEAD_MS);
     emit({
       ...{ suite: 'cni', case: 'first pod of a node', name: 'ADD', value: ours?.add as number },
       ...{ unit: 'ms', peer: peer.name, peerValue: theirs?.add as number },
@@ -101,59 +94,36 @@ async function firstPod(
 }
 
 /** Rounds in turn, so that what else the machine does hits all plugins alike. */
-async function parallelCase(
-  emit: Emit,
-  stand: Stand,
-  muslin: Plugin,
-  peers: readonly Plugin[],
-  spaces: readonly Space[],
-  parallel: number,
-  rounds: number,
-): Promise<void> {
-  const say = (round: number, who: string) =>
-    process.stderr.write(`cni: ${parallel} at a time, round ${round + 1} of ${rounds}, ${who}\n`);
-  const ours = new Map<number, Times[]>([LEAD_MS, 0].map(leadMs => [leadMs, []]));
-  const theirs = new Map<string, Times[]>(peers.map(({ name }) => [name, []]));
-  const leads: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    for (const [leadMs, times] of ours) {
-      say(round, `muslin, Pods bound ${leadMs} ms before`);
-      const arrivals = new Arrivals(stand, spaces, leadMs);
-      times.push(...(await lifeOf(muslin, () => arrivals.next(), parallel)));
-      if (leadMs > 0) leads.push(...arrivals.leads);
-      await arrivals.clear();
+async function parallelCase(emit: Emit, party: Party, parallel: number, rounds: number): Promise<void> {
+  const { stand, muslin, peers, spaces } = party;
+  const all = [LEAD_MS, 0].flatMap(leadMs =>
+    [muslin, ...peers].map(plugin => ({ leadMs, plugin, times: [] as Times[] })),
+  );
+  for (let round = 0; round < rounds; round++)
+    for (const { leadMs, plugin, times } of all) {
+      process.stderr.write(
+        `cni: ${parallel} at a time, round ${round + 1} of ${rounds}, ${plugin.name}, Pods bound ${leadMs} ms before\n`,
+      );
+      times.push(...(await lifeOf(stand, plugin, spaces, parallel, leadMs)));
     }
-    for (const peer of peers) {
-      say(round, peer.name);
-      theirs.get(peer.name)?.push(...(await lifeOf(peer, nobodysPods(spaces, `r${round}`), parallel)));
-    }
-  }
-  for (const [leadMs, times] of ours)
-    for (const peer of peers)
+  for (const leadMs of [LEAD_MS, 0]) {
+    const [ours, ...theirs] = all.filter(each => each.leadMs === leadMs);
+    const label = leadMs > 0 ? `Pods bound ${leadMs} ms before` : 'no lead';
+    for (const { plugin, times } of theirs)
       for (const command of ['add', 'del'] as const)
-        for (const [name, share] of QUANTILES)
+        for (const [name, share] of QUANTILES) {
+          const of = (list: readonly Times[] = []) =>
+            quantile(
+              list.map(each => each[command]),
+              share,
+            );
           emit({
-            ...{
-              suite: 'cni',
-              case: `${parallel} at a time, ${leadMs > 0 ? `Pod bound ${leadMs} ms before` : 'no lead'}`,
-            },
-            ...{ name: `${command.toUpperCase()} ${name}`, unit: 'ms', peer: peer.name },
-            value: quantile(
-              times.map(each => each[command]),
-              share,
-            ),
-            peerValue: quantile(
-              (theirs.get(peer.name) ?? []).map(each => each[command]),
-              share,
-            ),
+            ...{ suite: 'cni', case: `${parallel} at a time, ${label}` },
+            ...{ name: `${command.toUpperCase()} ${name}`, unit: 'ms', peer: plugin.name },
+            ...{ value: of(ours?.times), peerValue: of(times) },
           });
-  const common = {
-    suite: 'cni',
-    case: `${parallel} at a time, Pod bound ${LEAD_MS} ms before`,
-    unit: 'ms',
-  } as const;
-  emit({ ...common, name: 'shortest lead', value: Math.min(...leads) });
-  emit({ ...common, name: 'median lead', value: quantile(leads, 0.5) });
+        }
+  }
 }
 
 const QUANTILES = [
@@ -165,16 +135,16 @@ const QUANTILES = [
 async function fullNode(emit: Emit, stand: Stand, muslin: Plugin, count: number): Promise<void> {
   process.stderr.write(`cni: ${count} pods on one node\n`);
   const spaces = Array.from({ length: count }, makeSpace);
-  const arrivals = new Arrivals(stand, spaces, LEAD_MS);
+  const arrivals = new Arrivals(stand, 'n1', LEAD_MS);
   const begun = performance.now();
-  const pods: Pod[] = [];
-  const times = await callAll('ADD', muslin, () => arrivals.next(), 32, pods);
+  const pods = await arrivals.burst(spaces);
+  const times = await inTurn(pods, 32, pod => callFor('ADD', muslin, pod));
   const seconds = (performance.now() - begun) / 1000;
   const common = { suite: 'cni', case: `${count} pods on one node, 32 at a time` } as const;
   emit({ ...common, name: 'from nothing to all enforced', value: seconds, unit: 's' });
   emit({ ...common, name: 'ADD p99', value: quantile(times, 0.99), unit: 'ms' });
   const ending = performance.now();
-  await callAll('DEL', muslin, oneByOne(pods), 32);
+  await inTurn(pods, 32, pod => callFor('DEL', muslin, pod));
   emit({ ...common, name: 'all gone again', value: (performance.now() - ending) / 1000, unit: 's' });
   await arrivals.clear();
   const leftAddresses = await until(
@@ -188,44 +158,51 @@ async function fullNode(emit: Emit, stand: Stand, muslin: Plugin, count: number)
   for (const space of spaces) space.close();
 }
 
-type Next = () => Promise<Pod | undefined>;
-
-function oneByOne(pods: readonly Pod[]): Next {
-  const waiting = [...pods];
-  return () => Promise.resolve(waiting.shift());
+/** Who is measured, and with what. */
+interface Party {
+  readonly stand: Stand;
+  readonly muslin: Plugin;
+  readonly peers: readonly Plugin[];
+  readonly spaces: readonly Space[];
 }
 
-/** Plugins that know no Pods need none. */
-function nobodysPods(spaces: readonly Space[], life: string): Next {
-  return oneByOne(spaces.map((space, i) => ({ name: `peer-${i}-${life}`, uid: 'u', space, boundAt: 0 })));
-}
-
-/** An ADD for each pod, then a DEL for each, so many at a time. */
-async function lifeOf(plugin: Plugin, next: Next, parallel: number): Promise<readonly Times[]> {
-  const pods: Pod[] = [];
-  const add = await callAll('ADD', plugin, next, parallel, pods);
-  const del = await callAll('DEL', plugin, oneByOne(pods), parallel);
-  return add.map((ms, i) => ({ add: ms, del: del[i] as number }));
-}
-
-/** One call for each pod, so many at a time; the milliseconds of each. */
-async function callAll(
-  command: 'ADD' | 'DEL',
+/** Burst after burst: so many Pods are bound, then so many ADDs come at once. Then all go again, as many at once. */
+async function lifeOf(
+  stand: Stand,
   plugin: Plugin,
-  next: Next,
+  spaces: readonly Space[],
   parallel: number,
-  done: Pod[] = [],
+  leadMs: number,
+): Promise<readonly Times[]> {
+  const arrivals = new Arrivals(stand, plugin.name === 'muslin' ? 'n1' : 'n2', leadMs);
+  const bursts: { readonly pods: readonly Pod[]; readonly add: readonly number[] }[] = [];
+  for (let i = 0; i < spaces.length; i += parallel) {
+    const pods = await arrivals.burst(spaces.slice(i, i + parallel));
+    bursts.push({ pods, add: await Promise.all(pods.map(pod => callFor('ADD', plugin, pod))) });
+  }
+  const times: Times[] = [];
+  for (const { pods, add } of bursts) {
+    const del = await Promise.all(pods.map(pod => callFor('DEL', plugin, pod)));
+    times.push(...add.map((ms, i) => ({ add: ms, del: del[i] as number })));
+  }
+  await arrivals.clear();
+  return times;
+}
+
+/** A call for each pod, so many at a time; the milliseconds of each. */
+async function inTurn(
+  pods: readonly Pod[],
+  parallel: number,
+  callOne: (pod: Pod) => Promise<number>,
 ): Promise<number[]> {
+  const waiting = [...pods];
   const times: number[] = [];
   const worker = async () => {
-    for (let pod = await next(); pod !== undefined; pod = await next()) {
-      const { name, uid, space } = pod;
-      times.push(
-        await call(plugin, { command, containerId: `${name}-box`, netns: space.path, pod: name, uid }),
-      );
-      done.push(pod);
-    }
+    for (let pod = waiting.shift(); pod !== undefined; pod = waiting.shift()) times.push(await callOne(pod));
   };
   await Promise.all(Array.from({ length: parallel }, worker));
   return times;
 }
+
+const callFor = (command: 'ADD' | 'DEL', plugin: Plugin, { name, uid, space }: Pod) =>
+  call(plugin, { command, containerId: `${name}-box`, netns: space.path, pod: name, uid });
