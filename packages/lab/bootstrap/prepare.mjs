@@ -61,8 +61,13 @@ const NEEDS = {
   },
   fuzz: { ip: 'iproute2', bird: 'bird2', '/usr/lib/frr/bgpd': 'frr' },
   bench: KERNEL_TOOLS,
-  // Plugins to measure ours against.
-  'bench-cni': { ...KERNEL_TOOLS, '/usr/lib/cni/bridge': 'containernetworking-plugins' },
+  // Plugins to measure ours against, and what compiles the caller of them all.
+  'bench-cni': {
+    ...KERNEL_TOOLS,
+    '/usr/lib/cni/bridge': 'containernetworking-plugins',
+    cc: 'gcc',
+    '/usr/include/stdio.h': 'libc6-dev',
+  },
   // Speakers to measure ours against; the suite asks for them by itself.
   'bench-bgp': {
     ...KERNEL_TOOLS,

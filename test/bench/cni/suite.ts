@@ -4,7 +4,8 @@ import { makeSpace, type Space, until } from '../../../packages/agent/test/space
 import { Stand } from '../../../packages/agent/test/stand.ts';
 import { type Emit, quantile } from '../figure.ts';
 import { Arrivals, LEAD_MS, type Pod } from './arrivals.ts';
-import { call, debianPlugins, type Plugin } from './plugins.ts';
+import { Caller } from './caller.ts';
+import { type Call, debianPlugins, NOTHING, type Plugin } from './plugins.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -42,22 +43,24 @@ async function onBackEnd(
   const tell: Emit = figure => emit({ ...figure, case: `${dataplane}, ${figure.case}` });
   const count = quick ? 32 : 96;
   const stand = await Stand.up('--dataplane', dataplane, '--rehearse', 'on');
+  const caller = new Caller(stand.node.namespace, stand.folder);
   try {
     const muslin: Plugin = {
-      ...{ name: 'muslin', executable: `${stand.folder}/bin/muslin`, node: stand.node.namespace },
+      ...{ name: 'muslin', executable: `${stand.folder}/bin/muslin` },
       config: { cniVersion: '1.1.0', name: 'k8s-pod-network', type: 'muslin' },
     };
-    const peers = debianPlugins(stand.node.namespace, stand.folder);
+    const peers = debianPlugins(stand.folder);
     await stand.create(DENY_ALL_BUT_ITSELF);
     await stand.create(ROOM);
     const spaces = Array.from({ length: count }, makeSpace);
-    const party = { stand, muslin, peers, spaces };
+    const party = { stand, caller, muslin, peers, spaces };
     await firstPod(tell, party);
     for (const parallel of [1, 8, 32].filter(each => wanted(`${each}`)))
       await parallelCase(tell, party, parallel, quick ? 1 : 3);
     for (const space of spaces) space.close();
-    if (wanted('full')) await fullNode(tell, stand, muslin, 250);
+    if (wanted('full')) await fullNode(tell, party, 250);
   } finally {
+    caller.close();
     await stand.down();
   }
 }
@@ -82,10 +85,11 @@ const DENY_ALL_BUT_ITSELF = {
 };
 
 /** The very first ADD of a node: ours claims a block, the bridge is made. */
-async function firstPod(emit: Emit, { stand, muslin, peers, spaces }: Party): Promise<void> {
-  const [ours] = await lifeOf(stand, muslin, spaces.slice(0, 1), 1, LEAD_MS);
-  for (const peer of peers) {
-    const [theirs] = await lifeOf(stand, peer, spaces.slice(0, 1), 1, LEAD_MS);
+async function firstPod(emit: Emit, party: Party): Promise<void> {
+  const first = { ...party, spaces: party.spaces.slice(0, 1) };
+  const [ours] = await lifeOf(first, party.muslin, 1, LEAD_MS);
+  for (const peer of party.peers) {
+    const [theirs] = await lifeOf(first, peer, 1, LEAD_MS);
     emit({
       ...{ suite: 'cni', case: 'first pod of a node', name: 'ADD', value: ours?.add as number },
       ...{ unit: 'ms', peer: peer.name, peerValue: theirs?.add as number },
@@ -95,16 +99,16 @@ async function firstPod(emit: Emit, { stand, muslin, peers, spaces }: Party): Pr
 
 /** Rounds in turn, so that what else the machine does hits all plugins alike. */
 async function parallelCase(emit: Emit, party: Party, parallel: number, rounds: number): Promise<void> {
-  const { stand, muslin, peers, spaces } = party;
+  const { muslin, peers } = party;
   const all = [LEAD_MS, 0].flatMap(leadMs =>
-    [muslin, ...peers].map(plugin => ({ leadMs, plugin, times: [] as Times[] })),
+    [muslin, ...peers, NOTHING].map(plugin => ({ leadMs, plugin, times: [] as Times[] })),
   );
   for (let round = 0; round < rounds; round++)
     for (const { leadMs, plugin, times } of all) {
       process.stderr.write(
         `cni: ${parallel} at a time, round ${round + 1} of ${rounds}, ${plugin.name}, Pods bound ${leadMs} ms before\n`,
       );
-      times.push(...(await lifeOf(stand, plugin, spaces, parallel, leadMs)));
+      times.push(...(await lifeOf(party, plugin, parallel, leadMs)));
     }
   for (const leadMs of [LEAD_MS, 0]) {
     const [ours, ...theirs] = all.filter(each => each.leadMs === leadMs);
@@ -132,19 +136,19 @@ const QUANTILES = [
 ] as const;
 
 /** A node that starts with nothing: from the first Pod that is bound until every ADD was answered, which is when all is enforced. */
-async function fullNode(emit: Emit, stand: Stand, muslin: Plugin, count: number): Promise<void> {
+async function fullNode(emit: Emit, { stand, caller, muslin }: Party, count: number): Promise<void> {
   process.stderr.write(`cni: ${count} pods on one node\n`);
   const spaces = Array.from({ length: count }, makeSpace);
   const arrivals = new Arrivals(stand, 'n1', LEAD_MS);
   const begun = performance.now();
   const pods = await arrivals.burst(spaces);
-  const times = await inTurn(pods, 32, pod => callFor('ADD', muslin, pod));
+  const times = await caller.burst(muslin, callsOf('ADD', pods), 32);
   const seconds = (performance.now() - begun) / 1000;
   const common = { suite: 'cni', case: `${count} pods on one node, 32 at a time` } as const;
   emit({ ...common, name: 'from nothing to all enforced', value: seconds, unit: 's' });
   emit({ ...common, name: 'ADD p99', value: quantile(times, 0.99), unit: 'ms' });
   const ending = performance.now();
-  await inTurn(pods, 32, pod => callFor('DEL', muslin, pod));
+  await caller.burst(muslin, callsOf('DEL', pods), 32);
   emit({ ...common, name: 'all gone again', value: (performance.now() - ending) / 1000, unit: 's' });
   await arrivals.clear();
   const leftAddresses = await until(
@@ -161,6 +165,7 @@ async function fullNode(emit: Emit, stand: Stand, muslin: Plugin, count: number)
 /** Who is measured, and with what. */
 interface Party {
   readonly stand: Stand;
+  readonly caller: Caller;
   readonly muslin: Plugin;
   readonly peers: readonly Plugin[];
   readonly spaces: readonly Space[];
@@ -168,9 +173,8 @@ interface Party {
 
 /** Burst after burst: so many Pods are bound, then so many ADDs come at once. Then all go again, as many at once. */
 async function lifeOf(
-  stand: Stand,
+  { stand, caller, spaces }: Party,
   plugin: Plugin,
-  spaces: readonly Space[],
   parallel: number,
   leadMs: number,
 ): Promise<readonly Times[]> {
@@ -178,31 +182,18 @@ async function lifeOf(
   const bursts: { readonly pods: readonly Pod[]; readonly add: readonly number[] }[] = [];
   for (let i = 0; i < spaces.length; i += parallel) {
     const pods = await arrivals.burst(spaces.slice(i, i + parallel));
-    bursts.push({ pods, add: await Promise.all(pods.map(pod => callFor('ADD', plugin, pod))) });
+    bursts.push({ pods, add: await caller.burst(plugin, callsOf('ADD', pods), parallel) });
   }
   const times: Times[] = [];
   for (const { pods, add } of bursts) {
-    const del = await Promise.all(pods.map(pod => callFor('DEL', plugin, pod)));
+    const del = await caller.burst(plugin, callsOf('DEL', pods), parallel);
     times.push(...add.map((ms, i) => ({ add: ms, del: del[i] as number })));
   }
   await arrivals.clear();
   return times;
 }
 
-/** A call for each pod, so many at a time; the milliseconds of each. */
-async function inTurn(
-  pods: readonly Pod[],
-  parallel: number,
-  callOne: (pod: Pod) => Promise<number>,
-): Promise<number[]> {
-  const waiting = [...pods];
-  const times: number[] = [];
-  const worker = async () => {
-    for (let pod = waiting.shift(); pod !== undefined; pod = waiting.shift()) times.push(await callOne(pod));
-  };
-  await Promise.all(Array.from({ length: parallel }, worker));
-  return times;
-}
-
-const callFor = (command: 'ADD' | 'DEL', plugin: Plugin, { name, uid, space }: Pod) =>
-  call(plugin, { command, containerId: `${name}-box`, netns: space.path, pod: name, uid });
+const callsOf = (command: 'ADD' | 'DEL', pods: readonly Pod[]): readonly Call[] =>
+  pods.map(({ name, uid, space }) => ({
+    ...{ command, containerId: `${name}-box`, netns: space.path, pod: name, uid },
+  }));
