@@ -11,28 +11,32 @@ import { TestCluster } from './lab-cluster.ts';
 
 let lab: TestCluster;
 beforeAll(async () => {
-  lab = await TestCluster.up('tovl', 3, 6, 'none', ['--refresh-ms', '1000'], 'vxlan');
+  lab = await TestCluster.up('tovl', 3, 6, 'none', ['--refresh-ms', '1000'], 'vxlan', false, 'dual');
 }, 120_000);
 afterAll(async () => {
   await lab?.down();
 });
 
+const DEVICES = ['vxlan.muslin', 'vxlan-v6.muslin'];
+const POOLS = ['default-ipv4-ippool', 'default-ipv6-ippool'];
 const nodes = () => lab.cluster.topology.nodes;
 // biome-ignore lint/suspicious/noExplicitAny: what ip prints is not ours to type
 const ip = (netns: string, ...args: readonly string[]): any[] =>
   JSON.parse(execFileSync('ip', ['-n', netns, '-j', '-d', ...args], { encoding: 'utf8' }) || '[]');
-/** Every pod asks every other pod; gives those that did not answer. */
+/** Every pod asks every other pod, in both families; gives those that did not answer. */
 async function silent(): Promise<readonly string[]> {
   const pods = readSandboxes(lab.cluster.folder);
   expect(pods).toHaveLength(6);
   const pairs = pods.flatMap(from => pods.filter(to => to !== from).map(to => [from, to] as const));
   const asked = await Promise.all(
-    pairs.map(async ([from, to]) => {
-      const ip = to.ips[0] as string;
-      const seen = await probe({ netns: from.netns, ip, port: 1, protocol: 'TCP' }, 3_000);
-      return seen.outcome === 'silent' ? [`${from.name} -> ${to.name}`] : [];
-    }),
+    pairs
+      .flatMap(([from, to]) => to.ips.map(ip => [from, to, ip] as const))
+      .map(async ([from, to, ip]) => {
+        const seen = await probe({ netns: from.netns, ip, port: 1, protocol: 'TCP' }, 3_000);
+        return seen.outcome === 'silent' ? [`${from.name} -> ${to.name} ${ip}`] : [];
+      }),
   );
+  expect(asked).toHaveLength(60);
   return asked.flat();
 }
 async function checked(overlay: 'vxlan' | 'vxlan-cross-subnet'): Promise<readonly string[]> {
@@ -43,7 +47,7 @@ async function checked(overlay: 'vxlan' | 'vxlan-cross-subnet'): Promise<readonl
 /** What `ip monitor` tells of routes on the first node within a time. */
 async function routeChanges(ms: number): Promise<string> {
   const [first] = nodes();
-  const watcher = spawn('ip', ['-4', '-n', first?.netns ?? '', 'monitor', 'route'], {
+  const watcher = spawn('ip', ['-n', first?.netns ?? '', 'monitor', 'route'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   let told = '';
@@ -65,15 +69,18 @@ describe('pods of three nodes in two subnets, without BGP', () => {
     expect(node.ok && node.value.metadata.annotations).toMatchObject({
       'projectcalico.org/IPv4VXLANTunnelAddr': expect.stringMatching(/^10\.244\./),
       'projectcalico.org/VXLANTunnelMACAddr': expect.stringMatching(/^66:/),
+      'projectcalico.org/IPv6VXLANTunnelAddr': expect.stringMatching(/^fd00:/),
+      'projectcalico.org/VXLANTunnelMACAddrV6': expect.stringMatching(/^66:/),
     });
     for (const { netns } of readSandboxes(lab.cluster.folder))
-      expect(ip(netns, 'link', 'show', 'eth0')[0].mtu).toBe(1450);
+      expect(ip(netns, 'link', 'show', 'eth0')[0].mtu).toBe(1430);
   });
 
   test('go on while an agent is dead, and lose nothing when it comes back', async () => {
     const [first] = nodes();
     if (first === undefined) return expect.fail('no node');
-    const before = ip(first.netns, 'link', 'show', 'vxlan.muslin')[0].ifindex;
+    const indexes = () => DEVICES.map(device => ip(first.netns, 'link', 'show', device)[0].ifindex);
+    const before = indexes();
     const child = lab.cluster.child('agent-node1');
     child.kill();
     await child.ended;
@@ -87,13 +94,13 @@ describe('pods of three nodes in two subnets, without BGP', () => {
     back = true;
     await watching;
     expect(away).toEqual([]);
-    expect(ip(first.netns, 'link', 'show', 'vxlan.muslin')[0].ifindex).toBe(before);
+    expect(indexes()).toEqual(before);
   }, 60_000);
 
   test('have their tunnels back when somebody takes them away', async () => {
     const [first] = nodes();
     if (first === undefined) return expect.fail('no node');
-    execFileSync('ip', ['-n', first.netns, 'link', 'del', 'vxlan.muslin']);
+    for (const device of DEVICES) execFileSync('ip', ['-n', first.netns, 'link', 'del', device]);
     await connected();
     expect(await checked('vxlan')).toEqual([]);
   });
@@ -116,12 +123,11 @@ describe('pods of three nodes in two subnets, without BGP', () => {
 
   test('go straight to neighbours in their subnet once the pool says CrossSubnet, and by BGP alone without a mode', async () => {
     const pool = async (vxlanMode: string) => {
-      const done = await lab.cluster.client.patch(
-        RESOURCES.IPPool,
-        { name: 'default-ipv4-ippool' },
-        { type: 'merge', body: { spec: { vxlanMode } } },
-      );
-      if (!done.ok) throw new Error(done.fault.message);
+      for (const name of POOLS) {
+        const body = { spec: { vxlanMode } };
+        const done = await lab.cluster.client.patch(RESOURCES.IPPool, { name }, { type: 'merge', body });
+        if (!done.ok) throw new Error(done.fault.message);
+      }
     };
     await pool('CrossSubnet');
     expect(await checked('vxlan-cross-subnet')).toEqual([]);
@@ -132,7 +138,7 @@ describe('pods of three nodes in two subnets, without BGP', () => {
     await pool('Never');
     const left = await until(
       async () =>
-        nodes().flatMap(({ netns }) => ip(netns, 'link').filter(link => link.ifname === 'vxlan.muslin')),
+        nodes().flatMap(({ netns }) => ip(netns, 'link').filter(link => DEVICES.includes(link.ifname))),
       links => links.length === 0,
       20_000,
     );
@@ -140,7 +146,8 @@ describe('pods of three nodes in two subnets, without BGP', () => {
     const node = await until(
       () => lab.cluster.client.get(RESOURCES.Node, { name: 'node1' }),
       read =>
-        read.ok && read.value.metadata.annotations?.['projectcalico.org/IPv4VXLANTunnelAddr'] === undefined,
+        read.ok &&
+        !Object.keys(read.value.metadata.annotations ?? {}).some(key => key.includes('VXLANTunnel')),
       20_000,
     );
     expect(node.held).toBe(true);

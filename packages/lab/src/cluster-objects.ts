@@ -44,14 +44,20 @@ export function networkObjects(
     spec,
   });
   const { podCidr, podCidr6, clusterAs, tor, torAs } = topology;
+  const vxlan = overlay === 'none' ? {} : { vxlanMode: VXLAN_MODES[overlay] };
   return [
     calico('IPPool', 'default-ipv4-ippool', {
       ...{ cidr: podCidr, blockSize: 26, natOutgoing: true },
-      ...(overlay === 'none' ? {} : { vxlanMode: VXLAN_MODES[overlay] }),
+      ...vxlan,
     }),
     ...(podCidr6 === undefined
       ? []
-      : [calico('IPPool', 'default-ipv6-ippool', { cidr: podCidr6, blockSize: 122, natOutgoing: true })]),
+      : [
+          calico('IPPool', 'default-ipv6-ippool', {
+            ...{ cidr: podCidr6, blockSize: 122, natOutgoing: true },
+            ...vxlan,
+          }),
+        ]),
     calico('BGPConfiguration', 'default', {
       ...{ asNumber: clusterAs, nodeToNodeMeshEnabled: overlay === 'none' },
     }),

@@ -31,12 +31,15 @@ export function planFabric(topology: Topology): FabricPlan {
     ];
     if (h !== topology.tor) lines.push(`route add default via ${h.gateway ?? topology.tor.ip}`);
     if (h.ip6 !== undefined) lines.push(`address add ${h.ip6}/64 dev eth0 nodad`);
-    if (h !== topology.tor && h.ip6 !== undefined) lines.push(`route add default via ${topology.tor.ip6}`);
+    if (h !== topology.tor && h.ip6 !== undefined)
+      lines.push(`route add default via ${h.gateway6 ?? topology.tor.ip6}`);
     inside.set(h.netns, lines);
   }
   const gateways = new Set(topology.nodes.flatMap(({ gateway }) => gateway ?? []));
   for (const ip of gateways)
     inside.get(topology.tor.netns)?.push(`address add ${ip}/${topology.prefixLength} dev eth0`);
+  for (const ip of new Set(topology.nodes.flatMap(({ gateway6 }) => gateway6 ?? [])))
+    inside.get(topology.tor.netns)?.push(`address add ${ip}/64 dev eth0 nodad`);
   inside
     .get(topology.tor.netns)
     ?.push('link set out0 up', `address add ${topology.torOutsideIp}/24 dev out0`);

@@ -103,8 +103,6 @@ export function readOptions(args: readonly string[]): LabOptions | string {
   if (!isOverlay(values.overlay))
     return `--overlay takes none, vxlan or vxlan-cross-subnet, not "${values.overlay}"`;
   if (!isAddressing(values.family)) return `--family takes ipv4 or dual, not "${values.family}"`;
-  if (values.family === 'dual' && values.overlay !== 'none')
-    return '--family dual is for BGP: the subnets of an overlay have IPv4 alone';
   if (!/^[a-z0-9]{1,8}$/.test(values.id))
     return `--id takes 1 to 8 small letters or digits, not "${values.id}"`;
   if (values.once && values.keep) return '--once tears down and --keep does not: choose one';

@@ -8,6 +8,7 @@ export interface Host {
   readonly ip6?: string;
   /** Router of its subnet, where that is not the lab's common one. */
   readonly gateway?: string;
+  readonly gateway6?: string;
 }
 
 /** Its addresses, IPv4 first. */
@@ -41,7 +42,7 @@ export interface Topology {
 /** How nodes and router look after each other where the router can: slow enough for a machine that does it all at once. */
 export const BFD = { intervalMilliseconds: 500, detectMultiplier: 5 } as const;
 
-const UNDERLAY6 = 'fd00:30::';
+const UNDERLAY6 = 'fd00:30:';
 const OUTSIDE6 = '2001:db8:113::';
 
 /** Prefix of every namespace of one lab; what bears it may be removed with the lab. */
@@ -50,9 +51,16 @@ export function namespacePrefix(id: string): string {
 }
 
 /** Nodes 1 and 2 share a subnet, 3 and 4 the next one, and so on; only the router is in all of them. */
-function inRack(i: number): { readonly ip: string; readonly gateway: string } {
-  const rack = Math.floor(i / 2) + 1;
-  return { ip: `172.30.${rack}.${11 + (i % 2)}`, gateway: `172.30.${rack}.254` };
+function inRack(i: number, dual: boolean): Pick<Host, 'ip' | 'gateway' | 'gateway6'> {
+  const gateway = `172.30.${Math.floor(i / 2) + 1}.254`;
+  const ip = `172.30.${Math.floor(i / 2) + 1}.${11 + (i % 2)}`;
+  return { ip, gateway, ...(dual && { gateway6: underlay6(gateway) }) };
+}
+
+/** The same subnet and last part in IPv6: `fd00:30:0:1::11` for 172.30.1.11. */
+function underlay6(ip: string): string {
+  const [, , rack = '0', last] = ip.split('.');
+  return rack === '0' ? `${UNDERLAY6}:${last}` : `${UNDERLAY6}0:${rack}::${last}`;
 }
 
 /**
@@ -62,14 +70,14 @@ function inRack(i: number): { readonly ip: string; readonly gateway: string } {
 export function planTopology(id: string, nodes: number, racks = false, dual = false): Topology {
   const host = (name: string, ip: string): Host => ({
     ...{ name, netns: namespacePrefix(id) + name, ip },
-    ...(dual && { ip6: `${ip.startsWith('203.') ? OUTSIDE6 : UNDERLAY6}${ip.split('.').at(-1)}` }),
+    ...(dual && { ip6: ip.startsWith('203.') ? `${OUTSIDE6}${ip.split('.').at(-1)}` : underlay6(ip) }),
   });
   return {
     id,
     wire: `${namespacePrefix(id)}wire`,
     control: host('control', '172.30.0.1'),
     nodes: Array.from({ length: nodes }, (_, i) => {
-      const { ip, ...more } = racks ? inRack(i) : { ip: `172.30.0.${11 + i}` };
+      const { ip, ...more } = racks ? inRack(i, dual) : { ip: `172.30.0.${11 + i}` };
       return { ...host(`node${i + 1}`, ip), ...more };
     }),
     tor: host('tor', '172.30.0.254'),
