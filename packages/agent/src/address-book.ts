@@ -1,3 +1,4 @@
+import type { PoolNames } from '@muslin/ipam';
 import type { Family, Ip, Result } from '@muslin/net';
 import type { CniFault } from './cni/cni-fault.ts';
 import type { Delegation } from './ipam/delegation.ts';
@@ -10,7 +11,7 @@ export interface AddressRequest {
   /** The Pod object: its annotations may ask for pools or addresses. */
   readonly object: unknown;
   /** Pools of the network's configuration, for pods that name none, and families that it does not want. */
-  readonly pools?: readonly string[];
+  readonly pools?: PoolNames;
   readonly without?: readonly Family[];
   /** What was reserved for this pod: taken where it still fits. */
   readonly promised?: readonly Ip[];

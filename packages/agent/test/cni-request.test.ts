@@ -49,7 +49,7 @@ test('an ADD as containerd sends it', () => {
         cniVersion: '1.1.0',
         name: 'k8s-pod-network',
         mtu: undefined,
-        ipam: { kind: 'ours', pools: [], without: [] },
+        ipam: { kind: 'ours', pools: {}, without: [] },
         prevResult: undefined,
         defaultRoute: undefined,
         allowForwarding: false,

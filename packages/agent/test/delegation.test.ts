@@ -12,13 +12,13 @@ describe('ipam of a configuration', () => {
     [{ type: 'calico-ipam', assign_ipv4: 'true' }],
     [{ type: '', ipv6_pools: [] }],
   ])('%j means the cluster’s pools', ipam => {
-    expect(readIpam(ipam, true)).toEqual({ ok: true, value: { kind: 'ours', pools: [], without: [] } });
+    expect(readIpam(ipam, true)).toEqual({ ok: true, value: { kind: 'ours', pools: {}, without: [] } });
   });
   it('may name pools and leave out a family, as Calico’s does', () => {
     const ipam = { type: 'calico-ipam', ipv4_pools: ['a'], ipv6_pools: ['fd00::/64'], assign_ipv6: 'false' };
     expect(readIpam(ipam, true)).toEqual({
       ok: true,
-      value: { kind: 'ours', pools: ['a', 'fd00::/64'], without: [6] },
+      value: { kind: 'ours', pools: { 4: ['a'], 6: ['fd00::/64'] }, without: [6] },
     });
   });
   it('of type dhcp is refused to those who add, and nothing to those who take away', () => {

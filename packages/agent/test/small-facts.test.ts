@@ -13,17 +13,19 @@ describe('what a pod asks of IPAM', () => {
         Object.entries(annotations).map(([k, v]) => [`cni.projectcalico.org/${k}`, v as string]),
       );
     const wishes = readWishes(prefixed(pod), prefixed(namespace));
-    return wishes.ok ? { ips: wishes.value.ips.map(formatIp), pools: wishes.value.poolNames } : wishes.fault;
+    return wishes.ok
+      ? { ips: wishes.value.ips.map(formatIp), pools: Object.values(wishes.value.poolNames) }
+      : wishes.fault;
   };
   test('nothing is asked by most pods', () => {
-    expect(ask({ other: 'x' })).toEqual({ ips: [], pools: [] });
+    expect(ask({ other: 'x' })).toEqual({ ips: [], pools: [[], []] });
   });
-  test('addresses and pools come as JSON lists, both families together', () => {
+  test('addresses and pools come as JSON lists, each family for itself', () => {
     expect(
       ask({ ipAddrs: '["10.0.0.7","fd00::7"]', ipv4pools: '["a"]', ipv6pools: '["b","fd00::/64"]' }),
     ).toEqual({
       ips: ['10.0.0.7', 'fd00::7'],
-      pools: ['a', 'b', 'fd00::/64'],
+      pools: [['a'], ['b', 'fd00::/64']],
     });
   });
   test('a pod’s pools win over its namespace’s, which holds where the pod is silent; addresses are the pod’s alone', () => {
@@ -31,13 +33,25 @@ describe('what a pod asks of IPAM', () => {
       ask({ ipv4pools: '["pod"]' }, { ipv4pools: '["ns"]', ipv6pools: '["ns6"]', ipAddrs: '["1.1.1.1"]' }),
     ).toEqual({
       ips: [],
-      pools: ['pod', 'ns6'],
+      pools: [['pod'], ['ns6']],
     });
+  });
+  test('the network’s own pools hold for a family that neither pod nor namespace names any for', () => {
+    const annotations = {
+      'cni.projectcalico.org/ipv4pools': '["pod"]',
+      'cni.projectcalico.org/ipv6pools': '[]',
+    };
+    const wishes = readWishes(annotations, {}, { 4: ['conflist'], 6: ['conflist6'] });
+    expect(wishes.ok && wishes.value.poolNames).toEqual({ 4: ['pod'], 6: ['conflist6'] });
   });
   test.each([
     [{ ipAddrs: '10.0.0.7' }, 'ipAddrs must be a JSON list of texts such as ["a"], not 10.0.0.7'],
     [{ ipv4pools: '{"a":1}' }, 'ipv4pools must be a JSON list'],
     [{ ipv6pools: '[1]' }, 'ipv6pools must be a JSON list'],
+    [
+      { ipAddrsNoIpam: '["192.0.2.7"]' },
+      'use cni.projectcalico.org/ipAddrs and an IPPool with assignmentMode Manual',
+    ],
     [{ ipAddrs: '["10.0.0.300"]' }, 'annotation cni.projectcalico.org/ipAddrs: '],
   ])('%j is refused in words', (pod, text) => {
     expect(ask(pod)).toContain(text);

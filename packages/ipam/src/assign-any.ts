@@ -2,7 +2,7 @@ import type { Pool } from '@muslin/api';
 import { fail, type Family, type Result } from '@muslin/net';
 import { gaveUp, type IpamFault, type Reason } from './fault.ts';
 import type { Program } from './machine.ts';
-import { choosePools } from './pool-choice.ts';
+import { choosePools, poolRequest } from './pool-choice.ts';
 import { type AllocatedAddress, type AllocationRequest, blockOwnerOf } from './request.ts';
 import { Ways } from './ways.ts';
 
@@ -19,7 +19,7 @@ export function* assignAny(
   tried: Reason[],
 ): Program<Result<AllocatedAddress, IpamFault>> {
   const { pools, excluded } = choosePools(
-    { family, use: request.use, ...(request.poolNames === undefined ? {} : { pools: request.poolNames }) },
+    poolRequest(family, request.use, request.poolNames),
     request.pools,
     request.node,
     request.namespace,

@@ -60,7 +60,15 @@ export {
   tunnelHandleId,
   UID_ATTRIBUTE,
 } from './owner.ts';
-export { choosePools, type ExcludedPool, type PoolChoice, type PoolRequest } from './pool-choice.ts';
+export {
+  choosePools,
+  type ExcludedPool,
+  namesNone,
+  type PoolChoice,
+  type PoolNames,
+  type PoolRequest,
+  poolRequest,
+} from './pool-choice.ts';
 export type { GivenUp } from './release-affinity.ts';
 export type { AllocatedAddress, Allocation, AllocationRequest, How } from './request.ts';
 export { chooseKept, KEPT_ANNOTATION, keptIn, withKept } from './kept.ts';

@@ -9,6 +9,23 @@ export interface PoolRequest {
   readonly pools?: readonly string[];
 }
 
+/**
+ * Pools asked for, by name or CIDR, each family for itself, as Calico's `ipv4pools` and `ipv6pools`: a family that names none may have
+ * any pool.
+ */
+export type PoolNames = Readonly<Partial<Record<Family, readonly string[]>>>;
+
+/** Whether no family names a pool. */
+export function namesNone(names: PoolNames): boolean {
+  return Object.values(names).every(each => each.length === 0);
+}
+
+/** What a pool must fit: of what is asked for, only what is asked for this family. */
+export function poolRequest(family: Family, use: PoolRequest['use'], names: PoolNames = {}): PoolRequest {
+  const asked = names[family] ?? [];
+  return { family, use, ...(asked.length === 0 ? {} : { pools: asked }) };
+}
+
 /** A pool that is not used, and why. */
 export interface ExcludedPool {
   /** Its name, or the text that was asked for when there is no such pool. */

@@ -4,6 +4,7 @@ import type { BlockOwner, Sequence } from './block.ts';
 import type { Reason } from './fault.ts';
 import type { IpamConfig } from './ipam-config.ts';
 import type { Owner } from './owner.ts';
+import type { PoolNames } from './pool-choice.ts';
 
 /** Everything that an allocation depends on. A repeat with the same `handleId` gives the same addresses. */
 export interface AllocationRequest {
@@ -16,8 +17,7 @@ export interface AllocationRequest {
   readonly families: readonly Family[];
   /** These very addresses, at most one of each family. */
   readonly ips?: readonly Ip[];
-  /** Pools asked for, by name or CIDR. */
-  readonly poolNames?: readonly string[];
+  readonly poolNames?: PoolNames;
   readonly use: 'Workload' | 'Tunnel' | 'LoadBalancer';
   /** Whose blocks to use; default `host:<node>`. */
   readonly blockOwner?: BlockOwner;

@@ -14,6 +14,7 @@ import {
   handleToSpec,
   ipamConfigFromSpec,
   podHandleId,
+  poolRequest,
   tunnelHandleId,
 } from '../src/index.ts';
 import { pool } from './world.ts';
@@ -60,6 +61,16 @@ describe('choosePools', () => {
     );
     expect(choice.pools.map(p => p.name)).toEqual(['e', 'd']);
     expect(why(choice)).toMatchObject({ c: 'disabled', nowhere: 'unknown', a: 'not-requested' });
+  });
+  it('that are asked for must allow the use all the same', () => {
+    const choice = choosePools({ family: 4, use: 'Workload', pools: ['g'] }, pools, node, undefined);
+    expect([choice.pools, why(choice)['g']]).toEqual([[], 'other-use']);
+  });
+  it('takes what is asked for one family for that family alone', () => {
+    const names = { 4: ['b'] };
+    const of = (family: 4 | 6) =>
+      choosePools(poolRequest(family, 'Workload', names), pools, node, namespace).pools.map(p => p.name);
+    expect([of(4), of(6)]).toEqual([['b'], ['h']]);
   });
   it('needs a namespace for a pool with a namespaceSelector', () => {
     const choice = choosePools(

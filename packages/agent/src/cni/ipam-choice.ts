@@ -1,3 +1,4 @@
+import type { PoolNames } from '@muslin/ipam';
 import { type Family, fail, ok, type Result } from '@muslin/net';
 import { CNI_CODE, type CniFault } from './cni-fault.ts';
 
@@ -5,8 +6,8 @@ import { CNI_CODE, type CniFault } from './cni-fault.ts';
 export type IpamChoice =
   | {
       readonly kind: 'ours';
-      /** Pools by name or CIDR, where a pod and its namespace name none; empty leaves the choice to selectors. */
-      readonly pools: readonly string[];
+      /** Where a pod and its namespace name none. */
+      readonly pools: PoolNames;
       /** Families not to give. */
       readonly without: readonly Family[];
     }
@@ -25,7 +26,7 @@ const NO_DHCP =
 export function readIpam(value: unknown, strictly: boolean): Result<IpamChoice, CniFault> {
   const refuse = (message: string) => fail<CniFault>({ code: CNI_CODE.invalidConfig, message });
   if (value !== undefined && value !== null && (typeof value !== 'object' || Array.isArray(value)))
-    return strictly ? refuse('ipam must be an object') : ok({ kind: 'ours', pools: [], without: [] });
+    return strictly ? refuse('ipam must be an object') : ok({ kind: 'ours', pools: {}, without: [] });
   const fields = (value ?? {}) as Readonly<Record<string, unknown>>;
   const { type } = fields;
   if (type === 'dhcp' && strictly) return refuse(NO_DHCP);
@@ -35,14 +36,14 @@ export function readIpam(value: unknown, strictly: boolean): Result<IpamChoice, 
       return ok({ kind: 'delegated', type });
     if (strictly) return refuse('ipam.type must be the name of an executable, such as host-local');
   }
-  if (!strictly) return ok({ kind: 'ours', pools: [], without: [] });
-  const pools: string[] = [];
+  if (!strictly) return ok({ kind: 'ours', pools: {}, without: [] });
+  const pools: Partial<Record<Family, readonly string[]>> = {};
   const without: Family[] = [];
   for (const family of [4, 6] as const) {
     const named = fields[POOLS[family]] ?? [];
     if (!Array.isArray(named) || !named.every(each => typeof each === 'string'))
       return refuse(`ipam.${POOLS[family]} must be a list of names or CIDRs of IPPools`);
-    pools.push(...named);
+    if (named.length > 0) pools[family] = named;
     const assign = fields[ASSIGN[family]] ?? true;
     if (!/^(true|false)$/.test(String(assign))) return refuse(`ipam.${ASSIGN[family]} must be true or false`);
     if (String(assign) === 'false') without.push(family);

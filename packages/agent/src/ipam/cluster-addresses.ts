@@ -6,6 +6,7 @@ import {
   drive,
   type IpamConfig,
   type IpamFault,
+  namesNone,
   podHandleId,
   releaseHandles,
 } from '@muslin/ipam';
@@ -280,18 +281,21 @@ function requestOf(
   options: ClusterAddressesOptions,
 ): Result<AllocationRequest, string> {
   const snapshot = options.snapshot();
-  const { pod, containerId, network, pools: named = [], without = [] } = request;
+  const { pod, containerId, network, pools: named = {}, without = [] } = request;
   const object = request.object as AnyObject;
   const namespace = snapshot.namespaces.get(pod.namespace);
-  const wishes = readWishes(object.metadata.annotations ?? {}, options.namespaceAnnotations(pod.namespace));
+  const wishes = readWishes(
+    object.metadata.annotations ?? {},
+    options.namespaceAnnotations(pod.namespace),
+    named,
+  );
   if (!wishes.ok) return wishes;
   const pools = [...snapshot.pools.values()];
   const usable = pools.filter(pool => !pool.disabled && pool.allowedUses.has('Workload'));
   const families = ([4, 6] as Family[]).filter(
     family => !without.includes(family) && usable.some(pool => pool.cidr.ip.family === family),
   );
-  // A pod's word, then its namespace's, then the network's.
-  const poolNames = wishes.value.poolNames.length > 0 ? wishes.value.poolNames : named;
+  const { poolNames } = wishes.value;
   if (families.length === 0)
     return fail('no enabled IPPool for workloads exists: create one (kind IPPool, projectcalico.org/v3)');
   return ok({
@@ -301,7 +305,7 @@ function requestOf(
     namespace: namespace === undefined ? undefined : { labels: namespace.labels },
     families,
     ...(wishes.value.ips.length === 0 ? {} : { ips: wishes.value.ips }),
-    ...(poolNames.length === 0 ? {} : { poolNames }),
+    ...(namesNone(poolNames) ? {} : { poolNames }),
     use: 'Workload',
     pools,
     reservations: notToGive(options, containerId),

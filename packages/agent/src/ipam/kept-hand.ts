@@ -5,6 +5,7 @@ import {
   ipAt,
   isEmpty,
   keptIn,
+  poolRequest,
   type Settled,
 } from '@muslin/ipam';
 import type { AnyObject } from '@muslin/kube';
@@ -170,7 +171,7 @@ export class KeptHand {
 
   #find(request: HandRequest, family: 4 | 6, may: (ip: Ip) => boolean): Taken | undefined {
     const { use, poolNames, pools, node, namespace, reservations } = request;
-    const wanted = { family, use, ...(poolNames === undefined ? {} : { pools: poolNames }) };
+    const wanted = poolRequest(family, use, poolNames);
     for (const pool of choosePools(wanted, pools, node, namespace).pools)
       for (const [name, block] of this.#blocks) {
         if (block.closed || !prefixCovers(pool.cidr, block.cidr)) continue;

@@ -169,7 +169,7 @@ export class PodNetwork {
     const holder = holderOf(request);
     const asking = podForInterface(object, ifname, attachment);
     const network = config.ipam.kind === 'ours' && !foreign ? config.ipam : undefined;
-    const { pools, without } = network ?? { pools: [], without: [] };
+    const { pools, without } = network ?? { pools: {}, without: [] };
     const delegation = delegationOf(request);
     // Before it is anybody's: what was prepared for the pod's first interface is for that alone.
     const first = holder === containerId;

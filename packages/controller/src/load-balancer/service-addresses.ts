@@ -1,5 +1,13 @@
 import type { Pool } from '@muslin/api';
-import { allocate, choosePools, drive, type IpamFault, releaseByHandle, releaseIp } from '@muslin/ipam';
+import {
+  allocate,
+  choosePools,
+  drive,
+  type IpamFault,
+  poolRequest,
+  releaseByHandle,
+  releaseIp,
+} from '@muslin/ipam';
 import { type AnyObject, ipamStore, type KubeClient, type Note, RESOURCES, StatusWriter } from '@muslin/kube';
 import {
   type Family,
@@ -131,9 +139,14 @@ export class ServiceAddresses {
     if (poolNames === undefined || ips.length > 0) return ok(held);
     const kept: HeldAddress[] = [];
     for (const address of held) {
-      const request = { family: address.ip.family, use: 'LoadBalancer', pools: poolNames } as const;
+      const request = poolRequest(address.ip.family, 'LoadBalancer', poolNames);
       const asked = choosePools(request, pools, { labels: new Map() }, undefined).pools;
-      if (asked.length === 0 || asked.some(pool => prefixHas(pool.cidr, address.ip))) kept.push(address);
+      if (
+        request.pools === undefined ||
+        asked.length === 0 ||
+        asked.some(pool => prefixHas(pool.cidr, address.ip))
+      )
+        kept.push(address);
       else {
         const freed = await this.#freeOne(handleId, address, settings);
         if (freed !== undefined) return fail(freed);

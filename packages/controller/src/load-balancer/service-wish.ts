@@ -1,3 +1,4 @@
+import { namesNone, type PoolNames } from '@muslin/ipam';
 import type { AnyObject } from '@muslin/kube';
 import { type Family, formatIp, type Ip, parseIp } from '@muslin/net';
 
@@ -17,8 +18,8 @@ export type ServiceWish =
       /** Whether a family without any pool is a fault. */
       readonly allFamilies: boolean;
       readonly ips: readonly Ip[];
-      /** IPPools by name or CIDR; undefined: any. */
-      readonly pools: readonly string[] | undefined;
+      /** IPPools; undefined: any. */
+      readonly pools: PoolNames | undefined;
       /** Whether it names us, and so expects us even where there is no pool. */
       readonly explicit: boolean;
     };
@@ -67,7 +68,7 @@ export function wishOf(service: AnyObject, assignIps: AssignIps): ServiceWish {
       return wrong(`${asked.join(' and ')} are asked for, but a Service gets one address of each family`);
     ips.push(ip.value);
   }
-  const pools = [...(texts.ipv4pools ?? []), ...(texts.ipv6pools ?? [])];
+  const pools = { 4: texts.ipv4pools ?? [], 6: texts.ipv6pools ?? [] };
   const families: readonly Family[] = (spec.ipFamilies ?? ['IPv4']).map(name => (name === 'IPv6' ? 6 : 4));
   const stranger = ips.find(ip => !families.includes(ip.family));
   if (stranger !== undefined)
@@ -79,7 +80,7 @@ export function wishOf(service: AnyObject, assignIps: AssignIps): ServiceWish {
     families: ips.length > 0 ? [] : families,
     allFamilies: spec.ipFamilyPolicy === 'RequireDualStack',
     ips,
-    pools: pools.length > 0 ? pools : undefined,
+    pools: namesNone(pools) ? undefined : pools,
     explicit,
   };
 }
