@@ -1,8 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Op } from '@muslin/dataplane';
+import { NODE_CONFIG_DEFAULTS, type Op } from '@muslin/dataplane';
 import type { KubeClient } from '@muslin/kube';
 import { type ConntrackDriver, listAddresses, type NetlinkSocket } from '@muslin/linux';
 import { ok } from '@muslin/net';
+import type { PodTunnels } from '@muslin/policy';
 import type { Logger } from 'pino';
 import type { AgentCore } from './core/agent-core.ts';
 import { EnforcedSince } from './enforced-since.ts';
@@ -154,7 +155,8 @@ export class Enforcement {
       : undefined;
   }
 
-  #ended({ desired: { state, stateVersion, prepared }, ms, steps, unrouted }: Round): void {
+  #ended({ desired, ms, steps, unrouted }: Round): void {
+    const { state, stateVersion, prepared } = desired;
     const { options, established, onEnforced, log } = this.#parts;
     onEnforced();
     const { metrics } = this;
@@ -179,7 +181,7 @@ export class Enforcement {
     for (const [place, why] of unrouted)
       if (this.#unrouted.get(place) !== why) log.error({ place, why }, 'a route could not be set');
     this.#unrouted = unrouted;
-    if (established() === 'cut') this.cutter.enforced(state, stateVersion);
+    if (established() === 'cut') this.cutter.enforced(state, stateVersion, podTunnels(desired));
   }
 
   #failed(fault: string, waitMs: number): void {
@@ -224,4 +226,11 @@ function missingParts(audit: Awaited<ReturnType<Enforcer['audit']>>): string | u
   if (audit.value.length === 0) return undefined;
   const parts = [...new Set(audit.value.map(op => (op.kind === 'iptables' ? `table ${op.table}` : op.kind)))];
   return `the kernel lacked parts of this node's rules, which are put back now: ${parts.join(', ')}`;
+}
+
+/** What pods may wrap, by the rules that are in force. */
+function podTunnels({ configs }: Desired): PodTunnels {
+  const { allowIpipFromPods, allowVxlanFromPods, vxlanPort } = configs[0] ?? NODE_CONFIG_DEFAULTS;
+  const allowVxlan = allowVxlanFromPods || vxlanPort === undefined;
+  return { allowIpip: allowIpipFromPods, allowVxlan, vxlanPort: vxlanPort ?? 0 };
 }

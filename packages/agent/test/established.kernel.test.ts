@@ -182,10 +182,14 @@ test('the flows of a pod that is deleted are forgotten before its address can be
 });
 
 /** Datagrams from one pod to another, each way of asking the same flow; how many arrived so far. */
-async function datagrams(from: string, to: string, family: 4 | 6): Promise<() => number> {
+async function datagrams(
+  from: string,
+  to: string,
+  family: 4 | 6,
+  { at = port++, answers = false } = {},
+): Promise<() => number> {
   const [source, target] = [pods[from], pods[to]];
   if (source === undefined || target === undefined) throw new Error('no such pod');
-  const at = port++;
   const open = async (space: Space) => {
     const fd = must(udpSocketIn(space.namespace, mustIp(family === 4 ? '0.0.0.0' : '::'), at));
     const socket = createSocket(family === 4 ? 'udp4' : 'udp6');
@@ -195,7 +199,10 @@ async function datagrams(from: string, to: string, family: 4 | 6): Promise<() =>
   };
   const [client, server] = [await open(source.space), await open(target.space)];
   let heard = 0;
-  server.on('message', () => heard++);
+  server.on('message', (_, sender) => {
+    heard++;
+    if (answers) server.send('.', sender.port, sender.address);
+  });
   const timer = setInterval(() => client.send('.', at, target.ips[family === 4 ? 0 : 1]), BEAT_MS);
   closers.push(() => {
     clearInterval(timer);
@@ -236,6 +243,35 @@ describe.each(['iptables', 'nftables'] as const)('with rules in %s', dataplane =
     expect(await allowed.listen(200)).toBeGreaterThan(3);
     expect((await stand.status()).dataplane.backEnd).toContain(dataplane);
   });
+});
+
+/** Waits until nothing arrives any more. */
+const dried = (heard: () => number, what: string) =>
+  until(
+    async () => {
+      const before = heard();
+      await new Promise(resolve => setTimeout(resolve, 200));
+      return heard() - before;
+    },
+    more => more === 0,
+    what,
+  );
+
+test('VXLAN of a pod stops when the permission for it goes, without any policy, and when its port moves', async () => {
+  const name = 'default';
+  const felix = { apiVersion: 'projectcalico.org/v3', kind: 'FelixConfiguration', metadata: { name } };
+  await stand.create({ ...felix, spec: { allowVXLANPacketsFromWorkloads: true } });
+  const say = async (spec: object) =>
+    must(await stand.client.patch(RESOURCES.FelixConfiguration, { name }, { type: 'merge', body: { spec } }));
+  const wrapped = await datagrams('evil', 'db', 4, { at: 4789, answers: true });
+  const plain = await datagrams('evil', 'db', 4, { at: 4790 });
+  await say({ allowVXLANPacketsFromWorkloads: false });
+  await dried(wrapped, 'nothing that is wrapped arrives any more');
+  const before = plain();
+  await until(plain, count => count > before + 3, 'the pod’s other datagrams arrive');
+  await say({ vxlanPort: 4790 });
+  await dried(plain, 'nothing arrives at the other port either');
+  must(await stand.client.delete(RESOURCES.FelixConfiguration, { name }));
 });
 
 describe('a kill of the agent', () => {

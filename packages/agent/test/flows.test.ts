@@ -52,7 +52,9 @@ function flow(
   };
 }
 
-const judgeOf = (core: ReturnType<typeof coreOf>) => new FlowJudge(core.desired().state, [mustIp(NODE)]);
+const judgeOf = (core: ReturnType<typeof coreOf>) =>
+  new FlowJudge(core.desired().state, [mustIp(NODE)], NO_TUNNELS);
+const NO_TUNNELS = { allowIpip: false, allowVxlan: false, vxlanPort: 4789 };
 
 describe('a tracked flow of the node itself', () => {
   const calico = (kind: string, spec: object) => ({
@@ -126,6 +128,22 @@ describe('a tracked flow', () => {
     expect(sender.deniedBy(flow(WEB, WEB, 80, { via: '10.96.0.9', snat: NODE }))).toBe('egress');
   });
 
+  test.each([
+    ['VXLAN to outside', flow(WEB, OUTSIDE, 4789, { protocol: 17 }), 'egress'],
+    ['VXLAN to a node', flow(WEB, NODE, 4789, { protocol: 17 }), 'egress'],
+    ['VXLAN through a Service', flow(WEB, DB, 4789, { protocol: 17, via: '10.96.0.9' }), 'egress'],
+    ['VXLAN to itself', flow(WEB, WEB, 4789, { protocol: 17 }), undefined],
+    ['TCP to that port', flow(WEB, OUTSIDE, 4789), undefined],
+    ['VXLAN of the node', flow(NODE, OUTSIDE, 4789, { protocol: 17 }), undefined],
+    ['VXLAN to a pod from outside', flow(OUTSIDE, WEB, 4789, { protocol: 17 }), undefined],
+    ['IP in IP', flow(WEB, OUTSIDE, 0, { protocol: 4 }), 'egress'],
+  ])('that a pod wraps is denied, whatever policies say: %s', (_, tracked, denied) => {
+    const { state } = clusterOf().desired();
+    expect(new FlowJudge(state, [mustIp(NODE)], NO_TUNNELS).deniedBy(tracked)).toBe(denied);
+    const allowed = { allowIpip: true, allowVxlan: true, vxlanPort: 4789 };
+    expect(new FlowJudge(state, [mustIp(NODE)], allowed).deniedBy(tracked)).toBeUndefined();
+  });
+
   test('is nobody’s business where no policy isolates', () => {
     const judge = judgeOf(clusterOf());
     expect(judge.idle).toBe(true);
@@ -166,27 +184,47 @@ describe('cutting', () => {
     const [good, bad] = [flow(WEB, DB, 80), flow(EVIL, DB, 80)];
     const { cutter, removed, cuts } = cutterOver([good, bad]);
     const { state, stateVersion } = clusterOf(policyObject('guard', 'db', 'web')).desired();
-    cutter.enforced(state, stateVersion);
+    cutter.enforced(state, stateVersion, NO_TUNNELS);
     await vi.waitFor(() => expect(cuts).toHaveLength(1));
     expect(removed).toEqual([bad]);
     expect(cuts[0]).toMatchObject({ stateVersion, judged: 2, cut: 1 });
   });
 
-  test('does not look again while nothing changed, nor where no policy isolates', async () => {
+  test('does not look again while nothing changed, nor, after the first time, where no policy isolates', async () => {
     const { cutter, cuts, reads } = cutterOver([flow(EVIL, DB, 80)]);
     const core = clusterOf();
+    const start = core.desired();
+    cutter.enforced(start.state, start.stateVersion, NO_TUNNELS);
+    await vi.waitFor(() => expect(cuts.splice(0)).toMatchObject([{ cut: 0 }]));
+    core.tell(object(podObject('more', 'more')));
+    core.tell(here(local('more', 'more', ['10.0.0.4'])));
     const first = core.desired();
-    cutter.enforced(first.state, first.stateVersion);
-    await new Promise(resolve => setTimeout(resolve, 5));
-    expect(reads()).toBe(0);
-    core.tell(object(policyObject('guard', 'db', 'web')));
-    const second = core.desired();
-    cutter.enforced(second.state, second.stateVersion);
-    cutter.enforced(second.state, second.stateVersion);
-    await vi.waitFor(() => expect(cuts).toHaveLength(1));
-    cutter.enforced(second.state, second.stateVersion);
+    expect(first.stateVersion).not.toBe(start.stateVersion);
+    cutter.enforced(first.state, first.stateVersion, NO_TUNNELS);
     await new Promise(resolve => setTimeout(resolve, 5));
     expect(reads()).toBe(1);
+    core.tell(object(policyObject('guard', 'db', 'web')));
+    const second = core.desired();
+    cutter.enforced(second.state, second.stateVersion, NO_TUNNELS);
+    cutter.enforced(second.state, second.stateVersion, NO_TUNNELS);
+    await vi.waitFor(() => expect(cuts).toHaveLength(1));
+    cutter.enforced(second.state, second.stateVersion, NO_TUNNELS);
+    await new Promise(resolve => setTimeout(resolve, 5));
+    expect(reads()).toBe(2);
+  });
+
+  test('what a pod wraps is taken out when the permission goes, though no policy isolates', async () => {
+    const wrapped = flow(WEB, OUTSIDE, 4789, { protocol: 17 });
+    const { cutter, cuts, removed, reads } = cutterOver([wrapped, flow(WEB, OUTSIDE, 53, { protocol: 17 })]);
+    const { state, stateVersion } = clusterOf().desired();
+    cutter.enforced(state, stateVersion, { ...NO_TUNNELS, allowVxlan: true });
+    await vi.waitFor(() => expect(cuts).toHaveLength(1));
+    expect(removed).toEqual([]);
+    cutter.enforced(state, stateVersion, NO_TUNNELS);
+    cutter.enforced(state, stateVersion, NO_TUNNELS);
+    await vi.waitFor(() => expect(cuts).toHaveLength(2));
+    expect(removed).toEqual([wrapped]);
+    expect(reads()).toBe(2);
   });
 
   test('a change in the middle of a look is used for the rest of it, and makes another', async () => {
@@ -195,12 +233,12 @@ describe('cutting', () => {
     tracker.remove.mockImplementation(some => ok(some.length));
     const core = clusterOf(policyObject('guard', 'db', 'web'));
     const first = core.desired();
-    cutter.enforced(first.state, first.stateVersion);
+    cutter.enforced(first.state, first.stateVersion, NO_TUNNELS);
     await new Promise(resolve => setTimeout(resolve, 10));
     core.tell(gone(policyObject('guard', 'db', 'web')));
     core.tell(object(policyObject('guard', 'db', 'evil')));
     const second = core.desired();
-    cutter.enforced(second.state, second.stateVersion);
+    cutter.enforced(second.state, second.stateVersion, NO_TUNNELS);
     await vi.waitFor(() => expect(cuts).toHaveLength(2), { timeout: 10_000 });
     expect(cuts[0]?.stateVersion).toBe(first.stateVersion);
     expect(cuts[0]?.cut).toBeLessThan(60_000);
@@ -221,7 +259,7 @@ describe('cutting', () => {
     // A clock that goes on with each reading: how many flows a slice has is then the same on every machine.
     let now = 0;
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 0.01));
-    cutter.enforced(state, stateVersion);
+    cutter.enforced(state, stateVersion, NO_TUNNELS);
     others();
     await vi.waitFor(() => expect(cuts).toHaveLength(1), { timeout: 10_000 });
     clock.mockRestore();

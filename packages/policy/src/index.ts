@@ -45,6 +45,7 @@ export { type ElsewhereChange, Graph } from './graph.ts';
 export { Interests, type NodeInterest, type SharedNews } from './interests.ts';
 export { type HostViews, HostWay } from './host-way.ts';
 export { Judge } from './judge.ts';
+export { type PodTunnels, refusedTunnel } from './pod-tunnels.ts';
 export { type PolicyView, viewOf } from './policy-view.ts';
 export {
   type Dialled,

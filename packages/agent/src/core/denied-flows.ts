@@ -1,7 +1,16 @@
 import type { Direction, EndpointPlan, HostState, NodeState } from '@muslin/api';
 import type { Flow } from '@muslin/linux';
 import { formatIp, type Ip } from '@muslin/net';
-import { decide, decideHost, hostAtLink, type Packet, type PolicyView, viewOf } from '@muslin/policy';
+import {
+  decide,
+  decideHost,
+  hostAtLink,
+  type Packet,
+  type PodTunnels,
+  type PolicyView,
+  refusedTunnel,
+  viewOf,
+} from '@muslin/policy';
 
 /** A tracked flow, as far as policy looks at it. */
 export type JudgedFlow = Pick<Flow, 'original' | 'reply'>;
@@ -16,16 +25,18 @@ export class FlowJudge {
   readonly #nodeAddresses: ReadonlySet<string>;
   readonly #pods: ReadonlySet<string>;
   readonly #hosts: HostState | undefined;
+  readonly #tunnels: PodTunnels;
 
-  constructor(state: NodeState, nodeAddresses: Iterable<Ip>) {
+  constructor(state: NodeState, nodeAddresses: Iterable<Ip>, tunnels: PodTunnels) {
     this.#view = viewOf(state);
+    this.#tunnels = tunnels;
     this.#hosts = state.hosts;
     this.#pods = new Set([...state.endpoints.values()].flatMap(plan => plan.ips.map(formatIp)));
     this.#plans = { ingress: isolated(state, 'ingress'), egress: isolated(state, 'egress') };
     this.#nodeAddresses = new Set([...nodeAddresses].map(formatIp));
   }
 
-  /** Whether no policy isolates any pod or interface of the node: then nothing can be denied. */
+  /** Whether no policy isolates any pod or interface of the node: then nothing but tunnels can be denied. */
   get idle(): boolean {
     return this.#hosts === undefined && this.#plans.ingress.size === 0 && this.#plans.egress.size === 0;
   }
@@ -36,16 +47,22 @@ export class FlowJudge {
     const destination = formatIp(reply.source);
     // A pod's packets to itself never leave it, or come back through a Service with its node's address (netpol S21).
     const self = source === destination;
+    const loopback = self && formatIp(original.destination) === source;
+    if (!loopback && this.#isTunnel(source, original, reply)) return 'egress';
     const egress = this.#plans.egress.get(source);
     // The node reaches its own pods, for probes (netpol S19).
     const ingress =
       self || this.#nodeAddresses.has(source) ? undefined : this.#plans.ingress.get(destination);
     if (egress === undefined && ingress === undefined) return this.#deniedByHost(source, original, reply);
-    const loopback = self && formatIp(original.destination) === source;
     const packet = packetOf(original, reply);
     if (egress !== undefined && !loopback && this.#denies(egress, packet, 'egress')) return 'egress';
     if (ingress !== undefined && this.#denies(ingress, packet, 'ingress')) return 'ingress';
     return undefined;
+  }
+
+  /** Packets that a pod may not send whatever policies say. */
+  #isTunnel(source: string, original: Flow['original'], reply: Flow['reply']): boolean {
+    return refusedTunnel(packetOf(original, reply), this.#tunnels) !== undefined && this.#pods.has(source);
   }
 
   /**

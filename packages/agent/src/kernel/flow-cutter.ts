@@ -1,6 +1,7 @@
 import type { NodeState } from '@muslin/api';
 import type { ConntrackDriver, Flow } from '@muslin/linux';
 import { formatIp, type Ip } from '@muslin/net';
+import type { PodTunnels } from '@muslin/policy';
 import { FlowJudge } from '../core/denied-flows.ts';
 
 /** What one look at all tracked flows did. */
@@ -33,15 +34,23 @@ const REST_AFTER = 50_000;
 const REST_MS = 100;
 const RETRY_MS = 1_000;
 
+/** What the kernel enforces. */
+interface Enforced {
+  readonly state: NodeState;
+  readonly version: number;
+  readonly tunnels: PodTunnels;
+}
+
 /**
  * Takes connections that policy denies by now out of connection tracking, so that their next packet is judged anew:
  * the rules accept what is established before they ask any policy. Runs behind enforcement, never in its way.
  */
 export class FlowCutter {
   readonly #options: FlowCutterOptions;
-  #latest: { readonly state: NodeState; readonly version: number } | undefined;
+  #latest: Enforced | undefined;
   #judge: FlowJudge | undefined;
-  #doneThrough = -1;
+  /** The latest that every flow was judged by. */
+  #done: Enforced | undefined;
   #running = false;
   #stopped = false;
   #lookedAt = Number.NEGATIVE_INFINITY;
@@ -59,12 +68,13 @@ export class FlowCutter {
   }
 
   /** The kernel enforces this state now: what was established under an older one is looked at. */
-  enforced(state: NodeState, version: number): void {
+  enforced(state: NodeState, version: number, tunnels: PodTunnels): void {
     const before = this.#latest;
-    if (before?.version === version) return;
-    this.#latest = { state, version };
+    const asBefore = sameTunnels(before?.tunnels, tunnels);
+    if (before?.version === version && asBefore) return;
+    this.#latest = { state, version, tunnels };
     this.#judge = undefined;
-    if (before?.state.policies !== state.policies || before.state.hosts !== state.hosts) {
+    if (before?.state.policies !== state.policies || before.state.hosts !== state.hosts || !asBefore) {
       this.#lookedAt = Number.NEGATIVE_INFINITY;
       this.#hurry?.();
     }
@@ -102,7 +112,7 @@ export class FlowCutter {
   async #run(): Promise<void> {
     // Whoever waits for enforcement goes first.
     await new Promise(resolve => setImmediate(resolve));
-    while (!this.#stopped && this.#latest !== undefined && this.#doneThrough < this.#latest.version) {
+    while (!this.#stopped && this.#done !== this.#latest) {
       await this.#pause(this.#lookedAt + APART_MS - performance.now());
       if (this.#stopped) return;
       this.#lookedAt = performance.now();
@@ -124,9 +134,9 @@ export class FlowCutter {
   async #look(): Promise<boolean> {
     const { tracker, onCut, onFault } = this.#options;
     const begun = performance.now();
-    const coversAll = this.#latest?.version ?? -1;
-    if (this.#currentJudge().idle) {
-      this.#doneThrough = coversAll;
+    const coversAll = this.#latest;
+    if (this.#currentJudge().idle && sameTunnels(this.#done?.tunnels, coversAll?.tunnels)) {
+      this.#done = coversAll;
       return true;
     }
     const read = await tracker.readAside();
@@ -155,14 +165,16 @@ export class FlowCutter {
       }
       await (next === restAt ? rest(REST_MS) : new Promise(resolve => setImmediate(resolve)));
     }
-    this.#doneThrough = coversAll;
-    onCut({ stateVersion: coversAll, judged: flows.length, cut, ms: performance.now() - begun });
+    this.#done = coversAll;
+    const stateVersion = coversAll?.version ?? -1;
+    onCut({ stateVersion, judged: flows.length, cut, ms: performance.now() - begun });
     return true;
   }
 
   #currentJudge(): FlowJudge {
     if (this.#latest === undefined) throw new Error('nothing was enforced yet');
-    this.#judge ??= new FlowJudge(this.#latest.state, this.#options.nodeAddresses());
+    const { state, tunnels } = this.#latest;
+    this.#judge ??= new FlowJudge(state, this.#options.nodeAddresses(), tunnels);
     return this.#judge;
   }
 
@@ -204,6 +216,10 @@ export class FlowCutter {
     if (!removed.ok) onFault(`flows of removed pods stay tracked: ${removed.fault.message}`);
     for (const { resolve } of gone) resolve();
   }
+}
+
+function sameTunnels(a: PodTunnels | undefined, b: PodTunnels | undefined): boolean {
+  return a?.allowIpip === b?.allowIpip && a?.allowVxlan === b?.allowVxlan && a?.vxlanPort === b?.vxlanPort;
 }
 
 function rest(ms: number): Promise<void> {

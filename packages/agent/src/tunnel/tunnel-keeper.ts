@@ -68,6 +68,8 @@ export class TunnelKeeper {
   #unaddressed: readonly string[] = [];
   #soon: NodeJS.Timeout | undefined;
   #settling = false;
+  /** The VXLAN port that rules were told of. */
+  #told: number | undefined;
   #started = false;
 
   private constructor(options: TunnelKeeperOptions, driver: TunnelDriver) {
@@ -181,7 +183,9 @@ export class TunnelKeeper {
     const plain = vxlan.length === 0 && !ipip && !settings().programs.direct;
     const asked = WireguardKeeper.isAsked({ settings: settings() });
     const idle = plain && this.#bare && !asked && this.#options.wireguard.status === undefined;
-    if (idle && !this.#options.addresses.isDue(settings())) return;
+    // Pods may not send to the port whether an overlay stands or not.
+    const sameRules = this.#told === settings().vxlanPort;
+    if (idle && sameRules && !this.#options.addresses.isDue(settings())) return;
     const input = {
       ...{ node, nodes, pools: [...pools.values()], prefixes: prefixes() },
       ...{ onLink: this.#onLink(), settings: settings(), underlayMtu: underlay },
@@ -190,6 +194,7 @@ export class TunnelKeeper {
     const overlay = overlayOf(input);
     this.#overlay = overlay;
     const touched = this.#bring(overlay);
+    this.#told = settings().vxlanPort;
     this.#options.onOverlay(overlay, touched);
     void this.#settle();
   }
