@@ -1,20 +1,12 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { EventRecorder, type FanoutThrough, type KubeClient, watchCluster } from '@muslin/kube';
-import {
-  ConntrackDriver,
-  openKernel,
-  openRouteSocket,
-  serveStatus,
-  watchNft,
-  WireguardKernel,
-} from '@muslin/linux';
+import { watchNft } from '@muslin/linux';
 import type { Family } from '@muslin/net';
 import type { Logger } from 'pino';
 import { NodeAddress } from './address/node-address.ts';
 import { nodeInterfaces, sourceOf } from './address/node-interfaces.ts';
+import { openSockets } from './agent-sockets.ts';
 import { agentStatus } from './agent-status.ts';
-import { answerTo, serveCni } from './cni/cni-server.ts';
-import { DelQueue } from './cni/del-queue.ts';
 import { counted } from './cni/refusals.ts';
 import { ClusterView } from './cluster-view.ts';
 import { AgentCore } from './core/agent-core.ts';
@@ -34,6 +26,7 @@ import { FloatingAddresses } from './ipam/floating-addresses.ts';
 import { chooseBackEnd, seeNodeRules } from './kernel/choose-back-end.ts';
 import { watchHostLinks } from './kernel/host-links.ts';
 import { Kernel } from './kernel/kernel.ts';
+import { openKernelHandles } from './kernel/kernel-handles.ts';
 import { watchNodeRules } from './kernel/node-rules-sight.ts';
 import { LinkRemover } from './kernel/link-remover.ts';
 import { PeeringLinks } from './kernel/peering-links.ts';
@@ -50,20 +43,13 @@ import { PodCache } from './pod/pod-cache.ts';
 import { PodNetwork } from './pod/pod-network.ts';
 import { startPreparing } from './pod/preparing.ts';
 import { holdingsOf, SandboxStore } from './pod/sandbox-store.ts';
-import { sizedLinks } from './tunnel/mtu.ts';
-import { nodePrefixes, workloadPrefixes } from './tunnel/node-prefixes.ts';
-import { TunnelAddresses } from './tunnel/tunnel-addresses.ts';
-import { WireguardKeeper } from './tunnel/wireguard-keeper.ts';
-import { TunnelKeeper } from './tunnel/tunnel-keeper.ts';
+import { openTunnels } from './tunnel/open-tunnels.ts';
 import { tunnelSettings } from './tunnel/tunnel-settings.ts';
 
 /** A running agent. */
 export interface Agent {
   stop(): Promise<void>;
 }
-
-/** A restore waits up to 10 s for the lock of iptables; one that takes longer than this is killed and tried again. */
-const TOOL_MS = 15_000;
 
 /** Joins the core with the kernel, the API server and the plugin's socket. Throws when the node can't serve at all. */
 export async function startAgent(options: AgentOptions, client: KubeClient, log: Logger): Promise<Agent> {
@@ -75,13 +61,8 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   let settings = felixSettings(word);
   let overlaySettings = tunnelSettings(word);
   let choice = chooseBackEnd(options, settings, seen);
-  const door = openKernel({ backend: seen.iptables.backend, timeoutMs: TOOL_MS });
-  if (!door.ok) throw new Error(door.fault.message);
-  const socket = openRouteSocket();
-  if (!socket.ok) throw new Error(socket.fault.message);
-  const netlink = socket.value;
-  const tracker = ConntrackDriver.open();
-  if (!tracker.ok) throw new Error(tracker.fault.message);
+  const handles = openKernelHandles(seen.iptables.backend);
+  const { door, netlink, tracker } = handles;
 
   const core = new AgentCore({
     node: options.node,
@@ -89,7 +70,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     endpointToHostAction: 'Accept',
     ...(options.flows === 'on' && { deniedLog: DENIED_LOG }),
   });
-  const kernel = new Kernel(door.value, families, choice.backEnd);
+  const kernel = new Kernel(door, families, choice.backEnd);
   const pods = new PodCache();
   const view = new ClusterView(options.node, core, pods);
   const links = LinkRemover.open();
@@ -119,7 +100,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
 
   const enforcement = new Enforcement({
     ...{ options, core, kernel, netlink, client, established, log },
-    tracker: tracker.value,
+    tracker,
     onEnforced: () => answerPods(),
   });
   const { cutter, enforcer, metrics, since } = enforcement;
@@ -149,7 +130,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     now: performance.now.bind(performance),
   });
   const { flowLog, stop: stopFlows } = followFlows({
-    ...{ enforcement, tracker: tracker.value, on: options.flows === 'on' },
+    ...{ enforcement, tracker, on: options.flows === 'on' },
     onFault: message => log.error(`denied packets can't be told of: ${message}`),
   });
   const sandboxes = new SandboxStore(`${options.stateDir}/sandboxes`);
@@ -217,40 +198,11 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     sourceOf: (destination, family) => sourceOf(netlink, destination, family),
     log,
   });
-  const wireguard = WireguardKernel.open();
-  if (!wireguard.ok) throw new Error(wireguard.fault.message);
-  const tunnels = TunnelKeeper.open({
-    node: options.node,
-    netlink,
-    snapshot: () => core.snapshot,
-    prefixes: () =>
-      settings.routeSource === 'WorkloadIPs'
-        ? workloadPrefixes(core.snapshot)
-        : nodePrefixes(view.blocks.values()),
-    settings: () => overlaySettings,
-    links: () => sizedLinks(netlink),
-    mtuPattern: () => settings.mtuPattern,
-    wireguard: new WireguardKeeper({ client, node: options.node, kernel: wireguard.value, log }),
-    addresses: new TunnelAddresses({
-      client,
-      node: options.node,
-      snapshot: () => core.snapshot,
-      config: () => view.ipamConfig,
-      reservations: () => view.reservations,
-    }),
-    onOverlay: ({ routes, peers, ipipPeers, devices }, touched) => {
-      const vxlan = devices.some(device => device.kind === 'vxlan');
-      const { vxlanPort } = overlaySettings;
-      core.tell({ type: 'tunnels', routes, vxlanPort, peers: vxlan ? peers : undefined, ipipPeers });
-      if (!enforcer.started) return;
-      if (touched) enforcer.lookAgain();
-      else enforcer.poke();
-    },
-    refreshMs: options.refreshMs,
-    log,
+  const keeper = openTunnels({
+    ...{ options, client, core, view, enforcer, netlink, wireguard: handles.wireguard, log },
+    settings: () => settings,
+    overlay: () => overlaySettings,
   });
-  if (!tunnels.ok) throw new Error(tunnels.fault.message);
-  const keeper = tunnels.value;
   const network = new PodNetwork({
     client,
     core,
@@ -322,7 +274,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     void limits.look();
     found.poke();
   });
-  const changes = watchNft({ onChange: look.soon, isOurs: pid => door.value.runs(pid) });
+  const changes = watchNft({ onChange: look.soon, isOurs: pid => door.runs(pid) });
   if (!changes.ok)
     log.warn({ fault: changes.fault.message }, 'foreign changes of rules are only seen from time to time');
   source.start();
@@ -344,25 +296,9 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
   });
 
   const serve = counted(network.handle.bind(network), metrics.cni, note => events.record(note));
-  const cni = await serveCni(`${options.runDir}/cni.sock`, serve, line => log.error(line));
-  const queue = new DelQueue({
-    folder: options.cniQueue,
-    answer: bytes => answerTo(bytes, serve, line => log.error(line)),
-    log: line => log.warn(line),
-  });
-  queue.start();
-  const status = await serveStatus(`${options.runDir}/agent.sock`, {
-    '/healthz': () => 'ok\n',
-    '/metrics': () => {
-      counts.read();
-      return metrics.text();
-    },
-    '/v1/policy-counters': () => counts.read(),
-    '/v1/flows': query => {
-      const from = query.get('from');
-      return flowLog.read(from === null ? undefined : Number(from), query.get('allowed') !== 'false');
-    },
-    '/v1/status': () =>
+  const sockets = await openSockets({
+    ...{ options, serve, metrics, counts, flowLog, log },
+    status: () =>
       agentStatus({
         ...{ options, core, enforcement, source, addresses, floating, found, address, keeper, sandboxes },
         ...{ dataplane: choice, established: established(), prepared: preparing.pods },
@@ -373,7 +309,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       stopLinks();
       stopSight();
       stopRehearsal();
-      cni.close();
+      sockets.close();
       if (changes.ok) changes.value.stop();
       look.stop();
       keeper.stop();
@@ -381,19 +317,17 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       address.stop();
       preparing.stop();
       announcements.stop();
-      queue.stop();
       addressReporter.stop();
       stopFlows();
       addresses.stop();
       book.stop();
       found.stop();
       limits.stop();
-      status.close();
       await Promise.all([enforcement.stop(), source.stop(), floating.stop(), events.stop()]);
       links.close();
-      tracker.value.close();
+      tracker.close();
       await kernel.close();
-      wireguard.value.close();
+      handles.wireguard.close();
       netlink.close();
     },
   };

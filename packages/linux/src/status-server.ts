@@ -13,14 +13,21 @@ export function serveStatus(path: string, pages: StatusPages): Promise<Server> {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
       return;
     }
-    Promise.resolve(page(new URLSearchParams(query))).then(
-      value => {
-        const text = typeof value === 'string';
-        response.writeHead(200, { 'content-type': text ? 'text/plain; version=0.0.4' : 'application/json' });
-        response.end(text ? value : `${JSON.stringify(value)}\n`);
-      },
-      () => response.writeHead(500).end(),
+    pageText(page, new URLSearchParams(query)).then(
+      ({ type, text }) => response.writeHead(200, { 'content-type': type }).end(text),
+      (cause: unknown) =>
+        response
+          .writeHead(500, { 'content-type': 'text/plain' })
+          .end(`${cause instanceof Error ? cause.message : String(cause)}\n`),
     );
   });
   return listenPrivately(server, path);
+}
+
+/** Async, so that whatever a page throws becomes an answer: who asks for status must not end the program. */
+async function pageText(page: StatusPages[string], query: URLSearchParams) {
+  const value = await page(query);
+  return typeof value === 'string'
+    ? { type: 'text/plain; version=0.0.4', text: value }
+    : { type: 'application/json', text: `${JSON.stringify(value)}\n` };
 }
