@@ -31,7 +31,7 @@ export async function run(argv: readonly string[], ctx: Context, verbs: readonly
     .version(VERSION, '--version', 'show the version of muslinctl')
     .exitOverride()
     .helpCommand(false)
-    .showHelpAfterError(false);
+    .showHelpAfterError('See "muslinctl --help".');
   for (const option of GLOBAL) root.addOption(toOption(option));
   for (const verb of verbs) {
     const command = commandFor(root, verb);
@@ -62,10 +62,12 @@ function commandFor(root: Command, verb: Verb): Command {
       parent
         .command(word)
         .description(GROUPS[group] ?? '')
+        .showHelpAfterError(`See "muslinctl ${group} --help".`)
         .helpCommand(false);
   }
   const command = parent.command(`${last} ${verb.args}`.trim(), { hidden: verb.hidden ?? false });
   command.summary(verb.summary).description(`${upperFirst(verb.summary)}.`);
+  command.showHelpAfterError(`See "muslinctl ${verb.name} --help".`);
   for (const option of verb.options) command.addOption(toOption(option));
   if (verb.loose) command.allowUnknownOption().allowExcessArguments();
   if (verb.details !== undefined) command.addHelpText('after', `\n${verb.details}`);

@@ -82,7 +82,7 @@ describe('muslinctl doctor', () => {
   fix: disable one of them, move its pods, and delete it
 `);
     expect(page).toMatch(
-      /\nNot all is well: 6 problems, 1 warnings, 0 waiting; 1 nodes and \d+ objects examined\.\n$/,
+      /\nNot all is well: 6 problems, 1 warning, 0 waiting; 1 node and \d+ objects examined\.\n$/,
     );
   });
 

@@ -92,7 +92,10 @@ describe('muslinctl datastore migrate', () => {
   });
 
   it('exports what a cluster without it imports, and refuses to mix addresses', async () => {
+    const report = { metadata: { name: 'knp.shop.db' }, spec: {} };
+    expect((await server.client.create(RESOURCES.PolicyStatus, report)).ok).toBe(true);
     const exported = await run(['datastore', 'migrate', 'export']);
+    expect(exported.stdout).not.toContain('kind: PolicyStatus');
     expect(exported).toMatchObject({ code: 0, stderr: expect.stringMatching(/^\d+ objects\n$/) });
     expect(exported.stdout).toContain('kind: IPPool');
     expect(exported.stdout).not.toMatch(/resourceVersion|uid:|creationTimestamp/);

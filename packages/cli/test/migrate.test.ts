@@ -67,7 +67,7 @@ describe('muslinctl migrate plan', () => {
       apiVersion: each.apiVersion?.replace('crd.projectcalico.org/v1', 'projectcalico.org/v3'),
     }));
     const ran = await muslinctl(['migrate', 'plan', '-f', '-'], { stdin: formatJson(v3) });
-    expect(ran.stdout).toContain('nothing is copied, addresses too');
+    expect(ran.stdout).toContain('nothing is copied, nor are addresses');
   });
 
   it('keeps a DaemonSet off handed-over nodes besides what it had, and takes exactly that back', () => {

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { KERNEL_NEEDS, type KernelLists, metBy } from '../src/node/kernel-needs.ts';
 import { redactText, redactValue } from '../src/node/redact.ts';
+import { saveArchive } from '../src/node/save-archive.ts';
 import { tarOf } from '../src/node/tar.ts';
 import { fakeSocket } from './fake-socket.ts';
 import { folder } from './folder.ts';
@@ -158,12 +159,44 @@ describe('muslinctl node diags', () => {
       '<redacted RSA PRIVATE KEY>',
     );
     expect(redactText('ct state established token')).toBe('ct state established token');
+    expect(redactText('{"bgp-password":"a\\"b c","x":1}')).toBe('{"bgp-password":<redacted>,"x":1}');
+    const signed = 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln';
+    expect(redactText(`Authorization ${signed} of a`)).toBe('Authorization <redacted token> of a');
     const value = { secretKeyRef: { name: 'bgp', key: 'tor' }, token: 'x', list: [{ password: 'y' }] };
     expect(redactValue(value)).toEqual({
       secretKeyRef: { name: 'bgp', key: 'tor' },
       token: '<redacted>',
       list: [{ password: '<redacted>' }],
     });
+  });
+
+  it('reads long lines of anybody’s making once', () => {
+    for (const part of ['a-', 'eyJ-', 'token', 'Bearer ', '-----BEGIN PRIVATE KEY', '"', 'password "'])
+      expect(redactText(part.repeat(200_000)).length, part).toBeGreaterThan(0);
+  });
+
+  it('does not follow a link that somebody put where the archive goes by itself', async () => {
+    using files = folder({ 'precious.txt': 'precious' });
+    const name = `${files.path}/diags`;
+    symlinkSync(`${files.path}/precious.txt`, `${name}.tar.gz`);
+    const errors: string[] = [];
+    const code = saveArchive(
+      {
+        stdout: () => {},
+        stderr: () => {},
+        now: () => new Date(0),
+        fail: (code, ...told) => {
+          errors.push(...told);
+          return code;
+        },
+      },
+      { text: () => undefined },
+      name,
+      [{ name: 'a', text: 'b' }],
+    );
+    expect(code).toBe(2);
+    expect(errors).toEqual([`${name}.tar.gz: it is there already`]);
+    expect(readFileSync(`${files.path}/precious.txt`, 'utf8')).toBe('precious');
   });
 
   it('writes files of any length, empty ones too', () => {

@@ -23,9 +23,10 @@ describe('the command line', () => {
 
   it.each([
     [[], 2, /Usage: muslinctl/],
-    [['gte'], 2, /unknown command 'gte'\n\(Did you mean get\?\)/],
+    [['gte'], 2, /unknown command 'gte'\n\(Did you mean get\?\)\nSee "muslinctl --help"\.\n$/],
     [['get'], 2, /missing required argument 'kind'/],
-    [['version', '--bogus'], 2, /unknown option '--bogus'/],
+    [['version', '--bogus'], 2, /unknown option '--bogus'\nSee "muslinctl version --help"\.\n$/],
+    [['bgp', 'piers'], 2, /unknown command 'piers'[\s\S]*See "muslinctl bgp --help"\.\n$/],
     [['bgp'], 2, /Usage: muslinctl bgp/],
     [['why', 'a', 'b', 'c'], 2, /too many arguments/],
     [

@@ -34,7 +34,7 @@ describe('muslinctl validate', () => {
     expect(lines).toContainEqual(
       'db.yaml:11: warning: NetworkPolicy shop/db: spec.egress is ignored, because policyTypes does not name it',
     );
-    expect(lines[2]).toBe('1 objects checked, 1 of other kinds not looked at: 1 errors, 1 warnings');
+    expect(lines[2]).toBe('1 object checked, 1 of other kinds not looked at: 1 error, 1 warning');
     expect(ran.code).toBe(1);
   });
 
@@ -42,7 +42,7 @@ describe('muslinctl validate', () => {
     const ran = await muslinctl(['validate', '-f', '-'], {
       stdin: 'apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata: {name: security}\nspec: {order: 5}\n',
     });
-    expect(ran).toEqual({ code: 0, stdout: '1 objects checked: 0 errors, 0 warnings\n', stderr: '' });
+    expect(ran).toEqual({ code: 0, stdout: '1 object checked: 0 errors, 0 warnings\n', stderr: '' });
   });
 
   it('gives findings as data', async () => {

@@ -163,14 +163,15 @@ function summarise(report: Report): void {
 function nextSteps(options: LabOptions): string {
   const kubeconfig = `${folderOf(options.id)}/kubeconfig`;
   const id = options.id === 'lab' ? '' : ` --id ${options.id}`;
-  const pods = options.pods > 0 ? '' : '  kubectl apply -f docs/examples/objects\n';
+  const pods = options.pods > 0 ? '' : '  kubectl apply -f docs/examples/objects -f docs/examples\n';
   return `
 The cluster stays up until Ctrl-C. Try, in another terminal:
 
   export KUBECONFIG=${kubeconfig}
 ${pods}  kubectl get pods -A -o wide
-  kubectl apply -f docs/examples/01-default-deny.yaml
-  npm run -s muslinctl -- why shop/web-1 shop/db-1:5432
+  npm run -s muslinctl -- why shop/db-1 ops/monitor-1:9090
+  kubectl delete -f docs/examples/05-db-stays-home.yaml    # and ask again
+  npm run -s muslinctl -- policy status -A
   npm run -s muslinctl -- bgp peers
   npm run -s muslinctl -- bgp doctor
   npm run -s lab -- ls${id}

@@ -1,3 +1,4 @@
+import { counted } from '../output/counted.ts';
 import type { AnyObject } from '@muslin/kube';
 import { RESOURCES } from '@muslin/kube';
 import type { Context } from '../context.ts';
@@ -40,10 +41,9 @@ function tell(ctx: Context, reports: readonly NodeReport[], troubles: readonly T
   const peers = reports.flatMap(peersOfStatus);
   const up = peers.filter(isUp).length;
   const sessions = `${up} of ${peers.length} ${peers.length === 1 ? 'session is' : 'sessions are'} up`;
-  const nodes = `${reports.length} ${reports.length === 1 ? 'node' : 'nodes'}`;
   const well = troubles.every(({ severity }) => severity !== 'problem');
   const head = well ? ctx.paint.good('All is well') : ctx.paint.bad('Not all is well');
-  ctx.stdout(`${head}: ${sessions} on ${nodes}.\n`);
+  ctx.stdout(`${head}: ${sessions} on ${counted(reports.length, 'node')}.\n`);
 }
 
 /** The nodes that should report; none when they can't be listed, which other verbs tell. */

@@ -1,14 +1,12 @@
-import { writeFileSync } from 'node:fs';
-import { gzipSync } from 'node:zlib';
 import { parseDuration } from '@muslin/api';
 import { type AnyObject, type KubeClient, RESOURCES, type Resource } from '@muslin/kube';
 import type { Context } from '../context.ts';
 import { DEFINED_KINDS } from '../files/definitions.ts';
 import { listAt, textAt } from '../files/json.ts';
-import { reasonOf } from '../files/walk.ts';
 import { connect } from '../live/connect.ts';
 import { redactText, redactValue } from '../node/redact.ts';
-import { type TarFile, tarOf } from '../node/tar.ts';
+import { archiveStamp, saveArchive } from '../node/save-archive.ts';
+import type { TarFile } from '../node/tar.ts';
 import { yamlText } from '../output/data.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { faultText } from '../live/fault-text.ts';
@@ -32,12 +30,6 @@ export async function writeClusterDiags(ctx: Context, input: Input): Promise<Exi
   if (typeof wish === 'string') return ctx.fail(2, wish);
   const client = await connect(ctx, input);
   if (!client.ok) return ctx.fail(1, client.fault);
-  const stamp = ctx
-    .now()
-    .toISOString()
-    .replace(/[-:]|\..*$/g, '');
-  const folder = `muslin-cluster-diags-${stamp}`;
-  const path = input.text('output') ?? `${folder}.tar.gz`;
   try {
     const version = await client.value.raw({ method: 'GET', path: '/version' });
     if (!version.ok) return ctx.fail(1, faultText(version.fault));
@@ -46,15 +38,7 @@ export async function writeClusterDiags(ctx: Context, input: Input): Promise<Exi
       ...(await objectFiles(client.value)),
       ...(await logFiles(client.value, wish)),
     ];
-    const named = files.map(({ name, text }) => ({ name: `${folder}/${name}`.slice(0, 100), text }));
-    writeFileSync(path, gzipSync(tarOf(named, Math.floor(ctx.now().getTime() / 1000))), { mode: 0o600 });
-    ctx.stdout(`Diags saved to ${path} (${files.length} files)\n`);
-    ctx.stderr(
-      'Passwords and tokens are left out; addresses, names of pods and policies are in it: look before you send it on.\n',
-    );
-    return 0;
-  } catch (cause) {
-    return ctx.fail(2, `${path}: ${reasonOf(cause)}`);
+    return saveArchive(ctx, input, `muslin-cluster-diags-${archiveStamp(ctx.now())}`, files);
   } finally {
     await client.value.close();
   }

@@ -1,3 +1,4 @@
+import { counted } from '../output/counted.ts';
 import { type AnyObject, apiVersionOf } from '@muslin/kube';
 import type { Context } from '../context.ts';
 import { DEFINED_KINDS } from '../files/definitions.ts';
@@ -7,8 +8,8 @@ import { bareObject } from '../live/show-objects.ts';
 import { yamlText } from '../output/data.ts';
 import type { ExitCode, Input } from '../verb.ts';
 
-/** What nodes say of themselves is worth nothing elsewhere. */
-const REPORTS = /NodeStatus$|^BGPQuestion$/;
+/** What nodes and controllers say of what they found is worth nothing elsewhere. */
+const REPORTS = /^(.*NodeStatus|PolicyStatus|BGPQuestion)$/;
 
 /** `datastore migrate export`: every object that people wrote, and the ledger of addresses. */
 export async function exportObjects(ctx: Context, input: Input): Promise<ExitCode> {
@@ -26,7 +27,7 @@ export async function exportObjects(ctx: Context, input: Input): Promise<ExitCod
         count++;
       }
     }
-    ctx.stderr(`${count} objects\n`);
+    ctx.stderr(`${counted(count, 'object')}\n`);
     return 0;
   } finally {
     await client.value.close();

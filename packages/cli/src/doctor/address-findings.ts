@@ -1,3 +1,4 @@
+import { counted } from '../output/counted.ts';
 import type { KubeClient } from '@muslin/kube';
 import { formatIp, formatPrefix, prefixesOverlap } from '@muslin/net';
 import { audit, isProven } from '../ipam/audit.ts';
@@ -84,7 +85,7 @@ function auditFindings({ leaks, problems }: Report): readonly Finding[] {
       : [
           {
             ...{ severity: 'warning' as const, area: 'addresses' as const, code: 'addresses-leaked' },
-            object: `${leaks.length} address${leaks.length === 1 ? '' : 'es'}`,
+            object: counted(leaks.length, 'address', 'addresses'),
             reason: `${formatIp(first.ip)}${leaks.length === 1 ? '' : ` and ${leaks.length - 1} more`} belong to pods that are gone; of ${proven} their nodes are gone, too`,
             fix: 'muslinctl ipam check --fix-plan',
           },

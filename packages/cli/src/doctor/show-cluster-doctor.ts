@@ -1,3 +1,4 @@
+import { counted } from '../output/counted.ts';
 import { type KubeFaultCode, RESOURCES } from '@muslin/kube';
 import type { Context } from '../context.ts';
 import { connect } from '../live/connect.ts';
@@ -38,12 +39,13 @@ function page(ctx: Context, done: Examination): string {
   const count = (severity: Finding['severity']) => findings.filter(each => each.severity === severity).length;
   const well = isWell(done);
   const head = well ? ctx.paint.good('All is well') : ctx.paint.bad('Not all is well');
-  const told = `${count('problem')} problems, ${count('warning')} warnings, ${count('waiting')} waiting`;
+  const told = `${counted(count('problem'), 'problem')}, ${counted(count('warning'), 'warning')}, ${count('waiting')} waiting`;
   const lines = findings.flatMap(({ severity, object, code, reason, fix }) => [
     `${severity === 'problem' ? ctx.paint.bad(severity) : severity}  ${printable(`${object}  [${code}]`)}`,
     `  why: ${printable(reason)}`,
     `  fix: ${printable(fix)}`,
     '',
   ]);
-  return `${[...lines, `${head}: ${told}; ${nodes} nodes and ${objects} objects examined.`].join('\n')}\n`;
+  const seen = `${counted(nodes, 'node')} and ${counted(objects, 'object')} examined`;
+  return `${[...lines, `${head}: ${told}; ${seen}.`].join('\n')}\n`;
 }

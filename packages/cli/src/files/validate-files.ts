@@ -1,3 +1,4 @@
+import { counted } from '../output/counted.ts';
 import { type Finding, NORMALISED_KINDS, normalise } from '@muslin/api';
 import type { Context } from '../context.ts';
 import { formatRef } from '../flow/reason-text.ts';
@@ -36,7 +37,8 @@ export async function validateFiles(ctx: Context, input: Input): Promise<ExitCod
     for (const finding of findings) ctx.stdout(`${line(finding, ctx)}\n`);
     const others = loaded.objects.length - checked;
     const rest = others === 0 ? '' : `, ${others} of other kinds not looked at`;
-    ctx.stdout(`${checked} objects checked${rest}: ${errors} errors, ${findings.length - errors} warnings\n`);
+    const found = `${counted(errors, 'error')}, ${counted(findings.length - errors, 'warning')}`;
+    ctx.stdout(`${counted(checked, 'object')} checked${rest}: ${found}\n`);
   }
   if (loaded.faults.length > 0) return ctx.fail(2, ...loaded.faults.map(formatFileFault));
   if (loaded.objects.length === 0) return ctx.fail(2, `${paths.join(', ')}: no Kubernetes objects there`);

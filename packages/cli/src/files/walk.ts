@@ -67,6 +67,7 @@ export function filesUnder(paths: readonly string[], shallow = false): FileList 
 const MEANING: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or folder',
   EACCES: 'no permission to read it',
+  EEXIST: 'it is there already',
   ELOOP: 'a symbolic link that leads to itself',
 };
 

@@ -1,3 +1,4 @@
+import { counted } from '../output/counted.ts';
 import { listAt, numberAt, recordAt, textAt, valueAt } from '../files/json.ts';
 import { formatRef } from '../flow/reason-text.ts';
 import { protocolName } from '../flow/protocol.ts';
@@ -43,12 +44,12 @@ function countText(record: unknown): string {
   if (answered === undefined) return '';
   const one = (way: 'sent' | 'received') => {
     const packets = numberAt(record, way, 'packets') ?? 0;
-    return `${packets} ${packets === 1 ? 'packet' : 'packets'} (${bytesText(numberAt(record, way, 'bytes') ?? 0)})`;
+    return `${counted(packets, 'packet')} (${bytesText(numberAt(record, way, 'bytes') ?? 0)})`;
   };
-  const counted = valueAt(record, 'sent') !== undefined;
+  const hasCounts = valueAt(record, 'sent') !== undefined;
   const over = valueAt(record, 'ended') === true;
   const silence = answered === true ? '' : over ? '; it was never answered' : '; no answer yet';
-  return over && counted ? `; ended, ${one('sent')} there, ${one('received')} back${silence}` : silence;
+  return over && hasCounts ? `; ended, ${one('sent')} there, ${one('received')} back${silence}` : silence;
 }
 
 const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'];

@@ -1,3 +1,4 @@
+import { counted } from '../output/counted.ts';
 import { writeFileSync } from 'node:fs';
 import { addressesIn, type Leak, releasable } from '@muslin/ipam';
 import { compareIp, formatIp, formatJson, formatPrefix } from '@muslin/net';
@@ -56,12 +57,14 @@ export function reportData({ report }: Audit, now: Date) {
   };
 }
 
+const addresses = (count: number) => counted(count, 'address', 'addresses');
+
 function countLines({ inventory }: Ledger, { report, witnesses }: Audit): readonly string[] {
   const proven = report.leaks.filter(isProven).length;
   return [
-    `${inventory.blocks.size} blocks, ${inventory.affinities.length} affinities, ${inventory.handles.size} handles; ${report.inUse} addresses in use.`,
-    `${witnesses.pods.size} pods and ${witnesses.nodes.size} nodes, ${witnesses.onHost.size} of which tell what they have.`,
-    `${report.leaks.length} addresses look leaked, ${proven} of them proven; ${report.problems.length} other problems.`,
+    `${counted(inventory.blocks.size, 'block')}, ${counted(inventory.affinities.length, 'affinity', 'affinities')}, ${counted(inventory.handles.size, 'handle')}; ${addresses(report.inUse)} in use.`,
+    `${counted(witnesses.pods.size, 'pod')} and ${counted(witnesses.nodes.size, 'node')}, ${witnesses.onHost.size} of which tell what they have.`,
+    `${counted(report.leaks.length, 'address looks', 'addresses look')} leaked, ${proven} of them proven; ${counted(report.problems.length, 'other problem')}.`,
   ];
 }
 

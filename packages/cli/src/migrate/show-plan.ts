@@ -58,7 +58,11 @@ export function planText({ group, objects, ledger, notes, nodes }: MigrationPlan
   return `${[
     ...part(`Copied from ${group}/v1 to projectcalico.org/v3:`, kinds),
     ...(group === 'projectcalico.org'
-      ? ['The objects are projectcalico.org/v3 already: nothing is copied, addresses too.', '']
+      ? [
+          'The objects are projectcalico.org/v3 already: nothing is copied, nor are addresses.',
+          'Where no Calico ever ran there is nothing to move: the steps are for clusters where it does.',
+          '',
+        ]
       : []),
     ...part('Changed:', told('changed')),
     ...part('Not supported:', told('unsupported')),

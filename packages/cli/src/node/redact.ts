@@ -12,14 +12,17 @@ export function redactValue(value: unknown): unknown {
   );
 }
 
-/** The same text without passwords, bearer tokens and private keys, whatever program wrote it. */
+/**
+ * The same text without passwords, bearer tokens and private keys, whatever program wrote it. Each pattern begins at one
+ * place of a word only, so that a long line of anybody's making costs what it is long.
+ */
 export function redactText(text: string): string {
   return text
     .replace(/-----BEGIN ([A-Z ]*PRIVATE KEY)-----[\s\S]*?(?:-----END \1-----|$)/g, '<redacted $1>')
     .replace(/\b(Bearer\s+)[\w.~+/=-]+/gi, '$1<redacted>')
-    .replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '<redacted token>')
+    .replace(/(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*/g, '<redacted token>')
     .replace(
-      /("?\b[\w-]*(?:password|passphrase|secret|token)"?\s*[:=]\s*)("[^"]*"|[^\s,;}]+)/gi,
+      /((?:password|passphrase|secret|token)"?\s*[:=]\s*)("(?:[^"\\]|\\.)*"|[^\s,;}]+)/gi,
       '$1<redacted>',
     );
 }

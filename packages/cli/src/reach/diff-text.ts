@@ -1,3 +1,4 @@
+import { counted } from '../output/counted.ts';
 import type { ConnectionGroup, ConnectivityDiff } from '@muslin/policy';
 import type { Paint } from '../output/paint.ts';
 import { type Column, formatTable } from '../output/table.ts';
@@ -39,7 +40,7 @@ export function countOf(rows: readonly ChangeRow[], change: ChangeRow['change'])
 function summaryText(rows: readonly ChangeRow[]): string {
   const [lost, gained] = [countOf(rows, 'lost'), countOf(rows, 'gained')];
   if (lost + gained === 0) return 'No connections gained or lost.';
-  return `${lost} ${lost === 1 ? 'connection' : 'connections'} lost, ${gained} gained.`;
+  return `${counted(lost, 'connection')} lost, ${gained} gained.`;
 }
 
 export function diffText(rows: readonly ChangeRow[], paint: Paint): string {

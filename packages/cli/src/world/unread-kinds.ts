@@ -1,3 +1,4 @@
+import { counted } from '../output/counted.ts';
 import { NORMALISED_KINDS } from '@muslin/api';
 import { apiVersionOf } from '@muslin/kube';
 import type { LoadedObject } from '../files/load.ts';
@@ -43,7 +44,7 @@ export async function unreadKinds(loaded: readonly LoadedObject[]): Promise<read
   if (count > 0) {
     const some = [...others].slice(0, 3).join(', ');
     const more = others.size > 3 ? ` and ${others.size - 3} kinds more` : '';
-    told.push(`left out: ${count} ${count === 1 ? 'object' : 'objects'} of other programs: ${some}${more}`);
+    told.push(`left out: ${counted(count, 'object')} of other programs: ${some}${more}`);
   }
   return told;
 }

@@ -159,7 +159,7 @@ describe('muslinctl ipam check', () => {
     expect(ran.stdout).toBe(`\
 2 blocks, 2 affinities, 6 handles; 5 addresses in use.
 2 pods and 2 nodes, 0 of which tell what they have.
-3 addresses look leaked, 1 of them proven; 1 other problems.
+3 addresses look leaked, 1 of them proven; 1 other problem.
 Proven means that two agree: the API server, that the pod or its node is gone; and the node itself, in a report
 of the last five minutes, that it does not have the address, or its Node is gone too. One word is no proof: the pod may still run.
 Check complete; found 4 problems.
@@ -172,7 +172,7 @@ Check complete; found 4 problems.
     expect((await ipam('check', '--show-problem-ips', '--fix-plan')).stdout).toBe(`\
 2 blocks, 2 affinities, 6 handles; 5 addresses in use.
 2 pods and 2 nodes, 0 of which tell what they have.
-3 addresses look leaked, 1 of them proven; 1 other problems.
+3 addresses look leaked, 1 of them proven; 1 other problem.
   10.1.0.1 of web/gone looks leaked: there is no Pod web/gone
   10.1.0.16 of web/lost looks leaked, proven: there is no Pod web/lost; there is no Node n9
   10.1.0.17 of vxlanTunnelAddress looks leaked: there is no Node n9
