@@ -1,7 +1,10 @@
 import { KubeClient, loadConnection, loadKubeconfig } from '@muslin/kube';
 import { pino } from 'pino';
 import { startAgent } from './agent.ts';
+import { sizeThreadPool } from './kernel/thread-pool.ts';
 import { readOptions } from './options.ts';
+
+sizeThreadPool(process.env);
 
 const log = pino(
   { base: null, timestamp: pino.stdTimeFunctions.isoTime },

@@ -3,6 +3,7 @@ import type { addressNodeStatus, StatusOf } from '@muslin/api';
 import { type AnyObject, RESOURCES, type Resource } from '@muslin/kube';
 import { workloadInterfaceName } from '@muslin/dataplane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LINK_LANES } from '../src/kernel/thread-pool.ts';
 import { must, until } from './spaces.ts';
 import { Stand, type StandPod } from './stand.ts';
 
@@ -285,6 +286,12 @@ test('one pod whose interface was torn away does not keep the others waiting', a
   expect((await stand.cni('ADD', next)).ms).toBeLessThan(5000);
   await removed(lost, next);
   await nothingLeft();
+});
+
+test('each deletion of links that may wait for the kernel has a thread of the agent to do so', () => {
+  const tasks = `/proc/${stand.pidOf('agent')}/task`;
+  const names = readdirSync(tasks).map(task => readFileSync(`${tasks}/${task}/comm`, 'utf8').trim());
+  expect(names.filter(name => name === 'libuv-worker').length).toBeGreaterThanOrEqual(LINK_LANES + 4);
 });
 
 test('twenty ADDs at once get twenty addresses, and their DELs at once give them back', async () => {

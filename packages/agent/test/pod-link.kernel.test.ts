@@ -13,6 +13,7 @@ import {
 import { mustIp } from '@muslin/net';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LinkRemover } from '../src/kernel/link-remover.ts';
+import { LINK_LANES } from '../src/kernel/thread-pool.ts';
 import { PeeringLinks } from '../src/kernel/peering-links.ts';
 import { findOrphans } from '../src/pod/orphan-links.ts';
 import { inspect } from '../src/pod/pod-inspection.ts';
@@ -106,6 +107,12 @@ describe.each([
 
   test('is found again by its node when a later plugin gives it another MAC', async () => {
     must(plug(planOf(ips)));
+    // The kernel tells once, and drops what is sent before it has noticed that there is a carrier.
+    await until(
+      () => pod.ip('link', 'show', 'eth0')[0].operstate,
+      state => state === 'UP',
+      'the link is up',
+    );
     pod.run('ip', 'link', 'set', 'eth0', 'address', '02:00:00:00:00:77');
     const moved = ips.map(ip => [ip, '02:00:00:00:00:77']);
     await until(
@@ -256,6 +263,27 @@ describe('removing cables', () => {
       'the kernel told of each',
     );
     expect([...groups].filter(group => group !== 0)).toHaveLength(1);
+  });
+
+  test('those that are asked for one after the other wait for no acknowledgement of the ones before', async () => {
+    const groups: number[] = [];
+    using _ = must(
+      watchLinks(events => {
+        for (const event of events)
+          if (event.topic === 'link' && event.change === 'gone' && event.value.group !== 0)
+            groups.push(event.value.group);
+      }, host.namespace),
+    );
+    for (let turn = 0; turn < LINK_LANES; turn++) {
+      dummies(['msl-x', 'msl-y']);
+      const gone = await Promise.all([remover.remove('msl-x'), remover.remove('msl-y')]);
+      expect(gone.every(result => result.ok)).toBe(true);
+    }
+    await until(
+      () => new Set(groups),
+      each => each.size === LINK_LANES,
+      'each went by a lane of its own',
+    );
   });
 
   test('a link that is made anew under the name of one that is going stays', async () => {

@@ -4,6 +4,7 @@ import { ownBlocks } from '../src/core/own-blocks.ts';
 import { EnforcedSince } from '../src/enforced-since.ts';
 import { readWishes } from '../src/ipam/pod-wishes.ts';
 import { whenCalm } from '../src/kernel/when-calm.ts';
+import { LINK_LANES, sizeThreadPool } from '../src/kernel/thread-pool.ts';
 import { PodCache } from '../src/pod/pod-cache.ts';
 
 describe('what a pod asks of IPAM', () => {
@@ -184,4 +185,20 @@ test('what waits for calm comes once nobody asks any more, and not later than it
   vi.advanceTimersByTime(1_000);
   expect(acts).toHaveLength(2);
   vi.useRealTimers();
+});
+
+describe('threads that may wait', () => {
+  const sized = (wish?: string) => {
+    const env = wish === undefined ? {} : { UV_THREADPOOL_SIZE: wish };
+    sizeThreadPool(env);
+    return Number(env.UV_THREADPOOL_SIZE);
+  };
+  test('are one for each deletion of links, and four for all else', () => {
+    expect(sized()).toBe(LINK_LANES + 4);
+    expect(sized('4')).toBe(LINK_LANES + 4);
+    expect(sized('many')).toBe(LINK_LANES + 4);
+  });
+  test('are as many as somebody wants more', () => {
+    expect(sized('64')).toBe(64);
+  });
 });

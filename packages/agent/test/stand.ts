@@ -162,6 +162,11 @@ export class Stand {
     await ended;
   }
 
+  /** Of a program of the stand; it stays its process' after the program ended. */
+  pidOf(name: string): number | undefined {
+    return this.#children.get(name)?.pid;
+  }
+
   // biome-ignore lint/suspicious/noExplicitAny: what the status page says is what the tests look at
   status(): Promise<any> {
     return new Promise(resolve => {

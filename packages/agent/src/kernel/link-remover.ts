@@ -13,6 +13,7 @@ import {
   watchLinks,
 } from '@muslin/linux';
 import { fail, ok, type Result } from '@muslin/net';
+import { LINK_LANES } from './thread-pool.ts';
 
 /** Why a link is still there. */
 export interface LinkFault {
@@ -23,14 +24,12 @@ type Done = (done: Result<void, LinkFault>) => void;
 
 /** Links of this group and the next ones are about to go; the number spells "msl". */
 const DOOMED_GROUP = 0x6d736c;
-/** Deletions that wait at the same time: each holds a thread of libuv's pool, which has four. */
-const AT_ONCE = 2;
 
 /**
- * Deletes links. The kernel takes one out of the namespace, with its routes and neighbours, within 1–5 ms; the
- * acknowledgement comes an RCU grace period later (15–25 ms), however many links go together, and nothing depends on it.
- * So what it tells of the link is taken for the end, the acknowledgement is waited for aside, and all that is asked for
- * meanwhile goes together.
+ * Deletes links. The kernel takes one out of the namespace, with its routes and neighbours, within 1–5 ms, thirty within 17;
+ * the acknowledgement comes an RCU grace period or two later (15–45 ms), however many links go together, and nothing depends
+ * on it. So what it tells of the link is taken for the end, and the acknowledgement is waited for aside. All that is
+ * asked for while links are on their way out goes together as soon as they are: it would wait for the kernel's lock anyway.
  */
 export class LinkRemover {
   readonly #socket: NetlinkSocket;
@@ -53,7 +52,7 @@ export class LinkRemover {
   static open(namespace?: string): LinkRemover {
     using opened = namespace === undefined ? undefined : must(openNamespace(namespace));
     const socket = must(netlinkIn(opened));
-    const lanes = Array.from({ length: AT_ONCE }, () => must(waitingNetlinkIn(opened)));
+    const lanes = Array.from({ length: LINK_LANES }, () => must(waitingNetlinkIn(opened)));
     const heard: { by?: LinkRemover } = {};
     const watch = must(watchLinks(events => heard.by?.hear(events), opened));
     heard.by = new LinkRemover(socket, lanes, watch);
@@ -86,6 +85,7 @@ export class LinkRemover {
   }
 
   #flush(): void {
+    if (this.#going.size > 0 || this.#waiting.size === 0) return;
     const lane = this.#idle.shift();
     if (lane === undefined) return;
     const asked = this.#waiting;
@@ -103,7 +103,7 @@ export class LinkRemover {
     }
     void this.#delete(doomed, lane).then(() => {
       this.#idle.push(lane);
-      if (this.#waiting.size > 0) this.#flush();
+      this.#flush();
     });
   }
 
@@ -130,6 +130,7 @@ export class LinkRemover {
   #ended(index: number, fault: { readonly code: string; readonly message: string } | undefined): void {
     const dones = this.#going.get(index) ?? [];
     this.#going.delete(index);
+    if (this.#going.size === 0) this.#flushSoon();
     settle(dones, fault === undefined || fault.code === 'ENODEV' ? ok(undefined) : fail(fault));
   }
 }
