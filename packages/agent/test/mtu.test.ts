@@ -1,6 +1,6 @@
 import { TUNNEL_DEFAULTS } from '@muslin/dataplane';
 import { expect, test } from 'vitest';
-import { chooseMtu, type MtuFacts, type SizedLink } from '../src/tunnel/mtu.ts';
+import { chooseMtu, type MtuFacts, mtuStatus, type SizedLink } from '../src/tunnel/mtu.ts';
 
 const link = (name: string, mtu: number, more: Partial<SizedLink> = {}): SizedLink => ({
   ...{ name, mtu, up: true, loopback: false, leadsOut: false, ...more },
@@ -99,4 +99,20 @@ test.each<[string, MtuFacts, number, number, RegExp]>([
   const choice = chooseMtu(given);
   expect(choice).toMatchObject({ underlay, pods });
   expect(choice.why).toMatch(why);
+});
+
+test('pods that were born with more than packets may have by now are named once, those that another plugin made are not', () => {
+  const choice = chooseMtu(facts([OUT], tunnels({ vxlan: [4] })));
+  const pod = (name: string, mtu: number, madeBy?: string) => ({
+    ...{ mtu, pod: { namespace: 'shop', name, uid: name } },
+    ...(madeBy !== undefined && { madeBy }),
+  });
+  const sandboxes = [
+    pod('web', 1500),
+    pod('web', 1500),
+    pod('db', 1450),
+    pod('old', 1480),
+    pod('x', 1500, 'ptp'),
+  ];
+  expect(mtuStatus(choice, sandboxes as never)).toEqual({ ...choice, larger: ['shop/old', 'shop/web'] });
 });

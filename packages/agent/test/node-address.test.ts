@@ -306,7 +306,10 @@ describe('a node that finds its address', () => {
   });
   async function start(by: string, onChange: 'follow' | 'keep', told: Told): Promise<() => Promise<void>> {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] });
-    const line = (...parts: readonly unknown[]) => void told.log.push(String(parts.at(-1)));
+    const line =
+      (level: string) =>
+      (...parts: readonly unknown[]) =>
+        void told.log.push(`${level}: ${parts.at(-1)}`);
     keeper = new NodeAddress({
       client: {
         patch: (_: unknown, __: unknown, { body }: { body: unknown }) => {
@@ -326,7 +329,10 @@ describe('a node that finds its address', () => {
           status: { addresses: told.internal.map(address => ({ type: 'InternalIP', address })) },
         }) as never,
       ...{ nodes: () => new Map(), interfaces: () => ok(interfaces(...told.lines)) },
-      ...{ sourceOf: () => Promise.resolve('none'), log: { info: line, warn: line, error: line } as never },
+      ...{
+        sourceOf: () => Promise.resolve('none'),
+        log: { info: line('info'), warn: line('warn'), error: line('error') } as never,
+      },
     });
     const look = async () => {
       keeper?.poke();
@@ -359,7 +365,9 @@ describe('a node that finds its address', () => {
     told.lines = ['eth0 10.0.0.77/24'];
     await look();
     expect(told.annotations['projectcalico.org/IPv4Address']).toBe('10.0.0.77/24');
-    expect(told.log.at(-1)).toMatch(/the address of node n1 changes: cidr=10\.0\.0\.0\/8: 10\.0\.0\.77/);
+    expect(told.log.at(-1)).toMatch(
+      /^warn: the address of node n1 changes: cidr=10\.0\.0\.0\/8: 10\.0\.0\.77/,
+    );
     expect(keeper?.status).toMatchObject({ changes: [{ family: 4, from: '10.0.0.5', to: '10.0.0.77' }] });
   });
 
@@ -382,7 +390,11 @@ describe('a node that finds its address', () => {
     told.lines = ['eth1 192.0.2.5/24'];
     await look();
     expect(told.annotations['projectcalico.org/IPv4Address']).toBe('10.0.0.5/24');
-    expect(keeper?.troubles).toEqual(['IPv4: no address of IPv4 fits interface=eth0']);
+    const trouble = 'no address of IPv4 fits interface=eth0';
+    expect(keeper?.troubles).toEqual([`IPv4: ${trouble}`]);
+    await look();
+    const warned = told.log.filter(line => line === `warn: the address of node n1: ${trouble}`);
+    expect(warned).toHaveLength(1);
   });
 
   test('never writes over what a person wrote, and takes its own word back when the method is the default again', async () => {

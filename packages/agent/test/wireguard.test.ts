@@ -38,8 +38,13 @@ const both = input([
   node(3),
 ]);
 
-/** A kernel that does what it is told. */
+/** A kernel that does what it is told, of one family; every device that it makes has another key. */
 class FakeKernel {
+  readonly family: 4 | 6;
+  made = 0;
+  constructor(family: 4 | 6 = 4) {
+    this.family = family;
+  }
   device: ActualWireguard['device'];
   rules: ActualWireguard['rules'] = [];
   routes: ActualWireguard['routes'] = [];
@@ -51,7 +56,9 @@ class FakeKernel {
   }
 
   read(family: number) {
-    return Promise.resolve(ok(family === 4 ? this.actual() : { device: undefined, rules: [], routes: [] }));
+    return Promise.resolve(
+      ok(family === this.family ? this.actual() : { device: undefined, rules: [], routes: [] }),
+    );
   }
 
   apply(ops: readonly WireguardOp[]) {
@@ -63,8 +70,10 @@ class FakeKernel {
   perform(op: WireguardOp): void {
     this.done.push(op.kind);
     const device = this.device ?? { mtu: 0, up: false, addresses: [], port: 0, mark: 0, peers: [] };
-    if (op.kind === 'create') this.device = { ...device, mtu: op.mtu };
-    else if (op.kind === 'remove') {
+    if (op.kind === 'create') {
+      this.made++;
+      this.device = { ...device, mtu: op.mtu };
+    } else if (op.kind === 'remove') {
       this.device = undefined;
       this.routes = [];
     } else if (op.kind === 'raise') this.device = { ...device, mtu: op.mtu, up: true };
@@ -79,7 +88,7 @@ class FakeKernel {
       for (const each of peers)
         if (each.kind === 'put') put.set(each.peer.publicKey, each.peer);
         else put.delete(each.publicKey);
-      const publicKey = privateKey === undefined ? device.publicKey : key('p');
+      const publicKey = privateKey === undefined ? device.publicKey : key('pqrs'[this.made - 1] ?? 'p');
       this.device = {
         ...{ ...device, port, mark, peers: [...put.values()] },
         ...(publicKey === undefined ? {} : { publicKey }),
@@ -148,7 +157,7 @@ describe('the plan for WireGuard', () => {
 });
 
 describe('a node that keeps WireGuard', () => {
-  function make(kernel: FakeKernel) {
+  function make(kernel: FakeKernel, annotation: string = TUNNEL_ANNOTATIONS.wireguardKey4) {
     const told: (string | null | undefined)[] = [];
     const log: string[] = [];
     const keeper = new WireguardKeeper({
@@ -156,7 +165,7 @@ describe('a node that keeps WireGuard', () => {
         patch: (_: unknown, __: unknown, { body }: { body: unknown }) => {
           const { annotations } = (body as { metadata: { annotations: Record<string, string | null> } })
             .metadata;
-          told.push(annotations[TUNNEL_ANNOTATIONS.wireguardKey4]);
+          told.push(annotations[annotation]);
           return Promise.resolve(ok({}));
         },
       } as never,
@@ -218,6 +227,76 @@ describe('a node that keeps WireGuard', () => {
       () => later.status,
       status => status === undefined,
       'nobody asks for it',
+    );
+  });
+
+  test('has a new key when somebody took the device away, and tells that', async () => {
+    const kernel = new FakeKernel();
+    const { keeper, told } = make(kernel);
+    keeper.look(both);
+    await until(
+      () => told,
+      all => all.length === 1,
+      'the first key is told',
+    );
+    kernel.device = undefined;
+    kernel.routes = [];
+    const known = { publicKey: key('p'), ip: mustIp('10.0.1.7') };
+    keeper.look(input([node(1, known), node(2, { publicKey: key('b'), ip: mustIp('10.0.2.7') }), node(3)]));
+    await until(
+      () => told,
+      all => all.length === 2,
+      'the second key is told',
+    );
+    expect(told).toEqual([key('p'), key('q')]);
+    expect(kernel.device).toMatchObject({ up: true, peers: [{ publicKey: key('b') }] });
+    expect(kernel.routes).toHaveLength(2);
+    expect(kernel.rules).toHaveLength(1);
+  });
+
+  test('keeps IPv6 with a device and a key of its own', async () => {
+    const kernel = new FakeKernel(6);
+    const { keeper, told } = make(kernel, TUNNEL_ANNOTATIONS.wireguardKey6);
+    const six = (n: number, publicKey: string) => [
+      `n${n}`,
+      {
+        ...{ name: `n${n}`, ips: [mustIp(`192.0.2.${n}`), mustIp(`2001:db8::${n}`)] },
+        tunnels: n === 1 ? {} : { wireguard6: { publicKey, ip: mustIp(`fd00:${n}::7`) } },
+      },
+    ];
+    const only6 = { ...on, enabled: { 4: false, 6: true } };
+    keeper.look(input([six(1, key('a')), six(2, key('b'))], only6));
+    await until(
+      () => told,
+      all => all.length === 1,
+      'the key is told',
+    );
+    expect(told).toEqual([key('p')]);
+    const endpoint = { ip: mustIp('2001:db8::2'), port: 51_821 };
+    expect(kernel.device).toMatchObject({ port: 51_821, peers: [{ publicKey: key('b'), endpoint }] });
+    expect(kernel.rules).toMatchObject([{ family: 6, table: 242 }]);
+    expect(keeper.status).toMatchObject({ peers: { 6: 1 }, faults: [] });
+  });
+
+  test('sends to one of two nodes that tell the same key, always the same one, and says so', async () => {
+    const kernel = new FakeKernel();
+    const { keeper } = make(kernel);
+    const same = { publicKey: key('b'), ip: mustIp('10.0.2.7') };
+    const three = input([node(1, { publicKey: key('p') }), node(3, same), node(2, same)]);
+    keeper.look(three);
+    await until(
+      () => kernel.rules.length,
+      count => count === 1,
+      'the rule stands',
+    );
+    expect(kernel.device?.peers.map(peer => formatIp(peer.endpoint.ip))).toEqual(['192.0.2.2']);
+    const steps = kernel.done.length;
+    expect(planWireguard(wireguardOf(three, 4), kernel.actual(), 4, key('x'))).toEqual([]);
+    expect(kernel.done).toHaveLength(steps);
+    await until(
+      () => keeper.status,
+      status => JSON.stringify(status).includes('node n3 tells the WireGuard key of node n2'),
+      'it is said',
     );
   });
 

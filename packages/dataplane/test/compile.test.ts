@@ -178,6 +178,19 @@ describe('the shape of compiled rules', () => {
     );
     expect(Math.max(...byInterface)).toBeLessThanOrEqual(16);
   });
+  it.each(['Drop', 'Reject'] as const)('sends what no Service serves no further: %s', action => {
+    const serviceLoop = { action, cidrs: [mustPrefix('10.96.0.0/12'), mustPrefix('fd09::/112')] };
+    for (const f of [4, 6] as const) {
+      const rules = compile(state([], []), { ...configOf(f), serviceLoop });
+      const found = [...rules.tables.values()]
+        .flatMap(table => [...table.chains.values()])
+        .flatMap(chain => chain.rules)
+        .filter(rule => rule.comment === 'Service that nothing serves');
+      const wanted = action === 'Drop' ? { kind: 'drop' } : { kind: 'reject', family: f };
+      expect(found.map(rule => rule.action)).toEqual([wanted]);
+    }
+  });
+
   it('masquerades only from natOutgoing pools to outside all pools', () => {
     const config: NodeConfig = {
       ...configOf(4),

@@ -84,6 +84,11 @@ describe('an overlay', () => {
       { name: 'vxlan.muslin', vni: 4096, port: 4789, mtu: 1450, mac: vtepMac('n1', 4), offload: false },
       { name: 'vxlan-v6.muslin', vni: 4096, port: 4789, mtu: 1430, mac: vtepMac('n1', 6), offload: false },
     ]);
+    const ends = devices.map(device => [device.kind === 'vxlan' && formatIp(device.local), device.addresses]);
+    expect(ends).toEqual([
+      ['192.0.2.1', [mustIp('10.0.1.0')]],
+      ['2001:db8::1', [mustIp('fd00:1::')]],
+    ]);
     expect(entries).toHaveLength(8);
     expect(entries.slice(0, 2)).toEqual([
       { kind: 'forwarding', device: 'vxlan.muslin', ip: mustIp('192.0.2.2'), mac: vtepMac('n2', 4) },
@@ -179,6 +184,9 @@ describe('an overlay', () => {
     const nothing = { devices: [], entries: [], routes: [], peers: [] };
     expect(overlayOf(world({ pools: [pool('10.0.0.0/16', {})] }))).toMatchObject(nothing);
     expect(overlayOf(world({ settings: { ...TUNNEL_DEFAULTS, vxlan: false } }))).toMatchObject(nothing);
+    const pools = [pool('10.0.0.0/16', { ipipMode: 'Always' })];
+    const settings = { ...TUNNEL_DEFAULTS, ipip: false };
+    expect(overlayOf(world({ pools, settings }))).toMatchObject({ ...nothing, ipipPeers: undefined });
   });
 
   it('takes a tunnel where the node does not know its own subnet: it works everywhere', () => {
@@ -355,6 +363,32 @@ describe('WireGuard', () => {
     ]);
     expect(plan?.rule).toEqual({ priority: 99, mark: plan?.mark, mask: plan?.mark, table: 241 });
     expect(wireguardOf(world({ settings, nodes }), 6)).toBeUndefined();
+  });
+
+  it('has a device, a port, a table and keys of its own for IPv6', () => {
+    const end = (n: number) => ({ publicKey: `${n + 4}${KEY.slice(1)}`, ip: mustIp(`fd00:${n}::2`) });
+    const nodes = new Map(
+      [1, 2, 3].map(n => [`n${n}`, n === 3 ? node(3) : node(n, { tunnels: { wireguard6: end(n) } })]),
+    );
+    const six = { ...settings, wireguard: { ...settings.wireguard, enabled: { 4: false, 6: true } } };
+    const plan = wireguardOf(world({ settings: six, nodes }), 6);
+    expect(plan).toMatchObject({
+      ...{ name: 'wg-v6.muslin', port: 51_821, mtu: 1420, address: mustIp('fd00:1::2') },
+      rule: { priority: 99, table: 242 },
+    });
+    expect(plan?.peers).toEqual([
+      {
+        publicKey: end(2).publicKey,
+        endpoint: { ip: mustIp('2001:db8::2'), port: 51_821 },
+        allowedIps: [mustPrefix('fd00:2::/64'), mustPrefix('fd00:2::2/128')],
+        keepAlive: 0,
+      },
+    ]);
+    expect(plan?.routes.map(routeText)).toEqual([
+      'unicast fd00:2::/64 dev wg-v6.muslin table 242 proto 109 metric 1024',
+      'unicast fd00:2::2/128 dev wg-v6.muslin table 242 proto 109 metric 1024',
+    ]);
+    expect(wireguardOf(world({ settings: six, nodes }), 4)).toBeUndefined();
   });
 
   it('touches only peers that changed', () => {

@@ -3,7 +3,13 @@ import { mustIp, mustPrefix } from '@muslin/net';
 import { describe, expect, test } from 'vitest';
 import { findFamilyRequest } from '../src/genetlink/generic-family.ts';
 import { decodeFeatures, setFeatureRequest } from '../src/genetlink/link-features.ts';
-import { decodeWireguard, joinWireguard, partsOf, setWireguardRequest } from '../src/genetlink/wireguard.ts';
+import {
+  decodeWireguard,
+  getWireguardRequest,
+  joinWireguard,
+  partsOf,
+  setWireguardRequest,
+} from '../src/genetlink/wireguard.ts';
 import { readMessages } from '../src/netlink/message-reader.ts';
 import { createLinkRequest, decodeLink } from '../src/rtnetlink/links.ts';
 import { bytesOf, fromHex, shapeOf } from './wire-shape.ts';
@@ -80,6 +86,84 @@ describe('generic netlink, by the layout of its headers', () => {
     const bits = (name: string) => `18000380${'14000180'}${'0800010007000000'}${`06000200${name}000000`}`;
     const answer = `0b010000${`1c000280${bits('62')}`}${`28000480${'04000100'}${'0800020040000000'}${bits('61')}`}`;
     expect([...decodeFeatures(fromHex(answer))]).toEqual(['a']);
+  });
+});
+
+/**
+ * wireguard-tools 1.0.20210914, as it sends them to a kernel that gives `wireguard` the number 30. The kernel of this machine has
+ * none, so a preloaded library answered its look-up and its requests.
+ */
+const WG = {
+  /** `wg set wg.muslin private-key KEY listen-port 51820 fwmark 0x8000000 peer B endpoint 192.0.2.2:51820 persistent-keepalive 25 allowed-ips 10.0.2.0/24,10.0.2.7/32`. */
+  device:
+    'e40000001e000500d811026b00000000010100000e00020077672e6d75736c696e000000240003000000000000000000' +
+    '000000000000000000000000000000000000000000000001060006006cca000008000700000000088c00088088000080' +
+    '240001000410410410410410410410410410410410410410410410410410410410410411140004000200ca6cc0000202' +
+    '0000000000000000060005001900000008000300020000003c0009801c0000800600010002000000080002000a000200' +
+    '05000300180000001c0000800600010002000000080002000a0002070500030020000000',
+  /** `wg set wg-v6.muslin listen-port 51821 peer B endpoint [2001:db8::2]:51821 persistent-keepalive 0 allowed-ips fd00:2::/64`. */
+  overIpv6:
+    'b80000001e000500d811026b00000000010100001100020077672d76362e6d75736c696e00000000060006006dca0000' +
+    '880008808400008024000100041041041041041041041041041041041041041041041041041041041041041120000400' +
+    '0a00ca6d0000000020010db800000000000000000000000200000000060005000000000008000300020000002c000980' +
+    '28000080060001000a00000014000200fd0000020000000000000000000000000500030040000000',
+  /** `wg set wg.muslin peer B remove`. */
+  removal:
+    '580000001e000500d811026b00000000010100000e00020077672e6d75736c696e000000340008803000008024000100' +
+    '04104104104104104104104104104104104104104104104104104104104104110800030001000000',
+  /** `wg showconf wg.muslin`. */
+  question: '240000001e000503d811026b00000000000100000e00020077672e6d75736c696e000000',
+};
+
+describe('WireGuard, beside what wg sends', () => {
+  const [a, b] = [`${'A'.repeat(42)}E=`, `${'B'.repeat(42)}E=`];
+  const peer = (endpoint: string, port: number, keepAlive: number, ...allowed: readonly string[]) =>
+    ({
+      kind: 'put',
+      peer: {
+        ...{ publicKey: b, endpoint: { ip: mustIp(endpoint), port }, keepAlive },
+        allowedIps: allowed.map(mustPrefix),
+      },
+    }) as const;
+  test.each([
+    [
+      'a device with its key, port, mark and a peer',
+      WG.device,
+      setWireguardRequest(30, 'wg.muslin', {
+        ...{ privateKey: a, port: 51_820, mark: 0x0800_0000 },
+        peers: [peer('192.0.2.2', 51_820, 25, '10.0.2.0/24', '10.0.2.7/32')],
+      }),
+    ],
+    [
+      'a peer over IPv6',
+      WG.overIpv6,
+      setWireguardRequest(30, 'wg-v6.muslin', {
+        ...{ port: 51_821, peers: [peer('2001:db8::2', 51_821, 0, 'fd00:2::/64')] },
+      }),
+    ],
+    [
+      'a peer that goes',
+      WG.removal,
+      setWireguardRequest(30, 'wg.muslin', { peers: [{ kind: 'remove', publicKey: b }] }),
+    ],
+  ])('%s', (_, recorded, ours) => {
+    expect(shapeOf(bytesOf(ours), 4)).toEqual(shapeOf(fromHex(recorded), 4));
+  });
+
+  test('the question for a device', () => {
+    const flags = 0x305;
+    const ours = bytesOf(getWireguardRequest(30, 'wg.muslin'), flags);
+    expect(shapeOf(ours, 4)).toEqual(shapeOf(fromHex(WG.question), 4));
+  });
+
+  test('is read as it was meant', () => {
+    expect(decodeWireguard(messageOf(fromHex(WG.device)).payload)).toEqual({
+      ...{ port: 51_820, mark: 0x0800_0000 },
+      peers: [peer('192.0.2.2', 51_820, 25, '10.0.2.0/24', '10.0.2.7/32').peer],
+    });
+    expect(decodeWireguard(messageOf(fromHex(WG.overIpv6)).payload).peers).toEqual([
+      peer('2001:db8::2', 51_821, 0, 'fd00:2::/64').peer,
+    ]);
   });
 });
 

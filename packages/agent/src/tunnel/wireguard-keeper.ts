@@ -104,7 +104,8 @@ export class WireguardKeeper {
     else this.#peers[family] = wanted.peers.length;
     const now = ops.length === 0 ? read : await kernel.read(family);
     if (!now.ok) return now.fault.message;
-    return this.#tell(input, family, now.value.device?.publicKey);
+    const untold = await this.#tell(input, family, now.value.device?.publicKey);
+    return untold ?? wanted?.rivals[0];
   }
 
   /** Others must know the key; one that nobody answers for must go, but not before the address that it stands with. */

@@ -33,6 +33,8 @@ export interface WireguardPlan {
     readonly table: number;
   };
   readonly routes: readonly Route[];
+  /** Nodes that are not reached encrypted since another has their key, a sentence each. */
+  readonly rivals: readonly string[];
 }
 
 /** Tables from 1 to 250 are free for programs; Calico's nodes take theirs from the lower end. */
@@ -50,12 +52,23 @@ export function wireguardOf(input: OverlayInput, family: Family): WireguardPlan 
   const endOf = (node: NodeFacts) => (family === 4 ? node.tunnels?.wireguard4 : node.tunnels?.wireguard6);
   const self = nodes.get(own);
   const keyed = [...nodes.values()].filter(node => node.name !== own && endOf(node) !== undefined);
+  const taken = new Map<string, string>();
+  const rivals: string[] = [];
   const peers = keyed
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((node): WireguardPeer[] => {
       const end = endOf(node);
       const ip = node.ips.find(each => each.family === family);
       if (end === undefined || ip === undefined) return [];
+      // The kernel knows a peer by its key: two with one would push each other away for ever.
+      const other = taken.get(end.publicKey);
+      if (other !== undefined) {
+        rivals.push(
+          `node ${node.name} tells the WireGuard key of node ${other}: remove the Node that is no more`,
+        );
+        return [];
+      }
+      taken.set(end.publicKey, node.name);
       const own = input.prefixes.filter(each => each.node === node.name);
       return [
         {
@@ -67,7 +80,7 @@ export function wireguardOf(input: OverlayInput, family: Family): WireguardPlan 
       ];
     });
   return {
-    ...{ family, name, peers, port: wireguard.port[family], mark: WIREGUARD_MARK },
+    ...{ family, name, peers, rivals, port: wireguard.port[family], mark: WIREGUARD_MARK },
     mtu: wireguard.mtu[family] ?? input.underlayMtu - OVERHEAD.wireguard[family],
     address: self === undefined ? undefined : endOf(self)?.ip,
     rule: { priority: wireguard.rulePriority, mark: WIREGUARD_MARK, mask: WIREGUARD_MARK, table },
