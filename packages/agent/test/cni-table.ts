@@ -91,6 +91,22 @@ export const CNI_TABLE: readonly CniRow[] = [
   ...['/run/netns/there-is-none', '/etc/passwd', '/tmp', '/proc/self/ns/mnt', '/dev/null'].flatMap(path =>
     rows(['ADD'], `namespace ${path}`, 8, { env: { CNI_NETNS: path }, message: 'namespace' }),
   ),
+  ...rows(['ADD'], 'a pipe for its namespace', 8, {
+    env: { CNI_NETNS: 'PIPE' },
+    message: 'is no network namespace',
+  }),
+  ...['run/netns/x', '../netns', 'x'].flatMap(path =>
+    rows(['ADD'], `namespace ${path}`, 8, { env: { CNI_NETNS: path }, message: 'no absolute path' }),
+  ),
+  ...rows(['ADD'], 'a link to no namespace', 8, {
+    env: { CNI_NETNS: '/proc/self/exe' },
+    message: 'namespace',
+  }),
+  ...rows(['ADD'], 'a container ID that is no file’s name', 4, {
+    env: { CNI_CONTAINERID: 'c'.repeat(201) },
+    message: 'longer than 200',
+  }),
+  ...rows(['DEL'], 'a container ID that is no file’s name', 0, { env: { CNI_CONTAINERID: 'c'.repeat(201) } }),
   ...rows(['ADD'], 'the node’s own namespace', 8, {
     env: { CNI_NETNS: 'OWN' },
     message: 'own network namespace',
@@ -117,6 +133,10 @@ export const CNI_TABLE: readonly CniRow[] = [
   ...rows(['DEL'], 'an ipam of Calico', 0, { config: { ipam: { type: 'calico-ipam', assign_ipv4: 7 } } }),
   ...rows(['ADD'], 'an mtu that is none', 7, { config: { mtu: -1 }, message: 'mtu' }),
   ...rows(['ADD'], 'a group’s mac', 7, { config: { runtimeConfig: { mac: 'ff:ff:ff:ff:ff:ff' } } }),
+  ...[{ mac: { toString: 1 } }, { ips: [{ toString: 1 }] }, { portMappings: [{ protocol: {} }] }].flatMap(
+    config =>
+      rows(['ADD'], `runtimeConfig ${JSON.stringify(config)}`, 7, { config: { runtimeConfig: config } }),
+  ),
   ...rows(['ADD'], 'ips of nowhere', 7, { config: { runtimeConfig: { ips: ['x'] } } }),
   ...rows(['ADD'], 'an address outside all pools', 100, {
     config: { runtimeConfig: { ips: ['203.0.113.1'] } },

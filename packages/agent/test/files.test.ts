@@ -1,10 +1,24 @@
-import { mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
-import { describe, expect, test, vi } from 'vitest';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { DelQueue } from '../src/cni/del-queue.ts';
 import { PendingReleases } from '../src/ipam/pending-releases.ts';
 import { type Sandbox, SandboxStore } from '../src/pod/sandbox-store.ts';
 import { freshFolder } from './folder.ts';
 
+const [MOUNT, UNMOUNT, MAKE_PIPE] = ['mount', 'umount', 'mkfifo'];
 const root = freshFolder();
 let count = 0;
 const next = () => `${root}/${count++}`;
@@ -100,6 +114,53 @@ describe('sandboxes on disk', () => {
   });
 });
 
+describe('on a full disk', () => {
+  const folder = next();
+  const fill = () => {
+    for (let size = 1 << 20; size > 0; size >>= 1)
+      try {
+        writeFileSync(`${folder}/fill`, Buffer.alloc(size), { flag: 'a' });
+      } catch {
+        // As much as there is room for.
+      }
+  };
+  beforeAll(() => {
+    mkdirSync(folder);
+    expect(spawnSync(MOUNT, ['-t', 'tmpfs', '-o', 'size=64k', 'none', folder]).status).toBe(0);
+  });
+  afterAll(() => {
+    spawnSync(UNMOUNT, [folder]);
+  });
+
+  test('a sandbox that can’t be written down stays what it was, and one that leaves leaves', () => {
+    const [sandboxes, adding] = [`${folder}/sandboxes`, { ...SANDBOX, state: 'adding' } as const];
+    const store = new SandboxStore(sandboxes);
+    store.put(adding);
+    fill();
+    // Longer than the rest of any block: half of it would fit where a page has room.
+    const long = { ...SANDBOX, containerId: 'c2', netns: `/${'x'.repeat(10_000)}` };
+    for (const sandbox of [long, SANDBOX]) expect(() => store.put(sandbox)).toThrow('ENOSPC');
+    expect(store.all()).toEqual([adding]);
+    expect(readdirSync(sandboxes)).toEqual(['c1:eth0.adding.json']);
+    const leaving = { ...SANDBOX, state: 'leaving' } as const;
+    store.put(leaving);
+    expect(store.get('c1', 'eth0')).toEqual(leaving);
+    expect(new SandboxStore(sandboxes).all()).toEqual([leaving]);
+    // Where a name takes no room either, nobody is told that it was done.
+    expect(() => store.put({ ...long, state: 'leaving' })).toThrow('ENOSPC');
+    store.delete('c1', 'eth0');
+    expect(readdirSync(sandboxes)).toEqual([]);
+    rmSync(`${folder}/fill`);
+  });
+
+  test('an address is still promised back', async () => {
+    mkdirSync(`${folder}/releases`);
+    fill();
+    await new PendingReleases(`${folder}/releases`).add('k8s-pod-network.c1');
+    expect(new PendingReleases(`${folder}/releases`).all()).toEqual(['k8s-pod-network.c1']);
+  });
+});
+
 describe('releases that wait', () => {
   test('are told to be on the disk, many at once; those of an older agent are known', async () => {
     const folder = next();
@@ -176,6 +237,38 @@ describe('the queue of kept DELs', () => {
       'kept DEL 1.del waits: try again',
       'kept DEL 2.del is no request and was removed: no JSON',
     ]);
+    queue.stop();
+  });
+
+  test('touches nothing that the executable did not write, is not held up by it, and lets nobody else write there', async () => {
+    const folder = next();
+    mkdirSync(folder);
+    chmodSync(folder, 0o777);
+    const outside = `${root}/outside`;
+    writeFileSync(outside, 'elsewhere');
+    symlinkSync(outside, `${folder}/1-link.del`);
+    writeFileSync(`${folder}/2-foreign.del`, 'of another user');
+    chownSync(`${folder}/2-foreign.del`, 65_534, 65_534);
+    expect(spawnSync(MAKE_PIPE, [`${folder}/3-pipe.del`]).status).toBe(0);
+    mkdirSync(`${folder}/4-folder.del`);
+    writeFileSync(`${folder}/5-large.del`, '');
+    truncateSync(`${folder}/5-large.del`, 1 << 30);
+    mkdirSync(`${folder}/.old`);
+    utimesSync(`${folder}/.old`, 1, 1);
+    writeFileSync(`${folder}/6-ours.del`, 'ours');
+    const served: string[] = [];
+    const { queue, lines } = queueIn(folder, async bytes => {
+      served.push(bytes.toString());
+      return Buffer.from('0 0\n');
+    });
+    queue.start();
+    await vi.waitFor(() => expect(readdirSync(folder)).not.toContain('6-ours.del'));
+    await vi.waitFor(() => expect(lines).toHaveLength(5));
+    expect(served).toEqual(['ours']);
+    expect(lines[0]).toBe('kept DEL 1-link.del waits: it is no file that the CNI executable wrote');
+    expect(readdirSync(folder)).toHaveLength(6);
+    expect(readFileSync(outside, 'utf8')).toBe('elsewhere');
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
     queue.stop();
   });
 

@@ -15,6 +15,7 @@ import { hear, serveWord } from './talk.ts';
 const LONG = process.env['RUNTIMES'] === 'long';
 const PODS = LONG ? 200 : 4;
 const AT_ONCE = 8;
+const [MAKE_PIPE = ''] = ['mkfifo'];
 const GUIDE = readFileSync(fileURLToPath(new URL('../../../docs/cni.md', import.meta.url)), 'utf8');
 
 const INSTALL = fileURLToPath(new URL('../src/install-cni.ts', import.meta.url));
@@ -270,8 +271,12 @@ describe.each(['compiled', 'script'])('the executable, %s, is asked by a strange
   });
 
   test('and answers each request of the table with its code, and nothing stays', async () => {
+    const pipe = `${stand.folder}/pipe-${kind}`;
+    execFileSync(MAKE_PIPE, [pipe]);
     const judge = async ({ says, command, env, config, input, message = '' }: CniRow) => {
-      const own = env?.['CNI_NETNS'] === 'OWN' ? { CNI_NETNS: stand.node.path } : {};
+      const places: Readonly<Record<string, string>> = { OWN: stand.node.path, PIPE: pipe };
+      const place = places[env?.['CNI_NETNS'] ?? ''];
+      const own = place === undefined ? {} : { CNI_NETNS: place };
       const said = await ask(command, { ...env, ...own }, input ?? JSON.stringify({ ...CONF, ...config }));
       const answer = said.out === '' ? undefined : JSON.parse(said.out);
       const seen = { says, exit: said.code, err: said.err, code: answer?.code ?? 0 };

@@ -56,6 +56,64 @@ test('no bytes make the server throw: each gets a CNI error', async () => {
   );
 });
 
+test('no value of a configuration makes the server throw, whatever stands where a text or a number belongs', async () => {
+  const odd = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom({ toString: 1 }, { valueOf: null }, [{ toString: 'x' }], JSON.parse('{"__proto__":7}')),
+  );
+  const fields = (...names: readonly string[]) =>
+    fc.dictionary(fc.constantFrom(...names), odd, { maxKeys: names.length });
+  const mapping = fields('hostPort', 'containerPort', 'protocol', 'hostIP');
+  const runtime = fc.record(
+    {
+      ...{ mac: odd, ips: fc.oneof(odd, fc.array(odd)), portMappings: fc.oneof(odd, fc.array(mapping)) },
+      bandwidth: fc.oneof(odd, fields('ingressRate', 'ingressBurst', 'egressRate', 'egressBurst')),
+    },
+    { requiredKeys: [] },
+  );
+  const ipam = fields('type', 'assign_ipv4', 'assign_ipv6', 'ipv4_pools', 'ipv6_pools', 'ranges');
+  const rest = fields('mtu', 'dns', 'prevResult', 'args', 'include_default_routes', 'container_settings');
+  const config = fc.tuple(runtime, ipam, rest).map(([runtimeConfig, ipamConfig, others]) => ({
+    ...{ ...others, cniVersion: '1.1.0', name: 'n', runtimeConfig, ipam: ipamConfig },
+  }));
+  const env = { CNI_CONTAINERID: 'a', CNI_IFNAME: 'eth0', CNI_PATH: '/', CNI_NETNS: '/x' };
+  const asked = fc.constantFrom('ADD', 'DEL', 'CHECK', 'GC', 'STATUS');
+  await fc.assert(
+    fc.asyncProperty(asked, config, async (command, conf) => {
+      const lines: string[] = [];
+      const bytes = request(Object.entries({ CNI_COMMAND: command, ...env }), JSON.stringify(conf));
+      const answer = await answerTo(
+        bytes,
+        async () => ok(undefined),
+        line => lines.push(line),
+      );
+      expect(lines).toEqual([]);
+      expect(answer.toString()).toMatch(/^0 0\n$|^1 \d+\n\{"cniVersion":"1.1.0","code":[67],/);
+    }),
+  );
+});
+
+test('a configuration that is nested as deep as a request may be is answered all the same', async () => {
+  const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+  for (const field of ['"runtimeConfig":{"ips":', '"runtimeConfig":{"mac":', '"dns":{"x":']) {
+    const bytes = request(
+      [
+        ['CNI_COMMAND', 'ADD'],
+        ...['CONTAINERID', 'IFNAME', 'NETNS', 'PATH'].map(n => [`CNI_${n}`, 'a'] as const),
+      ],
+      `{"cniVersion":"1.1.0","name":"n",${field}${deep}}}`,
+    );
+    const answer = await answerTo(
+      bytes,
+      async ({ config }) => ok({ dns: config.dns }),
+      () => {},
+    );
+    expect(answer.toString().slice(0, 60)).toMatch(
+      /^(0 \d+\n\{"dns":|1 \d+\n\{"cniVersion":"1.1.0","code":(7|999),)/,
+    );
+  }
+});
+
 const add = request(
   [...Object.entries({ CNI_COMMAND: 'DEL', CNI_CONTAINERID: 'a', CNI_IFNAME: 'eth0', CNI_PATH: '/' })],
   '{"cniVersion":"0.4.0","name":"n","token":"s3cret"}',

@@ -68,13 +68,14 @@ export function readAttachment(
 /** A MAC that an interface may bear: neither a group's nor nobody's. False: it is none. */
 export function readMac(value: unknown): string | undefined | false {
   if (value === undefined || value === '') return undefined;
-  const text = String(value).toLowerCase();
+  if (typeof value !== 'string') return false;
+  const text = value.toLowerCase();
   const first = Number.parseInt(text, 16);
   return MAC.test(text) && (first & 1) === 0 && text !== '00:00:00:00:00:00' ? text : false;
 }
 
-function readAddress(value: unknown): Ip | undefined {
-  const text = String(value);
+function readAddress(text: unknown): Ip | undefined {
+  if (typeof text !== 'string') return undefined;
   const ip = parseIp(text.split('/', 1)[0] ?? '');
   if (!ip.ok || (text.includes('/') && !parsePrefix(text).ok)) return undefined;
   return ip.value;
@@ -83,14 +84,15 @@ function readAddress(value: unknown): Ip | undefined {
 function readMapping(value: unknown): LocalPort | undefined {
   const fields = inLowerCase(value);
   const { hostport: hostPort, containerport: containerPort, protocol = 'tcp', hostip: hostIP = '' } = fields;
-  const named = PROTOCOLS.find(each => each === String(protocol).toLowerCase());
+  if (typeof protocol !== 'string' || typeof hostIP !== 'string') return undefined;
+  const named = PROTOCOLS.find(each => each === protocol.toLowerCase());
   const isPort = (port: unknown, least: number): port is number =>
     Number.isInteger(port) && (port as number) >= least && (port as number) <= 65535;
   if (named === undefined || !isPort(hostPort, 0) || !isPort(containerPort, 1)) return undefined;
-  const ip = hostIP === '' ? undefined : parseIp(String(hostIP));
+  const ip = hostIP === '' ? undefined : parseIp(hostIP);
   if (ip?.ok === false) return undefined;
   // Kubernetes writes 0.0.0.0 or :: for any.
-  const any = ip === undefined || /^(0\.0\.0\.0|::)$/.test(String(hostIP));
+  const any = ip === undefined || /^(0\.0\.0\.0|::)$/.test(hostIP);
   return { protocol: named, hostIp: any ? undefined : ip.value, hostPort, containerPort };
 }
 

@@ -106,6 +106,12 @@ export function readCniRequest(
       message: 'invalid characters in containerID',
       details: containerId,
     });
+  // Whoever takes away or asks must not fail over it.
+  if (command === 'ADD' && containerId.length > LONGEST_ID)
+    return fail({
+      code: CNI_CODE.invalidEnvironment,
+      message: `containerID is longer than ${LONGEST_ID} characters`,
+    });
   if (ifname !== '' && !isInterfaceName(ifname))
     return fail({ code: CNI_CODE.invalidEnvironment, message: 'invalid interface name', details: ifname });
   const args = readArgs(env.get('CNI_ARGS') ?? '');
@@ -121,6 +127,9 @@ export function readCniRequest(
     ...{ attachment: attachment.value, config: config.value },
   });
 }
+
+/** It becomes a part of a file's name and of an IPAMHandle's, neither of which may have more than 253 to 255. */
+const LONGEST_ID = 200;
 
 const NOTHING_ASKED: Attachment = {
   ...{ mac: undefined, ips: [], ports: [], ingress: undefined, egress: undefined },

@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { CniFault } from './cni-fault.ts';
 import { type CniRequest, readCniRequest } from './cni-request.ts';
 import { MAX_REQUEST, readWireRequest, writeWireAnswer, writeWireFault } from './wire.ts';
-import { fail, type Result } from '@muslin/net';
+import type { Result } from '@muslin/net';
 import { listenPrivately } from '@muslin/linux';
 
 /** Serves one request; the value is printed as JSON, undefined prints nothing. */
@@ -52,19 +52,24 @@ export async function answerTo(
   const wire = readWireRequest(bytes);
   if (wire === undefined)
     return writeWireFault({ code: 6, message: 'the request of the CNI executable is malformed' }, '1.1.0');
-  const request = readCniRequest(wire.env, wire.input);
-  if (!request.ok) return writeWireFault(request.fault, versionIn(wire.input));
-  const { config, command } = request.value;
-  const done = await handle(request.value).catch((error: unknown): Result<object | undefined, CniFault> => {
+  let version: string = versionIn(wire.input);
+  const answer = async () => {
+    const request = readCniRequest(wire.env, wire.input);
+    if (request.ok) version = request.value.config.cniVersion;
+    const done = request.ok ? await handle(request.value) : request;
+    if (!done.ok) return writeWireFault(done.fault, version);
+    return writeWireAnswer(0, done.value === undefined ? '' : `${JSON.stringify(done.value)}\n`);
+  };
+  return answer().catch((error: unknown) => {
     const { syscall, message } = error as NodeJS.ErrnoException;
-    // A full or broken disk is nobody's bug.
-    if (syscall !== undefined)
-      return fail({ code: 5, message: `the Muslin agent can't keep its state: ${message}` });
-    log(`CNI ${command}: ${(error as Error).stack}`);
-    return fail({ code: 999, message: 'internal error of the Muslin agent; its log has the details' });
+    const fault: CniFault =
+      // A full or broken disk is nobody's bug.
+      syscall === undefined
+        ? { code: 999, message: 'internal error of the Muslin agent; its log has the details' }
+        : { code: 5, message: `the Muslin agent can't keep its state: ${message}` };
+    if (syscall === undefined) log(`CNI ${wire.env.get('CNI_COMMAND')}: ${(error as Error).stack}`);
+    return writeWireFault(fault, version);
   });
-  if (!done.ok) return writeWireFault(done.fault, config.cniVersion);
-  return writeWireAnswer(0, done.value === undefined ? '' : `${JSON.stringify(done.value)}\n`);
 }
 
 function versionIn(input: string): string {

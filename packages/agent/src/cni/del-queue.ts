@@ -1,4 +1,15 @@
-import { type FSWatcher, mkdirSync, readdirSync, readFileSync, rmSync, statSync, watch } from 'node:fs';
+import {
+  chmodSync,
+  type FSWatcher,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  type Stats,
+  watch,
+} from 'node:fs';
+import { MAX_REQUEST } from './wire.ts';
 
 /** What serving kept DELs takes. */
 export interface DelQueueOptions {
@@ -32,6 +43,8 @@ export class DelQueue {
   start(): void {
     const { folder, log } = this.#options;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // Whoever could write here could end pods.
+    chmodSync(folder, 0o700);
     try {
       this.#watcher = watch(folder, { persistent: false }, () => this.look());
       this.#watcher.on('error', error => log(`the folder of kept DELs is not watched: ${error.message}`));
@@ -69,9 +82,12 @@ export class DelQueue {
     const { folder, log } = this.#options;
     try {
       const names = readdirSync(folder);
-      for (const name of names.filter(n => n.startsWith('.')))
-        if (Date.now() - statSync(`${folder}/${name}`).mtimeMs > HALF_FILE_MS)
-          rmSync(`${folder}/${name}`, { force: true });
+      for (const name of names.filter(n => n.startsWith('.'))) {
+        const path = `${folder}/${name}`;
+        // It may be a whole one under its own name by now.
+        const half = lstatSync(path, { throwIfNoEntry: false });
+        if (half?.isFile() && Date.now() - half.mtimeMs > HALF_FILE_MS) rmSync(path, { force: true });
+      }
       return names.filter(name => name.endsWith('.del') && !name.startsWith('.')).sort();
     } catch (error) {
       log(`kept DELs can't be listed: ${(error as Error).message}`);
@@ -82,6 +98,8 @@ export class DelQueue {
   async #serve(name: string): Promise<void> {
     const path = `${this.#options.folder}/${name}`;
     try {
+      const file = lstatSync(path);
+      if (!isKept(file)) return this.#complain(name, 'it is no file that the CNI executable wrote', false);
       const answer = (await this.#options.answer(readFileSync(path))).toString();
       const [status = '', body = ''] = answer.split('\n', 2);
       const fault = status.startsWith('0 ') ? undefined : (JSON.parse(body) as { code: number; msg: string });
@@ -97,4 +115,9 @@ export class DelQueue {
     this.#complained.add(name);
     this.#options.log(`kept DEL ${name} ${dropped ? 'is no request and was removed' : 'waits'}: ${why}`);
   }
+}
+
+/** What the executable writes: anything else may be planted, and a pipe would be read for ever. */
+function isKept(file: Stats): boolean {
+  return file.isFile() && file.uid === process.geteuid?.() && file.size <= MAX_REQUEST;
 }

@@ -16,6 +16,8 @@ export type IpamChoice =
 /** Types that mean the cluster's own pools; Calico's, so that its conflists keep their meaning. */
 const OURS: ReadonlySet<unknown> = new Set([undefined, null, '', 'muslin-ipam', 'muslin', 'calico-ipam']);
 const POOLS = { 4: 'ipv4_pools', 6: 'ipv6_pools' } as const;
+/** Calico writes them as texts. */
+const FLAGS: ReadonlySet<unknown> = new Set([true, false, 'true', 'false']);
 const ASSIGN = { 4: 'assign_ipv4', 6: 'assign_ipv6' } as const;
 
 /** Why this one can't: a pod's interface leads to its node alone, which routes. */
@@ -45,8 +47,8 @@ export function readIpam(value: unknown, strictly: boolean): Result<IpamChoice, 
       return refuse(`ipam.${POOLS[family]} must be a list of names or CIDRs of IPPools`);
     if (named.length > 0) pools[family] = named;
     const assign = fields[ASSIGN[family]] ?? true;
-    if (!/^(true|false)$/.test(String(assign))) return refuse(`ipam.${ASSIGN[family]} must be true or false`);
-    if (String(assign) === 'false') without.push(family);
+    if (!FLAGS.has(assign)) return refuse(`ipam.${ASSIGN[family]} must be true or false`);
+    if (assign === false || assign === 'false') without.push(family);
   }
   return ok({ kind: 'ours', pools, without });
 }

@@ -66,10 +66,8 @@ export class PendingReleases {
     while (this.#waiting.length > 0) {
       const waiting = this.#waiting;
       this.#waiting = [];
-      const folder = openSync(this.#folder, 'r');
       // A disk that refuses leaves what a loss of power would: the handle is found by the collector.
-      await new Promise<void>(resolve => fsync(folder, () => resolve()));
-      closeSync(folder);
+      await syncFolder(this.#folder).catch(() => {});
       for (const resolve of waiting) resolve();
     }
     this.#syncing = undefined;
@@ -78,4 +76,10 @@ export class PendingReleases {
   #path(handleId: string): string {
     return `${this.#folder}/${createHash('sha256').update(handleId).digest('hex').slice(0, 32)}`;
   }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = openSync(path, 'r');
+  await new Promise<void>(resolve => fsync(folder, () => resolve()));
+  closeSync(folder);
 }

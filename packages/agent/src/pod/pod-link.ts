@@ -63,6 +63,9 @@ export function notEntered(path: string, fault: NetlinkFault | SystemFault): Pod
 
 /** Opens the pod's namespace, which must be another one than ours (CNI 1.1: error 8). */
 export function openPodNamespace(path: string): Result<Namespace, PodLinkFault> {
+  // Another program's working directory is not ours.
+  if (!path.startsWith('/'))
+    return fail({ code: 'bad-namespace', message: `network namespace ${path} is no absolute path` });
   const opened = openNamespace(path);
   if (!opened.ok)
     return fail({

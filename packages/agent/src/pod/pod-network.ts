@@ -22,6 +22,7 @@ import { examine } from './pod-link.ts';
 import { CONFIRM_SECONDS, isConfirmed } from './confirmation.ts';
 import { type RemovalOptions, SandboxRemoval } from './sandbox-removal.ts';
 import { portsOf, portTexts, type Sandbox } from './sandbox-store.ts';
+import { tenantOf } from './tenant.ts';
 
 /** What serving pods takes. */
 export interface PodNetworkOptions extends RemovalOptions {
@@ -44,7 +45,6 @@ export interface PodNetworkOptions extends RemovalOptions {
   readonly knowsAll?: () => boolean;
   /** MTU for pods when the configuration names none. */
   readonly mtu: () => number;
-  readonly log: (line: string) => void;
 }
 
 /** Serves ADD, DEL, CHECK, GC and STATUS. One at a time for each container; different containers go side by side. */
@@ -87,7 +87,7 @@ export class PodNetwork {
   async #serve(request: CniRequest): Promise<Result<object | undefined, CniFault>> {
     switch (request.command) {
       case 'ADD':
-        return this.#add(request);
+        return this.#add(request).catch(error => this.#undo(request, error));
       case 'DEL':
         return this.#del(request);
       case 'CHECK':
@@ -147,6 +147,8 @@ export class PodNetwork {
     const free = foreign ? ok(undefined) : examine({ netns, ifname });
     if (!free.ok) return fail(cableFault(free.fault));
     using door = free.value;
+    const tenant = tenantOf({ netns, containerId, pod: request.pod }, sandboxes.all());
+    if (tenant !== undefined) return fail({ code: CNI_CODE.invalidNetns, message: tenant });
     const found = await findPod(request.pod, this.#options);
     if (!found.ok) return found;
     const object = found.value;
@@ -246,6 +248,19 @@ export class PodNetwork {
     sandboxes.put(sandbox);
     if (mine.length === 0) this.#options.onServed(sandbox);
     return ok(result);
+  }
+
+  /** An ADD ended in the midst, as on a full disk: nothing of it may stay, and the reason is told as it was. */
+  async #undo({ containerId, ifname, config }: CniRequest, error: unknown): Promise<never> {
+    const { sandboxes, addresses } = this.#options;
+    const sandbox = sandboxes.get(containerId, ifname);
+    const undone =
+      sandbox === undefined
+        ? addresses.release(holderOf({ containerId, ifname }), config.name)
+        : this.#removal.takeBack(sandbox);
+    // What this can't do either, the runtime's DEL does.
+    await undone.catch(() => {});
+    throw error;
   }
 
   /** Gone is gone: every part may be missing, and the answer is success unless something stays. */
@@ -356,8 +371,13 @@ export class PodNetwork {
         const free = await this.#removal.unlimit(sandbox);
         if (!free.ok) log(`half-made sandbox ${containerId}: ${free.fault.message}`);
         if (state === 'leaving') await this.#options.forgetFlows(sandbox.ips.map(mustIp));
-        await addresses.releaseLater(holderOf(sandbox), network);
-        sandboxes.delete(containerId, ifname);
+        try {
+          await addresses.releaseLater(holderOf(sandbox), network);
+          sandboxes.delete(containerId, ifname);
+        } catch (error) {
+          // The file stays, and is the promise: a full disk must not keep the agent from starting.
+          log(`addresses of ${containerId} are promised back later: ${(error as Error).message}`);
+        }
       }),
     );
   }

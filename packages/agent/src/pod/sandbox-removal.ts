@@ -23,7 +23,11 @@ export interface RemovalOptions {
   readonly forgetFlows: (ips: readonly Ip[]) => Promise<void>;
   /** Somebody waits for that. */
   readonly hurryFlows: () => void;
+  readonly log: (line: string) => void;
 }
+
+/** A disk that refuses what must be written is asked again. */
+const RETRY_MS = 2_000;
 
 /** Takes away what was made for sandboxes, in the order in which nobody else can get at it too early. */
 export class SandboxRemoval {
@@ -103,8 +107,19 @@ export class SandboxRemoval {
     const { sandboxes, forgetFlows } = this.#options;
     const { containerId, ifname } = sandbox;
     await forgetFlows(sandbox.ips.map(mustIp));
-    await this.release(sandbox);
+    // Where not even a promise can be written (no inodes left), the sandbox' file stays: it is one.
+    while (!(await this.#isReleased(sandbox))) await new Promise(resolve => setTimeout(resolve, RETRY_MS));
     if (sandboxes.get(containerId, ifname) === sandbox) sandboxes.delete(containerId, ifname);
+  }
+
+  #isReleased(sandbox: Sandbox): Promise<boolean> {
+    return this.release(sandbox).then(
+      () => true,
+      (error: Error) => {
+        this.#options.log(`addresses of ${sandbox.containerId} are promised back later: ${error.message}`);
+        return false;
+      },
+    );
   }
 
   /** Resolves when those sandboxes that are leaving are gone. */

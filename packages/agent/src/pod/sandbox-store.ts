@@ -103,14 +103,14 @@ export class SandboxStore {
   put(sandbox: Sandbox): void {
     const key = keyOf(sandbox.containerId, sandbox.ifname);
     const path = `${this.#folder}/${key}${sandbox.state === 'ready' ? '' : `.${sandbox.state}`}.json`;
-    const fd = openSync(`${path}.new`, 'w', 0o600);
-    try {
-      writeSync(fd, JSON.stringify(sandbox));
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(`${path}.new`, path);
     const before = this.#paths.get(key);
+    try {
+      write(path, sandbox);
+    } catch (error) {
+      // A full disk must keep nobody from leaving: a name takes no room.
+      if (sandbox.state !== 'leaving' || before === undefined) throw error;
+      renameSync(before, path);
+    }
     if (before !== undefined && before !== path) rmSync(before, { force: true });
     this.#byKey.set(key, sandbox);
     this.#paths.set(key, path);
@@ -153,6 +153,25 @@ export function portsOf({ ports = [] }: Sandbox): readonly LocalPort[] {
   }));
 }
 
+/** Whole, or nothing of it. */
+function write(path: string, sandbox: Sandbox): void {
+  const half = `${path}.new`;
+  try {
+    const fd = openSync(half, 'w', 0o600);
+    try {
+      const bytes = Buffer.from(JSON.stringify(sandbox));
+      // What has no room is cut short, and the rest says why.
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(half, path);
+  } catch (error) {
+    rmSync(half, { force: true });
+    throw error;
+  }
+}
+
 /** Both parts passed CNI's rules for characters, which leave out the colon, so they make a safe and unique file name. */
 function keyOf(containerId: string, ifname: string): string {
   return `${containerId}:${ifname}`;
@@ -160,7 +179,9 @@ function keyOf(containerId: string, ifname: string): string {
 
 function readSandbox(path: string): Sandbox | undefined {
   try {
-    const value = JSON.parse(readFileSync(path, 'utf8')) as Partial<Sandbox>;
+    const written = JSON.parse(readFileSync(path, 'utf8')) as Partial<Sandbox>;
+    // Where the disk was full the name alone says it.
+    const value = path.endsWith('.leaving.json') ? { ...written, state: 'leaving' as const } : written;
     const { containerId, ifname, network, hostInterface, pod, ips, state } = value;
     const named = containerId && ifname && network && hostInterface && pod?.namespace && pod.name;
     const whole =

@@ -20,7 +20,8 @@ export function openNamespace(pathOrName: string): Result<Namespace, SystemFault
   const path = pathOrName.includes('/') ? pathOrName : `${NAMESPACE_DIRECTORY}/${pathOrName}`;
   let fd: number;
   try {
-    fd = openSync(path, constants.O_RDONLY);
+    // Without waiting: a pipe in a namespace's place would hold up all that this thread does.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     return fail(fileFault('open', error, path));
   }
