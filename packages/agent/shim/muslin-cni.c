@@ -13,6 +13,7 @@
  */
 #define _GNU_SOURCE
 #include "loopback.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,7 +26,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_INPUT = 1 << 20, MAX_ANSWER = 1 << 20, ANSWER_SECONDS = 120 };
+/*
+ * MOST_KEPT bounds the queue: where no agent answers for days, runtimes try pods again and again, and send DELs for each try.
+ */
+enum { MOST_INPUT = 1 << 20, MOST_ANSWER = 1 << 20, ANSWER_SECONDS = 120, MOST_KEPT = 10000 };
 
 static const char *const NAMES[] = {"CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME",
                                     "CNI_ARGS",    "CNI_PATH",        "CNI_NETNS_OVERRIDE"};
@@ -34,11 +38,11 @@ static const char VERSIONS[] =
 
 static char socket_path[108] = "/run/muslin/cni.sock";
 static char queue_path[512] = "/var/lib/muslin/cni-queue";
-static char input[MAX_INPUT + 1];
+static char input[MOST_INPUT + 1];
 static size_t input_size;
-static char request[MAX_INPUT + 65536];
+static char request[MOST_INPUT + 65536];
 static size_t request_size;
-static char answer[MAX_ANSWER + 64];
+static char answer[MOST_ANSWER + 64];
 
 static void put(const void *bytes, size_t count) {
   if (request_size + count > sizeof request) return;
@@ -90,12 +94,12 @@ static void read_conf(void) {
 
 static int read_input(void) {
   for (;;) {
-    ssize_t n = read(0, input + input_size, MAX_INPUT - input_size);
+    ssize_t n = read(0, input + input_size, MOST_INPUT - input_size);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return -1;
     if (n == 0) return 0;
     input_size += (size_t)n;
-    if (input_size >= MAX_INPUT) return -1;
+    if (input_size >= MOST_INPUT) return -1;
   }
 }
 
@@ -169,25 +173,36 @@ static void make_queue(void) {
   mkdir(path, 0700);
 }
 
-/* Keeps a DEL for the agent's return: written whole, synced, then renamed into place. errno says why not. */
-static int queue_request(void) {
+/* Whether the queue has room for one more. */
+static int has_room(void) {
+  int count = 0;
+  DIR *folder = opendir(queue_path);
+  if (folder == NULL) return 1;
+  while (count < MOST_KEPT + 2 && readdir(folder) != NULL) count++;
+  closedir(folder);
+  /* Among them are . and .. */
+  return count < MOST_KEPT + 2;
+}
+
+/* Keeps a DEL for the agent's return: written whole, synced, then renamed into place. NULL, or why not. */
+static const char *queue_request(void) {
   char temporary[768], final[768];
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   snprintf(temporary, sizeof temporary, "%s/.%ld.%09ld.%d", queue_path, (long)now.tv_sec, now.tv_nsec, (int)getpid());
   snprintf(final, sizeof final, "%s/%ld.%09ld.%d.del", queue_path, (long)now.tv_sec, now.tv_nsec, (int)getpid());
   make_queue();
+  if (!has_room()) return "10000 DELs are kept already";
   int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return -1;
+  if (fd < 0) return strerror(errno);
   errno = ENOSPC;
   int good = write(fd, request, request_size) == (ssize_t)request_size && fsync(fd) == 0;
   int why = errno;
   close(fd);
-  if (good && rename(temporary, final) == 0) return 0;
+  if (good && rename(temporary, final) == 0) return NULL;
   if (good) why = errno;
   unlink(temporary);
-  errno = why;
-  return -1;
+  return strerror(why);
 }
 
 int main(int count, char **words) {
@@ -211,8 +226,9 @@ int main(int count, char **words) {
   int fd = connect_agent();
   if (fd >= 0 && ask_agent(fd, &code) == 0) return code;
   if (strcmp(command, "DEL") == 0) {
-    if (queue_request() == 0) return 0;
-    return refuse(11, "the Muslin agent is not there and the DEL could not be queued; try again", strerror(errno));
+    const char *why = queue_request();
+    if (why == NULL) return 0;
+    return refuse(11, "the Muslin agent is not there and the DEL could not be queued; try again", why);
   }
   if (strcmp(command, "STATUS") == 0) return refuse(50, "the Muslin agent of this node is not running", "");
   return refuse(11, "the Muslin agent of this node is not running; try again", "");

@@ -1,5 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -174,6 +184,20 @@ describe.each(EXECUTABLES)('the CNI executable, %s', kind => {
     }
     expect(statSync(place.queue).mode & 0o777).toBe(0o700);
     rmSync(place.queue, { recursive: true });
+  });
+
+  test('agent away for long: the queue is bounded, and a DEL beyond it is tried again', async () => {
+    mkdirSync(place.queue, { recursive: true });
+    for (let i = 1; i < 10_000; i++) symlinkSync('x', `${place.queue}/${i}.del`);
+    const env = { ...REQUEST, CNI_COMMAND: 'DEL' };
+    expect(await run(place, env, CONFIG)).toEqual({ code: 0, out: '', err: '' });
+    const done = await run(place, env, CONFIG);
+    expect(readdirSync(place.queue)).toHaveLength(10_000);
+    rmSync(place.queue, { recursive: true });
+    expect({ ...done, out: JSON.parse(done.out) }).toMatchObject({
+      ...{ code: 1, err: '' },
+      out: { code: 11, details: '10000 DELs are kept already' },
+    });
   });
 
   test('agent away and the queue unusable: a DEL is refused, so that the runtime tries again', async () => {

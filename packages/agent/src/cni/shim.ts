@@ -7,6 +7,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   unlinkSync,
@@ -30,6 +31,8 @@ const ANSWER_MS = 120_000;
 /** Longest path of a unix socket (unix(7)); a longer one is ignored, as half a path would be another path. */
 const MAX_SOCKET = 107;
 const MAX_QUEUE = 511;
+/** Bound of the queue: where no agent answers for days, runtimes try pods again and again, and send DELs for each try. */
+const MOST_KEPT = 10_000;
 
 interface ShimConf {
   readonly socket: string;
@@ -96,6 +99,7 @@ function queueRequest(folder: string, request: Buffer): string | undefined {
     // Opening the file says it better.
   }
   try {
+    if (readdirSync(folder).length >= MOST_KEPT) return `${MOST_KEPT} DELs are kept already`;
     const fd = openSync(half, 'wx', 0o600);
     try {
       for (let sent = 0; sent < request.length; ) sent += writeSync(fd, request, sent);
