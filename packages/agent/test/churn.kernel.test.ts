@@ -4,15 +4,19 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { must, until } from './spaces.ts';
 import { Stand, type StandPod } from './stand.ts';
 
-/** `CHURN_PODS=500` for the long way, `CHURN_BACK_END=nftables` (or iptables) for one that is not chosen by itself. */
+/**
+ * `CHURN_PODS=500` for the long way, in waves of `CHURN_WAVE`; `CHURN_BACK_END=nftables` (or iptables-nft, iptables-legacy)
+ * for one that is not chosen by itself.
+ */
 const PODS = Number(process.env['CHURN_PODS'] ?? 60);
-const BACK_END = process.env['CHURN_BACK_END'] ?? 'auto';
-const AT_ONCE = 8;
-const WAVE = 20;
+const WAVE = Number(process.env['CHURN_WAVE'] ?? 20);
+const [WHERE = 'auto', FAMILY = 'auto'] = (process.env['CHURN_BACK_END'] ?? 'auto').split('-');
+const AGENT = ['--dataplane', WHERE, '--iptables', FAMILY];
+const AT_ONCE = Math.ceil(WAVE * 0.4);
 
 let stand: Stand;
 beforeAll(async () => {
-  stand = await Stand.up('--dataplane', BACK_END);
+  stand = await Stand.up(...AGENT);
   await stand.create({
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
@@ -61,7 +65,7 @@ const call = async (command: string, pod: StandPod, ifname: string, i: number) =
 const interfacesOf = (i: number) => (i % 4 === 0 ? ['eth0', 'net1'] : ['eth0']);
 
 test(
-  `${PODS} pods that come and go, and an API server that dies among their DELs, leave nothing`,
+  `${PODS} pods that come and go leave nothing, though API server, agent and executables die among their DELs`,
   async () => {
     const probe = await stand.pod('first', { role: 'friend' });
     // With a hostPort: empty tables of iptables stay once there were any.
@@ -90,12 +94,15 @@ test(
       });
       expect(stand.cables()).toHaveLength(numbers.flatMap(interfacesOf).length);
       let gone = 0;
-      let dead: Promise<void> | undefined;
+      let dead: Promise<unknown> | undefined;
+      const agentDies = from % (3 * WAVE) === 0;
       await inSteps(numbers, async i => {
-        if (gone++ === numbers.length >> 1) dead = stand.kill('api');
+        if (gone++ === numbers.length >> 1)
+          dead = Promise.all([stand.kill('api'), ...(agentDies ? [stand.kill('agent')] : [])]);
         const pod = pods.get(i) as StandPod;
-        // Some lose their namespace first, and every sandbox gets DEL twice.
+        // Some lose their namespace first, some their first executable, and every sandbox gets DEL twice.
         if (i % 5 === 0) pod.space.close();
+        if (i % 6 === 0) await stand.cni('DEL', pod, {}, config(i), 1 + (i % 5));
         for (const ifname of interfacesOf(i).toReversed()) await call('DEL', pod, ifname, i);
         for (const ifname of interfacesOf(i))
           await call('DEL', { ...pod, space: { ...pod.space, path: '' } }, ifname, i);
@@ -103,6 +110,7 @@ test(
       });
       await dead;
       await stand.startApi();
+      if (agentDies) await stand.startAgent(...AGENT);
       await inSteps(numbers, async i => {
         const name = { namespace: 'shop', name: `churn-${i}` };
         await until(

@@ -206,15 +206,17 @@ export class Stand {
     return { name, uid, space, containerId: `box${this.#count++}` };
   }
 
-  /** Calls the executable as containerd does. */
+  /** Calls the executable as containerd does; `killAfterMs`: and lets it die meanwhile (its code is null then). */
   cni(
     command: string,
     pod: StandPod,
     env: Readonly<Record<string, string>> = {},
     config: object = {},
+    killAfterMs?: number,
   ): Promise<CniAnswer> {
     const begun = performance.now();
     const child = spawn(`${this.folder}/bin/muslin`, [], {
+      ...(killAfterMs === undefined ? {} : { timeout: killAfterMs, killSignal: 'SIGKILL' as const }),
       stdio: ['pipe', 'pipe', 'inherit'],
       env: {
         CNI_COMMAND: command,
@@ -228,6 +230,7 @@ export class Stand {
     });
     let out = '';
     child.stdout.on('data', chunk => (out += chunk));
+    child.stdin.on('error', () => {});
     child.stdin.end(
       JSON.stringify({ cniVersion: '1.1.0', name: 'k8s-pod-network', type: 'muslin', ...config }),
     );
