@@ -1,6 +1,6 @@
 import { counted } from '../output/counted.ts';
 import { writeFileSync } from 'node:fs';
-import { addressesIn, type Leak, releasable } from '@muslin/ipam';
+import { addressesIn, type Leak } from '@muslin/ipam';
 import { compareIp, formatIp, formatJson, formatPrefix } from '@muslin/net';
 import type { Context } from '../context.ts';
 import { reasonOf } from '../files/walk.ts';
@@ -8,6 +8,7 @@ import { printable } from '../output/paint.ts';
 import type { ExitCode, Input } from '../verb.ts';
 import { type Audit, audit, HONESTY, isProven } from './audit.ts';
 import { holderText } from './find-address.ts';
+import { planLines } from './fix-plan.ts';
 import type { Ledger } from './ledger.ts';
 import { problemText } from './problem-text.ts';
 import { withLedger } from './with-ledger.ts';
@@ -84,28 +85,6 @@ function problemLines({ report }: Audit): readonly string[] {
         `  ${formatIp(leak.ip)} of ${holderText(leak.attribute)} looks leaked${isProven(leak) ? ', proven' : ''}: ${wordsOf(leak)}`,
     ),
     ...report.problems.map(problem => `  ${problem.code}: ${problemText(problem).what}`),
-  ];
-}
-
-function planLines({ report }: Audit): readonly string[] {
-  const free = releasable(report);
-  const ready = new Set(free.ok ? free.value.map(({ ip }) => formatIp(ip)) : []);
-  if (report.leaks.length + report.problems.length === 0) return ['Plan: nothing to do.'];
-  const used = report.leaks.filter(({ veto }) => veto !== undefined);
-  const open = report.leaks.filter(leak => leak.veto === undefined && !ready.has(formatIp(leak.ip)));
-  return [
-    'Plan:',
-    ...(free.ok ? [] : [`  nothing is freed: ${free.fault.message}`]),
-    ...[...ready].map(ip => `  muslinctl ipam release --ip ${ip}`),
-    ...(free.ok ? open : open.filter(leak => !isProven(leak))).map(leak => {
-      const ip = formatIp(leak.ip);
-      return `  look on ${leak.attribute.secondary['node'] ?? 'its node'} that nothing uses ${ip}, then: muslinctl ipam release --ip ${ip} --force`;
-    }),
-    ...used.map(({ ip, veto }) => `  leave ${formatIp(ip)} alone: ${veto}`),
-    ...report.problems.map(problem => {
-      const { what, repair } = problemText(problem);
-      return `  ${what}: ${repair}`;
-    }),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { addressStates, ordinalOf } from '@muslin/ipam';
 import { type AnyObject, type KubeClient, RESOURCES } from '@muslin/kube';
-import { fail, formatIp, type Ip, ok, parseIp, type Result } from '@muslin/net';
+import { fail, formatIp, type Ip, ok, parseIp, parsePrefix, prefixHas, type Result } from '@muslin/net';
 import type { Context } from '../context.ts';
 import { listAt, textAt } from '../files/json.ts';
 import { faultText } from '../live/fault-text.ts';
@@ -28,6 +28,7 @@ const EVENTS: Readonly<Record<string, string>> = {
   AddressFreed: 'freed',
   AddressKept: 'kept',
   AddressLost: 'lost',
+  BlockFreed: 'freed',
 };
 
 /** `muslinctl ipam history IP`: what is still known of who had an address, when and why; oldest first. */
@@ -44,7 +45,7 @@ export async function historyIp(ctx: Context, input: Input): Promise<ExitCode> {
     const byBlock = ofBlock(ledger, ip.value).filter(
       ({ what, handle }) => !byNodes.some(each => each.what === what && each.handle === handle),
     );
-    const all = [...byNodes, ...byBlock, ...events.value.flatMap(event => ofEvent(event, text))].sort(
+    const all = [...byNodes, ...byBlock, ...events.value.flatMap(event => ofEvent(event, ip.value))].sort(
       (a, b) => Date.parse(a.at) - Date.parse(b.at),
     );
     const form = input.text('output');
@@ -104,10 +105,26 @@ function ofBlock(ledger: Ledger, ip: Ip): readonly Happened[] {
   ].filter(({ at }) => at !== '');
 }
 
-function ofEvent(event: AnyObject, ip: string): readonly Happened[] {
+function ofEvent(event: AnyObject, ip: Ip): readonly Happened[] {
   const what = EVENTS[textAt(event, 'reason') ?? ''];
-  const message = textAt(event, 'message') ?? '';
-  if (what === undefined || !message.split(/[\s,;]+/).some(word => word.replace(/:$/, '') === ip)) return [];
+  if (what === undefined) return [];
+  // An Event may tell of many.
+  const message = (textAt(event, 'message') ?? '').split(' | ').find(line => isAbout(line, ip));
+  if (message === undefined) return [];
   const at = textAt(event, 'lastTimestamp') ?? textAt(event, 'firstTimestamp') ?? '';
-  return [{ at, what, who: 'the collector', source: 'Event', why: message }];
+  const byHand = textAt(event, 'source', 'component') === 'muslinctl';
+  const who = byHand
+    ? `${textAt(event, 'reportingInstance') ?? 'somebody'}, with muslinctl`
+    : 'the collector';
+  return [{ at, what, who, source: 'Event', why: message }];
+}
+
+/** Whether a line names the address, or a block that holds it. */
+function isAbout(line: string, ip: Ip): boolean {
+  return line.split(/[\s,;]+/).some(word => {
+    const text = word.replace(/:$/, '');
+    if (text === formatIp(ip)) return true;
+    const cidr = text.includes('/') ? parsePrefix(text) : undefined;
+    return cidr?.ok === true && prefixHas(cidr.value, ip);
+  });
 }

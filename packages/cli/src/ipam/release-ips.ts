@@ -9,7 +9,7 @@ import {
   type Sequence,
 } from '@muslin/ipam';
 import { ipamStore, type KubeClient } from '@muslin/kube';
-import { fail, formatIp, type Ip, ok, parseIp, parseJson, type Result } from '@muslin/net';
+import { fail, formatIp, type Ip, ok, parseIp, parseJson, type Result, sameIp } from '@muslin/net';
 import type { Context } from '../context.ts';
 import { listAt, textAt, valueAt } from '../files/json.ts';
 import { reasonOf } from '../files/walk.ts';
@@ -17,6 +17,7 @@ import type { ExitCode, Input } from '../verb.ts';
 import { type Audit, audit } from './audit.ts';
 import { type AddressFacts, findAddress, holderText } from './find-address.ts';
 import type { Ledger } from './ledger.ts';
+import { type About, ReleaseRecord } from './release-record.ts';
 import { withLedger } from './with-ledger.ts';
 
 /** An address to free; `life` when a report named one life of it. */
@@ -34,20 +35,44 @@ export async function releaseIps(ctx: Context, input: Input): Promise<ExitCode> 
   const wanted = texts.length > 0 ? readIps(texts) : readReports(files);
   if (!wanted.ok) return ctx.fail(2, wanted.fault);
   const force = input.flag('force');
+  const most = input.text('most');
+  if (most !== undefined && !/^[1-9]\d{0,8}$/.test(most)) return ctx.fail(2, `--most ${most}: is no number`);
   return withLedger(ctx, input, async (ledger, client) => {
     const now = ctx.now().getTime();
     const audited = await audit(client, ledger, now);
     if (!audited.ok) return ctx.fail(1, audited.fault);
-    const plan = planOf(wanted.value, ledger, audited.value, force);
+    const plan = planOf(wanted.value, ledger, audited.value, force, Number(most ?? 0));
     if (!plan.ok) return ctx.fail(1, plan.fault);
     const complaints = [...plan.value.refused];
+    const record = new ReleaseRecord(client, ctx.now());
     for (const address of plan.value.free) {
       const done = await free(client, ledger, address, now);
-      if (done === undefined) ctx.stdout(`Successfully released IP address ${formatIp(address.ip)}\n`);
-      else complaints.push(done);
+      if (done === undefined) {
+        ctx.stdout(`Successfully released IP address ${formatIp(address.ip)}\n`);
+        await record.add(aboutOf(address, audited.value), lineOf(address, audited.value, force));
+      } else complaints.push(done);
     }
+    const unwritten = await record.end();
+    if (unwritten !== undefined)
+      ctx.stderr(`warning: ipam history will not know of it, its Event can't be written: ${unwritten}\n`);
     return complaints.length === 0 ? 0 : ctx.fail(1, ...complaints);
   });
+}
+
+/** The node that had the address; without it, its pool. */
+function aboutOf({ held, pool }: AddressFacts, { witnesses }: Audit): About {
+  const node = held?.attribute.secondary['node'];
+  if (node !== undefined && witnesses.nodes.has(node)) return { apiVersion: 'v1', kind: 'Node', name: node };
+  return pool === undefined
+    ? { apiVersion: 'v1', kind: 'Namespace', name: 'default' }
+    : { apiVersion: 'projectcalico.org/v3', kind: 'IPPool', name: pool.name };
+}
+
+/** Who had the address, and what speaks for its loss. */
+function lineOf({ ip, held }: AddressFacts, { report }: Audit, force: boolean): string {
+  const words = report.leaks.find(leak => sameIp(leak.ip, ip))?.evidence.map(({ message }) => message) ?? [];
+  const why = [...words, ...(force ? ['--force'] : [])].join('; ');
+  return `freed ${formatIp(ip)} of ${held === undefined ? 'nobody' : holderText(held.attribute)}: ${why}`;
 }
 
 /** Which to free, and a sentence for each that is not; a fault when it would be too many at once. */
@@ -56,6 +81,7 @@ function planOf(
   ledger: Ledger,
   { report }: Audit,
   force: boolean,
+  allowed: number,
 ): Result<{ readonly free: readonly AddressFacts[]; readonly refused: readonly string[] }, string> {
   const proven = releasable(report, { floor: Number.MAX_SAFE_INTEGER, share: 1 });
   const ready = new Set(proven.ok ? proven.value.map(({ ip }) => formatIp(ip)) : []);
@@ -69,10 +95,10 @@ function planOf(
     if (why === undefined) free.push(facts);
     else refused.push(`${text} is not released: ${why}`);
   }
-  const most = mostAtOnce(report.inUse);
+  const most = Math.max(allowed, mostAtOnce(report.inUse));
   if (free.length > most && !force)
     return fail(
-      `nothing is released: ${free.length} of ${report.inUse} addresses are more than the ${most} that are freed without asking. Look at "muslinctl ipam check --show-problem-ips"; --force frees them all`,
+      `nothing is released: ${free.length} of ${report.inUse} addresses are more than the ${most} that are freed without asking. Look at "muslinctl ipam check --show-problem-ips"; if they are lost, --most ${free.length} frees them`,
     );
   return ok({ free, refused });
 }

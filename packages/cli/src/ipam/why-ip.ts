@@ -5,8 +5,8 @@ import { formatAge } from '../output/age.ts';
 import { writeData } from '../output/data.ts';
 import { printable } from '../output/paint.ts';
 import type { ExitCode, Input } from '../verb.ts';
+import { type Audit, audit, isProven } from './audit.ts';
 import { type AddressFacts, findAddress, holderText } from './find-address.ts';
-import { readWitnesses } from './ledger.ts';
 import { withLedger } from './with-ledger.ts';
 
 /** `muslinctl ipam why IP`: why an address is in use, or why it is free. */
@@ -14,10 +14,10 @@ export async function whyIp(ctx: Context, input: Input): Promise<ExitCode> {
   const ip = parseIp(input.args[0] ?? '');
   if (!ip.ok) return ctx.fail(2, `${input.args[0]}: ${ip.fault.message}`);
   return withLedger(ctx, input, async (ledger, client) => {
-    const words = await readWitnesses(client, ctx.now().getTime());
-    if (!words.ok) return ctx.fail(1, words.fault);
+    const audited = await audit(client, ledger, ctx.now().getTime());
+    if (!audited.ok) return ctx.fail(1, audited.fault);
     const facts = findAddress(ledger, ip.value);
-    const { pods, nodes } = words.value;
+    const { pods, nodes } = audited.value.witnesses;
     const { held, pool, block, borrower } = facts;
     const { handleId, secondary = {} } = held?.attribute ?? {};
     const { node, timestamp } = secondary;
@@ -42,6 +42,7 @@ export async function whyIp(ctx: Context, input: Input): Promise<ExitCode> {
       }),
       pool: pool === undefined ? 'none' : `${pool.name} ${formatPrefix(pool.cidr)}`,
       ...(facts.reserved && { reserved: 'an IPReservation names it: it is only given to who asks for it' }),
+      ...verdictOf(facts, audited.value),
       ...(others.length > 0 && { conflict: `Pod ${others.join(', Pod ')} reports it too` }),
     };
     const form = input.text('output');
@@ -49,6 +50,30 @@ export async function whyIp(ctx: Context, input: Input): Promise<ExitCode> {
     else ctx.stdout(textOf(answer));
     return 0;
   });
+}
+
+/** Whether a holder seems to be gone, who says so, and what to do. */
+function verdictOf(
+  { ip, held }: AddressFacts,
+  { report, witnesses }: Audit,
+): { verdict?: string; next?: string } {
+  const leak = report.leaks.find(each => sameIp(each.ip, ip));
+  const text = formatIp(ip);
+  if (leak === undefined) {
+    const { namespace, pod } = held?.attribute.secondary ?? {};
+    if (pod === undefined || witnesses.pods.has(`${namespace}/${pod}`)) return {};
+    return { verdict: 'too young to be called lost', next: 'look again after 15 minutes' };
+  }
+  const said = leak.evidence.map(({ message }) => message).join('; ');
+  const node = leak.attribute.secondary['node'] ?? 'its node';
+  if (leak.veto !== undefined)
+    return { verdict: `in use: ${said}, but ${leak.veto}`, next: 'leave it alone' };
+  return isProven(leak)
+    ? { verdict: `lost, proven: ${said}`, next: `muslinctl ipam release --ip ${text}` }
+    : {
+        verdict: `lost perhaps, on one word: ${said}`,
+        next: `look on ${node} that nothing uses it, then: muslinctl ipam release --ip ${text} --force`,
+      };
 }
 
 function textOf({ ip, state, because, ...rest }: Readonly<Record<string, string>>): string {

@@ -11,6 +11,10 @@ export const ipamRelease: Verb = {
       summary: 'free the lost addresses of an ipam check -o report (repeatable: those that all of them name)',
       repeats: true,
     },
+    {
+      flags: '--most <n>',
+      summary: 'free up to so many at once; otherwise no more than a fifth of all in use, or 16',
+    },
     { flags: '--force', summary: 'on one witness too, and however many; with --ip also what seems in use' },
   ],
   summary: 'free lost addresses',

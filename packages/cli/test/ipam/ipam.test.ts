@@ -139,6 +139,14 @@ describe('muslinctl ipam why', () => {
     const ran = await ipam('why', '10.1.0.16');
     expect(ran.stdout).toContain('Pod web/lost, uid uid-lost: the API server has no such pod');
     expect(ran.stdout).toContain('n9, which is no Node any more');
+    expect(ran.stdout).toContain(`
+  verdict  lost, proven: there is no Pod web/lost; there is no Node n9
+  next     muslinctl ipam release --ip 10.1.0.16
+`);
+    expect((await ipam('why', '10.1.0.1')).stdout).toContain(`
+  verdict  lost perhaps, on one word: there is no Pod web/gone
+  next     look on n1 that nothing uses it, then: muslinctl ipam release --ip 10.1.0.1 --force
+`);
   });
 
   it.each([
@@ -179,7 +187,8 @@ Check complete; found 4 problems.
   dangling-handle: IPAMHandle k8s-pod-network.dangling counts 1 in 10.1.0.16/28, there are 0
 Plan:
   muslinctl ipam release --ip 10.1.0.16
-  look on n1 that nothing uses 10.1.0.1, then: muslinctl ipam release --ip 10.1.0.1 --force
+  n1 does not tell what it has (kubectl get addressnodestatuses n1): once it does, check again
+    or look there that nothing uses 10.1.0.1, then: muslinctl ipam release --ip 10.1.0.1 --force
   look on n9 that nothing uses 10.1.0.17, then: muslinctl ipam release --ip 10.1.0.17 --force
   IPAMHandle k8s-pod-network.dangling counts 1 in 10.1.0.16/28, there are 0: once its pod is gone: muslinctl delete ipamhandle k8s-pod-network.dangling
 Proven means that two agree: the API server, that the pod or its node is gone; and the node itself, in a report
@@ -297,6 +306,28 @@ TIME                   WHAT       WHO             TOLD BY       WHY
     expect(unknown).toEqual({ code: 0, stdout: 'nothing is known of 10.1.0.12\n', stderr: '' });
   });
 
+  it('knows what a person freed and who that was, and blocks that went with all that was in them', async () => {
+    const byHand = {
+      ...event,
+      ...{ reason: 'AddressFreed', source: { component: 'muslinctl' }, reportingInstance: 'kim' },
+      message:
+        'freed 10.1.0.30 of web/x: there is no Pod web/x; --force | freed 10.1.0.40 of web/y: there is no Pod web/y',
+    };
+    const block = {
+      ...event,
+      ...{ reason: 'BlockFreed', lastTimestamp: at('11:40:00') },
+      message: 'block 10.1.0.32/28 of node n9 deleted: node n9 is gone',
+    };
+    const told = await fakeApi({ ...CLUSTER, '/api/v1/events': [block, byHand] });
+    const ran = await muslinctl(['ipam', 'history', '10.1.0.40', '--kubeconfig', told.kubeconfig]);
+    await told.close();
+    expect(ran.stdout).toBe(`\
+TIME                   WHAT    WHO                   TOLD BY   WHY
+2026-03-01T11:30:00Z   freed   kim, with muslinctl   Event     freed 10.1.0.40 of web/y: there is no Pod web/y
+2026-03-01T11:40:00Z   freed   the collector         Event     block 10.1.0.32/28 of node n9 deleted: node n9 is gone
+`);
+  });
+
   it('works where nobody tells: the block alone remembers', async () => {
     const ran = await ipam('history', '10.1.0.3');
     expect(ran.stdout).toContain('2026-03-01T11:59:30Z   released   web/before');
@@ -313,10 +344,20 @@ describe('breaker of ipam release', () => {
     const file = join(folder, 'many.json');
     const run = (...argv: string[]) => muslinctl(['ipam', ...argv, '--kubeconfig', many.kubeconfig]);
     const plan = await run('check', '-o', file, '--fix-plan');
-    expect(plan.stdout).toContain('Plan:\n  nothing is freed: 17 of 17 addresses seem leaked');
+    expect(plan.stdout).toContain(`\
+Plan:
+  17 are proven lost, more than the 16 that are freed without asking: look at some, such as muslinctl ipam why 10.1.0.0, then:
+    muslinctl ipam check -o report.json
+    muslinctl ipam release --from-report report.json --most 17
+`);
     const ran = await run('release', '--from-report', file);
-    await many.close();
     expect([ran.code, ran.stdout, many.writes.length]).toEqual([1, '', 0]);
+    const asked = await run('release', '--from-report', file, '--most', '17');
+    await many.close();
+    expect([asked.code, asked.stdout.split('\n').length - 1]).toEqual([0, 17]);
+    expect((await ipam('release', '--ip', '10.1.0.1', '--most', 'all')).stderr).toContain(
+      '--most all: is no number',
+    );
     expect(ran.stderr).toContain('nothing is released: 17 of 17 addresses are more than the 16');
   });
 });
@@ -328,6 +369,8 @@ describe('muslinctl ipam release', () => {
     expect(writes()).toEqual([
       `PUT ${CALICO}/ipamblocks/10-1-0-16-28`,
       `DELETE ${CALICO}/ipamhandles/k8s-pod-network.lost`,
+      'POST /apis/authentication.k8s.io/v1/selfsubjectreviews',
+      'POST /api/v1/namespaces/default/events',
     ]);
     expect(JSON.stringify(api.writes[0]?.body)).toContain('"releasedAt":"2026-03-01T12:00:00Z"');
   });
@@ -341,6 +384,55 @@ error: 10.1.0.1 is not released: only one witness: there is no Pod web/gone. Loo
 error: 10.1.0.9 is not released: it is not in use
 `);
     expect(writes()).toEqual([]);
+  });
+
+  it('writes down who freed what, and why', async () => {
+    const kim = await fakeApi(CLUSTER, ({ path, body }) =>
+      path.endsWith('/selfsubjectreviews')
+        ? { status: 201, body: { ...(body as object), status: { userInfo: { username: 'kim' } } } }
+        : undefined,
+    );
+    await muslinctl([
+      'ipam',
+      'release',
+      '--ip',
+      '10.1.0.16',
+      '--ip',
+      '10.1.0.1',
+      '--force',
+      '--kubeconfig',
+      kim.kubeconfig,
+    ]);
+    await kim.close();
+    const events = kim.writes.filter(({ path }) => path.endsWith('/events')).map(({ body }) => body);
+    const by = { reason: 'AddressFreed', source: { component: 'muslinctl' }, reportingInstance: 'kim' };
+    expect(events).toMatchObject([
+      {
+        ...by,
+        involvedObject: { kind: 'IPPool', name: 'default' },
+        message: 'freed 10.1.0.16 of web/lost: there is no Pod web/lost; there is no Node n9; --force',
+      },
+      {
+        ...by,
+        involvedObject: { kind: 'Node', name: 'n1' },
+        message: 'freed 10.1.0.1 of web/gone: there is no Pod web/gone; --force',
+      },
+    ]);
+  });
+
+  it('says so when that can’t be written down, and has freed it all the same', async () => {
+    const mute = await fakeApi(CLUSTER, ({ path }) =>
+      path.endsWith('/events')
+        ? {
+            status: 403,
+            body: { kind: 'Status', status: 'Failure', reason: 'Forbidden', code: 403, message: 'no' },
+          }
+        : undefined,
+    );
+    const ran = await muslinctl(['ipam', 'release', '--ip', '10.1.0.16', '--kubeconfig', mute.kubeconfig]);
+    await mute.close();
+    expect([ran.code, ran.stdout]).toEqual([0, 'Successfully released IP address 10.1.0.16\n']);
+    expect(ran.stderr).toContain("warning: ipam history will not know of it, its Event can't be written: ");
   });
 
   it('frees on one witness with --force', async () => {
