@@ -95,6 +95,8 @@ describe('an overlay', () => {
       { kind: 'neighbour', device: 'vxlan.muslin', ip: mustIp('10.0.2.0'), mac: vtepMac('n2', 4) },
     ]);
     expect(routes.map(routeText)).toEqual([
+      'unicast fd00:2::/128 dev vxlan-v6.muslin table 254 proto 109 metric 256',
+      'unicast fd00:3::/128 dev vxlan-v6.muslin table 254 proto 109 metric 256',
       'unicast 10.0.2.0/24 via 10.0.2.0 dev vxlan.muslin onlink table 254 proto 109 scope universe metric 256',
       'unicast fd00:2::/64 via fd00:2:: dev vxlan-v6.muslin onlink table 254 proto 109 metric 256',
       'unicast 10.0.3.0/24 via 10.0.3.0 dev vxlan.muslin onlink table 254 proto 109 scope universe metric 256',
@@ -172,7 +174,8 @@ describe('an overlay', () => {
     const nodes = new Map(world().nodes)
       .set('n2', { ...node(2), tunnels: {} })
       .set('n4', { ...node(4), tunnels: { vxlan4: { ip: mustIp('10.0.3.0'), mac: vtepMac('n4', 4) } } });
-    const { entries, missing } = overlayOf(world({ nodes, pools: world().pools.slice(0, 1) }));
+    const { entries, missing, peers } = overlayOf(world({ nodes, pools: world().pools.slice(0, 1) }));
+    expect(peers.map(formatIp), 'all may send').toEqual(['192.0.2.2', '192.0.2.3', '192.0.2.4']);
     expect(missing).toEqual([
       'node n2 has not told its IPv4 VXLAN address yet',
       'node n4 claims the VXLAN address or MAC of node n3',

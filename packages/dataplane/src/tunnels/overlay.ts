@@ -124,6 +124,8 @@ export function overlayOf(input: OverlayInput): Overlay {
     });
     const taken = new Map<string, string>();
     for (const other of others) {
+      // Also of those that told no end yet: they may know this node before it knows them.
+      for (const ip of other.ips) if (ip.family === family) peers.set(formatIp(ip), ip);
       const there = vtepOf(other, family);
       if (typeof there === 'string') {
         missing.add(there);
@@ -138,7 +140,6 @@ export function overlayOf(input: OverlayInput): Overlay {
       }
       for (const key of [formatIp(there.ip), there.mac]) taken.set(key, other.name);
       vteps.set(`${family} ${other.name}`, there);
-      peers.set(formatIp(there.node), there.node);
       entries.push(
         { kind: 'forwarding', device: name, ip: there.node, mac: there.mac },
         { kind: 'neighbour', device: name, ip: there.ip, mac: there.mac },
@@ -156,6 +157,11 @@ export function overlayOf(input: OverlayInput): Overlay {
   const standing = new Set(devices.map(device => device.name));
   const choices: OverlayChoice[] = [];
   const routes: Route[] = [];
+  /**
+   * IPv6 takes no onlink gateway that another route leads elsewhere (ip6_route_check_nh_onlink), and the end of a tunnel is in
+   * a block that BGP, or a mode before this, may lead past the tunnel: a route to it alone comes first.
+   */
+  const ends = new Map<string, Route>();
   for (const { prefix, node } of others.flatMap(({ name }) => input.prefixes.filter(p => p.node === name))) {
     const { family } = prefix.ip;
     const pool = pools.find(each => prefixCovers(each.cidr, prefix));
@@ -185,14 +191,16 @@ export function overlayOf(input: OverlayInput): Overlay {
       continue;
     }
     const vtep = vteps.get(`${family} ${node}`);
-    if (vtep !== undefined && standing.has(VXLAN_NAMES[family]))
-      routes.push(routeTo(prefix, { gateway: vtep.ip, interfaceName: VXLAN_NAMES[family], onlink: true }));
+    const interfaceName = VXLAN_NAMES[family];
+    if (vtep === undefined || !standing.has(interfaceName)) continue;
+    if (family === 6) ends.set(node, { ...routeTo(hostPrefix(vtep.ip), { interfaceName }), scope: 'link' });
+    routes.push(routeTo(prefix, { gateway: vtep.ip, interfaceName, onlink: true }));
   }
   const ipipPeers = standing.has(IPIP_NAME)
     ? others.flatMap(({ ips }) => ips.filter(ip => ip.family === 4))
     : undefined;
   return {
-    ...{ devices, entries, routes, choices, ipipPeers },
+    ...{ devices, entries, routes: [...ends.values(), ...routes], choices, ipipPeers },
     ...{ peers: [...peers.values()], missing: [...missing] },
   };
 }
