@@ -138,8 +138,8 @@ export class Controllers {
     const { client, log, tell } = this.#options;
     const now = Date.now;
     const poolStatus = new PoolStatus({ client, pools: this.#pools, log });
-    const poolEnd = new PoolEnd({ client, log, now });
-    const nodeLoss = new NodeLoss({ client, nodes: this.#nodes, affinities: this.#affinities, log });
+    const poolEnd = new PoolEnd({ client, log, tell, now });
+    const nodeLoss = new NodeLoss({ client, nodes: this.#nodes, affinities: this.#affinities, log, tell });
     const services = new ServiceAddresses({ client, log, tell, now });
     const tiers = new Tiers({ client, log });
     const reports = new LeftReports({ client, log });

@@ -7,8 +7,9 @@ import {
   releaseBlock,
   releaseByHandle,
 } from '@muslin/ipam';
-import { type AnyObject, ipamStore, type KubeClient, RESOURCES } from '@muslin/kube';
-import { fail, ok, type Prefix, parsePrefix, type Result } from '@muslin/net';
+import { type AnyObject, ipamStore, type KubeClient, type Note, RESOURCES } from '@muslin/kube';
+import { fail, formatIp, type Ip, ok, type Prefix, parsePrefix, type Result } from '@muslin/net';
+import { aboutNode, blockNote, notesOf } from './address-notes.ts';
 import { podFacts } from './garbage/read-cluster.ts';
 import type { Again } from './work-queue.ts';
 
@@ -19,6 +20,8 @@ export interface NodeLossOptions {
   readonly nodes: ReadonlyMap<string, unknown> | ReadonlySet<string>;
   readonly affinities: ReadonlyMap<string, AnyObject>;
   readonly log: (line: string) => void;
+  /** Who asks later where an address or a block went finds it there. */
+  readonly tell: (note: Note) => void;
 }
 
 /** Share of the nodes that may be lost at one time before it looks like a mistake. */
@@ -58,7 +61,7 @@ export class NodeLoss {
   }
 
   async reconcile(name: string): Promise<string | Again | undefined> {
-    const { client, nodes, affinities, log } = this.#options;
+    const { client, nodes, affinities, log, tell } = this.#options;
     const spec = affinities.get(name)?.['spec'] as
       | { cidr?: string; node?: string; type?: string }
       | undefined;
@@ -87,10 +90,17 @@ export class NodeLoss {
     const time = { now: Date.now(), cooldownMs: 0 };
     const handles = await this.#handlesOf(spec.node, cidr.value);
     if (!handles.ok) return handles.fault;
+    const why = `Node ${spec.node} is gone, and the API server has none of its pods`;
+    const freed: Ip[] = [];
     for (const handle of handles.value) {
       const released = await drive(releaseByHandle(handle, time), store);
-      if (!released.ok) return released.fault.message;
+      if (!released.ok) {
+        this.#tellFreed(spec.node, freed, why);
+        return released.fault.message;
+      }
+      freed.push(...released.value.released);
     }
+    this.#tellFreed(spec.node, freed, why);
     if (handles.value.size > 0) log(`node ${spec.node} is gone: released ${handles.value.size} handles`);
     const done = await drive(
       releaseBlock(cidr.value, { type: 'host', name: spec.node }, { ...time, requireEmpty: false }),
@@ -98,7 +108,16 @@ export class NodeLoss {
     );
     if (!done.ok) return done.fault.message;
     log(`node ${spec.node} is gone: block ${spec.cidr} ${done.value}`);
+    const note = blockNote(aboutNode(spec.node), cidr.value, `node ${spec.node}`, done.value, why);
+    if (note !== undefined) tell(note);
     return undefined;
+  }
+
+  #tellFreed(node: string, ips: readonly Ip[], why: string): void {
+    const lines = ips.map(ip => `freed ${formatIp(ip)}: ${why}`);
+    const about = aboutNode(node);
+    for (const note of notesOf({ about, type: 'Normal', reason: 'AddressFreed' }, lines))
+      this.#options.tell(note);
   }
 
   /** Pods of a node that the API server still has and that may hold an address. */

@@ -1,6 +1,7 @@
-import { addressesOf, blockFromSpec, drive, isEmpty, releaseBlock } from '@muslin/ipam';
-import { type AnyObject, ipamStore, type KubeClient, RESOURCES } from '@muslin/kube';
+import { addressesOf, blockFromSpec, drive, formatOwner, isEmpty, releaseBlock } from '@muslin/ipam';
+import { type AnyObject, ipamStore, type KubeClient, type Note, RESOURCES } from '@muslin/kube';
 import { parsePrefix, prefixCovers } from '@muslin/net';
+import { blockNote } from './address-notes.ts';
 import { setFinalizer } from './finalizer.ts';
 import { poolOf } from './garbage/read-cluster.ts';
 import type { Again } from './work-queue.ts';
@@ -13,6 +14,7 @@ const LOOK_AGAIN: Again = { againMs: 5_000 };
 export interface PoolEndOptions {
   readonly client: KubeClient;
   readonly log: (line: string) => void;
+  readonly tell: (note: Note) => void;
   readonly now: () => number;
 }
 
@@ -35,7 +37,10 @@ export class PoolEnd {
     const deleting = Boolean(pool.metadata.deletionTimestamp);
     if (!deleting) return setFinalizer(client, RESOURCES.IPPool, pool, FINALIZER, true);
     if (!pool.metadata.finalizers?.includes(FINALIZER)) return undefined;
-    const inUse = await this.#emptied((pool['spec'] as { readonly cidr?: string } | undefined)?.cidr ?? '');
+    const inUse = await this.#emptied(
+      name,
+      (pool['spec'] as { readonly cidr?: string } | undefined)?.cidr ?? '',
+    );
     if (typeof inUse === 'string') return inUse;
     if (inUse > 0) return LOOK_AGAIN;
     const fault = await setFinalizer(client, RESOURCES.IPPool, pool, FINALIZER, false);
@@ -44,8 +49,8 @@ export class PoolEnd {
   }
 
   /** Gives up the empty blocks of a prefix that no other pool holds; how many addresses are in use in the rest. */
-  async #emptied(text: string): Promise<number | string> {
-    const { client, now } = this.#options;
+  async #emptied(name: string, text: string): Promise<number | string> {
+    const { client, now, tell } = this.#options;
     const cidr = parsePrefix(text);
     // Nothing can ever have come from it.
     if (!cidr.ok) return 0;
@@ -68,6 +73,10 @@ export class PoolEnd {
       const done = await drive(releaseBlock(prefix, owner, time), ipamStore(client));
       if (!done.ok && done.fault.code !== 'in-use') return done.fault.message;
       if (!done.ok) inUse++;
+      const about = { apiVersion: 'projectcalico.org/v3', kind: 'IPPool', name };
+      const why = `IPPool ${name} is being deleted, and no address of it was in use`;
+      const note = done.ok ? blockNote(about, prefix, formatOwner(owner), done.value, why) : undefined;
+      if (note !== undefined) tell(note);
     }
     return inUse;
   }

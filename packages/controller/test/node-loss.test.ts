@@ -33,10 +33,12 @@ const POOL: Pool = {
 
 let fake: FakeClient;
 let lines: string[];
+let notes: string[];
 
 beforeEach(() => {
   fake = new FakeClient();
   lines = [];
+  notes = [];
   for (const node of ['n1', 'n2']) fake.put('Node', node);
 });
 
@@ -69,6 +71,7 @@ async function reconcile(nodes: readonly string[]): Promise<readonly string[]> {
     nodes: new Set(nodes),
     affinities,
     log: line => lines.push(line),
+    tell: ({ reason, message }) => void notes.push(`${reason}: ${message}`),
   });
   const faults: string[] = [];
   for (const name of affinities.keys()) {
@@ -107,6 +110,11 @@ describe('a node that is gone', () => {
     expect(names('IPAMBlock')).toHaveLength(1);
     expect(names('IPAMHandle')).toEqual(['k8s-pod-network.c']);
     expect(lines.join('\n')).toContain('node n1 is gone');
+    const why = 'Node n1 is gone, and the API server has none of its pods';
+    expect(notes.map(note => note.replace(/10\.0\.0\.\d/g, 'IP'))).toEqual([
+      `AddressFreed: freed IP: ${why} | freed IP: ${why}`,
+      `BlockFreed: block IP/31 of node n1 is deleted: ${why}`,
+    ]);
   });
 
   it('keeps the addresses of pods that the API server still has: the machine may run on', async () => {

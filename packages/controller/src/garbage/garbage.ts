@@ -1,6 +1,7 @@
 import { claimBlock, DEFAULT_BREAKER, drive, releaseBlock, releaseLeak } from '@muslin/ipam';
 import { type AnyObject, ipamStore, type KubeClient, type Note, RESOURCES } from '@muslin/kube';
 import { formatIp, formatPrefix } from '@muslin/net';
+import { aboutNode, blockNote, notesOf } from '../address-notes.ts';
 import { type EmptySince, emptyBlocks } from './empty-blocks.ts';
 import {
   type Candidate,
@@ -28,6 +29,12 @@ export interface GarbageOptions {
   readonly log: (line: string) => void;
   readonly tell: (note: Note) => void;
   readonly now: () => number;
+}
+
+/** An address that was freed, and what to say of it. */
+interface Freed {
+  readonly release: Release;
+  readonly line: string;
 }
 
 /** Performs what `judge` decides, and counts it. One look at a time; each reads the whole cluster afresh. */
@@ -66,10 +73,14 @@ export class Garbage {
     this.#candidates = new Tally();
     for (const { pool, node } of judged.candidates) this.#candidates.add({ ippool: pool, node });
     this.#tellRefusals(judged.refusals, nodes);
+    const freed: Freed[] = [];
+    let fault: string | undefined;
     for (const release of judged.releases) {
-      const fault = await this.#carryOut(release, look.value, care);
-      if (fault !== undefined) return fault;
+      fault = await this.#carryOut(release, look.value, care, freed);
+      if (fault !== undefined) break;
     }
+    this.#tellFreed(freed, nodes);
+    if (fault !== undefined) return fault;
     await this.#announce(look.value);
     return this.#giveUpEmpty(look.value);
   }
@@ -89,7 +100,12 @@ export class Garbage {
   }
 
   /** The fresh reads: of each holder and its node, one by one, right before the release. */
-  async #carryOut(release: Release, { nodes, config }: ClusterLook, care: Care): Promise<string | undefined> {
+  async #carryOut(
+    release: Release,
+    { nodes, config }: ClusterLook,
+    care: Care,
+    freed: Freed[],
+  ): Promise<string | undefined> {
     const { client, mode, now } = this.#options;
     const fresh = await this.#ask(release);
     if (typeof fresh === 'string') return fresh;
@@ -117,7 +133,8 @@ export class Garbage {
       if (!done.ok) return done.fault.message;
       this.#state = remember(this.#state, 1, now());
       this.#reclaimed.add({ ippool: release.pool, node: release.node });
-      this.#say(release, nodes, 'Normal', 'AddressFreed', `freed ${why}`);
+      this.#options.log(`ipam garbage: freed ${why}`);
+      freed.push({ release, line: `freed ${why}` });
     }
     return undefined;
   }
@@ -162,6 +179,11 @@ export class Garbage {
       // Somebody took an address of it meanwhile: it is not empty any more, and the look was right to be careful.
       if (!done.ok && done.fault.code !== 'in-use') return done.fault.message;
       log(`ipam garbage: ${text}: ${done.ok ? done.value : done.fault.message}`);
+      const why = 'it was seen empty twice, a minute apart, and the node can do without';
+      const note = done.ok
+        ? blockNote(aboutNode(owner.name), cidr, `node ${owner.name}`, done.value, why)
+        : undefined;
+      if (note !== undefined) this.#options.tell(note);
     }
     return undefined;
   }
@@ -217,12 +239,28 @@ export class Garbage {
     message: string,
   ): void {
     this.#options.log(`ipam garbage: ${message}`);
-    if (node !== undefined && nodes.has(node))
-      this.#options.tell({ about: { apiVersion: 'v1', kind: 'Node', name: node }, type, reason, message });
-    else if (pool !== undefined)
-      this.#options.tell({
-        about: { apiVersion: 'projectcalico.org/v3', kind: 'IPPool', name: pool },
-        ...{ type, reason, message },
-      });
+    const about = aboutOf({ node, pool }, nodes);
+    if (about !== undefined) this.#options.tell({ about, type, reason, message });
   }
+
+  /** What was freed, one Event for many: nobody shall have to guess afterwards. */
+  #tellFreed(freed: readonly Freed[], nodes: ReadonlySet<string>): void {
+    const pages = Map.groupBy(freed, ({ release }) => JSON.stringify(aboutOf(release, nodes) ?? null));
+    for (const [, page] of pages) {
+      const about = page[0] && aboutOf(page[0].release, nodes);
+      if (about === undefined) continue;
+      const lines = page.map(({ line }) => line);
+      for (const note of notesOf({ about, type: 'Normal', reason: 'AddressFreed' }, lines))
+        this.#options.tell(note);
+    }
+  }
+}
+
+/** The node, while there is one; else the pool. */
+function aboutOf(
+  { node, pool }: Pick<Candidate, 'node' | 'pool'>,
+  nodes: ReadonlySet<string>,
+): Note['about'] | undefined {
+  if (node !== undefined && nodes.has(node)) return aboutNode(node);
+  return pool === undefined ? undefined : { apiVersion: 'projectcalico.org/v3', kind: 'IPPool', name: pool };
 }

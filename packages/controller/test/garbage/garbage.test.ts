@@ -154,7 +154,9 @@ describe('the collector', () => {
     expect(fake.objects.has('IPAMHandle/k8s-pod-network.p')).toBe(false);
     const why = 'freed 10.0.0.0 of k8s-pod-network.p: there is no Pod web/p; there is no Node a';
     expect(lines.some(line => line.startsWith(`ipam garbage: ${why}`))).toBe(true);
-    expect(notes).toMatchObject([{ about: { kind: 'IPPool', name: 'default' }, reason: 'AddressFreed' }]);
+    expect(notes.filter(({ reason }) => reason === 'AddressFreed')).toMatchObject([
+      { about: { kind: 'IPPool', name: 'default' } },
+    ]);
     expect(garbage.metrics()).toContain('ipam_allocations_gc_reclamations{ippool="default",node="a"} 1\n');
     await look({ minutes: 20 });
     expect(garbage.metrics()).toContain('ipam_allocations_in_use{ippool="default",node="b"} 1\n');
@@ -207,10 +209,32 @@ describe('the collector', () => {
   });
 
   it('gives back the empty blocks of living nodes that no pool holds any more', async () => {
-    const { look, fake } = room();
+    const { look, fake, notes } = room();
     const more = new Addresses().block('10.0.2.0/26', 'b').stored();
     for (const { kind, metadata, spec } of more) fake.put(kind, metadata.name, spec);
     for (const minutes of [0, 5]) await look({ minutes });
     expect(fake.of('IPAMBlock').map(({ metadata }) => metadata.name)).toEqual(['10-0-0-0-26']);
+    expect(
+      notes
+        .filter(({ reason }) => reason === 'BlockFreed')
+        .map(({ about, message }) => [about.name, message]),
+    ).toEqual(
+      ['10.0.1.0/26', '10.0.2.0/26'].map(cidr => [
+        'b',
+        `block ${cidr} of node b is deleted: it was seen empty twice, a minute apart, and the node can do without`,
+      ]),
+    );
+  });
+
+  it('tells of many freed addresses in few Events, since a flood of them would be dropped', async () => {
+    const { look, fake, notes } = room();
+    const addresses = new Addresses().block('10.0.0.64/26', 'a');
+    for (let i = 0; i < 15; i++) addresses.pod('10.0.0.64/26', 'a', `many-${i}`);
+    for (const { kind, metadata, spec } of addresses.stored()) fake.put(kind, metadata.name, spec);
+    for (const minutes of [0, 5, 10, 15]) await look({ minutes });
+    const told = notes.filter(({ reason }) => reason === 'AddressFreed');
+    expect(told.length).toBeLessThan(4);
+    expect(told.flatMap(({ message }) => message.split(' | '))).toHaveLength(16);
+    for (const { message } of told) expect(message.length).toBeLessThanOrEqual(900);
   });
 });
