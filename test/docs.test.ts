@@ -26,7 +26,7 @@ function samplesOf(page: string): readonly Sample[] {
   );
 }
 
-const samples = globSync('docs/*.md', { cwd: root }).sort().flatMap(samplesOf);
+const samples = ['README.md', ...globSync('docs/*.md', { cwd: root }).sort()].flatMap(samplesOf);
 
 describe('the pages of docs', () => {
   it('show commands', () => {

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect as dial } from 'node:net';
 import { tmpdir } from 'node:os';
 import type { AnyObject, ClusterWatches, Sighting } from '@muslin/kube';
 import { encodeHello, FANOUT_PROTOCOL } from '@muslin/kube';
@@ -285,6 +287,24 @@ describe('an agent on a stream', () => {
     } finally {
       await mine.source.stop();
     }
+  });
+
+  it('keeps nobody who does not go: neither strangers who stay silent nor those who were told why', async () => {
+    const silent = dial({ port, host: '127.0.0.1' });
+    await once(silent, 'connect');
+    const refused = connect({
+      ...{ port, host: '127.0.0.1', ca: readFileSync(authority.file), servername: 'muslin-controller' },
+      allowHalfOpen: true,
+    });
+    await once(refused, 'secureConnect');
+    await until(() => server.status.connected === 2, 'both are connected');
+    const [told] = [once(refused, 'data'), refused.write('nonsense\n')];
+    expect(String((await told)[0])).toContain('certificate');
+    await until(() => server.status.connected === 1, 'who was refused is let go');
+    // Would wait for the silent one for ever.
+    await server.stop();
+    silent.destroy();
+    refused.destroy();
   });
 
   it('does not listen to a controller of another authority or name', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import {
   decodeEnrolment,
@@ -45,6 +45,8 @@ export interface FanoutServerOptions {
 /** What is waiting for one another before it is worked out and told: bursts cost one flush. */
 const GATHER_MS = 5;
 const HELLO_MS = 10_000;
+/** Whoever was told its last word has this long to go; anybody may knock, so nobody may stay. */
+const LEAVE_MS = 1_000;
 /** A token of a service account is below 2 KiB. */
 const HELLO_BYTES = 8 << 10;
 /** Each asks the API server who the agent is: strangers must not make that many. */
@@ -77,6 +79,8 @@ export class FanoutServer {
   readonly #fanout: Fanout;
   readonly #listeners = new Map<string, Listener>();
   readonly #away = new Map<string, number>();
+  /** Of everybody, those too who never said a word. */
+  readonly #connections = new Set<Socket>();
   readonly #beatMs: number;
   readonly #server;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -94,9 +98,19 @@ export class FanoutServer {
     this.#beatMs = options.beatMs ?? 10_000;
     this.#material = options.material();
     this.#server = createServer(
-      { ...this.#material, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' },
+      {
+        ...this.#material,
+        requestCert: true,
+        rejectUnauthorized: false,
+        minVersion: 'TLSv1.3',
+        handshakeTimeout: HELLO_MS,
+      },
       socket => this.#greet(socket),
     );
+    this.#server.on('connection', socket => {
+      this.#connections.add(socket);
+      socket.once('close', () => this.#connections.delete(socket));
+    });
     this.#server.on('tlsClientError', error =>
       options.log(`fan-out: a client left the handshake: ${error.message}`),
     );
@@ -151,16 +165,17 @@ export class FanoutServer {
     return nodes > 0;
   }
 
-  /** Listening nodes, and bytes kept for those that are away or slow. */
+  /** Connections, listening nodes, and bytes kept for those that are away or slow. */
   get status() {
-    return { epoch: this.epoch, listening: this.#listeners.size, kept: this.#fanout.kept, ...this.counts };
+    const [connected, listening] = [this.#connections.size, this.#listeners.size];
+    return { epoch: this.epoch, connected, listening, kept: this.#fanout.kept, ...this.counts };
   }
 
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     clearTimeout(this.#telling);
     clearTimeout(this.#gathering);
-    for (const { socket } of this.#listeners.values()) socket.destroy();
+    for (const socket of this.#connections) socket.destroy();
     await new Promise<void>(resolve => this.#server.close(() => resolve()));
   }
 
@@ -169,7 +184,8 @@ export class FanoutServer {
     const refuse = (message: string) => {
       this.counts.refused++;
       this.#options.log(`fan-out: refused ${socket.remoteAddress}: ${message}`);
-      socket.end(encodeRefusal(message));
+      socket.off('data', first).resume();
+      leave(socket, encodeRefusal(message));
     };
     const lines = new LineSplitter(HELLO_BYTES);
     const timer = setTimeout(() => refuse(`no hello within ${HELLO_MS / 1000} seconds`), HELLO_MS);
@@ -204,7 +220,7 @@ export class FanoutServer {
       const done = await enrol(enrolment);
       if (!done.ok) return done;
       this.counts.enrolled++;
-      socket.end(encodeCertificate(done.value));
+      leave(socket, encodeCertificate(done.value));
       return ok(undefined);
     } finally {
       this.#enrolling--;
@@ -312,6 +328,13 @@ export class FanoutServer {
       );
     }
   }
+}
+
+/** Says the last word, and closes when it is read or should be. */
+function leave(socket: TLSSocket, word: Uint8Array): void {
+  socket.end(word);
+  const late = setTimeout(() => socket.destroy(), LEAVE_MS);
+  socket.once('close', () => clearTimeout(late));
 }
 
 const otherVersion = (protocol: number) =>
