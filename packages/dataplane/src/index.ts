@@ -118,7 +118,7 @@ export {
   TABLE_MAIN,
   workloadRoute,
 } from './routes/route.ts';
-export { GATEWAY_4, GATEWAY_6, HOST_SIDE_MAC, workloadInterfaceName } from './routes/workload-link.ts';
+export { workloadInterfaceName } from './routes/workload-link.ts';
 export { isOwnSet, SET_NAME_MAX, setName, temporarySetName } from './set-name.ts';
 export {
   borrowedPrefix,

@@ -3,8 +3,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   blackholeRoute,
-  GATEWAY_6,
-  HOST_SIDE_MAC,
   isEmptyRoutePlan,
   planRoutes,
   type Route,
@@ -132,19 +130,5 @@ describe('links of pods', () => {
     expect(workloadInterfaceName('default', 'web-0')).toBe('msl0d7763386da');
     expect(workloadInterfaceName('default', 'web-0', 'cali')).toHaveLength(15);
     expect(() => workloadInterfaceName('a', 'b', 'toolong')).toThrow(/longer/);
-  });
-  it('have the IPv6 gateway that follows from their MAC (EUI-64: flip bit 7, put ff:fe in the middle)', () => {
-    const [a, b, c, d, e, f] = HOST_SIDE_MAC.split(':').map(byte => Number.parseInt(byte, 16)) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    const group = (x: number, y: number) => ((x << 8) | y).toString(16);
-    expect(GATEWAY_6).toEqual(
-      mustIp(`fe80::${group(a ^ 2, b)}:${group(c, 0xff)}:${group(0xfe, d)}:${group(e, f)}`),
-    );
   });
 });

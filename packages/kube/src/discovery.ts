@@ -11,21 +11,6 @@ export interface ServedResource extends Resource {
   readonly subresources: readonly string[];
 }
 
-/** Why a word names no resource. */
-export interface NameFault {
-  readonly code: 'unknown-resource';
-  readonly word: string;
-  readonly message: string;
-  /** Plural names that look alike. */
-  readonly similar: readonly string[];
-}
-
-/** What a word means, and what else it could have meant in other groups. */
-export interface ResolvedResource {
-  readonly resource: ServedResource;
-  readonly others: readonly ServedResource[];
-}
-
 const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
 
 interface AggregatedList {
@@ -82,62 +67,6 @@ export async function discover(
       }
   }
   return ok(found);
-}
-
-/**
- * The resource that people mean by `pods`, `pod`, `po`, `Pod`, `networkpolicies.projectcalico.org` or
- * `tiers.v3.projectcalico.org`. Of several groups the first in the server's order wins, as with kubectl.
- */
-export function resolveResource(
-  served: readonly ServedResource[],
-  word: string,
-): Result<ResolvedResource, NameFault> {
-  const wanted = word.toLowerCase();
-  const [first = '', ...rest] = wanted.split('.');
-  const qualifier = rest.join('.');
-  const inGroup = (resource: ServedResource) =>
-    qualifier === '' ||
-    resource.group === qualifier ||
-    `${resource.version}.${resource.group}` === qualifier ||
-    (resource.group === '' && resource.version === qualifier);
-  const candidates = served.filter(inGroup);
-  const byName = candidates.filter(
-    r => r.plural === first || r.singular === first || r.kind.toLowerCase() === first,
-  );
-  const matches = byName.length > 0 ? byName : candidates.filter(r => r.shortNames.includes(first));
-  const [resource, ...others] = matches;
-  if (resource !== undefined)
-    return ok({ resource, others: others.filter(other => other.group !== resource.group) });
-  const similar = [...new Set(served.filter(r => distance(r, first) <= 2).map(r => r.plural))];
-  const hint = similar.length === 0 ? '' : `; did you mean ${similar.join(' or ')}?`;
-  return fail({
-    code: 'unknown-resource',
-    word,
-    similar,
-    message: `the server has no resource ${JSON.stringify(word)}${hint}`,
-  });
-}
-
-function distance(resource: ServedResource, word: string): number {
-  return Math.min(
-    ...[resource.plural, resource.singular, ...resource.shortNames].map(name => edits(name, word)),
-  );
-}
-
-/** Levenshtein distance. */
-function edits(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min(
-        (row[j] as number) + 1,
-        (next[j - 1] as number) + 1,
-        (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1),
-      );
-    row = next;
-  }
-  return row[b.length] as number;
 }
 
 function readAggregated(list: AggregatedList): ServedResource[] {

@@ -74,9 +74,6 @@ export type { WatchEvent } from './watch-event.ts';
 export type { WatchStream } from './watch-stream.ts';
 export {
   discover,
-  type NameFault,
-  type ResolvedResource,
-  resolveResource,
   type ServedResource,
 } from './discovery.ts';
 export {
@@ -91,7 +88,6 @@ export {
 export { EventRecorder, type RecorderOptions } from './event-recorder.ts';
 export { type ElectionOptions, LeaderElection } from './leader-election.ts';
 export {
-  DEFAULT_ELECTION,
   type ElectionConfig,
   type Lease,
   type LeaseEffect,

@@ -26,9 +26,6 @@ export interface ElectionConfig {
   readonly retryMs: number;
 }
 
-/** Kubernetes' own defaults: 15 s, 10 s, 2 s. */
-export const DEFAULT_ELECTION = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000 } as const;
-
 /**
  * What one candidate knows. Times are of its own clock: clocks of others are never compared with it, so a skewed
  * clock cannot make two leaders.

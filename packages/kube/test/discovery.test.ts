@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { discover, KubeClient, resolveResource, type ServedResource } from '../src/index.ts';
+import { discover, KubeClient, type ServedResource } from '../src/index.ts';
 import { FaultyServer, json, status } from './faulty-server.ts';
 
 let server: FaultyServer;
@@ -94,37 +94,5 @@ describe('discover', () => {
   it('gives the fault when the server cannot be asked', async () => {
     server.script = [status(403, 'Forbidden', 'no')];
     expect(await discover(client)).toMatchObject({ ok: false, fault: { code: 'Forbidden' } });
-  });
-});
-
-describe('resolveResource', () => {
-  for (const [word, group, plural] of [
-    ['pods', '', 'pods'],
-    ['pod', '', 'pods'],
-    ['Pod', '', 'pods'],
-    ['po', '', 'pods'],
-    ['pods.v1', '', 'pods'],
-    ['networkpolicies', 'networking.k8s.io', 'networkpolicies'],
-    ['networkpolicies.projectcalico.org', 'projectcalico.org', 'networkpolicies'],
-    ['networkpolicy.v3.projectcalico.org', 'projectcalico.org', 'networkpolicies'],
-    ['cnp', 'projectcalico.org', 'networkpolicies'],
-  ] as const)
-    it(`takes ${word} for ${plural}.${group}`, async () => {
-      server.script = [core, groups];
-      expect(resolveResource(await served(), word)).toMatchObject({
-        ok: true,
-        value: { resource: { group, plural } },
-      });
-    });
-  it('says what else a word could mean, and what an unknown one resembles', async () => {
-    server.script = [core, groups];
-    const all = await served();
-    expect(resolveResource(all, 'networkpolicies')).toMatchObject({
-      value: { others: [{ group: 'projectcalico.org' }] },
-    });
-    expect(resolveResource(all, 'teirs')).toMatchObject({
-      ok: false,
-      fault: { similar: ['tiers'], message: expect.stringContaining('did you mean tiers?') },
-    });
   });
 });

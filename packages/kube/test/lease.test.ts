@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../src/clock.ts';
 import {
-  DEFAULT_ELECTION,
   type ElectionConfig,
   type KubeClient,
   LeaderElection,
@@ -14,7 +13,7 @@ import { fail, ok, type Result } from '@muslin/net';
 import type { KubeFault } from '../src/kube-fault.ts';
 
 const config: ElectionConfig = {
-  ...DEFAULT_ELECTION,
+  ...{ leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000 },
   identity: 'me',
   namespace: 'muslin-system',
   name: 'controller',

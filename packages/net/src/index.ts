@@ -29,8 +29,6 @@ export {
   widthOf,
 } from './ip.ts';
 export {
-  ALL_PORTS,
-  complementPorts,
   formatPortRange,
   type PortRange,
   type PortSet,

@@ -7,9 +7,6 @@ export interface PortRange {
 /** A set of ports: sorted, disjoint, non-adjacent ranges. A value; build it with `portSet`. */
 export type PortSet = readonly PortRange[];
 
-/** Every port. */
-export const ALL_PORTS: PortSet = [{ first: 0, last: 65535 }];
-
 /** Normalises any ranges into a `PortSet`; empty and reversed ranges vanish. */
 export function portSet(ranges: Iterable<PortRange>): PortSet {
   const sorted = [...ranges].filter(r => r.first <= r.last).sort((a, b) => a.first - b.first);
@@ -26,18 +23,6 @@ export function portSet(ranges: Iterable<PortRange>): PortSet {
 /** Whether the set holds the port. */
 export function portSetHas(set: PortSet, port: number): boolean {
   return set.some(range => port >= range.first && port <= range.last);
-}
-
-/** The ports that are not in the set. */
-export function complementPorts(set: PortSet): PortSet {
-  const out: PortRange[] = [];
-  let next = 0;
-  for (const range of set) {
-    if (range.first > next) out.push({ first: next, last: range.first - 1 });
-    next = range.last + 1;
-  }
-  if (next <= 65535) out.push({ first: next, last: 65535 });
-  return out;
 }
 
 /** `80` or `80:90`, as iptables and Calico write ranges. */

@@ -1,8 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  ALL_PORTS,
-  complementPorts,
   formatPrefix,
   mustIp,
   mustPrefix,
@@ -90,7 +88,7 @@ describe('PrefixTrie', () => {
 });
 
 describe('PortSet', () => {
-  it('holds exactly the ports of its ranges, and its complement the others', () => {
+  it('holds exactly the ports of its ranges, in ranges that do not touch', () => {
     const range = fc
       .tuple(fc.integer({ min: 0, max: 65535 }), fc.integer({ min: 0, max: 300 }))
       .map(([first, n]) => ({ first, last: Math.min(65535, first + n) }));
@@ -99,11 +97,8 @@ describe('PortSet', () => {
         const set = portSet(ranges);
         const inside = ranges.some(r => port >= r.first && port <= r.last);
         expect(portSetHas(set, port)).toBe(inside);
-        expect(portSetHas(complementPorts(set), port)).toBe(!inside);
         for (let i = 1; i < set.length; i++) expect(set[i]!.first).toBeGreaterThan(set[i - 1]!.last + 1);
       }),
     );
-    expect(complementPorts([])).toEqual(ALL_PORTS);
-    expect(complementPorts(ALL_PORTS)).toEqual([]);
   });
 });

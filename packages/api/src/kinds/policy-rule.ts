@@ -1,3 +1,4 @@
+import { NOT_BESIDE_SERVICES } from './beside-services.ts';
 import * as z from 'zod';
 import {
   type CelRule,
@@ -11,17 +12,6 @@ import {
   text,
   texts,
 } from './property.ts';
-
-const BESIDE_SERVICES = [
-  'nets',
-  'notNets',
-  'selector',
-  'notSelector',
-  'namespaceSelector',
-  'serviceAccounts',
-  'ports',
-  'notPorts',
-];
 
 function entity(side: string) {
   return object(
@@ -71,7 +61,7 @@ function entity(side: string) {
     `What the ${side} of the traffic must be; absent means anything`,
     [
       {
-        rule: `!has(self.services) || !(${BESIDE_SERVICES.map(part => `has(self.${part})`).join(' || ')})`,
+        rule: `!has(self.services) || !(${NOT_BESIDE_SERVICES.map(part => `has(self.${part})`).join(' || ')})`,
         message: 'services may not be combined with other fields',
       },
     ],

@@ -1,3 +1,4 @@
+import { NOT_BESIDE_SERVICES } from '../kinds/beside-services.ts';
 import type { Prefix } from '@muslin/net';
 import type { PeerMatch } from '../model/policy.ts';
 import { RESERVED_LABELS, type Selector } from '../model/selector.ts';
@@ -60,17 +61,6 @@ function readServiceAccounts(accounts: Field): Selector | undefined {
   if (selector !== undefined) parts.push(underServiceAccounts(selector));
   return parts.length === 0 ? undefined : andSelectors(...parts);
 }
-
-const NOT_BESIDE_SERVICES = [
-  'nets',
-  'notNets',
-  'selector',
-  'notSelector',
-  'namespaceSelector',
-  'serviceAccounts',
-  'ports',
-  'notPorts',
-] as const;
 
 /** All that can be said of one side. */
 export const ENTITY_FIELDS: readonly string[] = [...NOT_BESIDE_SERVICES, 'services'];

@@ -1,4 +1,3 @@
-import { mustIp } from '@muslin/net';
 import { sha1Hex } from '../digest.ts';
 
 /**
@@ -11,15 +10,3 @@ export function workloadInterfaceName(namespace: string, pod: string, prefix = '
     throw new Error(`interface prefix ${JSON.stringify(prefix)} is longer than 4 characters`);
   return prefix + sha1Hex(`${namespace}.${pod}`).slice(0, 11);
 }
-
-/**
- * Every host side has the same locally administered MAC, so that a pod's permanent neighbour entry for its
- * gateway stays right when the pod is moved or the interface made anew.
- */
-export const HOST_SIDE_MAC = 'ee:ee:ee:ee:ee:ee';
-
-/** A pod's IPv4 gateway: link local (RFC 3927), so it never collides with an address of the cluster. */
-export const GATEWAY_4 = mustIp('169.254.1.1');
-
-/** A pod's IPv6 gateway: the link-local address that follows from the MAC (RFC 4291 appendix A, EUI-64). */
-export const GATEWAY_6 = mustIp('fe80::ecee:eeff:feee:eeee');
