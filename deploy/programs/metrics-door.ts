@@ -19,9 +19,13 @@ export function openMetricsDoor(runDir: string, port: number, host?: string): Pr
     }
     const socketPath = `${runDir}/${name}`;
     const inner = request({ socketPath, path: '/metrics', agent: false, timeout: 5000 }, reply => {
-      answer.writeHead(reply.statusCode ?? 502, {
-        'content-type': reply.headers['content-type'] ?? 'text/plain; version=0.0.4',
-      });
+      // Whoever asks here is anybody: what went wrong inside is for those who may open the socket.
+      if (reply.statusCode !== 200) {
+        reply.resume();
+        answer.writeHead(503, { 'content-type': 'text/plain' }).end(`${socketPath}: no metrics now\n`);
+        return;
+      }
+      answer.writeHead(200, { 'content-type': reply.headers['content-type'] ?? 'text/plain; version=0.0.4' });
       reply.pipe(answer);
     });
     inner.on('timeout', () => inner.destroy(new Error('no answer within 5 s')));

@@ -15,6 +15,7 @@ import { conflist } from '../../deploy/programs/write-conflist.ts';
 const PROGRAM = (name: string) => fileURLToPath(new URL(`../../deploy/programs/${name}.ts`, import.meta.url));
 let dir: string;
 let server: Server;
+let failing: Server;
 let ready = false;
 let special = '';
 beforeAll(async () => {
@@ -29,9 +30,14 @@ beforeAll(async () => {
     '/silent': () => new Promise(() => {}),
     '/special': () => special,
   });
+  failing = await serveStatus(`${dir}/controller.sock`, {
+    '/metrics': () => {
+      throw new Error('what is inside');
+    },
+  });
 });
 afterAll(() => {
-  server.close().closeAllConnections();
+  for (const each of [server, failing]) each.close().closeAllConnections();
   rmSync(dir, { recursive: true, force: true });
 });
 
@@ -109,6 +115,7 @@ describe('metrics door', () => {
       'only /metrics/agent, /metrics/speaker, /metrics/controller\n',
     ]);
     expect((await door.ask('/metrics/speaker'))[0]).toBe(503);
+    expect(await door.ask('/metrics/controller')).toEqual([503, `${dir}/controller.sock: no metrics now\n`]);
     door.close();
   });
 });

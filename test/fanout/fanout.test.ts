@@ -293,8 +293,8 @@ describe('an agent on a stream', () => {
     const silent = dial({ port, host: '127.0.0.1' });
     await once(silent, 'connect');
     const refused = connect({
-      ...{ port, host: '127.0.0.1', ca: readFileSync(authority.file), servername: 'muslin-controller' },
-      allowHalfOpen: true,
+      ...{ ca: readFileSync(authority.file), servername: 'muslin-controller' },
+      socket: dial({ port, host: '127.0.0.1', allowHalfOpen: true }),
     });
     await once(refused, 'secureConnect');
     await until(() => server.status.connected === 2, 'both are connected');

@@ -121,11 +121,17 @@ function patternOf(text: string): RegExp | undefined {
   }
 }
 
-/** Annotation of a Node: its interfaces, `[{"name": "eth0", "addresses": […]}]`. */
+/** IFNAMSIZ without the zero at its end. */
+const LONGEST_NAME = 15;
+
+/** Annotation of a Node: its interfaces, `[{"name": "eth0", "addresses": […]}]`. Whatever is no name of one is passed over. */
 function interfacesOf(annotations: Readonly<Record<string, string>>): readonly string[] {
   try {
     const list: unknown = JSON.parse(annotations['projectcalico.org/Interfaces'] ?? '[]');
-    return (list as readonly { readonly name: string }[]).map(({ name }) => name).filter(Boolean);
+    return (Array.isArray(list) ? list : [])
+      .map((each: unknown) => (each as { readonly name?: unknown } | null)?.name)
+      .filter(name => typeof name === 'string')
+      .filter(name => name !== '' && name.length <= LONGEST_NAME);
   } catch {
     return [];
   }
