@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import type { addressNodeStatus, StatusOf } from '@muslin/api';
 import { type AnyObject, RESOURCES } from '@muslin/kube';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
