@@ -32,10 +32,18 @@ const wanted = (flag: string) =>
   flag === '--quick' ||
   (name === 'bgp' && /^--(peers|cases|rounds)=./.test(flag)) ||
   ((name === 'cni' || name === 'policy') && /^--cases=./.test(flag));
+const USAGE = `npm run -s bench -- SUITE [--quick]
+suites: ${Object.keys(SUITES).join(', ')}
+bgp also takes --peers=bird,frr,gobgp,openbgpd --cases=relay,feeders,reflector,mesh,slow --rounds=3
+cni also takes --cases=nftables-1,nftables-8,nftables-32,nftables-full,iptables-1,...
+policy also takes --cases=graph,questions,proof,programming,big-set,packets
+`;
+if (name === '--help') {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
 if (load === undefined || !flags.every(wanted)) {
-  process.stderr.write(
-    `npm run -s bench -- SUITE [--quick]\nsuites: ${Object.keys(SUITES).join(', ')}\nbgp also takes --peers=bird,frr,gobgp,openbgpd --cases=relay,feeders,reflector,mesh,slow --rounds=3\ncni also takes --cases=nftables-1,nftables-8,nftables-32,nftables-full,iptables-1,...\npolicy also takes --cases=graph,questions,proof,programming,big-set,packets\n`,
-  );
+  process.stderr.write(USAGE);
   process.exit(2);
 }
 const listOf = (flag: string) => {

@@ -233,6 +233,10 @@ describe('muslinctl node checksystem', () => {
 
   it('says of each thing what it is for, and ends with 1 when one is missing', async () => {
     using files = folder({ config: '# nothing\n' });
+    expect(await muslinctl(['node', 'checksystem', '-f', '/nowhere'])).toEqual({
+      ...{ code: 2, stdout: '' },
+      stderr: 'error: /nowhere: no such file or folder\n',
+    });
     const ran = await muslinctl(['node', 'checksystem', '-f', `${files.path}/config`, '-o', 'json']);
     const data = JSON.parse(ran.stdout);
     expect(data.features).toHaveLength(KERNEL_NEEDS.length);

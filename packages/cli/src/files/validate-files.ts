@@ -38,7 +38,7 @@ export async function validateFiles(ctx: Context, input: Input): Promise<ExitCod
     const others = loaded.objects.length - checked;
     const rest = others === 0 ? '' : `, ${others} of other kinds not looked at`;
     const found = `${counted(errors, 'error')}, ${counted(findings.length - errors, 'warning')}`;
-    ctx.stdout(`${counted(checked, 'object')} checked${rest}: ${found}\n`);
+    if (loaded.objects.length > 0) ctx.stdout(`${counted(checked, 'object')} checked${rest}: ${found}\n`);
   }
   if (loaded.faults.length > 0) return ctx.fail(2, ...loaded.faults.map(formatFileFault));
   if (loaded.objects.length === 0) return ctx.fail(2, `${paths.join(', ')}: no Kubernetes objects there`);

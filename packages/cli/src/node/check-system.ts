@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { gunzipSync } from 'node:zlib';
 import type { Context } from '../context.ts';
+import { reasonOf } from '../files/walk.ts';
 import { writeData } from '../output/data.ts';
 import { type Column, formatTable } from '../output/table.ts';
 import type { ExitCode, Input } from '../verb.ts';
@@ -13,10 +14,18 @@ interface Row extends KernelNeed {
   readonly met: Met;
 }
 
-/** `node checksystem`: 0 all that is needed is there, 1 something is not. */
+/** `node checksystem`: 0 all that is needed is there, 1 something is not, 2 the named configuration can't be read. */
 export async function checkSystem(ctx: Context, input: Input): Promise<ExitCode> {
   const version = release();
-  const lists = kernelLists(version, input.text('kernelConfig'));
+  const named = input.text('kernelConfig');
+  let config: string;
+  try {
+    config =
+      named === undefined ? textOf(`/boot/config-${version}`) || textOf('/proc/config.gz') : readText(named);
+  } catch (cause) {
+    return ctx.fail(2, `${named}: ${reasonOf(cause)}`);
+  }
+  const lists = kernelLists(version, config);
   const rows: readonly Row[] = KERNEL_NEEDS.map(need => ({ ...need, met: metBy(need, lists) }));
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const old = major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
@@ -56,20 +65,24 @@ export async function checkSystem(ctx: Context, input: Input): Promise<ExitCode>
 }
 
 /** What the kernel says of itself; a list that is not there is empty. */
-function kernelLists(version: string, config: string | undefined): KernelLists {
+function kernelLists(version: string, config: string): KernelLists {
   return {
     loaded: textOf('/proc/modules'),
     builtin: textOf(`/lib/modules/${version}/modules.builtin`),
     available: textOf(`/lib/modules/${version}/modules.dep`),
-    config:
-      config === undefined ? textOf(`/boot/config-${version}`) || textOf('/proc/config.gz') : textOf(config),
+    config,
   };
+}
+
+/** Throws what reading or unpacking threw. */
+function readText(path: string): string {
+  const bytes = readFileSync(path);
+  return (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
 }
 
 function textOf(path: string): string {
   try {
-    const bytes = readFileSync(path);
-    return (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
+    return readText(path);
   } catch {
     return '';
   }

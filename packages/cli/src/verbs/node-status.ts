@@ -54,7 +54,8 @@ export const nodeCheckSystem: Verb = {
     },
   ],
   summary: "check this node's kernel for what Muslin needs, and tell what each thing is for",
-  details: 'Exit code: 0 all that is needed is there, 1 something is not, 2 bad usage.',
+  details:
+    'Exit code: 0 all that is needed is there, 1 something is not, 2 bad usage, or there is no such configuration.',
   examples: ['muslinctl node checksystem', 'muslinctl node checksystem -f /boot/config-6.1.0 -o json'],
   async run(ctx, input) {
     const { checkSystem } = await import('../node/check-system.ts');
