@@ -64,6 +64,9 @@ export function releaseHandle(
   return { block: free(block, held, time), released: held.map(address => address.ip) };
 }
 
+/** No working clock is so far ahead of another: a later time is wrong, and must not hold an address until it comes. */
+const LONGEST_AHEAD_MS = 3_600_000;
+
 /** Gives addresses whose cool-down is over back to the free ones, the earliest released first. */
 export function settleCooled(block: Block, now: number, cooldownMs: number): Block {
   const cooled: { readonly ordinal: number; readonly at: number }[] = [];
@@ -71,7 +74,8 @@ export function settleCooled(block: Block, now: number, cooldownMs: number): Blo
     const at = Date.parse((index === null ? undefined : block.attributes[index]?.releasedAt) ?? '');
     // A time that cannot be read must not hold an address for ever.
     const known = index !== null && block.attributes[index]?.releasedAt !== undefined;
-    if (known && (Number.isNaN(at) || now >= at + cooldownMs)) cooled.push({ ordinal, at: at || 0 });
+    const isOver = Number.isNaN(at) || now >= at + cooldownMs || at > now + LONGEST_AHEAD_MS;
+    if (known && isOver) cooled.push({ ordinal, at: at || 0 });
   });
   if (cooled.length === 0) return block;
   const ordinals = cooled.sort((a, b) => a.at - b.at || a.ordinal - b.ordinal).map(({ ordinal }) => ordinal);

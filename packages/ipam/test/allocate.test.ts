@@ -295,6 +295,23 @@ describe('release', () => {
     expect(world.of('IPAMBlock').length).toBe(2);
     expect(must(run(world, releaseByHandle('k8s-pod-network.p', time))).released).toEqual([]);
   });
+  it('by handle takes what the handle got meanwhile, too', () => {
+    const world = new World();
+    must(add(world, 'a', 'p'));
+    const work = releaseByHandle('k8s-pod-network.p', time);
+    let step = work.begin();
+    let raced = false;
+    while (step.effect.type !== 'done') {
+      const { effect } = step;
+      if (effect.type === 'delete' && !raced) {
+        raced = true;
+        must(run(world, allocate(podRequest('b', 'p', [pool('10.1.0.0/30', 31)]))));
+      }
+      step = work.step(step.state, world.perform(effect));
+    }
+    expect(raced && used(world)).toEqual([]);
+    expect(world.of('IPAMHandle')).toEqual([]);
+  });
   it('of one address lowers the handle, and refuses another life of it', () => {
     const world = new World();
     const got = must(add(world, 'a', 'p', {}, both));

@@ -43,6 +43,63 @@ function free(from: Block, ip: string, expected: object = {}, when = time): Bloc
   return got.value;
 }
 
+describe('an address that cools down', () => {
+  const HOUR = 3_600_000;
+  const rest = (now: number) => ({ now, cooldownMs: 60_000 });
+  const full = () => take(take(block('10.0.0.0/31'), 'a').block, 'b').block;
+  const later = (from: Block, now: number) =>
+    assignFromBlock(from, wish('c', { cooldownMs: 60_000 }), [], now);
+
+  it('comes back to the second, the one that was released first before the other', () => {
+    const cooling = free(free(full(), '10.0.0.1', {}, rest(NOW)), '10.0.0.0', {}, rest(NOW + 1_000));
+    expect(later(cooling, NOW + 59_999)).toMatchObject({ fault: { code: 'cooling' } });
+    const got = later(cooling, NOW + 90_000);
+    expect(got.ok && formatIp(got.value.ip)).toBe('10.0.0.1');
+  });
+  it('waits when the clock goes back a little, and not for a time that no clock can have shown', () => {
+    const cooling = free(full(), '10.0.0.0', {}, rest(NOW));
+    expect(later(cooling, NOW - 30 * 60_000)).toMatchObject({ fault: { code: 'cooling' } });
+    expect(later(cooling, NOW - 2 * HOUR)).toMatchObject({ ok: true });
+  });
+  it('does not rest for ever after a time that cannot be read', () => {
+    const cooling = free(full(), '10.0.0.0', {}, rest(NOW));
+    const attributes = cooling.attributes.map(attribute =>
+      attribute.releasedAt === undefined ? attribute : { ...attribute, releasedAt: 'soon' },
+    );
+    expect(later({ ...cooling, attributes }, NOW)).toMatchObject({ ok: true });
+  });
+  it('keeps its own time beside another of the same holder', () => {
+    const both = take(take(block('10.0.0.0/31'), 'a').block, 'a').block;
+    const cooling = free(free(both, '10.0.0.0', {}, rest(NOW)), '10.0.0.1', {}, rest(NOW + 30_000));
+    const got = later(cooling, NOW + 61_000);
+    expect(got.ok && [formatIp(got.value.ip), got.value.block.unallocated]).toEqual(['10.0.0.0', []]);
+  });
+  it('is told from one that differs in what only others know', () => {
+    const two = take(take(block('10.0.0.0/31'), 'a').block, 'a').block;
+    const [attribute] = two.attributes;
+    if (attribute === undefined) throw new Error('no attribute');
+    const told = {
+      ...two,
+      allocations: [0, 1],
+      attributes: [
+        { ...attribute, others: { later: 1 } },
+        { ...attribute, others: { later: 2 } },
+      ],
+    };
+    const wide = {
+      ...told,
+      cidr: mustPrefix('10.0.0.0/30'),
+      allocations: [0, 1, null, null],
+      unallocated: [2, 3],
+    };
+    expect(take(wide, 'b').block.attributes.map(({ others }) => others)).toEqual([
+      { later: 1 },
+      { later: 2 },
+      undefined,
+    ]);
+  });
+});
+
 describe('a block', () => {
   it('gives the address that is free for longest', () => {
     const a = take(block(), 'a');

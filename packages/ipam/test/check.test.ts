@@ -1,4 +1,4 @@
-import { formatIp, mustIp, mustPrefix } from '@muslin/net';
+import { formatIp, formatPrefix, mustIp, mustPrefix } from '@muslin/net';
 import { describe, expect, it } from 'vitest';
 import {
   type Allocation,
@@ -105,6 +105,52 @@ describe('leaks', () => {
       const [leak] = look(world, witnesses({ pods })).leaks;
       expect(leak && proveLeak(leak)).toMatchObject({ ip, handleId });
     }
+  });
+  it('are proven by two sources, never by two words of one, and never without a handle', () => {
+    const world = new World();
+    add(world, 'p');
+    const [leak] = look(world, witnesses()).leaks;
+    if (leak === undefined) throw new Error('no leak');
+    const [pods] = leak.evidence;
+    if (pods === undefined) throw new Error('no evidence');
+    expect(proveLeak({ ...leak, evidence: [pods, { ...pods, says: 'pod-elsewhere' }] })).toBeUndefined();
+    expect(proveLeak({ ...leak, handleId: undefined })).toBeUndefined();
+    expect(proveLeak({ ...leak, veto: 'the kernel has it' })).toBeUndefined();
+    expect(proveLeak(leak)?.evidence).toHaveLength(2);
+  });
+  it('prove nothing by the word of a node that may have more than it says', () => {
+    const world = new World();
+    add(world, 'p');
+    const { leaks } = look(world, witnesses({ partly: new Set(['a']) }));
+    expect(leaks.map(leak => [leak.evidence.length, proveLeak(leak)])).toEqual([
+      [1, undefined],
+      [1, undefined],
+    ]);
+  });
+  it('are not what other programs hold by hand on a node that is gone', () => {
+    const world = new World();
+    add(world, 'p');
+    for (const block of world.blocks()) {
+      const attributes = block.attributes.map(attribute => ({
+        ...attribute,
+        secondary: { node: 'a', type: 'byHand' },
+      }));
+      const [object] = world
+        .of('IPAMBlock')
+        .filter(each => JSON.stringify(each.spec).includes(formatPrefix(block.cidr)));
+      if (object !== undefined) world.put({ ...object, spec: blockToSpec({ ...block, attributes }) });
+    }
+    expect(look(world, witnesses({ nodes: new Set() })).leaks).toEqual([]);
+  });
+  it('are freed in the life that was proven, and no later one', () => {
+    const world = new World();
+    const [address] = add(world, 'p').addresses;
+    const proof = look(world, witnesses()).leaks.map(leak => proveLeak(leak))[0];
+    if (proof === undefined || address === undefined) throw new Error('no proof');
+    const done = { now: NOW, cooldownMs: 0 };
+    const old = releaseLeak({ ...proof, sequence: 77 }, done);
+    expect(() => finish(world, old)).toThrow('was released and assigned again');
+    expect(finish(world, releaseLeak(proof, done)).released).toHaveLength(1);
   });
   it('of a node that is gone need no kernel', () => {
     const world = new World();
@@ -260,5 +306,26 @@ describe('problems', () => {
       { ...facts, leaving: true },
     ]);
     expect(look(world, witnesses({ pods: new Map([pod('p', [p]), ...old]) })).problems).toEqual([]);
+  });
+});
+
+describe('what an older client is deleting', () => {
+  it('is no problem: it is as good as gone', () => {
+    const world = new World();
+    const block = {
+      ...emptyBlock(mustPrefix('10.9.0.0/26'), { type: 'host', name: 'a' }, NOW),
+      deleted: true,
+    };
+    world.put({ kind: 'IPAMBlock', metadata: { name: '10-9-0-0-26' }, spec: blockToSpec(block) });
+    const affinity = { cidr: '10.9.1.0/26', node: 'a', type: 'host', state: 'confirmed', deleted: 'true' };
+    world.put({ kind: 'BlockAffinity', metadata: { name: 'a-10-9-1-0-26' }, spec: affinity });
+    const handle = { handleID: 'h', block: { '10.0.0.0/26': 1 }, deleted: true };
+    world.put({ kind: 'IPAMHandle', metadata: { name: 'h' }, spec: handle });
+    expect(look(world, witnesses()).problems).toEqual([]);
+  });
+  it('but a handle of nothing at all is one', () => {
+    const world = new World();
+    world.put({ kind: 'IPAMHandle', metadata: { name: 'h' }, spec: { handleID: 'h', block: {} } });
+    expect(look(world, witnesses()).problems).toMatchObject([{ code: 'dangling-handle', handleId: 'h' }]);
   });
 });

@@ -83,7 +83,15 @@ describe('keeping addresses', () => {
     const { world, settle, annotation } = nodeWithPod();
     must(world, settle());
     must(world, releaseByHandle('k8s-pod-network.p1', { now: NOW, cooldownMs: 0 }));
-    expect(must(world, settle({ keep: 0 })).kept).toEqual([]);
+    expect(must(world, settle()).kept).toEqual([]);
+    expect(annotation()).toBeUndefined();
+  });
+  it('nothing is kept in a block that went to another node meanwhile', () => {
+    const { world, settle, annotation } = nodeWithPod();
+    const [object] = world.of('IPAMBlock');
+    if (object === undefined) throw new Error('no block');
+    world.put({ ...object, spec: { ...(object.spec as object), affinity: 'host:b' } });
+    expect(must(world, settle()).kept).toEqual([]);
     expect(annotation()).toBeUndefined();
   });
   it('a second settling without news writes nothing', () => {

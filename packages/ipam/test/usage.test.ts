@@ -87,6 +87,11 @@ describe('a forecast', () => {
     expect(forecast(born, 100, NOW)).toEqual({ days: 7, gained: 14, daysLeft: 50 });
   });
 
+  it('leaves out what was assigned by a clock that is ahead', () => {
+    const born = [NOW - 2 * DAY, NOW - DAY, NOW + DAY];
+    expect(forecast(born, 100, NOW)).toEqual({ days: 2, gained: 2, daysLeft: 100 });
+  });
+
   it('knows no end where nothing was gained', () => {
     expect(forecast([NOW - 30 * DAY], 100, NOW)).toEqual({ days: 7, gained: 0, daysLeft: undefined });
   });
