@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { RESOURCES } from '@muslin/kube';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PluginList } from './plugin-list.ts';
@@ -279,6 +279,47 @@ describe('addresses of another plugin', () => {
     await nothingOf(first, second, again);
   });
 
+  test('are asked with CNI’s variables and no others, and whatever the plugin says to whichever command is passed on', async () => {
+    const folder = `${stand.folder}/spy`;
+    mkdirSync(folder);
+    const fault = (code: number) => `{"code":${code},"msg":"said $CNI_COMMAND","details":"by the spy"}`;
+    const script = [
+      '#!/bin/sh',
+      `env > ${folder}/$CNI_COMMAND.env; cat > ${folder}/$CNI_COMMAND.in`,
+      `case $CNI_COMMAND in ADD) echo '{"ips":[{"address":"10.96.0.5/32"}]}' ;; DEL) ;;`,
+      `STATUS) echo "${fault(50).replaceAll('"', '\\"')}"; exit 1 ;;`,
+      `*) echo "${fault(121).replaceAll('"', '\\"')}"; exit 1 ;; esac`,
+    ];
+    writeFileSync(`${folder}/spy`, script.join('\n'), { mode: 0o755 });
+    const pod = await stand.pod('spied-upon');
+    const spy = async (command: string, more: object = {}) => {
+      const { out } = await stand.cni(command, pod, { CNI_PATH: folder }, { ipam: { type: 'spy' }, ...more });
+      return out === '' ? {} : JSON.parse(out);
+    };
+    expect(await spy('ADD', { secret: 'of this network' })).toMatchObject({
+      ips: [{ address: '10.96.0.5/32' }],
+    });
+    const told = { msg: 'IPAM plugin spy: said ', details: 'by the spy' };
+    for (const [command, code] of [
+      ['CHECK', 121],
+      ['GC', 121],
+      ['STATUS', 50],
+    ] as const)
+      expect(await spy(command)).toMatchObject({ ...told, code, msg: `${told.msg}${command}` });
+    expect(await spy('DEL')).toEqual({});
+    for (const command of ['ADD', 'CHECK', 'GC', 'STATUS', 'DEL']) {
+      const names = readFileSync(`${folder}/${command}.env`, 'utf8').match(/^[^=]+(?==)/gm) ?? [];
+      // What a shell sets itself.
+      const own = names.filter(name => !/^(PWD|SHLVL|OLDPWD|_)$/.test(name)).toSorted();
+      const cni = ['ARGS', 'COMMAND', 'CONTAINERID', 'IFNAME', 'NETNS', 'PATH'].map(name => `CNI_${name}`);
+      expect(own).toEqual([...cni, 'PATH']);
+    }
+    expect(JSON.parse(readFileSync(`${folder}/ADD.in`, 'utf8'))).toMatchObject({
+      ...{ name: 'k8s-pod-network', ipam: { type: 'spy' }, secret: 'of this network' },
+    });
+    await nothingOf(pod);
+  });
+
   test('are static’s, from the configuration or from what the runtime asks for', async () => {
     const [named, asked] = [await stand.pod('static-1'), await stand.pod('static-2')];
     const ipam = { type: 'static', addresses: [{ address: '10.97.0.5/24' }, { address: 'fd97::5/64' }] };
@@ -344,10 +385,12 @@ describe('addresses of another plugin', () => {
     expect([code, said.ips]).toMatchObject([0, [{ address: expect.stringMatching(/^10\.77\.0\./) }]]);
     expect(await call('DEL', pod, calico)).toEqual({ code: 0, said: {} });
     const none = { type: 'calico-ipam', ipv4_pools: ['nowhere'] };
-    expect(await call('ADD', pod, none)).toMatchObject({
+    // Another container: the same one would get what it had, until that is given back.
+    const other = await stand.pod('calico-shaped-2');
+    expect(await call('ADD', other, none)).toMatchObject({
       said: { code: 100, msg: expect.stringMatching(/nowhere/) },
     });
-    await nothingOf(pod);
+    await nothingOf(pod, other);
   });
 });
 

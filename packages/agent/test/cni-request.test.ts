@@ -1,3 +1,4 @@
+import { formatIp, mustIp } from '@muslin/net';
 import { describe, expect, test } from 'vitest';
 import { CNI_VERSIONS, compareVersions, readCniRequest } from '../src/cni/cni-request.ts';
 
@@ -222,6 +223,55 @@ test('runtimeConfig as containerd writes it, with the names of Go', () => {
     ports: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp', hostIp: undefined }],
     ingress: { bitsPerSecond: 8e6, burstBits: undefined },
     egress: undefined,
+  });
+});
+
+describe('what an ADD asks for one interface', () => {
+  const asked = (config: object, args = '') => {
+    const request = read({ CNI_ARGS: `IgnoreUnknown=1;${args}` }, config);
+    if (!request.ok) return request.fault.message;
+    const { ips, ports, mac } = request.value.attachment;
+    return { ips: ips.map(formatIp), ports, mac };
+  };
+  const mapping = { hostPort: 80, containerPort: 8080 };
+
+  test.each(['TCP', 'udp', 'Sctp'])('a port of %s', protocol => {
+    expect(asked({ runtimeConfig: { portMappings: [{ ...mapping, protocol }] } })).toMatchObject({
+      ports: [{ ...mapping, protocol: protocol.toLowerCase(), hostIp: undefined }],
+    });
+  });
+
+  test('a port of any address, of one, and none where the port is 0; without a protocol it is of TCP', () => {
+    const portMappings = [
+      ...['0.0.0.0', '::', '192.0.2.1'].map(hostIP => ({ ...mapping, hostIP })),
+      { ...mapping, hostPort: 0 },
+    ];
+    const hostIps = [undefined, undefined, mustIp('192.0.2.1')];
+    expect(asked({ runtimeConfig: { portMappings } })).toMatchObject({
+      ports: hostIps.map(hostIp => ({ ...mapping, protocol: 'tcp', hostIp })),
+    });
+  });
+
+  test('addresses and a MAC by the runtime’s word, else by args.cni, else by CNI_ARGS', () => {
+    const args = 'IP=10.0.0.3,fd00::3;MAC=02:00:00:00:00:03';
+    const older = { args: { cni: { ips: ['10.0.0.2'], mac: '02:00:00:00:00:02' } } };
+    const runtime = { runtimeConfig: { ips: ['10.0.0.1/24', 'fd00::1'], mac: '02:00:00:00:00:01' } };
+    expect(asked({}, args)).toMatchObject({ ips: ['10.0.0.3', 'fd00::3'], mac: '02:00:00:00:00:03' });
+    expect(asked(older, args)).toMatchObject({ ips: ['10.0.0.2'], mac: '02:00:00:00:00:02' });
+    expect(asked({ ...older, ...runtime }, args)).toMatchObject({
+      ...{ ips: ['10.0.0.1', 'fd00::1'], mac: '02:00:00:00:00:01' },
+    });
+  });
+
+  test('nothing by capabilities that are not ours, which are passed over', () => {
+    const others = {
+      infinibandGUID: '00:11',
+      aliases: ['a'],
+      dns: { servers: ['x'] },
+      ipRanges: [[{}]],
+      x: 1,
+    };
+    expect(asked({ runtimeConfig: others })).toEqual({ ips: [], ports: [], mac: undefined });
   });
 });
 

@@ -1,8 +1,11 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { relative } from 'node:path';
 import { formatIp, mustPrefix } from '@muslin/net';
 import { parseSubnetEnv } from '../src/ipam/subnet-env.ts';
 import { describe, expect, it } from 'vitest';
 import { readIpam } from '../src/cni/ipam-choice.ts';
-import { addressesIn, type Delegation, withOwnRanges } from '../src/ipam/delegation.ts';
+import { addressesIn, type Delegation, pluginOf, withOwnRanges } from '../src/ipam/delegation.ts';
 
 describe('ipam of a configuration', () => {
   it.each([
@@ -61,6 +64,20 @@ describe('a delegated range', () => {
     });
     expect(filled({ subnet: 'useFlannelSubnetIPv6' })).toEqual({ of: 'flannel', family: 6 });
     expect(filled({ subnet: 'useFlannelSubnet' })).toEqual({ subnet: '10.244.3.0/24' });
+  });
+});
+
+describe('the plugin of a delegation', () => {
+  it('is the first file of its name in absolute folders of CNI_PATH', () => {
+    const folder = mkdtempSync(`${tmpdir()}/msl-delegate-`);
+    mkdirSync(`${folder}/a/host-local`, { recursive: true });
+    mkdirSync(`${folder}/b`);
+    writeFileSync(`${folder}/b/host-local`, '');
+    const found = (path: string) => pluginOf({ path, type: 'host-local' } as Delegation);
+    expect(found(`${folder}/none:${folder}/a:${folder}/b`)).toBe(`${folder}/b/host-local`);
+    const near = relative(process.cwd(), `${folder}/b`);
+    for (const path of ['', near, `${folder}/a`]) expect(found(path)).toBeUndefined();
+    rmSync(folder, { recursive: true });
   });
 });
 

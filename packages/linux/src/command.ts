@@ -21,6 +21,8 @@ export interface CommandOptions {
   readonly namespace?: Namespace | undefined;
   /** Beside this process' own variables. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Instead of them: what this process was told in confidence is not for every program. */
+  readonly bare?: boolean;
 }
 
 /**
@@ -32,13 +34,13 @@ export async function runCommand(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<Result<string, CommandFault | SystemFault>> {
-  const { input = '', timeoutMs = 30_000, namespace, env = {} } = options;
+  const { input = '', timeoutMs = 30_000, namespace, env = {}, bare = false } = options;
   // Loaded on first use: it takes 60 ms, which programs that never spawn need not wait for.
   const { execa } = await import('execa');
   // execa spawns before it returns, so the child is born in the namespace.
   const start = () =>
     execa(file, args, {
-      ...{ input, env },
+      ...{ input, env, extendEnv: !bare },
       timeout: timeoutMs,
       killSignal: 'SIGKILL',
       reject: false,

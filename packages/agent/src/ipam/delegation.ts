@@ -50,13 +50,13 @@ export async function callDelegate(
     });
   const env = {
     ...{ CNI_COMMAND: command, CNI_CONTAINERID: containerId, CNI_NETNS: netns, CNI_IFNAME: ifname },
-    ...{ CNI_ARGS: args, CNI_PATH: path },
+    ...{ CNI_ARGS: args, CNI_PATH: path, PATH: process.env['PATH'] ?? '' },
   };
   const cniVersion = versionFor(command, config['cniVersion']);
   const { prevResult } = config;
   const before = isRecord(prevResult) ? { prevResult: { ...prevResult, cniVersion } } : {};
   const input = JSON.stringify({ ...config, ...before, cniVersion });
-  const ran = await runCommand(file, [], { input, env, timeoutMs: PLUGIN_MS });
+  const ran = await runCommand(file, [], { input, env, bare: true, timeoutMs: PLUGIN_MS });
   const said = readObject(ran.ok ? ran.value : 'stdout' in ran.fault ? (ran.fault.stdout ?? '') : '');
   if (ran.ok)
     return said === undefined
