@@ -1,9 +1,27 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { CriClient } from './cri-client.ts';
 import { PAUSE_IMAGE, writePauseImage } from './pause-image.ts';
 import { until } from './spaces.ts';
 import type { Stand } from './stand.ts';
+
+const [UNMOUNT = ''] = ['umount'];
+
+function mountsUnder(folder: string): readonly string[] {
+  const mounts = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .map(line => line.split(' ')[1] ?? '');
+  return mounts.filter(path => path.startsWith(`${folder}/`)).toReversed();
+}
 
 /** A real containerd whose pods live on a stand's node. */
 export class Containerd {
@@ -59,6 +77,32 @@ export class Containerd {
 
   get log(): string {
     return readFileSync(`${this.#folder}/log`, 'utf8');
+  }
+
+  /**
+   * What a reboot does to it: no process of its sandboxes lives, what lay in /run is gone, network namespaces too. What is on
+   * disk stays. `start` is the machine's next boot.
+   */
+  async losePower(): Promise<void> {
+    const tasks = execFileSync(
+      'ctr',
+      ['--address', `${this.#folder}/containerd.sock`, '--namespace', 'k8s.io', 'task', 'ls'],
+      { encoding: 'utf8' },
+    );
+    const [, ...pids] = tasks
+      .trim()
+      .split('\n')
+      .map(line => Number(line.split(/\s+/)[1]));
+    // The shims are asked for their sandboxes' ends, and end with them.
+    const shims = pids.map(pid =>
+      Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]),
+    );
+    await this.down('SIGKILL');
+    for (const pid of [...shims, ...pids]) if (pid > 1) process.kill(pid, 'SIGKILL');
+    const alive = () => [...shims, ...pids].filter(pid => existsSync(`/proc/${pid}/ns/net`));
+    await until(alive, left => left.length === 0, 'all processes of sandboxes are gone');
+    for (const mount of mountsUnder(`${this.#folder}/state`)) spawnSync(UNMOUNT, ['-l', mount]);
+    rmSync(`${this.#folder}/state`, { recursive: true, force: true });
   }
 
   async down(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {

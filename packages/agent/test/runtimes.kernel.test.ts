@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openNamespace } from '@muslin/linux';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -15,7 +15,9 @@ import { hear, serveWord } from './talk.ts';
 const LONG = process.env['RUNTIMES'] === 'long';
 const PODS = LONG ? 200 : 4;
 const AT_ONCE = 8;
-const [MAKE_PIPE = ''] = ['mkfifo'];
+/** Of the agent while sandboxes that were felled are tried again. */
+const RESTARTS = LONG ? 10 : 0;
+const [MAKE_PIPE, UNMOUNT] = ['mkfifo', 'umount'] as const;
 const GUIDE = readFileSync(fileURLToPath(new URL('../../../docs/cni.md', import.meta.url)), 'utf8');
 
 const INSTALL = fileURLToPath(new URL('../src/install-cni.ts', import.meta.url));
@@ -157,6 +159,28 @@ test('its pods end while agent and API server are away, and are cleared when the
   await nothingOf(...pods);
 });
 
+test('its pods of before a reboot keep their addresses until they are removed, and go without namespaces; new ones get others', async () => {
+  const before = [await start('boot-1'), await start('boot-2')];
+  const promised = before.flatMap(({ ips }) => ips);
+  await stand.kill('agent');
+  await containerd.losePower();
+  for (const { netns } of before) {
+    spawnSync(UNMOUNT, ['-l', netns]);
+    rmSync(netns);
+  }
+  // The kernel's part: interfaces went with the namespaces, and rules and routes of the node with all else.
+  await until(stand.cables.bind(stand), cables => cables.length === 0, 'no interface is left');
+  stand.node.run('nft', 'flush', 'ruleset');
+  for (const family of ['-4', '-6']) stand.node.run('ip', family, 'route', 'flush', 'table', 'main');
+  await Promise.all([containerd.start(), stand.startAgent()]);
+  const after = await start('boot-3');
+  expect(after.ips.filter(ip => promised.includes(ip))).toEqual([]);
+  const known = await containerd.cri.list();
+  expect(known).toEqual(expect.arrayContaining(before.map(({ id }) => id)));
+  for (const pod of [...before, after]) await end(pod);
+  await nothingOf(...before, after);
+});
+
 test('pods that come and go side by side leave nothing', async () => {
   const all: Started[] = [];
   for (let i = 0; i < PODS; i += AT_ONCE) {
@@ -207,7 +231,15 @@ test.each(LONG ? [100] : [4])(
     expect(felled).toBeDefined();
     await containerd.start();
     await stand.startAgent();
-    await run(1, async () => {});
+    const restarts = (async () => {
+      for (let i = 0; i < RESTARTS; i++) {
+        await stand.kill('agent');
+        await stand.startAgent();
+      }
+    })();
+    // The kubelet tries again, too.
+    for (let attempt = 1; up.size < count && attempt < 50; attempt++) await run(attempt, async () => {});
+    await restarts;
     expect(up.size).toBe(count);
     const sandboxes = await containerd.cri.list();
     expect(sandboxes.length).toBeGreaterThanOrEqual(count);
