@@ -1,19 +1,9 @@
 import type { Finding } from '@muslin/api';
 import { type AnyObject, type KubeClient, RESOURCES } from '@muslin/kube';
 import { type WantedCondition, withCondition } from './condition.ts';
-import { findingsOf, type JudgedKind } from './findings.ts';
+import { findingsOf, type JudgedKind, POLICIES_WITH_STATUS } from './findings.ts';
 
-/** Kinds of policies that have a status. Kubernetes gives its own NetworkPolicy none (KEP-2943 was withdrawn). */
-const WITH_STATUS: ReadonlySet<JudgedKind> = new Set([
-  'CalicoNetworkPolicy',
-  'GlobalNetworkPolicy',
-  'StagedNetworkPolicy',
-  'StagedGlobalNetworkPolicy',
-  'StagedKubernetesNetworkPolicy',
-  'ClusterNetworkPolicy',
-  'AdminNetworkPolicy',
-  'BaselineAdminNetworkPolicy',
-] as const);
+const WITH_STATUS: ReadonlySet<JudgedKind> = new Set(POLICIES_WITH_STATUS);
 /** Most findings that a message names. */
 const MOST = 3;
 

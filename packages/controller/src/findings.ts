@@ -1,9 +1,8 @@
 import { type Finding, normalise } from '@muslin/api';
 import { type AnyObject, apiVersionOf, type Note, RESOURCES } from '@muslin/kube';
 
-/** Kinds that people write and whose schema can't say all that may be wrong. */
-export const JUDGED_KINDS = [
-  'NetworkPolicy',
+/** Kinds of policies that have a status. Kubernetes gives its own NetworkPolicy none (KEP-2943 was withdrawn). */
+export const POLICIES_WITH_STATUS = [
   'CalicoNetworkPolicy',
   'GlobalNetworkPolicy',
   'StagedNetworkPolicy',
@@ -12,6 +11,12 @@ export const JUDGED_KINDS = [
   'ClusterNetworkPolicy',
   'AdminNetworkPolicy',
   'BaselineAdminNetworkPolicy',
+] as const;
+
+/** Kinds that people write and whose schema can't say all that may be wrong. */
+export const JUDGED_KINDS = [
+  'NetworkPolicy',
+  ...POLICIES_WITH_STATUS,
   'NetworkSet',
   'GlobalNetworkSet',
   'HostEndpoint',
