@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type FakeApi, fakeApi } from '../fake-api.ts';
 import { muslinctl } from '../test-context.ts';
-import { block, CALICO, CLUSTER, podOwner } from './cluster.ts';
+import { block, CALICO, CLUSTER, pod, podOwner } from './cluster.ts';
 
 let api: FakeApi;
 let folder: string;
@@ -460,9 +460,41 @@ error: 10.1.0.9 is not released: it is not in use
     const [one, two] = [join(folder, 'one.json'), join(folder, 'two.json')];
     await ipam('check', '-o', one);
     writeFileSync(two, JSON.stringify({ kind: 'IPAMCheckReport', leaks: [] }));
-    expect(await ipam('release', '--from-report', one, '--from-report', two)).toEqual({
-      ...{ code: 0, stdout: '', stderr: '' },
+    for (const [first = '', second = ''] of [
+      [one, two],
+      [two, one],
+    ])
+      expect(await ipam('release', '--from-report', first, '--from-report', second)).toEqual({
+        ...{ code: 0, stdout: '', stderr: '' },
+      });
+  });
+
+  it('never frees what a report names and a living pod has, not even with --force', async () => {
+    const file = join(folder, 'old.json');
+    await ipam('check', '-o', file);
+    const back = await fakeApi({
+      ...CLUSTER,
+      '/api/v1/pods': [
+        ...CLUSTER['/api/v1/pods'],
+        pod('lost', 'n9', '10.1.0.16'),
+        pod('gone', 'n1', '10.1.0.1'),
+      ],
     });
+    const ran = await muslinctl([
+      'ipam',
+      'release',
+      '--from-report',
+      file,
+      '--force',
+      '--kubeconfig',
+      back.kubeconfig,
+    ]);
+    await back.close();
+    expect(ran.stdout).toBe('Successfully released IP address 10.1.0.17\n');
+    expect(ran.stderr).toBe(`\
+error: 10.1.0.1 is not released: web/gone is there or too young to be called gone
+error: 10.1.0.16 is not released: web/lost is there or too young to be called gone
+`);
   });
 
   it('says what is wrong with what was typed', async () => {
