@@ -166,6 +166,82 @@ describe('VXLAN', () => {
     expect(sent).toBeGreaterThan(1);
   });
 
+  test('ends as it should wherever an agent was killed on the way, from nothing and from another overlay', () => {
+    const driver = drivers[0] ?? expect.fail('no driver');
+    const ofIpv4 = ({ devices, entries }: ReturnType<typeof overlayAt>) => ({
+      devices: devices.filter(device => device.name === 'vxlan.muslin'),
+      entries: entries.filter(entry => entry.device === 'vxlan.muslin'),
+    });
+    const [now, next] = [ofIpv4(overlayAt(0)), ofIpv4(overlayAt(0, 1400))];
+    const moved = {
+      devices: next.devices.map(device => (device.kind === 'vxlan' ? { ...device, vni: 5 } : device)),
+      entries: next.entries.map(entry => ({ ...entry, mac: '66:00:00:00:00:05' })),
+    };
+    for (const [from, to] of [
+      [{ devices: [], entries: [] }, now],
+      [now, moved],
+      [moved, { devices: [], entries: [] }],
+    ] as const)
+      for (let lives = 0; ; lives++) {
+        bring(0, from);
+        const ops = planTunnels(to, must(driver.read()));
+        expect(driver.apply(ops.slice(0, lives))).toEqual([]);
+        bring(0, to);
+        if (lives >= ops.length) break;
+      }
+    // Between the messages of one step: a device that is there and nothing more.
+    left.run(
+      'ip',
+      'link',
+      'add',
+      'vxlan.muslin',
+      'type',
+      'vxlan',
+      'id',
+      '4096',
+      'dstport',
+      '4789',
+      'local',
+      '10.0.0.1',
+      'nolearning',
+    );
+    bring(0, now);
+  });
+
+  test('says who has its VNI and port, or its name, once, and carries the other family meanwhile', () => {
+    const driver = drivers[0] ?? expect.fail('no driver');
+    bring(0, { devices: [], entries: [] });
+    const wanted = overlayAt(0);
+    const attempt = () =>
+      driver.apply(planTunnels(wanted, must(driver.read()))).map(({ message }) => message);
+    left.run(
+      'ip',
+      'link',
+      'add',
+      'vxlan.calico',
+      'type',
+      'vxlan',
+      'id',
+      '4096',
+      'dstport',
+      '4789',
+      'local',
+      '10.0.0.1',
+    );
+    expect(attempt()).toEqual([
+      'create link vxlan.muslin: vxlan.calico has VNI 4096 and port 4789 already: remove it (ip link del vxlan.calico), or set another vxlanVNI or vxlanPort',
+    ]);
+    expect(left.ip('link', 'show', 'vxlan-v6.muslin')).toHaveLength(1);
+    left.run('ip', 'link', 'set', 'vxlan.calico', 'name', 'other');
+    left.run('ip', 'link', 'add', 'vxlan.muslin', 'type', 'veth', 'peer', 'name', 'vm');
+    expect(attempt()).toEqual([
+      'create link vxlan.muslin: vxlan.muslin is there and is no VXLAN device: remove it (ip link del vxlan.muslin)',
+    ]);
+    left.run('ip', 'link', 'del', 'vxlan.muslin');
+    left.run('ip', 'link', 'del', 'other');
+    bring(0, wanted);
+  });
+
   test('goes without a trace, and leaves devices of others alone', () => {
     left.run('ip', 'link', 'add', 'vxlan.calico', 'type', 'vxlan', 'id', '9', 'dstport', '4790');
     bring(0, { devices: [], entries: [] });

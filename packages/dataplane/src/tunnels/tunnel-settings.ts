@@ -1,8 +1,8 @@
 import type { Family } from '@muslin/net';
 
 /**
- * Names of the devices. Others than Calico's, so that both can stand on one node while it changes over: VNI, port and
- * annotations are the same, so nodes of both kinds reach each other.
+ * Names of the devices. Others than Calico's, so that nobody takes the other's for its own: VNI, port and annotations are the
+ * same, so nodes of both kinds reach each other. On one node the kernel takes only one of them.
  */
 export const VXLAN_NAMES: Readonly<Record<Family, string>> = { 4: 'vxlan.muslin', 6: 'vxlan-v6.muslin' };
 /** The device that the ipip module makes in each namespace; the only one that takes packets from any peer. */

@@ -107,10 +107,13 @@ export class TunnelDriver implements Disposable {
     return links.value.filter(({ name }) => TUNNEL_DEVICE_NAMES.includes(name)).map(({ index }) => index);
   }
 
-  /** Performs the steps in order and tries them all. The answer lists those that were refused. */
+  /** Performs the steps in order; what a device that can't be made was for is left out. The answer lists those that were refused. */
   apply(ops: readonly TunnelOp[]): readonly TunnelFault[] {
+    const unmade = new Set<string>();
     return ops.flatMap(op => {
+      if (unmade.has(deviceNameOf(op))) return [];
       const done = this.#perform(op);
+      if (!done.ok && op.kind === 'create') unmade.add(op.device.name);
       if (done.ok || (op.kind.startsWith('remove') && GONE.has(done.fault.code))) return [];
       return [{ op, code: done.fault.code, message: done.fault.message }];
     });
@@ -162,8 +165,30 @@ export class TunnelDriver implements Disposable {
     const made = createLink(this.#socket, {
       ...{ kind: 'vxlan', name, mac, mtu, vxlan: { vni, port, local, learning: false } },
     });
-    if (!made.ok) return refusal(made.fault, 'vxlan');
+    if (!made.ok)
+      return made.fault.code === 'EEXIST' ? this.#taken(device, made.fault) : refusal(made.fault, 'vxlan');
     return this.#change(device);
+  }
+
+  /** The kernel takes one VXLAN device for a VNI and a port of each family, and one device for a name. */
+  #taken(
+    { name, vni, port, local }: Extract<TunnelDevice, { kind: 'vxlan' }>,
+    fault: NetlinkFault,
+  ): Result<void, NetlinkFault> {
+    const links = listLinks(this.#socket);
+    if (!links.ok) return links;
+    const same = links.value.find(link => link.name === name);
+    const rival = links.value.find(
+      ({ vxlan }) =>
+        vxlan?.vni === vni && vxlan.port === port && (vxlan.local?.family ?? local.family) === local.family,
+    );
+    const why =
+      same !== undefined
+        ? `${name} is there and is no VXLAN device: remove it (ip link del ${name})`
+        : rival !== undefined
+          ? `${rival.name} has VNI ${vni} and port ${port} already: remove it (ip link del ${rival.name}), or set another vxlanVNI or vxlanPort`
+          : fault.message;
+    return fail({ ...fault, message: `create link ${name}: ${why}` });
   }
 
   #change(device: TunnelDevice): Result<void, NetlinkFault> {
@@ -208,6 +233,11 @@ export class TunnelDriver implements Disposable {
 }
 
 const LINK_SCOPE = 253;
+
+function deviceNameOf(op: TunnelOp): string {
+  if ('entry' in op) return op.entry.device;
+  return typeof op.device === 'string' ? op.device : op.device.name;
+}
 
 function entryOf(neighbour: Neighbour, names: ReadonlyMap<number, string>): readonly TunnelEntry[] {
   if (neighbour.kind === 'proxy' || neighbour.kind === 'unresolved') return [];
