@@ -319,9 +319,25 @@ describe('a kill of the agent', () => {
     await denied.silent();
   });
 
-  test('and a start with --established keep leaves connections alone', async () => {
+  test('and a start with --established keep leaves connections alone, and makes the node a router again', async () => {
     await stand.kill('agent');
+    // As a node is before anybody made it a router, with an interface that hears routers.
+    const router = [
+      'net.ipv4.ip_forward',
+      'net.ipv6.conf.all.forwarding',
+      'net.ipv4.fib_multipath_hash_policy',
+    ];
+    for (const key of router) stand.node.run('sysctl', '-qw', `${key}=0`);
+    stand.node.run('ip', 'link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'up1');
+    const hears = ['up0', 'up1'].map(name => `net.ipv6.conf.${name}.accept_ra`);
+    stand.node.run('sysctl', '-qw', `${hears[0]}=1`, `${hears[1]}=0`);
     await stand.startAgent('--established', 'keep');
+    const settings = () =>
+      stand.node
+        .run('sysctl', '-n', ...router, ...hears)
+        .trim()
+        .split('\n');
+    await until(settings, now => now.join() === '1,1,1,2,0', 'the node is a router that still hears others');
     const kept = await talk('evil', 'db', 4, 'both');
     await apply(policyObject('guard', 'db', 'web'));
     expect(await kept.listen(300)).toBeGreaterThan(6);

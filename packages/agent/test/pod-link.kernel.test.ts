@@ -131,6 +131,9 @@ describe.each([
       host.run('cat', `/proc/sys/net/${key.replace('IF', 'msl0123456789a')}`).trim();
     expect([setting('ipv4/conf/IF/rp_filter'), setting('ipv4/conf/IF/forwarding')]).toEqual(['1', '1']);
     expect([setting('ipv6/conf/IF/accept_ra'), setting('ipv6/conf/IF/forwarding')]).toEqual(['0', '1']);
+    expect([setting('ipv4/conf/IF/proxy_arp'), setting('ipv6/conf/IF/proxy_ndp')]).toEqual(['1', '1']);
+    expect([setting('ipv4/neigh/IF/proxy_delay'), setting('ipv6/conf/IF/accept_dad')]).toEqual(['0', '0']);
+    expect(setting('ipv4/conf/IF/route_localnet')).toBe('1');
   });
 
   test('reaches its node once the host route is there', async () => {
