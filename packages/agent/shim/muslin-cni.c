@@ -150,6 +150,8 @@ static int ask_agent(int fd, int *code) {
   char *body = memchr(answer, '\n', got);
   unsigned long length;
   if (body == NULL || sscanf(answer, "%d %lu", code, &length) != 2) return -1;
+  /* Others would wrap round, 256 to success. */
+  if (*code < 0 || *code > 255) return -1;
   body++;
   if ((size_t)(answer + got - body) < length) return -1;
   for (size_t out = 0; out < length;) {

@@ -235,7 +235,7 @@ describe.each(EXECUTABLES)('the CNI executable, %s', kind => {
     },
   );
 
-  test.each(['', '0', '0 10', '0 10\nshort', 'nonsense\n{}'])(
+  test.each(['', '0', '0 10', '0 10\nshort', 'nonsense\n{}', '256 2\n{}', '-1 2\n{}', '0 -1\n{}'])(
     'an agent that dies after saying %j has said nothing: ADD is tried again, DEL is kept',
     async answer => {
       await listen(place, answer);

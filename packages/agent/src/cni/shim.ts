@@ -81,7 +81,8 @@ function askAgent(socket: string, request: Buffer): Promise<{ code: number; body
       const newline = all.indexOf(10);
       const head = /^(\d+) (\d+)$/.exec(all.subarray(0, Math.max(0, newline)).toString());
       const body = all.subarray(newline + 1);
-      const whole = head !== null && body.length >= Number(head[2]);
+      // Other exit codes would wrap round, 256 to success.
+      const whole = head !== null && Number(head[1]) <= 255 && body.length >= Number(head[2]);
       resolve(whole ? { code: Number(head[1]), body: body.subarray(0, Number(head[2])) } : undefined);
     });
   });
