@@ -61,7 +61,7 @@ async function routeChanges(ms: number): Promise<string> {
     .join('\n');
 }
 const bridge = (netns: string, ...args: readonly string[]) =>
-  execFileSync('bridge', ['-n', netns, ...args], { encoding: 'utf8' });
+  execFileSync('ip', ['netns', 'exec', netns, 'bridge', ...args], { encoding: 'utf8' });
 const [V4, V6] = ['IPv4', 'IPv6'];
 /** Gives the first node another IPv4 address, as its kubelet would tell it. */
 async function move(to: string): Promise<void> {
@@ -151,9 +151,9 @@ describe('pods of three nodes in two subnets, without BGP', () => {
       for (const family of ['-4', '-6'])
         execFileSync('ip', ['-n', first.netns, family, 'neigh', 'flush', 'dev', device, 'nud', 'permanent']);
       for (const { mac, dst } of forwarding(device)) {
-        const entry = ['fdb', 'del', mac, 'dev', device, 'dst', dst, 'self'];
+        const entry = ['bridge', 'fdb', 'del', mac, 'dev', device, 'dst', dst, 'self'];
         // The agent may have been faster with all of them than we with one.
-        spawnSync('bridge', ['-n', first.netns, ...entry]);
+        spawnSync('ip', ['netns', 'exec', first.netns, ...entry]);
       }
     }
     const after = await until(
