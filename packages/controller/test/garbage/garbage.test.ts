@@ -226,6 +226,42 @@ describe('the collector', () => {
     );
   });
 
+  it('only counts when it is off', async () => {
+    const { look, held, lines, notes, garbage, fake } = room('off');
+    for (const minutes of [0, 5, 10, 15, 20]) await look({ minutes });
+    expect([held(), fake.of('IPAMBlock').length, lines, notes]).toEqual([2, 2, [], []]);
+    expect(garbage.metrics()).toContain('ipam_allocations_in_use{ippool="default",node="a"} 1\n');
+  });
+
+  it('lets what it freed cool down', async () => {
+    const { look, fake } = room();
+    fake.put('IPAMConfiguration', 'default', { ipCooldownSeconds: 60 });
+    for (const minutes of [0, 5, 10, 15]) await look({ minutes });
+    const [block] = fake.of('IPAMBlock').filter(({ metadata }) => metadata.name === '10-0-0-0-26');
+    expect(JSON.stringify(block)).toContain('releasedAt');
+  });
+
+  it('adds up what it freed within the hour, wave after wave', async () => {
+    const { look, fake, notes } = room();
+    const wave = (cidr: string, name: string) => {
+      const addresses = new Addresses().block(cidr, 'a');
+      for (let i = 0; i < 12; i++) addresses.pod(cidr, 'a', `${name}-${i}`);
+      for (const { kind, metadata, spec } of addresses.stored()) fake.put(kind, metadata.name, spec);
+    };
+    const freed = () =>
+      notes.filter(({ reason }) => reason === 'AddressFreed').flatMap(({ message }) => message.split(' | '))
+        .length;
+    wave('10.0.0.64/26', 'first');
+    for (const minutes of [0, 5, 10, 15]) await look({ minutes });
+    expect(freed()).toBe(13);
+    wave('10.0.0.128/26', 'second');
+    for (const minutes of [20, 25, 30, 35, 40]) await look({ minutes });
+    expect(freed()).toBe(13);
+    expect(
+      notes.some(({ message }) => message.includes('within an hour') || /more than the/.test(message)),
+    ).toBe(true);
+  });
+
   it('tells of many freed addresses in few Events, since a flood of them would be dropped', async () => {
     const { look, fake, notes } = room();
     const addresses = new Addresses().block('10.0.0.64/26', 'a');
