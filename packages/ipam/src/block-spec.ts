@@ -26,6 +26,9 @@ export function blockFromSpec(spec: unknown): Result<Block, SpecFault> {
   if (!isUnallocated(unallocated, allocations))
     return badField('unallocated', 'does not list each free ordinal once, and no other');
   const { sequenceNumber, affinity, affinityClaimTime } = raw.value;
+  // Whoever it is, a write must not make it nobody's.
+  if (typeof affinity === 'string' && affinity !== '' && parseOwner(affinity) === undefined)
+    return badField('affinity', 'is neither host:NODE nor virtual:NAME');
   return ok({
     cidr: cidr.value,
     owner: typeof affinity === 'string' ? parseOwner(affinity) : undefined,

@@ -27,7 +27,13 @@ export type Problem =
   /** A pod has an address that IPAM gave to another. */
   | { readonly code: 'other-holder'; readonly ip: Ip; readonly pod: string; readonly heldBy: string }
   /** A pod has an address of a pool that IPAM holds free: it may be given out again. */
-  | { readonly code: 'not-assigned'; readonly ip: Ip; readonly pod: string }
+  | {
+      readonly code: 'not-assigned';
+      readonly ip: Ip;
+      readonly pod: string;
+      /** No block holds the address: somebody deleted it. */
+      readonly blockGone: boolean;
+    }
   | { readonly code: 'block-outside-pools'; readonly block: Prefix }
   | { readonly code: 'block-without-affinity'; readonly block: Prefix; readonly owner: string }
   | {
@@ -80,7 +86,7 @@ export function check(
     ...blockProblems(inventory, pools),
     ...affinityProblems(inventory),
     ...handleProblems(inventory, inUse),
-    ...podProblems(inUse, pools, witnesses.pods),
+    ...podProblems(inventory, inUse, pools, witnesses.pods),
   ];
   const leaks: Leak[] = [];
   const living = new Set<string>();
@@ -142,6 +148,7 @@ function* handleProblems(inventory: Inventory, inUse: readonly InUse[]): Generat
 }
 
 function* podProblems(
+  { blocks }: Inventory,
   inUse: readonly InUse[],
   pools: readonly Pool[],
   pods: ReadonlyMap<string, PodFacts>,
@@ -158,7 +165,8 @@ function* podProblems(
       users.set(text, user);
       const address = held.get(text);
       if (address === undefined) {
-        yield { code: 'not-assigned', ip, pod: name };
+        const blockGone = !blocks.values().some(({ cidr }) => prefixHas(cidr, ip));
+        yield { code: 'not-assigned', ip, pod: name, blockGone };
         continue;
       }
       const { secondary, handleId } = address.attribute;

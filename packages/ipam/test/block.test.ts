@@ -243,6 +243,7 @@ describe('a block’s spec', () => {
     ['an ordinal listed twice', { unallocated: [1, 1] }, 'spec.unallocated'],
     ['an ordinal that is neither free nor in use', { unallocated: [] }, 'spec.unallocated'],
     ['attributes that are no list', { attributes: {} }, 'spec.attributes'],
+    ['an owner of a kind that we do not know', { affinity: 'rack:r1' }, 'spec.affinity'],
   ] as const)
     it(`is not believed with ${sentence}`, () => {
       expect(blockFromSpec({ ...spec, ...change })).toMatchObject({

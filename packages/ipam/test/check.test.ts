@@ -298,6 +298,18 @@ describe('problems', () => {
       { code: 'double-owner', pods: ['web/p', 'web/q'] },
     ]);
   });
+  it('tell an address that is free in its block from one whose block somebody deleted', () => {
+    const world = new World();
+    const [p = ''] = texts(add(world, 'p'));
+    const free = p.endsWith('.5') ? p.replace(/\d+$/, '6') : p.replace(/\d+$/, n => String(Number(n) + 1));
+    const of = () =>
+      look(world, witnesses({ pods: new Map([pod('q', [free])]) })).problems.flatMap(problem =>
+        problem.code === 'not-assigned' ? [problem.blockGone] : [],
+      );
+    expect(of()).toEqual([false]);
+    for (const key of [...world.objects.keys()]) if (key.startsWith('IPAMBlock/')) world.objects.delete(key);
+    expect(of()).toEqual([true]);
+  });
   it('are none of a pod that is being deleted: its status names addresses that it has given back', () => {
     const world = new World();
     const [p = ''] = texts(add(world, 'p'));

@@ -31,6 +31,11 @@ export function problemText(problem: Problem): ProblemText {
         repair: deletePod(problem.pod),
       };
     case 'not-assigned':
+      if (problem.blockGone)
+        return {
+          what: `${formatIp(problem.ip)} is used by Pod ${problem.pod}, and its IPAMBlock was deleted`,
+          repair: `its node claims the block again within a minute and writes down who has what; if it does not: ${deletePod(problem.pod)}`,
+        };
       return {
         what: `${formatIp(problem.ip)} is used by Pod ${problem.pod}, but IPAM holds it free`,
         repair: deletePod(problem.pod),

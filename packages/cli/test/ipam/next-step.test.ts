@@ -90,4 +90,13 @@ describe('muslinctl ipam check', () => {
     expect(plan).toContain('  and 5 more nodes: muslinctl ipam check -o report.json names all');
     expect(plan.filter(line => line.includes('does not tell'))).toHaveLength(20);
   });
+
+  it('tells what happens to pods whose blocks somebody deleted, before anybody deletes pods', async () => {
+    const server = await fakeApi({ ...CLUSTER, [`${CALICO}/ipamblocks`]: [] });
+    const { stdout } = await muslinctl(['ipam', 'check', '--fix-plan', '--kubeconfig', server.kubeconfig]);
+    await server.close();
+    expect(stdout).toContain(
+      '  10.1.0.0 is used by Pod web/a, and its IPAMBlock was deleted: its node claims the block again within a minute and writes down who has what; if it does not: kubectl delete pod -n web a\n',
+    );
+  });
 });
