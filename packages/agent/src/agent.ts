@@ -235,6 +235,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     node: options.node,
     nodeUid: () => view.ownNode?.metadata.uid,
     nodeAddress: () => address.word,
+    overlay: () => keeper.word,
     look: () => witnessAddresses({ netlink, families, sandboxes: () => sandboxes.all() }),
     log: line => log.warn(line),
   });

@@ -1,7 +1,7 @@
 import { fail, mustIp, ok } from '@muslin/net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AddressLedger, type LedgerEntry } from '../src/ipam/address-ledger.ts';
-import { AddressReporter } from '../src/ipam/address-reporter.ts';
+import { AddressReporter, addressStatus } from '../src/ipam/address-reporter.ts';
 import type { Sighted } from '../src/ipam/address-witness.ts';
 
 const POD = { namespace: 'web', name: 'p', uid: 'u1' };
@@ -114,4 +114,19 @@ describe('the reporter of addresses', () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(statuses()).toMatchObject([{ addresses: ['10.0.0.9'] }]);
   });
+});
+
+test('whether tunnels stand is told where they are asked for, with what keeps them', () => {
+  const look = ok({ addresses: [], doubt: undefined });
+  const conditions = (overlay?: { well: boolean; message: string }) =>
+    addressStatus(look, { entries: [] }, {}, new Date(0), { overlay }).conditions?.map(
+      ({ type, status, reason, message }) => [type, status, reason, message],
+    );
+  expect(conditions()).toHaveLength(1);
+  expect(conditions({ well: true, message: 'vxlan.muslin' })?.[1]).toEqual([
+    ...['Overlay', 'True', 'Stands', 'vxlan.muslin'],
+  ]);
+  expect(conditions({ well: false, message: 'this kernel has no WireGuard' })?.[1]).toEqual([
+    ...['Overlay', 'False', 'Trouble', 'this kernel has no WireGuard'],
+  ]);
 });

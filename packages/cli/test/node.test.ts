@@ -88,6 +88,11 @@ No IPv6 peers found.
           changes: [{ family: 4, from: '10.0.0.4', to: '10.0.0.5', at: 0 }],
         },
         mtu: { underlay: 1500, pods: 1450, why: 'VXLAN over IPv4 adds 50', larger: ['shop/a'] },
+        overlay: {
+          faults: ['this kernel has no ipip devices'],
+          missing: ['node n2 has no IPv6 address'],
+          wireguard: { faults: ['this kernel has no WireGuard'] },
+        },
       },
       { node: 'n1', peers: [] },
     );
@@ -102,6 +107,9 @@ No IPv6 peers found.
       'MTU of new pods: 1450, since VXLAN over IPv4 adds 50.',
     ]);
     expect(stdout).toContain('  Pods with a larger one, to be started anew: shop/a.\n');
+    expect(stdout).toContain(
+      'Overlay:\n  this kernel has no ipip devices.\n  this kernel has no WireGuard.\n  node n2 has no IPv6 address.\n',
+    );
   });
 
   it('ends with 1 when a session is down or the agent is not ready, and says why', async () => {

@@ -25,6 +25,8 @@ export interface AddressReporterOptions {
   readonly nodeUid: () => string | undefined;
   /** The address that others know this node by, or what is wrong with it; undefined: not chosen yet. */
   readonly nodeAddress?: () => NodeAddressWord | undefined;
+  /** Whether the tunnels that the cluster asks for stand; undefined: it asks for none. */
+  readonly overlay?: () => NodeAddressWord | undefined;
   readonly log: (line: string) => void;
   /** Shortest time between two writes, ms. Default 10 s. */
   readonly everyMs?: number;
@@ -62,9 +64,12 @@ export class AddressReporter {
   }
 
   async #turn(): Promise<number> {
-    const { everyMs = 10_000, refreshMs = 240_000, look, ledger, log, nodeAddress } = this.#options;
+    const { everyMs = 10_000, refreshMs = 240_000, look, ledger, log, nodeAddress, overlay } = this.#options;
     const at = new Date();
-    const status = addressStatus(look(), ledger, this.#last, at, nodeAddress?.());
+    const status = addressStatus(look(), ledger, this.#last, at, {
+      nodeAddress: nodeAddress?.(),
+      overlay: overlay?.(),
+    });
     const text = JSON.stringify({ ...status, readAt: undefined });
     const due = text !== this.#told || performance.now() - this.#toldAt >= refreshMs;
     const fault = due ? await this.#own.write({ ...status, lastUpdated: at.toISOString() }) : undefined;
@@ -86,7 +91,7 @@ export function addressStatus(
   ledger: Pick<AddressLedger, 'entries'>,
   before: Status,
   at: Date,
-  nodeAddress?: NodeAddressWord,
+  { nodeAddress, overlay }: Partial<Record<'nodeAddress' | 'overlay', NodeAddressWord | undefined>> = {},
 ): Status {
   const doubt = look.ok ? look.value.doubt : `the kernel can't be read: ${look.fault}`;
   const now = at.toISOString();
@@ -116,6 +121,9 @@ export function addressStatus(
               nodeAddress.message,
             ),
           ]),
+      ...(overlay === undefined
+        ? []
+        : [condition('Overlay', overlay.well, overlay.well ? 'Stands' : 'Trouble', overlay.message)]),
     ],
     ledger: [...ledger.entries],
   };

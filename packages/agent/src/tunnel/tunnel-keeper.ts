@@ -147,6 +147,16 @@ export class TunnelKeeper {
     };
   }
 
+  /** For the node's status object; undefined where nothing is asked for. */
+  get word(): { readonly well: boolean; readonly message: string } | undefined {
+    const encryption = this.#options.wireguard.status as { readonly faults?: readonly string[] } | undefined;
+    const faults = [...this.#faults, ...this.#unaddressed, ...(encryption?.faults ?? [])];
+    if (faults.length > 0) return { well: false, message: faults.join('; ') };
+    const names = (this.#overlay?.devices ?? []).map(({ name }) => name);
+    if (names.length === 0 && encryption === undefined) return undefined;
+    return { well: true, message: [...names, ...(encryption === undefined ? [] : ['WireGuard'])].join(', ') };
+  }
+
   stop(): void {
     this.#started = false;
     clearTimeout(this.#soon);

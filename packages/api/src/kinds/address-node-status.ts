@@ -30,7 +30,7 @@ const status = object(
     ).optional(),
     readAt: at('When kernel and disk were read').optional(),
     conditions: conditions(
-      'Complete: whether an address that is not listed is not in use here. NodeAddress: by which address others know the node and why, or what is wrong with it',
+      'Complete: whether an address that is not listed is not in use here. NodeAddress: by which address others know the node and why, or what is wrong with it. Overlay: whether the tunnels that the cluster asks for stand, or what keeps them',
     ),
     ledger: list(entry, 'What happened here last, oldest first', { max: 128, type: 'atomic' }).optional(),
     lastUpdated: at('When the node last wrote this').optional(),

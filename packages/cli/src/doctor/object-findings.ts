@@ -18,6 +18,8 @@ const BAD_WHEN_TRUE = new Set(['Degraded', 'Stalled', 'Draining']);
 const CURES: Readonly<Record<string, (name: string) => string>> = {
   'AddressNodeStatus Complete': node =>
     `delete the pods that began on ${node} before Muslin was installed there; they have no network: kubectl get pods -A -o wide --field-selector spec.nodeName=${node}`,
+  'AddressNodeStatus Overlay': node =>
+    `on ${node} do what the message says; muslinctl node status there tells more`,
 };
 
 /** Objects of ours whose conditions say that they are not in effect. `told`: findings that are there already. */

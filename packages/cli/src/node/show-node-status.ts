@@ -77,6 +77,7 @@ function agentText(status: unknown): string {
     `${listAt(status, 'endpoints').length} pods on this node${rules === undefined ? '' : `; rules in ${rules}`}.`,
     ...addressLines(status),
     ...mtuLines(status),
+    ...overlayLines(status),
   ];
   return `${lines.map(printable).join('\n')}\n`;
 }
@@ -120,6 +121,16 @@ function mtuLines(status: unknown): readonly string[] {
       ? []
       : [`  Pods with a larger one, to be started anew: ${larger.slice(0, 5).join(', ')}${more}.`]),
   ];
+}
+
+/** What keeps tunnels from standing: a kernel without a module, another's device, nodes that told no end yet. */
+function overlayLines(status: unknown): readonly string[] {
+  const all = [
+    ...listAt(status, 'overlay', 'faults'),
+    ...listAt(status, 'overlay', 'wireguard', 'faults'),
+    ...listAt(status, 'overlay', 'missing'),
+  ].map(String);
+  return all.length === 0 ? [] : ['Overlay:', ...all.map(each => `  ${each}.`)];
 }
 
 function familyText(family: 4 | 6, peers: readonly PeerRow[]): string {
