@@ -46,6 +46,7 @@ export function agentStatus(parts: AgentStatusParts): object {
     lastCut: enforcement.lastCut,
     keptAddresses: addresses.inHand,
     preparedPods: parts.prepared.size,
+    leaving: parts.sandboxes.all().filter(({ state }) => state === 'leaving').length,
     floating: parts.floating.status,
     found: parts.found.status,
     address: parts.address.status,

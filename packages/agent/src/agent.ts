@@ -215,6 +215,10 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
       floating.poke();
       return enforcer.started ? enforcer.enforce() : Promise.resolve();
     },
+    enforceInPassing: () => {
+      floating.poke();
+      return enforcer.started ? enforcer.enforceInPassing() : Promise.resolve();
+    },
     ...{ forgetFlows: ips => cutter.forget(ips), hurryFlows: () => cutter.hurry() },
     audit: async () => (enforcement.ready ? enforcement.missing() : undefined),
     unrouted: hostInterface => enforcement.unrouted.get(hostInterface),

@@ -185,3 +185,64 @@ test('no secret got into the log', () => {
   expect(stand.log).not.toContain('a-token-that-no-log-may-show');
   expect(stand.log).not.toContain('"level":60');
 });
+
+describe('a DEL that was answered', () => {
+  const rulesOf = (cables: readonly string[]) => cables.filter(cable => rules().includes(cable));
+  const leaving = () =>
+    readdirSync(`${stand.folder}/state/sandboxes`).filter(name => name.endsWith('.leaving.json'));
+
+  test('and whose agent is killed at that moment leaves nothing after the next one’s first round', async () => {
+    const pods = await Promise.all(Array.from({ length: 8 }, (_, i) => stand.pod(`answered-${i}`)));
+    await Promise.all(pods.map(pod => stand.add(pod)));
+    const cables = stand.cables();
+    expect(rulesOf(cables)).toHaveLength(8);
+    const dels = pods.map(pod => stand.cni('DEL', pod));
+    await Promise.race(dels);
+    await stand.kill('agent');
+    // Those that were not answered are kept for the next agent.
+    for (const answer of await Promise.all(dels)) expect(answer).toMatchObject({ code: 0, out: '' });
+    await stand.startAgent();
+    await nothingLeft();
+    await until(
+      () => rulesOf(cables),
+      left => left.length === 0,
+      'no rule of theirs is left',
+    );
+    await removed(...pods);
+  });
+
+  test('is done as soon as the kernel lets its rules go; until then its address is nobody’s, and STATUS says why', async () => {
+    const pod = await stand.pod('clung');
+    await stand.add(pod);
+    const [cable = ''] = stand.cables();
+    const chain = new RegExp(`^-A \\S+ -i ${cable} .*-[gj] (msl\\S+)`, 'm').exec(rules())?.[1] ?? '';
+    expect(chain).not.toBe('');
+    // A chain that somebody's rule leads to can't be deleted.
+    stand.node.run('iptables', '-N', 'clinging');
+    stand.node.run('iptables', '-A', 'clinging', '-j', chain);
+    await removed(pod);
+    expect(stand.cables()).toEqual([]);
+    await until(
+      () => stand.cni('STATUS', pod),
+      answer => answer.code === 1 && parsed(answer).code === 51,
+      'STATUS tells of it',
+    );
+    expect([leaving(), (await stand.status()).leaving]).toEqual([
+      [expect.stringContaining(pod.containerId)],
+      1,
+    ]);
+    await heldBy([pod]);
+    expect(stand.log).toContain('reading back and trying again');
+    // Again, as containerd does.
+    await removed(pod);
+    stand.node.run('iptables', '-F', 'clinging');
+    await nothingLeft();
+    expect(rulesOf([cable])).toEqual([]);
+    stand.node.run('iptables', '-X', 'clinging');
+    await until(
+      () => stand.cni('STATUS', pod),
+      answer => answer.code === 0,
+      'all is well again',
+    );
+  });
+});

@@ -87,7 +87,7 @@ const running: Enforcer[] = [];
 const settled = () => vi.advanceTimersByTimeAsync(0);
 beforeEach(() => {
   vi.useFakeTimers({
-    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate'],
+    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'performance'],
   });
 });
 afterEach(async () => {
@@ -170,6 +170,75 @@ describe('a round', () => {
       await waiting;
     }
     expect(kernel.log.slice(before)).toHaveLength(looks);
+  });
+});
+
+describe('what nobody waits for', () => {
+  const started = async () => {
+    const all = setUp();
+    all.enforcer.start();
+    await vi.advanceTimersByTimeAsync(10);
+    const done: string[] = [];
+    const leave = (name: string) => {
+      all.core.tell(object(pod(name)));
+      void all.enforcer.enforceInPassing().then(() => done.push(name));
+    };
+    return { ...all, done, leave };
+  };
+
+  test('goes in one round when all is calm', async () => {
+    const { kernel, done, leave } = await started();
+    for (const name of ['a', 'b', 'c']) {
+      leave(name);
+      await vi.advanceTimersByTimeAsync(20);
+    }
+    expect([kernel.log, done]).toEqual([['read', 'apply '], []]);
+    await vi.advanceTimersByTimeAsync(10);
+    expect([kernel.log, done]).toEqual([
+      ['read', 'apply ', 'apply a,b,c'],
+      ['a', 'b', 'c'],
+    ]);
+  });
+
+  test('goes after a tenth of a second where it is never calm', async () => {
+    const { kernel, leave } = await started();
+    for (let i = 0; i < 12; i++) {
+      leave(`p${i}`);
+      await vi.advanceTimersByTimeAsync(10);
+    }
+    expect(kernel.log).toHaveLength(3);
+  });
+
+  test('goes with the next round of somebody who waits, and has none of its own then', async () => {
+    const { core, kernel, enforcer, done, leave } = await started();
+    leave('a');
+    core.tell(object(pod('b')));
+    void enforcer.enforce();
+    await vi.advanceTimersByTimeAsync(5);
+    expect([kernel.log.slice(2), done]).toEqual([['apply a,b'], ['a']]);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(kernel.log).toHaveLength(3);
+  });
+
+  test('is not answered by a round that had begun before', async () => {
+    const { core, kernel, enforcer, done, leave } = await started();
+    core.tell(object(pod('a')));
+    kernel.meanwhile = () => leave('b');
+    void enforcer.enforce();
+    await vi.advanceTimersByTimeAsync(5);
+    expect([kernel.log.slice(2), done]).toEqual([['apply a'], []]);
+    await vi.advanceTimersByTimeAsync(30);
+    expect([kernel.log.slice(3), done]).toEqual([['apply a,b'], ['b']]);
+  });
+
+  test('is tried again when its round fails', async () => {
+    const { kernel, faults, done, leave } = await started();
+    kernel.faults = ['apply', 'apply'];
+    leave('a');
+    await vi.advanceTimersByTimeAsync(80);
+    expect([faults, done]).toEqual([[50], []]);
+    await vi.advanceTimersByTimeAsync(400);
+    expect([faults, done]).toEqual([[50, 100], ['a']]);
   });
 });
 

@@ -42,6 +42,7 @@ function book() {
 /** What a kernel does that takes whatever it is asked for. */
 const WILLING = {
   enforce: async () => {},
+  enforceInPassing: async () => {},
   unrouted: () => undefined,
   ready: () => true,
   trouble: () => undefined,

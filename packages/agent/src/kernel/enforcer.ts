@@ -3,6 +3,7 @@ import { ok, type Result } from '@muslin/net';
 import type { AgentCore, Desired } from '../core/agent-core.ts';
 import type { Actual } from './actual.ts';
 import type { Kernel } from './kernel.ts';
+import { whenCalm } from './when-calm.ts';
 
 /** What one round did. */
 export interface Round {
@@ -34,6 +35,8 @@ export interface EnforcerOptions {
 const SLOW_MS = 500;
 /** What is gathered for a round comes within so many turns of the event loop. */
 const MOST_TURNS = 32;
+/** What nobody waits for keeps out of the way of those who come, and goes together. */
+const IN_PASSING = { quietMs: 25, longestMs: 100 } as const;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 5_000;
 
@@ -61,6 +64,10 @@ export class Enforcer {
   #refresh: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
   #wake: (() => void) | undefined;
+  /** A round that others asked for may have taken it along by then. */
+  readonly #inPassing = whenCalm(() => {
+    if (this.#waiters.some(({ upTo }) => upTo > this.#asked)) this.#ask();
+  }, IN_PASSING);
 
   constructor(options: EnforcerOptions) {
     this.#options = options;
@@ -81,6 +88,13 @@ export class Enforcer {
   /** Asks for a round; resolves when all that the core knows now is in the kernel. */
   enforce(): Promise<void> {
     const upTo = this.#ask();
+    return new Promise(resolve => this.#waiters.push({ upTo, resolve }));
+  }
+
+  /** The same for what nobody waits for: the next round takes it along; if there is none, one begins when all is calm. */
+  enforceInPassing(): Promise<void> {
+    const upTo = this.#asked + 1;
+    this.#inPassing.soon();
     return new Promise(resolve => this.#waiters.push({ upTo, resolve }));
   }
 
@@ -110,6 +124,7 @@ export class Enforcer {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#refresh);
+    this.#inPassing.stop();
     this.#wake?.();
     await this.#running;
   }

@@ -2,7 +2,7 @@
 export const CONFIRM_SECONDS = 20;
 
 /** Whether the kernel held it in time. */
-export function isConfirmed(work: Promise<void>): Promise<boolean> {
+export function isConfirmed(work: Promise<unknown>): Promise<boolean> {
   return new Promise(resolve => {
     const timer = setTimeout(() => resolve(false), CONFIRM_SECONDS * 1000);
     void work.then(() => {

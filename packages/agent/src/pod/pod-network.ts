@@ -136,7 +136,10 @@ export class PodNetwork {
         code: CNI_CODE.tryAgain,
         message: 'the Muslin agent does not know the cluster’s policies yet; try again',
       });
-    await this.#removal.goneSoon(sandbox => sandbox.containerId === containerId || sandbox.netns === netns);
+    const left = await this.#removal.goneSoon(
+      sandbox => sandbox.containerId === containerId || sandbox.netns === netns,
+    );
+    if (!left.ok) return left;
     const mine = sandboxes.ofContainer(containerId);
     if (mine.some(sandbox => sandbox.ifname === ifname))
       return fail({
@@ -274,7 +277,8 @@ export class PodNetwork {
     else {
       const gone = await this.#removal.takeBack(sandbox);
       if (!gone.ok || delegation === undefined) return gone;
-      await this.#removal.gone(leaving => leaving.containerId === containerId);
+      const left = await this.#removal.gone(leaving => leaving.containerId === containerId);
+      if (!left.ok) return left;
     }
     const fault = await addresses.freed(holder, config.name);
     return fault === undefined ? ok(undefined) : fail(fault);

@@ -19,6 +19,8 @@ export interface RemovalOptions {
   readonly removeLink: (name: string) => Promise<Result<void, { readonly message: string }>>;
   /** Resolves when all that the core knows is in the kernel. */
   readonly enforce: () => Promise<void>;
+  /** The same, when nobody waits for it. */
+  readonly enforceInPassing: () => Promise<void>;
   /** Resolves when no connection of the addresses is tracked any more. */
   readonly forgetFlows: (ips: readonly Ip[]) => Promise<void>;
   /** Somebody waits for that. */
@@ -34,12 +36,19 @@ export class SandboxRemoval {
   readonly #options: RemovalOptions;
   /** What is left to do for sandboxes whose DEL was answered. */
   readonly #leaving = new Map<Sandbox, Promise<void>>();
+  /** Those of them that rules may still name. */
+  readonly #ruled = new Set<Sandbox>();
+  /** Those of them that somebody waits for. */
+  readonly #hurried = new Set<Sandbox>();
 
   constructor(options: RemovalOptions) {
     this.#options = options;
   }
 
-  /** An older sandbox of the same pod would lose its interface to the new one: it goes as a whole, addresses too. */
+  /**
+   * An older sandbox of the same pod would lose its interface to the new one: it goes as a whole, addresses too. Nor may the
+   * new one's interface meet rules that were the older one's.
+   */
   async displace({
     hostInterface,
     pod,
@@ -52,7 +61,12 @@ export class SandboxRemoval {
       const gone = await this.takeBack(older);
       if (!gone.ok) return gone;
     }
-    return ok(undefined);
+    const rulesStay = [...this.#ruled].some(
+      older =>
+        older.hostInterface === hostInterface ||
+        (older.pod.namespace === pod.namespace && older.pod.name === pod.name),
+    );
+    return rulesStay ? confirmed(this.#options.enforce()) : ok(undefined);
   }
 
   /** Promises the addresses of a sandbox back; those of another plugin are not ours to give. */
@@ -63,8 +77,8 @@ export class SandboxRemoval {
 
   /**
    * Removes all that was made for a sandbox, addresses last: nobody may get them while rules still name them, or while
-   * connections of theirs are tracked. Those are looked for after the answer; until then the sandbox is written down as
-   * leaving, so that a restart finishes it.
+   * connections of theirs are tracked. The answer does not wait for that (decision NNNN); until then the sandbox is written
+   * down as leaving, so that a restart finishes it.
    */
   async takeBack(sandbox: Sandbox): Promise<Result<undefined, CniFault>> {
     if (this.#leaving.has(sandbox)) return ok(undefined);
@@ -83,30 +97,41 @@ export class SandboxRemoval {
     core.tell({ type: 'not-local', key, containerId, hostInterface });
     const unseen = core.locals.has(key) ? undefined : pods.forget(pod);
     if (unseen !== undefined) core.tell({ type: 'gone', object: unseen });
-    // Rules go while the kernel takes the interface away: an interface without rules gets nothing through.
-    const enforced = isConfirmed(this.#options.enforce());
-    // What another plugin made is its own to remove; without rules nothing passes it.
-    const unplugged =
-      sandbox.madeBy === undefined ? await this.#options.removeLink(hostInterface) : ok(undefined);
-    if (!unplugged.ok) return fail({ code: CNI_CODE.ioFailure, message: unplugged.fault.message });
-    if (!(await enforced))
-      return fail({
-        code: CNI_CODE.tryAgain,
-        message: `the kernel still holds rules of this pod after ${CONFIRM_SECONDS} s; the agent's log says why`,
-      });
+    const ruleless = this.#ruledUntil(this.#options.enforceInPassing(), leaving);
+    const closed = await (sandbox.madeBy === undefined
+      ? this.#unplug(sandbox)
+      : confirmed(this.#options.enforce()));
+    if (!closed.ok) return closed;
     const free = await this.unlimit(sandbox);
     if (!free.ok) return fail({ code: CNI_CODE.ioFailure, message: free.fault.message });
-    const finished = this.#finish(leaving);
+    const finished = this.#finish(leaving, ruleless);
     this.#leaving.set(leaving, finished);
     void finished.then(() => this.#leaving.delete(leaving));
     return ok(undefined);
   }
 
-  /** What is left when rules and interface are gone. */
-  async #finish(sandbox: Sandbox): Promise<void> {
+  /** An interface of ours goes. One that another plugin made is its own to remove: without rules nothing passes it. */
+  async #unplug({ hostInterface }: Sandbox): Promise<Result<undefined, CniFault>> {
+    const unplugged = await this.#options.removeLink(hostInterface);
+    return unplugged.ok
+      ? ok(undefined)
+      : fail({ code: CNI_CODE.ioFailure, message: unplugged.fault.message });
+  }
+
+  async #ruledUntil(round: Promise<void>, sandbox: Sandbox): Promise<void> {
+    this.#ruled.add(sandbox);
+    await round;
+    this.#ruled.delete(sandbox);
+  }
+
+  /** What is left when the interface is gone. */
+  async #finish(sandbox: Sandbox, ruleless: Promise<void>): Promise<void> {
     const { sandboxes, forgetFlows } = this.#options;
     const { containerId, ifname } = sandbox;
-    await forgetFlows(sandbox.ips.map(mustIp));
+    await ruleless;
+    const forgotten = forgetFlows(sandbox.ips.map(mustIp));
+    if (this.#hurried.delete(sandbox)) this.#options.hurryFlows();
+    await forgotten;
     // Where not even a promise can be written (no inodes left), the sandbox' file stays: it is one.
     while (!(await this.#isReleased(sandbox))) await new Promise(resolve => setTimeout(resolve, RETRY_MS));
     if (sandboxes.get(containerId, ifname) === sandbox) sandboxes.delete(containerId, ifname);
@@ -122,20 +147,19 @@ export class SandboxRemoval {
     );
   }
 
-  /** Resolves when those sandboxes that are leaving are gone. */
-  async gone(which: (sandbox: Sandbox) => boolean = () => true): Promise<void> {
-    await Promise.all(this.#awaited(which));
+  /** Waits until those sandboxes that are leaving are gone: for as long as anybody would wait for the kernel. */
+  async gone(which: (sandbox: Sandbox) => boolean = () => true): Promise<Result<undefined, CniFault>> {
+    const awaited = [...this.#leaving].filter(([sandbox]) => which(sandbox));
+    if (awaited.some(([sandbox]) => this.#ruled.has(sandbox))) void this.#options.enforce();
+    return confirmed(Promise.all(awaited.map(([, gone]) => gone)));
   }
 
   /** The same for one that comes again, which is rare: it need not wait until more go. */
-  async goneSoon(which: (sandbox: Sandbox) => boolean): Promise<void> {
-    const awaited = this.#awaited(which);
-    if (awaited.length > 0) this.#options.hurryFlows();
-    await Promise.all(awaited);
-  }
-
-  #awaited(which: (sandbox: Sandbox) => boolean): readonly Promise<void>[] {
-    return [...this.#leaving].filter(([sandbox]) => which(sandbox)).map(([, gone]) => gone);
+  async goneSoon(which: (sandbox: Sandbox) => boolean): Promise<Result<undefined, CniFault>> {
+    const hurried = [...this.#leaving.keys()].filter(which);
+    for (const sandbox of hurried) this.#hurried.add(sandbox);
+    if (hurried.length > 0) this.#options.hurryFlows();
+    return this.gone(sandbox => hurried.includes(sandbox));
   }
 
   /** Takes what limits its packets and connections out of the kernel; the table goes with the last one. */
@@ -147,4 +171,12 @@ export class SandboxRemoval {
       .some(each => each.hostInterface !== hostInterface && each.limits && each.state !== 'leaving');
     return letGo({ hostInterface, limits }, !held);
   }
+}
+
+async function confirmed(work: Promise<unknown>): Promise<Result<undefined, CniFault>> {
+  if (await isConfirmed(work)) return ok(undefined);
+  return fail({
+    code: CNI_CODE.tryAgain,
+    message: `the kernel still holds rules of this pod after ${CONFIRM_SECONDS} s; the agent's log says why`,
+  });
 }
