@@ -1,4 +1,3 @@
-import type { EndpointKey } from '@muslin/api';
 import { setTimeout } from 'node:timers/promises';
 import { NODE_CONFIG_DEFAULTS, type Op } from '@muslin/dataplane';
 import type { KubeClient } from '@muslin/kube';
@@ -158,7 +157,7 @@ export class Enforcement {
 
   #ended({ desired, ms, steps, unrouted }: Round): void {
     const { state, stateVersion, prepared } = desired;
-    const { options, core, established, onEnforced, log } = this.#parts;
+    const { options, established, onEnforced, log } = this.#parts;
     onEnforced();
     const { metrics } = this;
     const fresh = this.since.enforced(this.#mark, performance.timeOrigin + performance.now());
@@ -176,7 +175,7 @@ export class Enforcement {
     if (!this.#ready && options.flows === 'on') countConnections(log);
     this.#ready = true;
     metrics.rounds.observe(ms / 1000);
-    metrics.endpoints.set(served(core, prepared, state).endpoints.size);
+    metrics.endpoints.set(state.endpoints.size - prepared.size);
     metrics.policies.set(state.policies.size);
     if (steps > 0) log.debug({ steps, ms: Math.round(ms) }, 'kernel changed');
     for (const [place, why] of unrouted)
@@ -204,9 +203,7 @@ export class Enforcement {
       setTimeout(READ_BACK_MS, undefined, { ref: false }),
     ]);
     if (audit === undefined) return this.#lastFault;
-    return (
-      missingParts(audit) ?? { inForce, state: served(this.#parts.core, prepared, state), at: Date.now() }
-    );
+    return missingParts(audit) ?? { inForce, state: without(prepared, state), at: Date.now() };
   }
 }
 
@@ -218,14 +215,10 @@ function isOvertaken(op: Op): boolean {
   return rewrite.length === 0 && remove.length === 0 && moved;
 }
 
-/** A pod that is only expected, or whose interface is gone, is nobody's to count: its policies are in force for no packet. */
-function served(
-  { locals }: Pick<AgentCore, 'locals'>,
-  prepared: Desired['prepared'],
-  state: Desired['state'],
-): Desired['state'] {
-  const isServed = (key: EndpointKey) => locals.has(key) && !prepared.has(key);
-  return { ...state, endpoints: new Map([...state.endpoints].filter(([key]) => isServed(key))) };
+/** A pod that is only expected is nobody's to count: its policies are in force for no packet yet. */
+function without(prepared: Desired['prepared'], state: Desired['state']): Desired['state'] {
+  if (prepared.size === 0) return state;
+  return { ...state, endpoints: new Map([...state.endpoints].filter(([key]) => !prepared.has(key))) };
 }
 
 function missingParts(audit: Awaited<ReturnType<Enforcer['audit']>>): string | undefined {

@@ -77,7 +77,7 @@ export class SandboxRemoval {
 
   /**
    * Removes all that was made for a sandbox, addresses last: nobody may get them while rules still name them, or while
-   * connections of theirs are tracked. The answer does not wait for that (decision NNNN); until then the sandbox is written
+   * connections of theirs are tracked. The answer does not wait for that (decision 0041); until then the sandbox is written
    * down as leaving, so that a restart finishes it.
    */
   async takeBack(sandbox: Sandbox): Promise<Result<undefined, CniFault>> {

@@ -20,7 +20,7 @@ type FileCall = (
 ) => void;
 
 /**
- * A netlink socket for what the kernel takes milliseconds for: a thread of libuv's pool waits (each holds one of its four),
+ * A netlink socket for what the kernel takes milliseconds for: a thread of libuv's pool waits (each holds one),
  * the event loop goes on. One request after the other. It stays in the network namespace in which it was opened.
  */
 export class WaitingSocket {
