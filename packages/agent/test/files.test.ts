@@ -161,6 +161,32 @@ describe('on a full disk', () => {
   });
 });
 
+describe('on a disk that has turned read-only', () => {
+  const folder = next();
+  const remount = (how: string) => spawnSync(MOUNT, ['-o', `remount,${how}`, folder]).status;
+  beforeAll(() => {
+    mkdirSync(folder);
+    expect(spawnSync(MOUNT, ['-t', 'tmpfs', '-o', 'size=64k', 'none', folder]).status).toBe(0);
+  });
+  afterAll(() => {
+    spawnSync(UNMOUNT, [folder]);
+  });
+
+  test('an address is promised back as long as this process lives, and nobody falls over it', async () => {
+    const pending = new PendingReleases(`${folder}/releases`);
+    await pending.add('before');
+    expect(remount('ro')).toBe(0);
+    await pending.add('after');
+    expect(pending.all()).toEqual(['before', 'after']);
+    pending.delete('before');
+    pending.delete('after');
+    expect(pending.isEmpty).toBe(true);
+    // It was given back, and is once more: nobody has that handle again.
+    expect(new PendingReleases(`${folder}/releases`).all()).toEqual(['before']);
+    expect(remount('rw')).toBe(0);
+  });
+});
+
 describe('releases that wait', () => {
   test('are told to be on the disk, many at once; those of an older agent are known', async () => {
     const folder = next();

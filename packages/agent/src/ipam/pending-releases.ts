@@ -47,9 +47,12 @@ export class PendingReleases {
     return this.#handles.has(handleId);
   }
 
-  /** Once it returns, the death of this process loses nothing; once it resolves, a loss of power doesn't either. */
+  /**
+   * Once it returns, the death of this process loses nothing; once it resolves, a loss of power doesn't either. A disk that has
+   * turned read-only keeps no promise: the address is given back all the same, and by the collector if this process dies before.
+   */
   add(handleId: string): Promise<void> {
-    if (!this.#handles.has(handleId)) symlinkSync(handleId, this.#path(handleId));
+    if (!this.#handles.has(handleId)) quietly(() => symlinkSync(handleId, this.#path(handleId)));
     this.#handles.add(handleId);
     return new Promise(resolve => {
       this.#waiting.push(resolve);
@@ -58,7 +61,8 @@ export class PendingReleases {
   }
 
   delete(handleId: string): void {
-    if (this.#handles.delete(handleId)) rmSync(this.#path(handleId), { force: true });
+    // What can't be removed is given back once more after a restart: that is harmless.
+    if (this.#handles.delete(handleId)) quietly(() => rmSync(this.#path(handleId), { force: true }));
   }
 
   /** What is added while a sync is under way shares the next one. */
@@ -75,6 +79,15 @@ export class PendingReleases {
 
   #path(handleId: string): string {
     return `${this.#folder}/${createHash('sha256').update(handleId).digest('hex').slice(0, 32)}`;
+  }
+}
+
+/** Does it where the disk takes it. */
+function quietly(write: () => void): void {
+  try {
+    write();
+  } catch {
+    // See `add` and `delete`.
   }
 }
 
