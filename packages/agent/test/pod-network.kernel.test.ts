@@ -1,8 +1,8 @@
-import type { KubeClient } from '@muslin/kube';
+import type { AnyObject, KubeClient } from '@muslin/kube';
 import { deleteLink, netlinkIn } from '@muslin/linux';
 import { mustIp, ok, type Result } from '@muslin/net';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { AddressBook } from '../src/address-book.ts';
+import type { AddressBook, AddressRequest } from '../src/address-book.ts';
 import { type CniRequest, readCniRequest } from '../src/cni/cni-request.ts';
 import { PodCache } from '../src/pod/pod-cache.ts';
 import { PodNetwork, type PodNetworkOptions } from '../src/pod/pod-network.ts';
@@ -26,17 +26,23 @@ afterEach(() => {
   for (const link of host.ip('link', 'show')) if (link.ifname !== 'lo') deleteLink(netlink, link.ifname);
 });
 
+const IP_ADDRS = 'cni.projectcalico.org/ipAddrs';
+
 /** Who gives one address after the other, and remembers whose are given back. */
 function book() {
   const released: string[] = [];
+  const wishes: (string | undefined)[] = [];
   let next = 1;
   const addresses = {
-    take: () => [mustIp(`10.0.0.${next++}`)],
+    take: ({ object }: AddressRequest) => {
+      wishes.push((object as AnyObject).metadata.annotations?.[IP_ADDRS]);
+      return [mustIp(`10.0.0.${next}`), mustIp(`fd00::${next++}`)];
+    },
     release: async (containerId: string) => void released.push(containerId),
     freed: async () => undefined,
     ask: async () => undefined,
   };
-  return { released, addresses: addresses as unknown as AddressBook };
+  return { released, wishes, addresses: addresses as unknown as AddressBook };
 }
 
 /** What a kernel does that takes whatever it is asked for. */
@@ -50,11 +56,17 @@ const WILLING = {
 
 let given: ReturnType<typeof book>;
 let store: SandboxStore;
-function networkWith(more: Partial<PodNetworkOptions> = {}): PodNetwork {
+function networkWith(
+  more: Partial<PodNetworkOptions> = {},
+  annotations: Readonly<Record<string, string>> = {},
+): PodNetwork {
   given = book();
   store = new SandboxStore(`${root}/${count++}`);
   const pods = new PodCache();
-  for (const name of ['web', 'other']) pods.saw(podObject(name, name) as never, false);
+  for (const name of ['web', 'other']) {
+    const { metadata, ...rest } = podObject(name, name);
+    pods.saw({ ...rest, metadata: { ...metadata, labels: {}, annotations } }, false);
+  }
   return new PodNetwork({
     ...{ client: {} as KubeClient, netlink, core: coreOf(), sandboxes: store, pods },
     ...{
@@ -167,6 +179,75 @@ describe('an ADD', () => {
     // As after a reboot, where the path comes again before the DEL does.
     space.run('ip', 'link', 'del', 'eth0');
     must(await network.handle(requestOf('ADD', thief)));
+  });
+});
+
+describe('one interface', () => {
+  const link = (ifname: string) => space.ip('link', 'show', ifname)[0];
+  const HW = 'cni.projectcalico.org/hwAddr';
+
+  test('has the MAC of the pod’s annotation where it is the first, and the caller names none', async () => {
+    const network = networkWith({}, { [HW]: '02:00:00:00:00:AA' });
+    for (const ifname of ['eth0', 'net1']) must(await network.handle(requestOf('ADD', { ifname })));
+    expect(link('eth0').address).toBe('02:00:00:00:00:aa');
+    expect(link('net1').address).not.toBe('02:00:00:00:00:aa');
+    const config = { runtimeConfig: { mac: '02:00:00:00:00:bb' } };
+    const other = newSpace();
+    must(await network.handle(requestOf('ADD', { pod: 'other', in: other, config })));
+    expect(other.ip('link', 'show', 'eth0')[0].address).toBe('02:00:00:00:00:bb');
+    const odd = networkWith({}, { [HW]: 'ff:ff:ff:ff:ff:ff' });
+    expect(faultOf(await odd.handle(requestOf('ADD', { in: newSpace() })))).toMatch(
+      /^7 annotation .*hwAddr must be/,
+    );
+  });
+
+  test('has the addresses of the pod’s annotation where it is the first, and the caller names none', async () => {
+    const network = networkWith({}, { [IP_ADDRS]: '["10.0.0.77"]' });
+    const config = { runtimeConfig: { ips: ['10.0.0.78/24'] } };
+    for (const asked of [{}, { ifname: 'net1' }, { ifname: 'net2', config }])
+      must(await network.handle(requestOf('ADD', asked)));
+    expect(given.wishes).toEqual(['["10.0.0.77"]', undefined, '["10.0.0.78"]']);
+  });
+
+  test('has the MTU of the configuration, else what the node found', async () => {
+    const network = networkWith();
+    const asked = { net0: {}, net1: { mtu: 0 }, net2: { mtu: 1300 } };
+    for (const [ifname, config] of Object.entries(asked))
+      must(await network.handle(requestOf('ADD', { ifname, config })));
+    expect(Object.keys(asked).map(ifname => link(ifname).mtu)).toEqual([1400, 1400, 1300]);
+    expect(
+      cables()
+        .map(({ mtu }) => mtu)
+        .toSorted(),
+    ).toEqual([1300, 1400, 1400]);
+  });
+
+  test('has the default routes where the configuration says so, whichever it is, and is found so by CHECK', async () => {
+    const network = networkWith();
+    const way = (include: boolean) => ({ config: { include_default_routes: include } });
+    const first = must(await network.handle(requestOf('ADD', way(false))));
+    expect(JSON.stringify(first)).not.toContain('gateway');
+    const second = must(await network.handle(requestOf('ADD', { ifname: 'net1', ...way(true) })));
+    expect(JSON.stringify(second)).toContain('169.254.1.1');
+    for (const family of ['-4', '-6'])
+      expect(space.ip(family, 'route', 'show', 'default').map(({ dev }) => dev)).toEqual(['net1']);
+    for (const ifname of ['eth0', 'net1']) {
+      for (const ip of store.get('c-web', ifname)?.ips ?? [])
+        host.run('ip', 'route', 'add', ip, 'dev', store.get('c-web', ifname)?.hostInterface ?? '');
+      expect(await network.handle(requestOf('CHECK', { ifname }))).toEqual(ok(undefined));
+    }
+  });
+
+  test.each([true, false])('lets the pod forward packets of both families: %s', async allowed => {
+    const config = { container_settings: { allow_ip_forwarding: allowed } };
+    // A new namespace may have what the node has.
+    for (const key of ['ipv4.ip_forward', 'ipv6.conf.all.forwarding'])
+      space.run('sysctl', '-qw', `net.${key}=0`);
+    must(await networkWith().handle(requestOf('ADD', { config })));
+    const read = (key: string) => space.run('cat', `/proc/sys/net/${key}`).trim();
+    expect([read('ipv4/ip_forward'), read('ipv6/conf/all/forwarding')]).toEqual(
+      allowed ? ['1', '1'] : ['0', '0'],
+    );
   });
 });
 
