@@ -222,7 +222,6 @@ describe('an installation while it works', () => {
     );
     expect(peers.held, speaker.tail()).toBe(true);
     expect(effectiveCapabilities(speaker.id.pid)).toBe('0000000000803400');
-    // A pod with addresses of two blocks changes its handle after making it.
     const six = await lab.cluster.apply({
       apiVersion: 'projectcalico.org/v3',
       kind: 'IPPool',
@@ -247,13 +246,20 @@ describe('an installation while it works', () => {
     });
     await lab.untilEnforced(new Map(), { IPPool: six.metadata.resourceVersion ?? '' });
     const pod = (await lab.pods()).find(each => each.metadata.name === 'web-1');
+    const { podIP = '' } = (pod?.status ?? {}) as { readonly podIP?: string };
+    // The end of a block of 64: nobody keeps it in hand.
+    const last = podIP.replace(/\d+$/, octet => `${Number(octet) | 63}`);
     await lab.cluster.apply({
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: {
         ...{ namespace: 'shop', name: 'web-2', labels: { app: 'web' } },
-        // No pool has it: the agent tells so.
-        annotations: { 'cni.projectcalico.org/floatingIPs': '["203.0.113.200"]' },
+        annotations: {
+          // A pod that wishes for addresses of two blocks changes its handle after making it.
+          'cni.projectcalico.org/ipAddrs': JSON.stringify([last, 'fd00:10:244::beef']),
+          // No pool has it: the agent tells so.
+          'cni.projectcalico.org/floatingIPs': '["203.0.113.200"]',
+        },
       },
       spec: { ...(pod?.spec as object), nodeName: name },
     });

@@ -148,6 +148,7 @@ export async function startAgent(options: AgentOptions, client: KubeClient, log:
     keep: options.keepAddresses,
     onShort: () => preparing.pods.yieldOne(),
     onHand: () => preparing.soon(),
+    onExpected: () => preparing.now(),
     log: line => log.warn(line),
   });
   const book = new DelegatedAddresses({

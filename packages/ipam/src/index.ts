@@ -34,6 +34,7 @@ export {
   settleCooled,
 } from './block-release.ts';
 export { blockFromSpec, blockToSpec, formatOwner, parseOwner } from './block-spec.ts';
+export { claimNext, type NextBlockRequest } from './claim-next.ts';
 export type { Effect, Input, StoreAnswer, StoreRequest } from './effect.ts';
 export type { IpamFault, Reason } from './fault.ts';
 export { blockHolding, freeBlockCandidates } from './free-blocks.ts';

@@ -24,6 +24,7 @@ import {
 } from '@muslin/net';
 import type { AddressBook, AddressFault, AddressRequest } from '../address-book.ts';
 import type { AddressLedger, Deed } from './address-ledger.ts';
+import { BlocksAhead } from './blocks-ahead.ts';
 import { KeptAddresses } from './kept-addresses.ts';
 import { type Holding, LostBlocks } from './lost-blocks.ts';
 import { PendingReleases } from './pending-releases.ts';
@@ -48,6 +49,8 @@ export interface ClusterAddressesOptions {
   readonly onShort?: () => boolean;
   /** More may be in hand. */
   readonly onHand?: () => void;
+  /** What was expected is in hand now. */
+  readonly onExpected?: () => void;
   readonly ledger: AddressLedger;
   readonly log: (line: string) => void;
 }
@@ -104,6 +107,19 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
       }
     },
   });
+  const ahead = new BlocksAhead({
+    ...{ ...options, store, reservations: () => notToGive(options) },
+    member: () => {
+      const { nodes } = options.snapshot();
+      const labels = nodes.get(options.node)?.labels;
+      return labels === undefined ? undefined : { name: options.node, labels };
+    },
+    pools: () => [...options.snapshot().pools.values()],
+    free: within => kept.free(within),
+    known: () => kept.blockNames,
+    onClaimed: object => kept.saw(object, false),
+    now: () => performance.now(),
+  });
   const pending = new PendingReleases(`${options.stateDir}/releases`);
   /** Pods that wait for any address. */
   let waiting = 0;
@@ -115,15 +131,25 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
     turn = mine.catch(() => {});
     return mine;
   };
+  /** Gets into the hand what pods on their way, and those who wait, will want. Whether there was something to do. */
+  const expecting = async (): Promise<boolean> => {
+    if (expected === 0) return false;
+    await ahead.look(expected + waiting);
+    await kept.fill(waiting + expected);
+    expected = 0;
+    return true;
+  };
   /** Tells the cluster what was given out, then gives back what was promised back: each block is written once. */
   const tell = () =>
     inTurn(async () => {
       const away = await lost.restore();
       if (away !== undefined) return away;
+      // Who is on the way has little time; what was given out can wait.
+      if (await expecting()) options.onExpected?.();
       const untold = await kept.settle();
       if (untold?.code === 'store') return untold;
-      if (expected > 0) await kept.fill(waiting + expected);
-      expected = 0;
+      const short = await ahead.look(0);
+      if (short?.code === 'store') return short;
       options.onHand?.();
       // An ADD of the same container may have taken a promise back meanwhile.
       const handles = pending.all();
@@ -145,14 +171,19 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
         for (const handleId of handles) fault = (await giveBack([handleId])) ?? fault;
       return fault ?? untold;
     });
-  let gathering: NodeJS.Timeout | undefined;
+  let gathering: { readonly timer: NodeJS.Timeout; readonly until: number } | undefined;
   let stopped = false;
   let told = '';
-  const isDue = () => kept.isDue || !pending.isEmpty || lost.isDue || expected > 0;
+  const isDue = () => kept.isDue || !pending.isEmpty || lost.isDue || expected > 0 || ahead.isDue;
   const isShort = () => (kept.inHand + kept.reserved) * 2 < options.keep;
-  const tellSoon = (waitMs = isShort() ? GATHER_LESS_MS : GATHER_MS) => {
-    if (gathering !== undefined || stopped || !isDue()) return;
-    gathering = setTimeout(() => {
+  const tellSoon = (mostMs = GATHER_MS) => {
+    const waits = gathering === undefined ? Number.POSITIVE_INFINITY : gathering.until - performance.now();
+    // Whoever can wait no less than what is under way already waits for that.
+    if (waits <= mostMs || stopped || !isDue()) return;
+    const waitMs = Math.min(mostMs, isShort() ? GATHER_LESS_MS : GATHER_MS);
+    if (waits <= waitMs) return;
+    clearTimeout(gathering?.timer);
+    const timer = setTimeout(() => {
       gathering = undefined;
       void tell().then(fault => {
         // What others changed is shown by the watch; an API server that is away is asked again later.
@@ -162,6 +193,7 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
         told = fault?.message ?? '';
       });
     }, waitMs);
+    gathering = { timer, until: performance.now() + waitMs };
   };
   const retry = setInterval(() => tellSoon(0), RETRY_MS);
   retry.unref();
@@ -172,7 +204,7 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
     stop() {
       stopped = true;
       clearInterval(retry);
-      clearTimeout(gathering);
+      clearTimeout(gathering?.timer);
     },
     sawBlock(object, gone) {
       kept.saw(object, gone);
@@ -182,6 +214,7 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
     },
     sawAllBlocks(blocks) {
       lost.compare(blocks);
+      ahead.poke();
       tellSoon();
     },
     take(request) {
@@ -195,6 +228,7 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
         ips = kept.take(made.value, promised);
       if (ips === undefined) return undefined;
       gave(made.value.handleId, request.pod, ips, HAND);
+      ahead.poke();
       tellSoon();
       return ips;
     },
@@ -228,8 +262,9 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
         pending.delete(made.value.handleId);
         // One write fills the hand for all who wait.
         let ips = kept.take(made.value, request.promised);
-        if (ips === undefined && kept.isDue) {
-          await kept.fill(waiting + expected);
+        if (ips === undefined && wishes.length === 0) {
+          if (!kept.hasRoom(made.value)) await ahead.look(waiting + expected);
+          if (kept.hasRoom(made.value)) await kept.fill(waiting + expected);
           expected = 0;
           ips = kept.take(made.value);
         }
@@ -241,6 +276,7 @@ export function clusterAddresses(options: ClusterAddressesOptions): ClusterAddre
       });
       tellSoon();
       if (done.ok) {
+        ahead.poke();
         gave(handleId, request.pod, done.value.ips, done.value.why);
         return ok(done.value.ips);
       }

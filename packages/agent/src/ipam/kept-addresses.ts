@@ -96,6 +96,21 @@ export class KeptAddresses {
     return this.#hand.isShort(request);
   }
 
+  /** Names of the node's blocks. */
+  get blockNames(): ReadonlySet<string> {
+    return new Set(this.#hand.blocks.keys());
+  }
+
+  /** See `KeptHand`. */
+  free(within: readonly Prefix[]): number {
+    return this.#hand.free(within);
+  }
+
+  /** See `KeptHand`. */
+  hasRoom(request: HandRequest): boolean {
+    return this.#hand.hasRoom(request);
+  }
+
   /** Who they were reserved for does not come. */
   letGo(ips: readonly Ip[]): void {
     this.#hand.letGo(ips);
@@ -163,14 +178,17 @@ export class KeptAddresses {
   /** Fills the hand where it is empty, for so many pods that wait, and tells later who has what. */
   async fill(waiting: number): Promise<void> {
     const lacking: Record<Family, number> = { 4: waiting, 6: waiting };
-    for (const work of this.#work()) {
+    const writes: Work[] = [];
+    for (const work of this.#all()) {
       const { given, room, inHand, block } = work;
       const { family } = block.cidr.ip;
       const wait = Math.max(0, Math.min(lacking[family] - inHand, block.free - block.kept.length));
-      if (inHand >= Math.max(1, lacking[family]) || room + wait === 0) continue;
-      lacking[family] -= inHand + wait;
-      await this.#write({ ...work, given: [], room: room + given.length, gives: false, wait });
+      const does = inHand >= Math.max(1, lacking[family]) || room + wait === 0;
+      lacking[family] -= inHand + (does ? 0 : wait);
+      if (!does) writes.push({ ...work, given: [], room: room + given.length, gives: false, wait });
     }
+    // Nothing is said of handles, so no write depends on another.
+    await Promise.all(writes.map(work => this.#write(work)));
   }
 
   /** `later`: what is written next. `counted`: by block, handles that count their address in it already. */
@@ -216,8 +234,15 @@ export class KeptAddresses {
     return done.ok ? undefined : done.fault;
   }
 
-  /** What is to be written, by block. */
+  /** What is to be written, by block. A hand that is half full will do. */
   #work(): readonly Work[] {
+    return this.#all().filter(
+      ({ given, gives, inHand, room }) => given.length > 0 || gives || inHand * 2 < room,
+    );
+  }
+
+  /** What could be written, by block. */
+  #all(): readonly Work[] {
     const work: Work[] = [];
     const lives = [...this.#lives.values()];
     for (const [name, block] of this.#hand.blocks) {
@@ -229,9 +254,7 @@ export class KeptAddresses {
       const room = Math.max(0, Math.min(wish, Math.floor(block.free / 4)) - reserved.length);
       const inHand = block.kept.length - given.length - reserved.length;
       const gives = inHand > (room === 0 ? 0 : room + 1);
-      // A hand that is half full will do.
-      if (given.length > 0 || gives || inHand * 2 < room)
-        work.push({ name, block, given, reserved, inHand, room, gives });
+      work.push({ name, block, given, reserved, inHand, room, gives });
     }
     return work;
   }

@@ -144,6 +144,29 @@ export class KeptHand {
     return all?.map(({ ip }) => ip);
   }
 
+  /** How many addresses of blocks within these prefixes nobody has or is promised, in hand or not. */
+  free(within: readonly Prefix[]): number {
+    let count = 0;
+    for (const [name, { cidr, free }] of this.#blocks) {
+      if (!within.some(pool => prefixCovers(pool, cidr))) continue;
+      const gone = [...this.#given.values()].filter(({ block }) => block === name).length;
+      count += Math.max(0, free - gone - this.reservedIn(name).length);
+    }
+    return count;
+  }
+
+  /** Whether a write could put into the hand what a request wants. */
+  hasRoom(request: HandRequest): boolean {
+    const { families, use, poolNames, pools, node, namespace } = request;
+    return families.every(family => {
+      const { pools: chosen } = choosePools(poolRequest(family, use, poolNames), pools, node, namespace);
+      return [...this.#blocks.values()].some(
+        ({ cidr, free, kept, closed }) =>
+          !closed && free > kept.length && chosen.some(pool => prefixCovers(pool.cidr, cidr)),
+      );
+    });
+  }
+
   /** Whether it could take them, if nothing were reserved. */
   isShort(request: HandRequest): boolean {
     return this.#findAll(request, new Set(this.#reserved.keys())) !== undefined;

@@ -19,7 +19,10 @@ export interface PreparingOptions extends Omit<PreparedPodsOptions, 'now' | 'enf
 /** Prepares pods as they are seen and as addresses come into hand; nothing before rules are enforced at all. */
 export function startPreparing({ wish, enforcer, ...options }: PreparingOptions): {
   readonly pods: PreparedPods;
+  /** Something may have changed. */
   readonly soon: () => void;
+  /** What was waited for is there: looks at once. */
+  readonly now: () => void;
   readonly stop: () => void;
 } {
   const pods = new PreparedPods({
@@ -37,6 +40,7 @@ export function startPreparing({ wish, enforcer, ...options }: PreparingOptions)
   return {
     pods,
     soon,
+    now: look,
     stop: () => {
       stop();
       clearInterval(often);
