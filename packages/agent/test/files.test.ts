@@ -79,6 +79,24 @@ describe('sandboxes on disk', () => {
       }
   });
 
+  test('killed while the next state was written, it is in the state before, and one file is left', () => {
+    const states = ['adding', 'ready', 'leaving'] as const;
+    for (const [i, from] of states.entries())
+      for (const to of states.slice(i + 1)) {
+        const [folder, other] = [next(), next()];
+        new SandboxStore(folder).put({ ...SANDBOX, state: from });
+        const files = readdirSync(folder);
+        new SandboxStore(other).put({ ...SANDBOX, state: to });
+        const [file = ''] = readdirSync(other);
+        const whole = readFileSync(`${other}/${file}`, 'utf8');
+        for (let length = 0; length < whole.length; length += 7) {
+          writeFileSync(`${folder}/${file}`, whole.slice(0, length));
+          expect(new SandboxStore(folder).all()).toEqual([{ ...SANDBOX, state: from }]);
+          expect(readdirSync(folder)).toEqual(files);
+        }
+      }
+  });
+
   test('a write that was killed anywhere leaves the version before', () => {
     const folder = next();
     new SandboxStore(folder).put(SANDBOX);

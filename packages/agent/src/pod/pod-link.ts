@@ -4,6 +4,7 @@ import {
   deleteLink,
   findLink,
   changeLinkRequest,
+  type LinkPlan,
   type Namespace,
   type NetlinkFault,
   type NetlinkRequest,
@@ -135,13 +136,7 @@ export function plugIn(
     return plugIn(host, plan, own);
   }
   const { namespace, netlink: pod } = door;
-  const free = nameIsFree(pod, plan);
-  if (!free.ok) return free;
-  const stale = findLink(host, plan.hostInterface);
-  if (!stale.ok) return fail(kernel(stale.fault));
-  // The name is derived from the pod: an older sandbox of the same pod left it behind.
-  if (stale.value !== undefined) deleteLink(host, stale.value.index);
-  const made = createLink(host, {
+  const wanted: LinkPlan = {
     kind: 'veth',
     name: plan.hostInterface,
     mac: GATEWAY.mac,
@@ -150,7 +145,17 @@ export function plugIn(
       ...{ name: plan.ifname, mtu: plan.mtu, namespaceFd: namespace.fd },
       ...(plan.mac === undefined ? {} : { mac: plan.mac }),
     },
-  });
+  };
+  let made = createLink(host, wanted);
+  if (!made.ok && made.fault.code === 'EEXIST') {
+    const free = nameIsFree(pod, plan);
+    if (!free.ok) return free;
+    const stale = findLink(host, plan.hostInterface);
+    if (!stale.ok) return fail(kernel(stale.fault));
+    // The name is derived from the pod: an older sandbox of the same pod left it behind.
+    if (stale.value !== undefined) deleteLink(host, stale.value.index);
+    made = createLink(host, wanted);
+  }
   if (!made.ok) return fail(kernel(made.fault));
   const finished = configure(host, pod, namespace, plan);
   if (!finished.ok) deleteLink(host, plan.hostInterface);
@@ -163,18 +168,17 @@ function configure(
   namespace: Namespace,
   plan: PodLinkPlan,
 ): Result<PodLink, PodLinkFault> {
-  const outer = findLink(host, plan.hostInterface);
   const inner = findLink(pod, plan.ifname);
-  if (!outer.ok) return fail(kernel(outer.fault));
   if (!inner.ok) return fail(kernel(inner.fault));
-  const [hostLink, podLink] = [outer.value, inner.value];
-  if (hostLink === undefined || podLink?.mac === undefined)
+  // Of a veth the kernel says the other end's index, too.
+  const { index: podIndex, mac: podMac, lower: hostIndex } = inner.value ?? {};
+  if (podIndex === undefined || podMac === undefined || hostIndex === undefined)
     return fail({
       code: 'kernel',
       message: `the veth pair of ${plan.hostInterface} vanished while it was set up`,
     });
   const sixes = plan.ips.some(ip => ip.family === 6);
-  sysctls(namespace, namedAfter(plan.ifname, [...(sixes ? POD_SIXES : []), ...POD_SETTINGS]));
+  if (sixes) sysctls(namespace, namedAfter(plan.ifname, POD_SIXES));
   if (plan.allowForwarding) {
     const [four] = sysctls(namespace, [['net/ipv4/ip_forward', 1]]);
     if (four !== undefined) return fail(kernel(four));
@@ -186,20 +190,20 @@ function configure(
   );
   if (unset !== undefined) return fail(kernel(unset));
   const up = host.askAll([
-    changeLinkRequest(hostLink.index, { up: true }),
+    changeLinkRequest(hostIndex, { inet: HOST_INET }),
+    changeLinkRequest(hostIndex, { up: true }),
     // Plugins after us may give the pod another MAC: it says so, and the node must listen.
-    ...plan.ips.map(ip => known(hostLink.index, ip, podLink.mac as string, false)),
+    ...plan.ips.map(ip => known(hostIndex, ip, podMac, false)),
   ]);
-  const faults = [...up, ...pod.askAll(podRequests(plan, podLink.index))];
+  const faults = [...up, ...pod.askAll(podRequests(plan, podIndex))];
   const fault = faults.find(f => f !== undefined);
   if (fault !== undefined) return fail(kernel(fault));
-  return ok({ podMac: podLink.mac, hostIndex: hostLink.index });
+  return ok({ podMac, hostIndex });
 }
 
 type Settings = readonly (readonly [key: string, value: number])[];
 
-/** Settings of the pod's end, `IF` being its name. */
-const POD_SETTINGS: Settings = [['net/ipv4/conf/IF/arp_notify', 1]];
+/** IPv6 settings of the pod's end, `IF` being its name. */
 const POD_SIXES: Settings = [
   // Some runtimes switch IPv6 off in every new namespace.
   ['net/ipv6/conf/IF/disable_ipv6', 0],
@@ -213,13 +217,11 @@ const namedAfter = (link: string, settings: Settings): Settings =>
 
 /**
  * Settings of the host end, `IF` being its name: a router's, with strict source checking. A pod knows its gateway's MAC from
- * birth; one that forgets its neighbours is answered, and at once (Calico has the same).
+ * birth; one that forgets its neighbours is answered, and at once (Calico has the same). What netlink can say goes along
+ * with other requests; each file costs as much as all of those.
  */
+const HOST_INET = { forwarding: 1, rpFilter: 1, routeLocalnet: 1, proxyArp: 1 } as const;
 const HOST_SETTINGS: Settings = [
-  ['net/ipv4/conf/IF/forwarding', 1],
-  ['net/ipv4/conf/IF/rp_filter', 1],
-  ['net/ipv4/conf/IF/route_localnet', 1],
-  ['net/ipv4/conf/IF/proxy_arp', 1],
   ['net/ipv4/neigh/IF/proxy_delay', 0],
   ['net/ipv6/conf/IF/accept_ra', 0],
   ['net/ipv6/conf/IF/accept_dad', 0],
@@ -243,6 +245,8 @@ function podRequests(plan: PodLinkPlan, link: number): NetlinkRequest[] {
   const onlink = plan.defaultRoute ? {} : { onlink: true };
   return [
     changeLinkRequest('lo', { up: true }),
+    // Whoever had the address before is forgotten by those who hear of it.
+    changeLinkRequest(link, { inet: { arpNotify: 1 } }),
     changeLinkRequest(link, { up: true }),
     // Not even the moment that it takes the kernel to see accept_dad: a pod may listen on its address at once.
     ...plan.ips.map(ip =>

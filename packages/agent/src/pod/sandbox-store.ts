@@ -1,13 +1,4 @@
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { formatIp, mustIp } from '@muslin/net';
 import type { LocalPort } from '../core/local-endpoint.ts';
 import type { Holding } from '../ipam/lost-blocks.ts';
@@ -49,7 +40,8 @@ export interface Sandbox {
 const STATES: readonly Sandbox['state'][] = ['adding', 'ready', 'leaving'];
 
 /**
- * Sandboxes on disk, one file each, written whole, then renamed into place: a killed program finds them as they were. They
+ * Sandboxes on disk, one file each: a killed program finds them as they were, since a file that is half written counts for
+ * nothing, and the one before goes afterwards; what would be written over goes under another name until it is whole. They
  * are not synced, which would cost each ADD milliseconds: a loss of power takes all namespaces along, and the runtime's
  * DELs free by handle what had been given to them. Each state has a name of its own, and the one before goes afterwards:
  * a file that takes another's place is written to the disk at once (ext4(5), auto_da_alloc), which costs 2 ms and more.
@@ -105,7 +97,7 @@ export class SandboxStore {
     const path = `${this.#folder}/${key}${sandbox.state === 'ready' ? '' : `.${sandbox.state}`}.json`;
     const before = this.#paths.get(key);
     try {
-      write(path, sandbox);
+      write(path, sandbox, before === path);
     } catch (error) {
       // A full disk must keep nobody from leaving: a name takes no room.
       if (sandbox.state !== 'leaving' || before === undefined) throw error;
@@ -153,21 +145,17 @@ export function portsOf({ ports = [] }: Sandbox): readonly LocalPort[] {
   }));
 }
 
-/** Whole, or nothing of it. */
-function write(path: string, sandbox: Sandbox): void {
-  const half = `${path}.new`;
+/**
+ * Whole, or nothing of it. What would be written over goes under another name until it is whole; a new name harms nobody
+ * while it is half written: killed then, what can't be read is as good as not there.
+ */
+function write(path: string, sandbox: Sandbox, over: boolean): void {
+  const place = over ? `${path}.new` : path;
   try {
-    const fd = openSync(half, 'w', 0o600);
-    try {
-      const bytes = Buffer.from(JSON.stringify(sandbox));
-      // What has no room is cut short, and the rest says why.
-      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(half, path);
+    writeFileSync(place, JSON.stringify(sandbox), { mode: 0o600 });
+    if (over) renameSync(place, path);
   } catch (error) {
-    rmSync(half, { force: true });
+    rmSync(place, { force: true });
     throw error;
   }
 }

@@ -7,6 +7,7 @@ import {
   type Fields,
   ip,
   mac,
+  nest,
   text,
   u8,
   u32,
@@ -103,3 +104,19 @@ export const LINK_ATTRIBUTES = {
 } as const;
 
 export type LinkFields = Fields<typeof LINK_ATTRIBUTES>;
+
+/** IPv4 settings of a link, as `net/ipv4/conf/NAME` has them (IPV4_DEVCONF_*, uapi/linux/ip.h). */
+const INET_SETTINGS = {
+  forwarding: u32(1),
+  proxyArp: u32(3),
+  rpFilter: u32(8),
+  arpNotify: u32(22),
+  routeLocalnet: u32(26),
+} as const;
+
+export type InetSettings = Fields<typeof INET_SETTINGS>;
+
+/** What is only written with a link: IFLA_AF_SPEC, in it AF_INET, in it IFLA_INET_CONF (rtnetlink(7)). */
+export const LINK_SETTINGS = {
+  family: nest(26, { inet: nest(2, { settings: nest(1, INET_SETTINGS) }) }),
+} as const;

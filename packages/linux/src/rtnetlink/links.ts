@@ -4,7 +4,13 @@ import type { NetlinkWriter } from '../netlink/message-writer.ts';
 import type { NetlinkFault } from '../netlink/netlink-fault.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../netlink/netlink-socket.ts';
 import { readFields, writeFields } from '../netlink/attribute.ts';
-import { LINK_ATTRIBUTES, type LinkFields, type LinkInfo } from './link-attributes.ts';
+import {
+  type InetSettings,
+  LINK_ATTRIBUTES,
+  LINK_SETTINGS,
+  type LinkFields,
+  type LinkInfo,
+} from './link-attributes.ts';
 import { RTM } from './message-types.ts';
 
 const IFF = { up: 0x1, loopback: 0x8, running: 0x40, lowerUp: 0x1_0000 } as const;
@@ -93,6 +99,8 @@ export interface LinkChange {
   /** Descriptor of the network namespace to move to. */
   readonly namespaceFd?: number;
   readonly alias?: string;
+  /** Settings that files of `net/ipv4/conf` have as well; the kernel heeds them after all else of the request. */
+  readonly inet?: InetSettings;
 }
 
 /** A link by ifindex or by name. */
@@ -123,7 +131,7 @@ export function createLink(socket: NetlinkSocket, plan: LinkPlan): Result<void, 
 
 /** The request that changes a link. */
 export function changeLinkRequest(link: LinkRef, change: LinkChange): NetlinkRequest {
-  const { up, ...rest } = change;
+  const { up, inet, ...rest } = change;
   // A name beside an ifindex renames; alone it says which link is meant.
   const fields: LinkFields = typeof link === 'string' ? { ...rest, name: link } : rest;
   if (typeof link === 'string' && change.name !== undefined)
@@ -135,6 +143,7 @@ export function changeLinkRequest(link: LinkRef, change: LinkChange): NetlinkReq
     write: w => {
       writeHeader(w, typeof link === 'number' ? link : 0, up ? IFF.up : 0, up === undefined ? 0 : IFF.up);
       writeFields(w, LINK_ATTRIBUTES, fields);
+      if (inet !== undefined) writeFields(w, LINK_SETTINGS, { family: { inet: { settings: inet } } });
     },
   };
 }
