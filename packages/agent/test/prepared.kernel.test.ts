@@ -122,6 +122,59 @@ describe('a pod whose rules are prepared', () => {
     await forget('wishes');
   });
 
+  test('and whose ADD wishes for a MAC has that, and what was reserved', async () => {
+    const pod = await stand.pod('named');
+    await rulesOf('named', true);
+    const loaded = rules();
+    const wish = { capabilities: { mac: true }, runtimeConfig: { mac: '02:00:00:00:00:42' } };
+    expect(await stand.cni('ADD', pod, {}, wish)).toMatchObject({ code: 0 });
+    expect(rules(), 'the ADD loads no rule').toBe(loaded);
+    expect(pod.space.ip('link', 'show', 'eth0')[0].address).toBe('02:00:00:00:00:42');
+    await removed(pod);
+    await nothingLeft();
+    await forget('named');
+  });
+
+  test('and whose first ADD is for another interface has other addresses for that: what was reserved stays for eth0', async () => {
+    const pod = await stand.pod('second');
+    await rulesOf('second', true);
+    const further = await stand.cni('ADD', pod, { CNI_IFNAME: 'net1' });
+    expect(further.code, further.out).toBe(0);
+    const given: readonly string[] = parsed(further).ips.map(
+      (ip: { address: string }) => ip.address.split('/')[0],
+    );
+    const ips = await stand.add(pod);
+    expect(new Set([...given, ...ips]).size).toBe(given.length + ips.length);
+    expect((await stand.cni('DEL', pod, { CNI_IFNAME: 'net1' })).code).toBe(0);
+    await removed(pod);
+    await nothingLeft();
+    await forget('second');
+  });
+
+  test('and whose ADD has its addresses from another plugin leaves nothing reserved, for whoever else is on the way either', async () => {
+    const [pod] = [await stand.pod('theirs'), await stand.pod('beside')];
+    for (const name of ['theirs', 'beside']) await rulesOf(name, true);
+    const ipam = { type: 'host-local', dataDir: `${stand.folder}/theirs`, subnet: '10.99.0.0/24' };
+    const env = { CNI_PATH: '/usr/lib/cni' };
+    const answer = await stand.cni('ADD', pod, env, { ipam });
+    expect(answer.code, answer.out).toBe(0);
+    expect(parsed(answer).ips[0].address).toMatch(/^10\.99\.0\./);
+    await until(
+      () => stand.status(),
+      status => status?.preparedPods === 0,
+      'nobody is prepared',
+    );
+    expect((await stand.cni('DEL', pod, env, { ipam })).code).toBe(0);
+    await end('theirs');
+    // Ours again: the next ADD shows it.
+    const ours = await stand.pod('ours');
+    await stand.add(ours);
+    await removed(ours);
+    await nothingLeft();
+    await rulesOf('theirs', false);
+    await forget('beside', 'ours');
+  });
+
   test('and whose ADD fails leaves nothing, and the next one succeeds', async () => {
     const pod = await stand.pod('fails');
     await rulesOf('fails', true);
