@@ -1,4 +1,4 @@
-import { type Family, type Ip, parseIp } from '@muslin/net';
+import { type Family, type Ip, parseIp, type PortRange } from '@muslin/net';
 import type { RuleSettings } from './core/node-rules.ts';
 import { type FelixWord, wordOf } from './felix-spec.ts';
 
@@ -18,6 +18,9 @@ export interface FelixSettings extends BackEndWish {
   readonly logPrefix?: string;
   /** An interface, or how several begin. */
   readonly natOutgoingInterface?: { readonly name: string; readonly wildcard: boolean };
+  /** What natOutgoing translates to, and the ports that it chooses from for TCP and UDP. */
+  readonly natAddress?: Ip;
+  readonly natPorts?: PortRange;
   /** Whether natOutgoing leaves packets to nodes alone. */
   readonly natExcludesNodes: boolean;
   readonly ipForwarding: boolean;
@@ -38,7 +41,7 @@ export interface FelixSettings extends BackEndWish {
 /** The part that rules are made from. */
 export function rulesIn(settings: FelixSettings): RuleSettings {
   const { endpointToHostAction, serviceLoopPrevention, natExcludesNodes, logPrefix } = settings;
-  const { allowIpipFromPods, allowVxlanFromPods, natOutgoingInterface } = settings;
+  const { allowIpipFromPods, allowVxlanFromPods, natOutgoingInterface, natAddress, natPorts } = settings;
   return {
     ...{
       endpointToHostAction,
@@ -49,6 +52,8 @@ export function rulesIn(settings: FelixSettings): RuleSettings {
     },
     ...(logPrefix === undefined ? {} : { logPrefix }),
     ...(natOutgoingInterface === undefined ? {} : { natOutgoingInterface }),
+    ...(natAddress === undefined ? {} : { natAddress }),
+    ...(natPorts === undefined ? {} : { natPorts }),
   };
 }
 
@@ -64,6 +69,8 @@ export function felixSettings({ spec, annotations }: FelixWord): FelixSettings {
   const established = annotations[ESTABLISHED_ANNOTATION]?.toLowerCase();
   const logPrefix = spec['logPrefix'];
   const natOutgoingInterface = interfaceOf(spec['iptablesNATOutgoingInterfaceFilter']);
+  const natAddress = parsedIp(spec['natOutgoingAddress']);
+  const natPorts = portsOf(spec['natPortRange']);
   const mtuPattern = patternOf(spec['mtuIfacePattern']);
   return {
     ...(nftables === undefined ? {} : { nftables }),
@@ -75,6 +82,8 @@ export function felixSettings({ spec, annotations }: FelixWord): FelixSettings {
     allowVxlanFromPods: spec['allowVXLANPacketsFromWorkloads'] === true,
     ...(typeof logPrefix === 'string' && logPrefix !== '' ? { logPrefix } : {}),
     ...(natOutgoingInterface === undefined ? {} : { natOutgoingInterface }),
+    ...(natAddress === undefined ? {} : { natAddress }),
+    ...(natPorts === undefined ? {} : { natPorts }),
     natExcludesNodes: spec['natOutgoingExclusions'] === 'IPPoolsAndHostIPs',
     ipForwarding: spec['ipForwarding'] !== 'Disabled',
     ...(mtuPattern === undefined ? {} : { mtuPattern }),
@@ -122,9 +131,21 @@ function patternOf(value: unknown): RegExp | undefined {
   }
 }
 
-function addressOf(value: unknown, family: Family): Partial<Readonly<Record<Family, Ip>>> {
+function parsedIp(value: unknown): Ip | undefined {
   const ip = parseIp(typeof value === 'string' ? value : '');
-  return ip.ok && ip.value.family === family ? { [family]: ip.value } : {};
+  return ip.ok ? ip.value : undefined;
+}
+
+function addressOf(value: unknown, family: Family): Partial<Readonly<Record<Family, Ip>>> {
+  const ip = parsedIp(value);
+  return ip?.family === family ? { [family]: ip } : {};
+}
+
+/** Calico's `first:last`, or one port. Zero is what its own default says for any. */
+function portsOf(value: unknown): PortRange | undefined {
+  const [, one, two = one] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(`${value}`) ?? [];
+  const [first, last] = [Number(one), Number(two)];
+  return first >= 1 && first <= last && last <= 65_535 ? { first, last } : undefined;
 }
 
 /** Calico's list, parted by commas. Ours needs no naming, and `cali` alone is what the API server fills in. */

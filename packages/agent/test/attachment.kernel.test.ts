@@ -3,7 +3,7 @@ import { createServer, Socket } from 'node:net';
 import { type AnyObject, RESOURCES } from '@muslin/kube';
 import { type Namespace, tcpListenIn, tcpSocketIn } from '@muslin/linux';
 import { mustIp } from '@muslin/net';
-import { must, until } from './spaces.ts';
+import { makeSpace, must, until } from './spaces.ts';
 import { Stand, type StandPod } from './stand.ts';
 import { hear, listenTo, serveWord } from './talk.ts';
 
@@ -123,6 +123,67 @@ describe.each(['nftables', 'iptables'])('what a caller asks for one interface, i
     await end();
     await del(server);
     await del(client);
+    await nothingLeft();
+  });
+
+  test('natOutgoing gives senders the address and the ports that a FelixConfiguration names', async () => {
+    const outside = makeSpace();
+    stand.node.run(
+      ...(['ip', 'link', 'add', 'out0', 'type', 'veth', 'peer', 'out0', 'netns', outside.name] as const),
+    );
+    for (const [space, host] of [
+      [stand.node, 1],
+      [outside, 2],
+    ] as const) {
+      space.run('ip', 'addr', 'add', `198.18.0.${host}/24`, 'dev', 'out0');
+      space.run('ip', 'addr', 'add', `2001:db8:18::${host}/64`, 'dev', 'out0', 'nodad');
+      space.run('ip', 'link', 'set', 'out0', 'up');
+    }
+    outside.run('ip', 'route', 'add', '203.0.113.7/32', 'via', '198.18.0.1');
+    const ends = await Promise.all(
+      ['198.18.0.2', '2001:db8:18::2'].map(ip =>
+        serveWord(
+          outside.namespace,
+          ip,
+          80,
+          'from',
+          ({ remoteAddress: who, remotePort: port = 0 }) =>
+            `${who} ${port >= 20_000 && port <= 20_999 ? 'of those' : 'any'}`,
+        ),
+      ),
+    );
+    const pool = (body: object) =>
+      Promise.all(
+        ['four', 'six'].map(async name =>
+          must(await stand.client.patch(RESOURCES.IPPool, { name }, { type: 'merge', body })),
+        ),
+      );
+    await pool({ spec: { natOutgoing: true } });
+    const pod = await stand.pod('traveller');
+    await add(pod);
+    const heard = (ip: string, word: string) =>
+      until(
+        () => listenTo(pod.space.namespace, ip, 80),
+        said => said === word,
+        `the outside hears ${word}`,
+      );
+    await until(
+      () => listenTo(pod.space.namespace, '198.18.0.2', 80),
+      said => said?.startsWith('from 198.18.0.1 ') ?? false,
+      'the node’s address is seen',
+    );
+    await stand.create({
+      ...{ apiVersion: 'projectcalico.org/v3', kind: 'FelixConfiguration', metadata: { name: 'node.n1' } },
+      spec: { natOutgoingAddress: '203.0.113.7', natPortRange: '20000:20999' },
+    });
+    await heard('198.18.0.2', 'from 203.0.113.7 of those');
+    await heard('2001:db8:18::2', 'from 2001:db8:18::1 of those');
+    must(await stand.client.delete(RESOURCES.FelixConfiguration, { name: 'node.n1' }));
+    await pool({ spec: { natOutgoing: false } });
+    for (const end of ends) await end();
+    await del(pod);
+    stand.node.run('ip', 'link', 'del', 'out0');
+    outside.close();
     await nothingLeft();
   });
 

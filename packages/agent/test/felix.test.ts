@@ -48,20 +48,30 @@ test('words are taken in any case, and what makes no sense is as if it were not 
       ...{ ipForwarding: 'Disabled', logSeverityScreen: 'Warning', removeExternalRoutes: true },
       ...{ iptablesNATOutgoingInterfaceFilter: 'eth+', natOutgoingExclusions: 'IPPoolsAndHostIPs' },
       ...{ mtuIfacePattern: '^bond', deviceRouteSourceAddress: '192.0.2.1' },
+      ...{ natOutgoingAddress: '192.0.2.9', natPortRange: '20000:29999' },
     }),
   ).toMatchObject({
     ...{ serviceLoopPrevention: 'Reject', endpointToHostAction: 'Drop', routeSource: 'WorkloadIPs' },
     ...{ ipForwarding: false, logLevel: 'warn', natExcludesNodes: true, removeExternalRoutes: true },
     natOutgoingInterface: { name: 'eth', wildcard: true },
     ...{ mtuPattern: /^bond/, routeSources: { 4: mustIp('192.0.2.1') } },
+    ...{ natAddress: mustIp('192.0.2.9'), natPorts: { first: 20_000, last: 29_999 } },
   });
   const odd = settingsOf({
     ...{ serviceLoopPrevention: 5, iptablesNATOutgoingInterfaceFilter: 'a b', mtuIfacePattern: '(' },
     ...{ deviceRouteSourceAddress: 'fd00::1', deviceRouteSourceAddressIPv6: 'x', logSeverityScreen: {} },
+    ...{ natOutgoingAddress: 'router', natPortRange: '90:80' },
   });
   expect(odd).toMatchObject({ serviceLoopPrevention: 'Drop', routeSources: {}, logLevel: 'info' });
   expect(odd).not.toHaveProperty('natOutgoingInterface');
   expect(odd).not.toHaveProperty('mtuPattern');
+  expect(odd).not.toHaveProperty('natAddress');
+  expect(odd).not.toHaveProperty('natPorts');
+  const ports = (natPortRange: unknown) => settingsOf({ natPortRange }).natPorts;
+  expect([5000, '0:0', '1:65536', '1:2:3', '20000-29999'].map(ports)).toEqual([
+    { first: 5000, last: 5000 },
+    ...[undefined, undefined, undefined, undefined],
+  ]);
 });
 
 test.each([

@@ -3,16 +3,17 @@ import { type Namespace, tcpListenIn, tcpSocketIn } from '@muslin/linux';
 import { mustIp } from '@muslin/net';
 import { must } from './spaces.ts';
 
-/** A TCP server in a namespace that says one word; gives what ends it. */
+/** A TCP server in a namespace that says one word and who asks; gives what ends it. */
 export async function serveWord(
   namespace: Namespace,
   ip: string,
   port: number,
   word: string,
+  asker = (socket: Socket) => `${socket.remoteAddress}`,
 ): Promise<() => Promise<void>> {
   const server = createServer(socket => {
     socket.on('error', () => {});
-    socket.end(`${word} ${socket.remoteAddress}`);
+    socket.end(`${word} ${asker(socket)}`);
   });
   const listening = new Promise(resolve => server.once('listening', resolve));
   server.listen({ fd: must(tcpListenIn(namespace, mustIp(ip), port)) });

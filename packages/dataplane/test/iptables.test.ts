@@ -82,7 +82,12 @@ describe('rules as iptables reads them', () => {
     [{ kind: 'dnat', ip: mustIp('10.0.0.1'), port: 80 }, '-j DNAT --to-destination 10.0.0.1:80'],
     [{ kind: 'dnat', ip: mustIp('fd00::1'), port: 80 }, '-j DNAT --to-destination [fd00::1]:80'],
     [{ kind: 'dnat', ip: mustIp('10.0.0.1'), port: undefined }, '-j DNAT --to-destination 10.0.0.1'],
-    [{ kind: 'snat', ip: mustIp('fd00::1') }, '-j SNAT --to-source fd00::1'],
+    [{ kind: 'masquerade', ports: { first: 80, last: 90 } }, '-j MASQUERADE --to-ports 80-90 --random-fully'],
+    [{ kind: 'snat', ip: mustIp('fd00::1') }, '-j SNAT --to-source fd00::1 --random-fully'],
+    [
+      { kind: 'snat', ip: mustIp('fd00::1'), ports: { first: 80, last: 80 } },
+      '-j SNAT --to-source [fd00::1]:80 --random-fully',
+    ],
     [{ kind: 'notrack' }, '-j CT --notrack'],
     [{ kind: 'reject', family: 4 }, '-j REJECT --reject-with icmp-port-unreachable'],
     [{ kind: 'reject', family: 6 }, '-j REJECT --reject-with icmp6-port-unreachable'],

@@ -377,6 +377,12 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   without('packets that should not be tracked are', rule => rule.action.kind === 'notrack'),
   without('nobody masquerades', rule => rule.action.kind === 'masquerade'),
+  perAction('senders get ports of their own choice', action =>
+    'ports' in action && action.ports !== undefined ? [{ ...action, ports: undefined }] : [],
+  ),
+  perAction('senders get the next address', action =>
+    action.kind === 'snat' ? [{ kind: 'masquerade', ports: action.ports }] : [],
+  ),
   perMatch('whether an address is local does not matter', match =>
     match.kind === 'local-address' ? [{ ...match, side: match.side === 'src' ? 'dst' : 'src' }] : [],
   ),

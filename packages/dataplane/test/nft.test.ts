@@ -87,7 +87,12 @@ describe('rules as nft reads them', () => {
     [{ kind: 'dnat', ip: mustIp('10.0.0.1'), port: 80 }, 'dnat to 10.0.0.1:80'],
     [{ kind: 'dnat', ip: mustIp('fd00::1'), port: 80 }, 'dnat to [fd00::1]:80'],
     [{ kind: 'dnat', ip: mustIp('fd00::1'), port: undefined }, 'dnat to fd00::1'],
-    [{ kind: 'snat', ip: mustIp('10.0.0.1') }, 'snat to 10.0.0.1'],
+    [{ kind: 'masquerade', ports: { first: 80, last: 90 } }, 'masquerade to :80-90 fully-random'],
+    [{ kind: 'snat', ip: mustIp('10.0.0.1') }, 'snat to 10.0.0.1 fully-random'],
+    [
+      { kind: 'snat', ip: mustIp('fd00::1'), ports: { first: 80, last: 80 } },
+      'snat to [fd00::1]:80 fully-random',
+    ],
     [{ kind: 'log', prefix: 'a "b" ' }, 'log prefix "a _b_ "'],
     [{ kind: 'dispatch', by: 'in', name: 'msl-from-pods', chains: new Map() }, 'iifname vmap @msl-from-pods'],
   ])('%j is %s', (action, expected) => {

@@ -120,6 +120,7 @@ const TUNNELS = {
   ipipPeers: [mustIp('192.0.2.1')],
   natOutgoingInterface: { name: 'eth0', wildcard: false },
   natExcludes: [mustIp('203.0.113.200')],
+  natAddress: mustIp('192.0.2.100'),
 };
 
 /** What a node's settings may become: tunnels, other nodes, what is translated, and what is not. */
@@ -128,6 +129,8 @@ const OTHER_SETTINGS: readonly Partial<NodeConfig>[] = [
   TUNNELS,
   { ...TUNNELS, vxlanPeers: ['192.0.2.1', '192.0.2.9', '2001:db8::9'].map(mustIp) },
   { ...TUNNELS, ipipPeers: [mustIp('192.0.2.9')], natExcludes: [] },
+  { ...TUNNELS, natPorts: { first: 1024, last: 1024 } },
+  { ...TUNNELS, natPorts: undefined, natAddress: mustIp('fd00:9::2') },
   { pools: [], serviceLoop: undefined, hostPorts: () => [], floatingIps: () => [] },
 ];
 

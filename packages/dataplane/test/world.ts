@@ -288,6 +288,8 @@ export function configOf(
       cidr: prefix(mustIp(text.split('/')[0] as string), Number(text.split('/')[1])),
       natOutgoing: true,
     })),
+    natPorts: { first: 20_000, last: 29_999 },
+    natAddress: mustIp('fd00:9::1'),
     // One address of packets each.
     serviceLoop: { action: 'Reject', cidrs: ['203.0.113.192/26', 'fd00:9::/64'].map(mustPrefix) },
     hostPorts: () => HOST_PORTS[f],

@@ -11,6 +11,8 @@ export interface RuleSettings {
   readonly logPrefix?: string;
   readonly natOutgoingInterface?: NodeConfig['natOutgoingInterface'];
   readonly natExcludesNodes: boolean;
+  readonly natAddress?: NodeConfig['natAddress'];
+  readonly natPorts?: NodeConfig['natPorts'];
 }
 
 /** What holds where nothing is configured. */
@@ -42,6 +44,8 @@ export function nodeRules(
   | 'logPrefix'
   | 'natOutgoingInterface'
   | 'natExcludes'
+  | 'natAddress'
+  | 'natPorts'
   | 'serviceLoop'
 > {
   const {
@@ -49,6 +53,8 @@ export function nodeRules(
     natExcludesNodes,
     logPrefix,
     natOutgoingInterface,
+    natAddress,
+    natPorts,
     ...plain
   } = settings;
   const balanced = [...pools.values()].filter(({ allowedUses }) => allowedUses.has('LoadBalancer'));
@@ -57,6 +63,8 @@ export function nodeRules(
     ...plain,
     logPrefix: logPrefix ?? NODE_CONFIG_DEFAULTS.logPrefix,
     natOutgoingInterface,
+    natAddress,
+    natPorts,
     natExcludes: natExcludesNodes ? [...nodes.values()].flatMap(({ ips }) => ips) : [],
     serviceLoop: action === 'Disabled' || cidrs.length === 0 ? undefined : { cidrs, action },
   };

@@ -1,5 +1,5 @@
 import type { EndpointKey } from '@muslin/api';
-import type { Family, Ip, Prefix } from '@muslin/net';
+import type { Family, Ip, PortRange, Prefix } from '@muslin/net';
 import type { FloatingIp } from './floating-ips.ts';
 import type { HostPort } from './host-ports.ts';
 import { LOOKUP_LIMITS, type LookupLimits } from '../lookups/limits.ts';
@@ -11,6 +11,10 @@ export interface NodeConfig {
   readonly pools: readonly { readonly cidr: Prefix; readonly natOutgoing: boolean }[];
   /** natOutgoing translates what leaves by this interface only; undefined: by any. */
   readonly natOutgoingInterface: { readonly name: string; readonly wildcard: boolean } | undefined;
+  /** What natOutgoing translates to; undefined, or of the other family: to the address of the interface by which it leaves. */
+  readonly natAddress: Ip | undefined;
+  /** Ports that natOutgoing chooses from for TCP and UDP; undefined: any. */
+  readonly natPorts: PortRange | undefined;
   /** Destinations outside the pools that natOutgoing leaves alone; the other family's are ignored. */
   readonly natExcludes: readonly Ip[];
   /** Addresses of Services that come here only to be sent to pods: what nothing serves goes no further. */
@@ -72,6 +76,8 @@ export const NODE_CONFIG_DEFAULTS = {
   allowVxlanFromPods: false,
   allowIpipFromPods: false,
   natOutgoingInterface: undefined,
+  natAddress: undefined,
+  natPorts: undefined,
   natExcludes: [],
   serviceLoop: undefined,
   deniedLog: undefined,

@@ -1,5 +1,6 @@
 import type { MemberSet, SetId } from '@muslin/api';
-import { familyOf, formatPrefix, hostPrefix } from '@muslin/net';
+import { familyOf, formatPrefix, hostPrefix, type PortRange } from '@muslin/net';
+import type { Action } from '../ir/action.ts';
 import type { Match } from '../ir/match.ts';
 import type { Chain, Rule, TableRules } from '../ir/ruleset.ts';
 import type { NodeConfig } from './config.ts';
@@ -36,7 +37,7 @@ export function natRules(
         [
           ...(floating?.postrouting ?? []),
           ...(hostPorts?.postrouting ?? []),
-          ...(wanted ? [natOutgoing(config)] : []),
+          ...(wanted ? natOutgoing(config) : []),
         ],
       ],
     ] as const
@@ -52,15 +53,35 @@ export function natRules(
   };
 }
 
-function natOutgoing({ natOutgoingInterface: by }: NodeConfig): Rule {
+/** Protocols whose ports may be chosen. */
+export const PORTED = [6, 17] as const;
+
+function natOutgoing(config: NodeConfig): readonly Rule[] {
+  const { natOutgoingInterface: by, natPorts } = config;
   const matches: Match[] = [
     { kind: 'set', set: MASQUERADE_POOLS, key: 'src' },
     { kind: 'set', set: ALL_POOLS, key: 'dst', not: true },
   ];
   if (by !== undefined)
     matches.push({ kind: 'out-interface', name: by.name, ...(by.wildcard ? { wildcard: true } : {}) });
-  return { matches, action: { kind: 'masquerade' }, comment: 'natOutgoing' };
+  const comment = 'natOutgoing';
+  const ported = (protocol: number): Rule => ({
+    matches: [{ kind: 'protocol', protocol }, ...matches],
+    action: outgoing(config, natPorts),
+    comment,
+  });
+  return [
+    ...(natPorts === undefined ? [] : PORTED.map(ported)),
+    { matches, action: outgoing(config), comment },
+  ];
 }
+
+/** How natOutgoing translates: to the address that was asked for, else to that of the interface. */
+export function outgoing({ family, natAddress: ip }: NodeConfig, ports?: PortRange): Action & Translation {
+  return ip?.family === family ? { kind: 'snat', ip, ports } : { kind: 'masquerade', ports };
+}
+
+type Translation = { readonly kind: 'snat' | 'masquerade' };
 
 /** The sets that `natRules` looks into. */
 export function poolSets(config: NodeConfig): ReadonlyMap<SetId, MemberSet> {

@@ -1,4 +1,4 @@
-import { type Family, formatIp, type Ip } from '@muslin/net';
+import { type Family, formatIp, formatPortRange, type Ip, type PortRange } from '@muslin/net';
 import { word } from './match-row.ts';
 import { hex32 } from './matches/mark.ts';
 
@@ -24,9 +24,10 @@ export type Action =
     }
   /** mark = (mark & ~mask) | value, and on to the next rule. */
   | { readonly kind: 'mark'; readonly value: number; readonly mask: number }
-  | { readonly kind: 'masquerade' }
-  /** Gives the connection's sender this address of the rule's family. */
-  | { readonly kind: 'snat'; readonly ip: Ip }
+  /** Gives the connection's sender the address of the interface by which it leaves. Ports: of a rule for TCP or UDP alone. */
+  | { readonly kind: 'masquerade'; readonly ports?: PortRange | undefined }
+  /** Gives it this address of the rule's family. */
+  | { readonly kind: 'snat'; readonly ip: Ip; readonly ports?: PortRange | undefined }
   /** Sends the connection to an address of the rule's family instead, and to a port, or to the one that it asked for. */
   | { readonly kind: 'dnat'; readonly ip: Ip; readonly port: number | undefined }
   | { readonly kind: 'notrack' }
@@ -58,10 +59,14 @@ interface ActionRow<A> {
 const prefixWord = (text: string, max: number) =>
   `"${text.replace(/[^A-Za-z0-9 ._/:=-]/g, '_').slice(0, max)}"`;
 
-const socketText = (ip: Ip, port: number | undefined) => {
+const socketText = (ip: Ip, port: number | string | undefined) => {
   if (port === undefined) return formatIp(ip);
   return ip.family === 6 ? `[${formatIp(ip)}]:${port}` : `${formatIp(ip)}:${port}`;
 };
+
+/** As translations name them in either back end: `80` or `80-90`. */
+const portsText = (ports: PortRange | undefined) =>
+  ports === undefined ? undefined : formatPortRange(ports).replace(':', '-');
 
 const REJECTION = {
   4: { iptables: 'icmp-port-unreachable', nft: 'icmp port-unreachable' },
@@ -114,13 +119,17 @@ const ACTIONS: { readonly [K in Action['kind']]: ActionRow<Extract<Action, { kin
     step: a => ({ to: 'next', mark: mark => ((mark & ~a.mask) | a.value) >>> 0 }),
   },
   masquerade: {
-    iptables: () => ['-j', 'MASQUERADE', '--random-fully'],
-    nft: () => 'masquerade fully-random',
+    iptables: ({ ports }) => [
+      ...['-j', 'MASQUERADE'],
+      ...(ports === undefined ? [] : ['--to-ports', `${portsText(ports)}`]),
+      '--random-fully',
+    ],
+    nft: ({ ports }) => `masquerade${ports === undefined ? '' : ` to :${portsText(ports)}`} fully-random`,
     step: () => ({ to: 'verdict', verdict: 'masquerade' }),
   },
   snat: {
-    iptables: a => ['-j', 'SNAT', '--to-source', formatIp(a.ip)],
-    nft: a => `snat to ${formatIp(a.ip)}`,
+    iptables: a => ['-j', 'SNAT', '--to-source', socketText(a.ip, portsText(a.ports)), '--random-fully'],
+    nft: a => `snat to ${socketText(a.ip, portsText(a.ports))} fully-random`,
     step: () => ({ to: 'verdict', verdict: 'snat' }),
   },
   dnat: {

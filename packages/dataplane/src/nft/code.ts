@@ -1,4 +1,12 @@
-import { type Family, formatPrefix, ipToBytes, mustPrefix, type Prefix, widthOf } from '@muslin/net';
+import {
+  type Family,
+  formatPrefix,
+  ipToBytes,
+  mustPrefix,
+  type PortRange,
+  type Prefix,
+  widthOf,
+} from '@muslin/net';
 import type { Action } from '../ir/action.ts';
 import type { Match } from '../ir/match.ts';
 import type { ConntrackState } from '../ir/packet.ts';
@@ -199,8 +207,8 @@ const ACTIONS: {
     { kind: 'bitwise', mask: hostWord(~a.mask), xor: hostWord(a.value) },
     { kind: 'set-mark' },
   ],
-  masquerade: () => [{ kind: 'masquerade' }],
-  snat: a => [{ kind: 'snat', address: ipToBytes(a.ip) }],
+  masquerade: a => [{ kind: 'masquerade', ports: natPorts(a.ports) }],
+  snat: a => [{ kind: 'snat', address: ipToBytes(a.ip), ports: natPorts(a.ports) }],
   dnat: a => [
     {
       kind: 'dnat',
@@ -212,6 +220,14 @@ const ACTIONS: {
   log: a => [{ kind: 'log', prefix: logPrefix(a.prefix) }],
   nflog: a => [{ kind: 'log', prefix: logPrefix(a.prefix), group: a.group }],
 };
+
+const natPorts = (ports: PortRange | undefined) =>
+  ports === undefined
+    ? undefined
+    : {
+        first: portBytes(ports.first),
+        last: ports.last === ports.first ? undefined : portBytes(ports.last),
+      };
 
 /** As the text of the rule has it. */
 const logPrefix = (text: string) => text.replace(/[^A-Za-z0-9 ._/:=-]/g, '_').slice(0, 63);

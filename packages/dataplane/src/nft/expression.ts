@@ -29,13 +29,19 @@ export type NftExpression =
   | { readonly kind: 'set-mark' }
   | { readonly kind: 'verdict'; readonly verdict: 'accept' | 'drop' | 'return' }
   | { readonly kind: 'verdict'; readonly verdict: 'jump' | 'goto'; readonly chain: string }
-  | { readonly kind: 'masquerade' }
-  | { readonly kind: 'snat'; readonly address: Uint8Array }
+  | { readonly kind: 'masquerade'; readonly ports: NatPorts | undefined }
+  | { readonly kind: 'snat'; readonly address: Uint8Array; readonly ports: NatPorts | undefined }
   | { readonly kind: 'dnat'; readonly address: Uint8Array; readonly port: Uint8Array | undefined }
   | { readonly kind: 'notrack' }
   /** Answers with an ICMP error of this code, type unreachable. */
   | { readonly kind: 'reject'; readonly code: number }
   | { readonly kind: 'log'; readonly prefix: string; readonly group?: number };
+
+/** The first port that a sender may be given, and the last of several. */
+export interface NatPorts {
+  readonly first: Uint8Array;
+  readonly last: Uint8Array | undefined;
+}
 
 /** Values that stand in the rule itself: an anonymous set. */
 export interface NftList {

@@ -1,5 +1,6 @@
 import { familyOf, formatIp, hostPrefix, type Ip, mustPrefix } from '@muslin/net';
 import type { NodeConfig } from '../compile/config.ts';
+import { outgoing, PORTED } from '../compile/nat.ts';
 import type { Course } from './compare.ts';
 import { type Node, NONE } from './diagram.ts';
 import type { Space } from './space.ts';
@@ -81,7 +82,15 @@ export class NatIntentions {
         ...own.map(({ cidr }) => cidr),
         ...natExcludes.map(hostPrefix),
       ]);
-      wanted.push(masquerade(diagram.without(from, inside)));
+      const out = diagram.without(from, inside);
+      const { natPorts } = this.#config;
+      if (natPorts !== undefined)
+        for (const protocol of PORTED)
+          wanted.push({
+            who: diagram.and(out, this.#space.protocol(protocol)),
+            to: translationOf(outgoing(this.#config, natPorts)),
+          });
+      wanted.push({ who: out, to: translationOf(outgoing(this.#config)) });
     }
     return this.#first(wanted);
   }

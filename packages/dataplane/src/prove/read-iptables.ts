@@ -1,5 +1,5 @@
 import type { SetId } from '@muslin/api';
-import { fail, ok, type PortSet, parseIp, parsePrefix, type Result } from '@muslin/net';
+import { fail, ok, type PortRange, type PortSet, parseIp, parsePrefix, type Result } from '@muslin/net';
 import type { RenderedChain, RenderedTable } from '../iptables/render.ts';
 import type { Action } from '../ir/action.ts';
 import type { Match } from '../ir/match.ts';
@@ -161,11 +161,11 @@ function actionOf(words: Words): Action | undefined {
       return value === undefined || mask === undefined ? undefined : { kind: 'mark', value, mask };
     }
     case 'MASQUERADE':
-      return words.take('--random-fully') ? { kind: 'masquerade' } : undefined;
+      return masqueradeTo(words.take('--to-ports') ? words.next() : undefined, words.take('--random-fully'));
     case 'DNAT':
       return words.take('--to-destination') ? dnatTo(words.next()) : undefined;
     case 'SNAT':
-      return words.take('--to-source') ? snatTo(words.next()) : undefined;
+      return words.take('--to-source') ? snatTo(words.next(), words.take('--random-fully')) : undefined;
     case 'CT':
       return words.take('--notrack') ? { kind: 'notrack' } : undefined;
     case 'LOG':
@@ -181,10 +181,29 @@ function actionOf(words: Words): Action | undefined {
   }
 }
 
-/** `10.0.0.1` or `fd00::1`. */
-export function snatTo(text: string): Action | undefined {
-  const ip = parseIp(text);
-  return ip.ok ? { kind: 'snat', ip: ip.value } : undefined;
+/** Nowhere in particular, or to `80` or `80-90`; always to a port at random. */
+export function masqueradeTo(ports: string | undefined, random: boolean): Action | undefined {
+  if (!random) return undefined;
+  if (ports === undefined) return { kind: 'masquerade' };
+  const range = natPortsOf(ports);
+  return range === undefined ? undefined : { kind: 'masquerade', ports: range };
+}
+
+/** To `10.0.0.1` or `fd00::1`, `10.0.0.1:80-90` or `[fd00::1]:80-90`; always to a port at random. */
+export function snatTo(text: string, random: boolean): Action | undefined {
+  if (!random) return undefined;
+  const alone = parseIp(text);
+  if (alone.ok) return { kind: 'snat', ip: alone.value };
+  const [, ip = '', ports = ''] = /^\[?([0-9a-f.:]+?)\]?:([\d-]+)$/.exec(text) ?? [];
+  const parsed = parseIp(ip);
+  const range = natPortsOf(ports);
+  return parsed.ok && range !== undefined ? { kind: 'snat', ip: parsed.value, ports: range } : undefined;
+}
+
+/** `80` or `80-90`. */
+function natPortsOf(text: string): PortRange | undefined {
+  const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
+  return first === undefined ? undefined : { first: Number(first), last: Number(last) };
 }
 
 /** `10.0.0.1:80` or `[fd00::1]:80`, or an address alone. */

@@ -6,7 +6,7 @@ import type { SetKey } from '../ir/matches/set.ts';
 import type { ConntrackState } from '../ir/packet.ts';
 import type { Chain, HookName, Rule, TableName, TableRules } from '../ir/ruleset.ts';
 import type { NftChain, NftMap, NftTable } from '../nft/table.ts';
-import { dnatTo, snatTo } from './read-iptables.ts';
+import { dnatTo, masqueradeTo, snatTo } from './read-iptables.ts';
 import { numberOf, type ReadFault, Words } from './words.ts';
 
 /** What names in rules stand for. */
@@ -229,13 +229,16 @@ function actionOf(words: Words): Action | undefined {
     const value = words.take('|') ? numberOf(words.next()) : undefined;
     return keep === undefined || value === undefined ? undefined : { kind: 'mark', value, mask: ~keep >>> 0 };
   }
-  if (words.take('masquerade', 'fully-random')) return { kind: 'masquerade' };
+  if (words.take('masquerade')) {
+    const ports = words.take('to') ? words.next().replace(/^:/, '') : undefined;
+    return masqueradeTo(ports, words.take('fully-random'));
+  }
   if (words.take('reject', 'with')) {
     const family = words.next() === 'icmpv6' ? 6 : 4;
     return words.take('port-unreachable') ? { kind: 'reject', family } : undefined;
   }
   if (words.take('dnat', 'to')) return dnatTo(words.next());
-  if (words.take('snat', 'to')) return snatTo(words.next());
+  if (words.take('snat', 'to')) return snatTo(words.next(), words.take('fully-random'));
   if (words.take('log', 'prefix')) return { kind: 'log', prefix: words.next() };
   if (words.take('limit', 'rate')) {
     const perSecond = numberOf(words.next().replace(/\/second$/, ''));

@@ -1,5 +1,5 @@
 import type { SetId } from '@muslin/api';
-import { formatIp } from '@muslin/net';
+import { formatIp, formatPortRange } from '@muslin/net';
 import type { Action } from '../ir/action.ts';
 import type { Match } from '../ir/match.ts';
 import type { InterfaceMatch } from '../ir/matches/interface.ts';
@@ -28,11 +28,13 @@ export interface Exits {
 
 type Translation = Extract<Action, { kind: 'masquerade' | 'snat' | 'dnat' }>;
 
-/** A translation in words: `masquerade`, `snat 10.9.0.1`, `dnat 10.0.0.1 80`. */
+/** A translation in words: `masquerade`, `masquerade 80:90`, `snat 10.9.0.1`, `dnat 10.0.0.1 80`. */
 export function translationOf(action: Translation): string {
-  if (action.kind === 'masquerade') return action.kind;
-  const port = action.kind === 'dnat' ? action.port : undefined;
-  return `${action.kind} ${formatIp(action.ip)}${port === undefined ? '' : ` ${port}`}`;
+  const words: (string | number)[] = [action.kind];
+  if (action.kind !== 'masquerade') words.push(formatIp(action.ip));
+  if (action.kind === 'dnat') words.push(...(action.port === undefined ? [] : [action.port]));
+  else if (action.ports !== undefined) words.push(formatPortRange(action.ports));
+  return words.join(' ');
 }
 
 /** Ways whose texts are remembered: four of each pod, and room for those that come and go. */

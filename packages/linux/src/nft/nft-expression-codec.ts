@@ -27,11 +27,13 @@ const FIB_ASK = {
 /** NFTA_CT_*: the state has key 0. */
 const CT = { destination: 1, key: 2 } as const;
 const IMMEDIATE = { destination: 1, data: 2 } as const;
-/** NFTA_NAT_*, NFT_NAT_SNAT, NFT_NAT_DNAT, NF_NAT_RANGE_*; address and port in NFT_REG_1 and _2 */
+/** NFTA_NAT_*, NFT_NAT_SNAT, NFT_NAT_DNAT, NF_NAT_RANGE_*; address and ports in NFT_REG_1 to _3 */
 const NAT = {
-  ...{ type: 1, family: 2, address: 3, port: 5, flags: 7, source: 0, destination: 1 },
-  ...{ addressAt: 1, portAt: 2, mapsAddress: 1, mapsPort: 2 },
+  ...{ type: 1, family: 2, address: 3, port: 5, lastPort: 6, flags: 7, source: 0, destination: 1 },
+  ...{ addressAt: 1, portAt: 2, lastPortAt: 3, mapsAddress: 1, mapsPort: 2 },
 } as const;
+/** NFTA_MASQ_*; ports in NFT_REG_1 and _2 */
+const MASQUERADE = { flags: 1, port: 2, lastPort: 3, portAt: 1, lastPortAt: 2 } as const;
 /** NFTA_LOG_* */
 const LOG = { group: 1, prefix: 2, snapLength: 3, threshold: 4 } as const;
 /** NFTA_REJECT_*, NFT_REJECT_ICMP_UNREACH. */
@@ -82,6 +84,11 @@ export function writeExpression(w: NetlinkWriter, expression: NftExpression, idO
     w.attribute(LIST_ELEMENT | NLA.nested, () => {
       w.attributeBytes(1, cString(name));
       if (data !== undefined) w.attribute(2 | NLA.nested, data);
+    });
+  const load = (at: number, bytes: Uint8Array) =>
+    named('immediate', () => {
+      be32(w, IMMEDIATE.destination, at);
+      value(w, IMMEDIATE.data, bytes);
     });
   switch (expression.kind) {
     case 'payload':
@@ -168,26 +175,35 @@ export function writeExpression(w: NetlinkWriter, expression: NftExpression, idO
         writeVerdict(w, IMMEDIATE.data, VERDICT_CODE[expression.verdict], chain);
       });
       return;
-    case 'masquerade':
-      named('masq', () => be32(w, 1, RANDOM_FULLY));
+    case 'masquerade': {
+      const { first, last } = expression.ports ?? {};
+      if (first !== undefined) load(MASQUERADE.portAt, first);
+      if (last !== undefined) load(MASQUERADE.lastPortAt, last);
+      named('masq', () => {
+        be32(w, MASQUERADE.flags, RANDOM_FULLY | (first === undefined ? 0 : NAT.mapsPort));
+        if (first !== undefined) be32(w, MASQUERADE.port, MASQUERADE.portAt);
+        if (last !== undefined) be32(w, MASQUERADE.lastPort, MASQUERADE.lastPortAt);
+      });
       return;
+    }
     case 'snat':
     case 'dnat': {
       const { kind, address } = expression;
-      const port = expression.kind === 'dnat' ? expression.port : undefined;
-      const load = (at: number, bytes: Uint8Array) =>
-        named('immediate', () => {
-          be32(w, IMMEDIATE.destination, at);
-          value(w, IMMEDIATE.data, bytes);
-        });
+      const [first, last] =
+        expression.kind === 'dnat'
+          ? [expression.port, undefined]
+          : [expression.ports?.first, expression.ports?.last];
       load(NAT.addressAt, address);
-      if (port !== undefined) load(NAT.portAt, port);
+      if (first !== undefined) load(NAT.portAt, first);
+      if (last !== undefined) load(NAT.lastPortAt, last);
       named('nat', () => {
         be32(w, NAT.type, kind === 'snat' ? NAT.source : NAT.destination);
         be32(w, NAT.family, FAMILY[address.length === 4 ? 4 : 6]);
         be32(w, NAT.address, NAT.addressAt);
-        if (port !== undefined) be32(w, NAT.port, NAT.portAt);
-        be32(w, NAT.flags, NAT.mapsAddress | (port === undefined ? 0 : NAT.mapsPort));
+        if (first !== undefined) be32(w, NAT.port, NAT.portAt);
+        if (last !== undefined) be32(w, NAT.lastPort, NAT.lastPortAt);
+        const random = kind === 'snat' ? RANDOM_FULLY : 0;
+        be32(w, NAT.flags, NAT.mapsAddress | random | (first === undefined ? 0 : NAT.mapsPort));
       });
       return;
     }

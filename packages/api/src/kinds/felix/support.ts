@@ -141,9 +141,11 @@ export const FELIX_SUPPORT: Readonly<Record<string, FelixSupport>> = {
   metadataAddr: kept(OPENSTACK),
   metadataPort: kept(OPENSTACK),
   mtuIfacePattern: honoured('interfaces whose MTU decides that of pods; unset: those of the default routes'),
-  natOutgoingAddress: kept('the kernel chooses the address of the interface by which a packet leaves'),
+  natOutgoingAddress: honoured(
+    'natOutgoing translates to this address in its family; unset: to that of the interface by which a packet leaves',
+  ),
   natOutgoingExclusions: honoured('IPPoolsAndHostIPs: natOutgoing leaves packets to nodes alone, too'),
-  natPortRange: kept('the kernel chooses ports at random'),
+  natPortRange: honoured('natOutgoing chooses ports of TCP and UDP from it, at random; unset: from any'),
   netlinkTimeout: kept('the kernel is waited for ten seconds'),
   nftablesFilterAllowAction: kept(PASS, 'Accept', 'ACCEPT'),
   nftablesFilterDenyAction: kept('denied packets are dropped', 'Drop', 'DROP'),
