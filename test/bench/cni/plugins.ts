@@ -13,13 +13,15 @@ export interface Plugin {
   readonly name: string;
   readonly executable: string;
   readonly config: object;
+  /** What starts when it is called, itself among them. */
+  readonly files: readonly string[];
 }
 
 /** Where Debian's plugins are. */
 export const BIN = '/usr/lib/cni';
 
 /** An executable that does nothing: what calling any costs. */
-export const NOTHING: Plugin = { name: '/bin/true', executable: '/bin/true', config: {} };
+export const NOTHING: Plugin = { name: '/bin/true', executable: '/bin/true', config: {}, files: [] };
 
 /** Debian's plugins that do what ours does without policy: an address from a file, a cable, routes. */
 export function debianPlugins(folder: string): readonly Plugin[] {
@@ -33,7 +35,13 @@ export function debianPlugins(folder: string): readonly Plugin[] {
   };
   const ptp = { cniVersion: '1.0.0', name: 'bench-ptp', type: 'ptp', ipam: ipam('ptp', '10.82.0.0/16') };
   return [
-    { name: 'bridge + host-local', executable: `${BIN}/bridge`, config: bridge },
-    { name: 'ptp + host-local', executable: `${BIN}/ptp`, config: ptp },
+    {
+      ...{ name: 'bridge + host-local', executable: `${BIN}/bridge`, config: bridge },
+      files: [`${BIN}/bridge`, `${BIN}/host-local`],
+    },
+    {
+      ...{ name: 'ptp + host-local', executable: `${BIN}/ptp`, config: ptp },
+      files: [`${BIN}/ptp`, `${BIN}/host-local`],
+    },
   ];
 }

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { makeSpace, type Space, until } from '../../../packages/agent/test/spaces.ts';
 import { Stand } from '../../../packages/agent/test/stand.ts';
@@ -42,21 +42,24 @@ async function onBackEnd(
 ): Promise<void> {
   const tell: Emit = figure => emit({ ...figure, case: `${dataplane}, ${figure.case}` });
   const count = quick ? 32 : 96;
-  const stand = await Stand.up('--dataplane', dataplane, '--rehearse', 'on');
+  const agentArgs = ['--dataplane', dataplane, '--rehearse', 'on'];
+  const stand = await Stand.up(...agentArgs);
   const caller = new Caller(stand.node.namespace, stand.folder);
   try {
     const muslin: Plugin = {
-      ...{ name: 'muslin', executable: `${stand.folder}/bin/muslin` },
+      ...{ name: 'muslin', executable: `${stand.folder}/bin/muslin`, files: [`${stand.folder}/bin/muslin`] },
       config: { cniVersion: '1.1.0', name: 'k8s-pod-network', type: 'muslin' },
     };
     const peers = debianPlugins(stand.folder);
     await stand.create(DENY_ALL_BUT_ITSELF);
     await stand.create(ROOM);
     const spaces = Array.from({ length: count }, makeSpace);
-    const party = { stand, caller, muslin, peers, spaces };
+    const party = { stand, agentArgs, caller, muslin, peers, spaces };
     await firstPod(tell, party);
-    for (const parallel of [1, 8, 32].filter(each => wanted(`${each}`)))
+    for (const parallel of [1, 8, 32].filter(each => wanted(`${each}`))) {
       await parallelCase(tell, party, parallel, quick ? 1 : 3);
+      await coldCase(tell, party, parallel, quick ? 3 : 9);
+    }
     for (const space of spaces) space.close();
     if (wanted('full')) await fullNode(tell, party, 250);
   } finally {
@@ -111,23 +114,68 @@ async function parallelCase(emit: Emit, party: Party, parallel: number, rounds: 
       times.push(...(await lifeOf(party, plugin, parallel, leadMs)));
     }
   for (const leadMs of [LEAD_MS, 0]) {
-    const [ours, ...theirs] = all.filter(each => each.leadMs === leadMs);
     const label = leadMs > 0 ? `Pods bound ${leadMs} ms before` : 'no lead';
-    for (const { plugin, times } of theirs)
-      for (const command of ['add', 'del'] as const)
-        for (const [name, share] of QUANTILES) {
-          const of = (list: readonly Times[] = []) =>
-            quantile(
-              list.map(each => each[command]),
-              share,
-            );
-          emit({
-            ...{ suite: 'cni', case: `${parallel} at a time, ${label}` },
-            ...{ name: `${command.toUpperCase()} ${name}`, unit: 'ms', peer: plugin.name },
-            ...{ value: of(ours?.times), peerValue: of(times) },
-          });
-        }
+    tellTimes(
+      emit,
+      `${parallel} at a time, ${label}`,
+      all.filter(each => each.leadMs === leadMs),
+    );
   }
+}
+
+/**
+ * The same after nothing has run for a while: what is started must come from the disk, and our agent has just been started again, before
+ * ADDs and before DELs.
+ */
+async function coldCase(emit: Emit, party: Party, parallel: number, rounds: number): Promise<void> {
+  const { stand, caller, spaces } = party;
+  const all = [party.muslin, ...party.peers].map(plugin => ({ plugin, times: [] as Times[] }));
+  for (let round = 0; round < rounds; round++)
+    for (const { plugin, times } of all) {
+      process.stderr.write(
+        `cni: ${parallel} at a time, cold, round ${round + 1} of ${rounds}, ${plugin.name}\n`,
+      );
+      const arrivals = new Arrivals(stand, nodeOf(plugin), LEAD_MS);
+      await chill(party, plugin);
+      const pods = await arrivals.burst(spaces.slice(0, parallel));
+      const add = await caller.burst(plugin, callsOf('ADD', pods), parallel);
+      await chill(party, plugin);
+      const del = await caller.burst(plugin, callsOf('DEL', pods), parallel);
+      times.push(...add.map((ms, i) => ({ add: ms, del: del[i] as number })));
+      await arrivals.clear();
+    }
+  tellTimes(emit, `${parallel} at a time, cold`, all);
+}
+
+async function chill({ stand, agentArgs, muslin }: Party, plugin: Plugin): Promise<void> {
+  for (const file of plugin.files) {
+    execFileSync('sync', [file]);
+    execFileSync('dd', [`if=${file}`, 'iflag=nocache', 'count=0', 'status=none']);
+  }
+  if (plugin !== muslin) return;
+  await stand.kill('agent');
+  await stand.startAgent(...agentArgs);
+}
+
+/** Of whoever was measured, ours first: the quantiles beside each other. */
+function tellTimes(
+  emit: Emit,
+  name: string,
+  [ours, ...theirs]: readonly { readonly plugin: Plugin; readonly times: readonly Times[] }[],
+): void {
+  for (const { plugin, times } of theirs)
+    for (const command of ['add', 'del'] as const)
+      for (const [quantileName, share] of QUANTILES) {
+        const of = (list: readonly Times[] = []) =>
+          quantile(
+            list.map(each => each[command]),
+            share,
+          );
+        emit({
+          ...{ suite: 'cni', case: name, name: `${command.toUpperCase()} ${quantileName}` },
+          ...{ unit: 'ms', peer: plugin.name, value: of(ours?.times), peerValue: of(times) },
+        });
+      }
 }
 
 const QUANTILES = [
@@ -165,6 +213,7 @@ async function fullNode(emit: Emit, { stand, caller, muslin }: Party, count: num
 /** Who is measured, and with what. */
 interface Party {
   readonly stand: Stand;
+  readonly agentArgs: readonly string[];
   readonly caller: Caller;
   readonly muslin: Plugin;
   readonly peers: readonly Plugin[];
@@ -178,7 +227,7 @@ async function lifeOf(
   parallel: number,
   leadMs: number,
 ): Promise<readonly Times[]> {
-  const arrivals = new Arrivals(stand, plugin.name === 'muslin' ? 'n1' : 'n2', leadMs);
+  const arrivals = new Arrivals(stand, nodeOf(plugin), leadMs);
   const bursts: { readonly pods: readonly Pod[]; readonly add: readonly number[] }[] = [];
   for (let i = 0; i < spaces.length; i += parallel) {
     const pods = await arrivals.burst(spaces.slice(i, i + parallel));
@@ -192,6 +241,9 @@ async function lifeOf(
   await arrivals.clear();
   return times;
 }
+
+/** Pods of plugins that know none are somebody else's. */
+const nodeOf = ({ name }: Plugin) => (name === 'muslin' ? 'n1' : 'n2');
 
 const callsOf = (command: 'ADD' | 'DEL', pods: readonly Pod[]): readonly Call[] =>
   pods.map(({ name, uid, space }) => ({
