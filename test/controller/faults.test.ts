@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { addressesOf, blockFromSpec } from '@muslin/ipam';
 import { type AnyObject, RESOURCES } from '@muslin/kube';
 import { formatIp, ok } from '@muslin/net';
@@ -101,6 +102,36 @@ it.each([1, 2, 3])(
     expect((await shownAndHeld()).held).toEqual([]);
   },
 );
+
+it('a Service that goes while it is served keeps no address', async () => {
+  const { client } = stand;
+  const key = 'default/brief';
+  const made = await stand.make('Service', {
+    metadata: { name: 'brief', namespace: 'default' },
+    spec: { type: 'LoadBalancer', ports: [{ port: 80 }] },
+  });
+  let releasing: Promise<string | undefined> | undefined;
+  /** The Service goes right after it was read, and whoever takes back has time to do so. */
+  const slow = new Proxy(client, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      if (name !== 'get') return value.bind(target);
+      return async (...args: Parameters<typeof target.get>) => {
+        const got = await target.get(...args);
+        if (args[0] !== RESOURCES.Service || releasing !== undefined) return got;
+        await stand.remove('Service', 'brief', 'default');
+        releasing = services.release(`${key}/${made.metadata.uid}`);
+        await Promise.race([releasing, setTimeout(300)]);
+        return got;
+      };
+    },
+  });
+  const services = new ServiceAddresses({ ...quiet, client: slow });
+  await services.reconcile(key);
+  expect(await releasing).toBeUndefined();
+  expect((await shownAndHeld()).held).toEqual([]);
+});
 
 it('what is repeated until it succeeds comes to the same end, whatever failed on the way', async () => {
   const dice = new Dice(7);

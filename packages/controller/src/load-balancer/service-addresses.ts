@@ -45,6 +45,8 @@ export class ServiceAddresses {
   readonly #options: ServiceAddressesOptions;
   readonly #writer: StatusWriter;
   readonly #told = new Map<string, string>();
+  /** What is under way for a Service, by `namespace/name`. */
+  readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(options: ServiceAddressesOptions) {
     this.#options = options;
@@ -52,7 +54,30 @@ export class ServiceAddresses {
   }
 
   /** Brings one Service (`namespace/name`) to what it asks for now. */
-  async reconcile(key: string): Promise<string | undefined> {
+  reconcile(key: string): Promise<string | undefined> {
+    return this.#inTurn(key, () => this.#reconcile(key));
+  }
+
+  /** Takes back what a Service had that is gone, or is another by now (`namespace/name/uid`). */
+  release(key: string): Promise<string | undefined> {
+    return this.#inTurn(key.split('/', 2).join('/'), () => this.#release(key));
+  }
+
+  /** A Service that goes while it is served would be given its address again after it was taken back. */
+  #inTurn(key: string, work: () => Promise<string | undefined>): Promise<string | undefined> {
+    const turn = (this.#turns.get(key) ?? Promise.resolve()).then(work);
+    const settled = turn.then(
+      () => {},
+      () => {},
+    );
+    this.#turns.set(key, settled);
+    void settled.then(() => {
+      if (this.#turns.get(key) === settled) this.#turns.delete(key);
+    });
+    return turn;
+  }
+
+  async #reconcile(key: string): Promise<string | undefined> {
     const { client } = this.#options;
     const [namespace = '', name = ''] = key.split('/');
     const got = await client.get<AnyObject>(RESOURCES.Service, { namespace, name });
@@ -67,8 +92,7 @@ export class ServiceAddresses {
     return this.#give(service, life, wish, settings.value);
   }
 
-  /** Takes back what a Service had that is gone, or is another by now (`namespace/name/uid`). */
-  async release(key: string): Promise<string | undefined> {
+  async #release(key: string): Promise<string | undefined> {
     const [namespace = '', name = '', uid = ''] = key.split('/');
     const got = await this.#options.client.get<AnyObject>(RESOURCES.Service, { namespace, name });
     if (!got.ok && got.fault.code !== 'NotFound') return got.fault.message;
